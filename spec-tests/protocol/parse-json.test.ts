@@ -15,11 +15,16 @@ const refusal = (text: string | Uint8Array, maxDepth?: number): string => {
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
 const whole = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
+/** Whether all numbers are in the range that JSON shares with doubles. */
+const isExact = (value: unknown): boolean => {
+  const numbers: number[] = []
+  JSON.parse(JSON.stringify(value), (_key, item: unknown) => (typeof item === 'number' ? numbers.push(item) : item))
+  return numbers.every((number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER)
+}
+
 describe('parseStrictJson', () => {
   it('returns every JSON value as it was written', () => {
-    const json = fc
-      .jsonValue({ noUnicodeString: false, maxDepth: 6 })
-      .filter((value) => !/e\+?\d/.test(JSON.stringify(value)))
+    const json = fc.jsonValue({ stringUnit: 'binary', maxDepth: 6 }).filter(isExact)
     fc.assert(
       fc.property(json, (value) => {
         const text = JSON.stringify(value)
