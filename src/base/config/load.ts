@@ -3,7 +3,7 @@ import { findMistakes } from './checks.ts'
 import { readSettings } from './file.ts'
 import { ConfigSchema, type Config } from './schema.ts'
 import { ConfigError, type Given } from './settings.ts'
-import { validate } from './validate.ts'
+import { validator } from './validate.ts'
 
 export type Sources = {
   /** Path of a YAML file. */
@@ -13,11 +13,13 @@ export type Sources = {
   settings?: Record<string, unknown>
 }
 
+const validate = validator(ConfigSchema)
+
 /** The configuration: the schema's defaults, then the file, then the environment. Throws a ConfigError with all problems. */
 export function loadConfig({ file, env = {}, settings }: Sources = {}): Config {
   const given: Given =
     file === undefined ? { tree: structuredClone(settings ?? {}), origins: new Map() } : readSettings(file)
-  const problems = [...applyEnvironment(given, ConfigSchema, env), ...validate(given, ConfigSchema)]
+  const problems = [...applyEnvironment(given, ConfigSchema, env), ...validate(given)]
   const config = given.tree as Config
   if (problems.length === 0) problems.push(...findMistakes(config))
   if (problems.length > 0) throw new ConfigError(problems)

@@ -4,20 +4,24 @@ import { expected, keysOf, schemaAt, type Key } from './keys.ts'
 import { nearest } from './nearest.ts'
 import { isTree, type Given } from './settings.ts'
 
-/** Fills in the schema's defaults and answers every problem: its key, where it came from, what was expected. */
-export function validate({ tree, origins }: Given, schema: TSchema): string[] {
+/** Answers a function that fills in the schema's defaults and names every problem: its key, where it came from, what was expected. */
+export function validator(schema: TSchema): (given: Given) => string[] {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, keywords: ['testsOnly'] })
   ajv.addFormat('uri', isWebUrl)
-  for (const key of keysOf(schema)) spellNumber(tree, key)
-  if (ajv.validate(schema, tree)) return []
-  const problems = new Map<string, string>()
-  for (const error of ajv.errors ?? []) {
-    const path = pathOf(error)
-    const key = path.join('.')
-    const origin = originOf(origins, path)
-    if (!problems.has(key)) problems.set(key, `${key}${origin}: ${complaint(error, path, schema)}`)
+  const isValid = ajv.compile(schema)
+  const keys = keysOf(schema)
+  return ({ tree, origins }) => {
+    for (const key of keys) spellNumber(tree, key)
+    if (isValid(tree)) return []
+    const problems = new Map<string, string>()
+    for (const error of isValid.errors ?? []) {
+      const path = pathOf(error)
+      const key = path.join('.')
+      const origin = originOf(origins, path)
+      if (!problems.has(key)) problems.set(key, `${key}${origin}: ${complaint(error, path, schema)}`)
+    }
+    return [...problems.values()]
   }
-  return [...problems.values()]
 }
 
 /** YAML reads `default_version: 12` as a number, its writer meant the text. */

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { createMetrics } from '#base/metrics.ts'
+
+describe('metrics', () => {
+  it('count requests by template, batches, syncs and waiting long polls', async () => {
+    const metrics = createMetrics()
+    metrics.requestDone({ method: 'GET', path: '/_matrix/client/v3/rooms/:roomId', status: 200, ms: 3 })
+    metrics.batchWritten({ events: 20, ms: 4 })
+    metrics.syncDone({ kind: 'incremental', ms: 1 })
+    metrics.countWaiting(() => 7)
+    const { text, contentType } = await metrics.render()
+    metrics.close()
+
+    assert.match(contentType, /^text\/plain/)
+    const count =
+      /myelin_request_duration_seconds_count\{method="GET",path="\/_matrix\/client\/v3\/rooms\/:roomId",status="200"\} 1\n/
+    assert.match(text, count)
+    assert.match(text, /myelin_event_batch_events_sum 20\n/)
+    assert.match(text, /myelin_sync_duration_seconds_count\{kind="incremental"\} 1\n/)
+    assert.match(text, /myelin_waiting_long_polls 7\n/)
+  })
+
+  it('tell the event-loop delay, memory and processor time of the process', async () => {
+    const metrics = createMetrics()
+    const { text } = await metrics.render()
+    metrics.close()
+
+    assert.match(text, /myelin_event_loop_delay_seconds\{quantile="0.99"\} [\d.e-]+\n/)
+    assert.match(text, /process_resident_memory_bytes [1-9]/)
+    assert.match(text, /process_cpu_seconds_total [\d.]+\n/)
+  })
+
+  it('of two servers in one process are apart', async () => {
+    const [one, other] = [createMetrics(), createMetrics()]
+    one.batchWritten({ events: 5, ms: 1 })
+    const { text } = await other.render()
+    one.close()
+    other.close()
+
+    assert.match(text, /myelin_event_batch_events_sum 0\n/)
+  })
+})

@@ -1,0 +1,16 @@
+import { text } from 'node:stream/consumers'
+import type { Terminal } from './command.ts'
+
+/** The terminal and the signals of this process. */
+export const processTerminal: Terminal = {
+  env: process.env,
+  print: (output) => void process.stdout.write(output),
+  complain: (line) => void process.stderr.write(`${line}\n`),
+  read: () => text(process.stdin),
+  stopped: () =>
+    new Promise((resolve) => {
+      // As process 1 of a container Node has no handlers of its own.
+      process.once('SIGTERM', () => resolve())
+      process.once('SIGINT', () => resolve())
+    }),
+}
