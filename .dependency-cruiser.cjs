@@ -1,0 +1,50 @@
+// Who may import whom: the layer rules of ARCHITECTURE.md, run by `npm run lint` and by spec-tests/architecture.
+const layers = {
+  protocol: [],
+  base: [],
+  store: ['base', 'protocol'],
+  bus: ['base', 'store'],
+  http: ['base', 'protocol'],
+  services: ['base', 'protocol'],
+  api: ['base', 'protocol', 'http', 'services'],
+  integrations: ['base', 'protocol', 'http', 'services'],
+}
+// A domain may import the domains listed before it, never those after it.
+const domains = [
+  'accounts',
+  'media',
+  'remote',
+  'rooms',
+  'presence',
+  'e2ee',
+  'push',
+  'federation',
+  'appservices',
+  'sync',
+  'admin',
+]
+const only = (name, home, module) => ({ name, from: { path: '^src/', pathNot: home }, to: { path: module } })
+
+module.exports = {
+  forbidden: [
+    { name: 'no cycles, types included', from: {}, to: { circular: true } },
+    { name: 'protocol is pure', from: { path: '^src/protocol/' }, to: { pathNot: '^src/protocol/|^(node:)?crypto$' } },
+    ...Object.entries(layers).map(([layer, below]) => ({
+      name: `${layer} imports downwards`,
+      from: { path: `^src/${layer}/` },
+      to: { path: '^src/', pathNot: `^src/(${[layer, ...below].join('|')})/|^src/context\\.ts$` },
+    })),
+    ...domains.map((domain, rank) => ({
+      name: `${domain} imports lower domains`,
+      from: { path: `^src/services/${domain}/` },
+      to: { path: `^src/services/(${domains.slice(rank + 1).join('|') || '-'})/` },
+    })),
+    only('knex stays in store', '^src/store/', '^node_modules/knex'),
+    only('koa stays in http', '^src/http/', '^node_modules/(koa|@koa|find-my-way)'),
+  ].map((rule) => ({ severity: 'error', ...rule })),
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+}

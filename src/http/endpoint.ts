@@ -1,0 +1,101 @@
+import type { Readable } from 'node:stream'
+import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { Context } from '#context.ts'
+import type { Auth, Requesters } from './requester.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/** What a handler gets besides the context and the requester. */
+export type Received<P, Q, B> = {
+  params: P
+  query: Q
+  body: B
+  ip: string
+  userAgent: string
+  /** Aborts when the client goes away or the server stops: long polls end then. */
+  signal: AbortSignal
+}
+
+/** A reply whose JSON is already text: hot answers skip a second stringify. */
+export class JsonText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** What every kind of endpoint declares. */
+export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth> = {
+  method: Method
+  /** One path, or several with the same meaning; parameters as `:name`. */
+  path: string | readonly string[]
+  auth: A
+  /** A named rate-limit bucket of the configuration. */
+  limit?: string
+  /** Bytes of JSON body accepted, when they differ from `limits.body_bytes`. */
+  bodyLimit?: number
+  params?: P
+  query?: Q
+  /** Absent: no body is read as JSON. An empty body counts as {}. */
+  body?: B
+  /** What the OpenAPI document says in one sentence. */
+  summary: string
+  /** The section of the specification, or of ours when it is our own. */
+  spec: string
+}
+
+type Parts<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema, A extends Auth> = Declared<
+  P,
+  Q,
+  B,
+  A
+> & {
+  reply: R
+  handle(
+    ctx: Context,
+    received: Received<Static<P>, Static<Q>, Static<B>>,
+    requester: Requesters[A],
+  ): Promise<Static<R> | JsonText>
+}
+
+/** An endpoint with its types erased: the shape the route table, the OpenAPI document and the kernel work on. */
+export type Endpoint = {
+  /** `stream`: the handler reads the body and makes the answer itself. */
+  kind: 'json' | 'stream'
+  method: Method
+  paths: readonly string[]
+  /** Older spellings of the paths, from the table of aliases. */
+  aliases: readonly string[]
+  auth: Auth
+  limit: string | undefined
+  bodyLimit: number | undefined
+  params: TObject | undefined
+  query: TObject | undefined
+  body: TSchema | undefined
+  reply: TSchema | undefined
+  summary: string
+  spec: string
+  handle(ctx: Context, received: AnyReceived, requester: unknown): Promise<unknown>
+}
+
+export type AnyReceived = Received<unknown, unknown, unknown> & { stream: Readable }
+
+/** Makes an endpoint; types of the handler follow from its schemas and its `auth`. */
+export function endpoint<
+  R extends TSchema,
+  A extends Auth,
+  P extends TObject = TObject<Record<never, never>>,
+  Q extends TObject = TObject<Record<never, never>>,
+  B extends TSchema = TObject<Record<never, never>>,
+>(parts: Parts<P, Q, B, R, A>): Endpoint {
+  return { ...erase(parts), kind: 'json', reply: parts.reply, handle: parts.handle as Endpoint['handle'] }
+}
+
+/** The declaration without its types; `handle` and `reply` are the caller's. */
+export function erase<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth>(
+  declared: Declared<P, Q, B, A>,
+): Omit<Endpoint, 'kind' | 'reply' | 'handle'> {
+  const { method, path, auth, limit, bodyLimit, params, query, body, summary, spec } = declared
+  const paths = typeof path === 'string' ? [path] : path
+  return { method, paths, aliases: [], auth, limit, bodyLimit, params, query, body, summary, spec }
+}

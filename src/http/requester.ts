@@ -1,0 +1,40 @@
+/** Who asks, as far as the endpoint's `auth` promises it; `http/` never looks inside. */
+export type UserRequester = {
+  userId: string
+  /** Absent for an application service that acts without a device. */
+  deviceId: string | undefined
+  isGuest: boolean
+  isAdmin: boolean
+  /** The application service whose token was used, if one was. */
+  appserviceId: string | undefined
+}
+export type ServerRequester = { serverName: string }
+export type AppserviceRequester = { appserviceId: string; userId: string }
+
+export type Requesters = {
+  none: undefined
+  optional: UserRequester | undefined
+  user: UserRequester
+  guest: UserRequester
+  admin: UserRequester
+  server: ServerRequester
+  appservice: AppserviceRequester
+}
+export type Auth = keyof Requesters
+
+/** What an authenticator reads of a request. */
+export type Credentials = {
+  method: string
+  /** Path and query as the client sent them: federation signs exactly this. */
+  url: string
+  headers: NodeJS.Dict<string | string[]>
+  query: URLSearchParams
+  ip: string
+  /** Parsed JSON body, for federation signatures. */
+  body: unknown
+}
+
+/** How each kind of requester is found out; refusals are thrown. */
+export type Authenticators<Context> = {
+  [A in Exclude<Auth, 'none'>]: (ctx: Context, credentials: Credentials) => Promise<Requesters[A]>
+}

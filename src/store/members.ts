@@ -1,0 +1,133 @@
+import type { Db } from './db.ts'
+import type { Engine } from './engine.ts'
+import { inList } from './in-list.ts'
+
+export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
+
+/** A user's present place in a room. */
+export type Member = {
+  roomNid: number
+  userId: string
+  membership: Membership
+  /** Who sent the member event: a leave by another is a kick. */
+  sender: string
+  /** Position of the member event. */
+  position: number
+  isForgotten: boolean
+}
+
+type Row = {
+  room_nid: number
+  user_id: string
+  membership: Membership
+  sender: string
+  position: number
+  is_forgotten: boolean | number
+}
+
+export const members = (db: Db, kind: Engine['kind']) => ({
+  async find(roomNid: number, userId: string): Promise<Member | undefined> {
+    const row = await db<Row>('memberships').where({ room_nid: roomNid, user_id: userId }).first()
+    return row && fromRow(row)
+  },
+
+  /** Every room the user is or was in. */
+  async listRooms(userId: string, memberships?: readonly Membership[]): Promise<Member[]> {
+    const query = db<Row>('memberships').where({ user_id: userId })
+    if (memberships) void query.whereIn('membership', memberships)
+    return (await query).map(fromRow)
+  },
+
+  /** Users of a room with one of the memberships, in order of arrival. */
+  async listUsers(roomNid: number, memberships: readonly Membership[], limit?: number): Promise<Member[]> {
+    const query = db<Row>('memberships')
+      .where({ room_nid: roomNid })
+      .whereIn('membership', memberships)
+      .orderBy('position')
+    if (limit !== undefined) void query.limit(limit)
+    return (await query).map(fromRow)
+  },
+
+  /** How many users have each membership, room by room. */
+  async counts(roomNids: readonly number[]): Promise<Map<number, Partial<Record<Membership, number>>>> {
+    const counts = new Map<number, Partial<Record<Membership, number>>>()
+    if (roomNids.length === 0) return counts
+    const rows = (await db('memberships')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .groupBy('room_nid', 'membership')
+      .select('room_nid', 'membership')
+      .count('* as count')) as unknown as { room_nid: number; membership: Membership; count: number | string }[]
+    for (const { room_nid, membership, count } of rows)
+      counts.set(Number(room_nid), { ...counts.get(Number(room_nid)), [membership]: Number(count) })
+    return counts
+  },
+
+  /** True when the user had left the room: only then can it be forgotten. */
+  async forget(roomNid: number, userId: string): Promise<boolean> {
+    const forgotten = await db<Row>('memberships')
+      .where({ room_nid: roomNid, user_id: userId })
+      .whereIn('membership', ['leave', 'ban'])
+      .update({ is_forgotten: true })
+    return forgotten > 0
+  },
+
+  /** Everybody who is joined to a room that the user is joined to, the user included. */
+  async usersSharingRooms(userId: string): Promise<string[]> {
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+  },
+
+  async shareRoom(one: string, other: string): Promise<boolean> {
+    const row: unknown = await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': one, 'mine.membership': 'join', 'theirs.user_id': other, 'theirs.membership': 'join' })
+      .first(db.raw('1 as shared'))
+    return row !== undefined
+  },
+
+  /**
+   * Users whose sharing of rooms with the user may have changed after one position and up to another: those who joined
+   * or left the user's rooms, and everybody in rooms the user joined or left. The caller compares with the present.
+   */
+  async sharingCandidates(userId: string, after: number, upTo: number): Promise<string[]> {
+    const range = (column: string) => db.raw('?? > ? and ?? <= ?', [column, after, column, upTo])
+    const moved = (await db('memberships as mine')
+      .join('room_state as s', 's.room_nid', 'mine.room_nid')
+      .join('state_keys as k', 'k.nid', 's.key_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'k.type': 'm.room.member' })
+      .whereRaw(range('s.from_position'))
+      .distinct('k.state_key')
+      .pluck('k.state_key')) as string[]
+    const ownMoves = (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId })
+      .whereIn('mine.membership', ['join', 'leave', 'ban'])
+      .whereRaw(range('mine.position'))
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+    return [...new Set([...moved, ...ownMoves])]
+  },
+
+  /** Of some users, those who are joined to a room that the user is joined to. */
+  async sharingAmong(userId: string, others: readonly string[]): Promise<string[]> {
+    if (others.length === 0) return []
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .whereRaw(...inList(kind, 'theirs.user_id', others))
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+  },
+})
+
+const fromRow = (row: Row): Member => ({
+  roomNid: Number(row.room_nid),
+  userId: row.user_id,
+  membership: row.membership,
+  sender: row.sender,
+  position: Number(row.position),
+  isForgotten: Boolean(row.is_forgotten),
+})

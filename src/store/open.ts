@@ -1,0 +1,80 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Db } from './db.ts'
+import type { Engine } from './engine.ts'
+import { eventWriter } from './event-writer.ts'
+import { events } from './events.ts'
+import { members } from './members.ts'
+import { migrate } from './migrate.ts'
+import { openPostgres } from './postgres.ts'
+import { roomState } from './room-state.ts'
+import { rooms } from './rooms.ts'
+import { openSqlite } from './sqlite/engine.ts'
+import { streams } from './streams.ts'
+
+/** Every store module, bound to the pool or to one transaction. */
+const bind = (db: Db, kind: Engine['kind']) => ({
+  events: events(db, kind),
+  members: members(db, kind),
+  rooms: rooms(db),
+  roomState: roomState(db, kind),
+  streams: streams(db),
+})
+
+type Modules = ReturnType<typeof bind>
+
+/** The modules inside a transaction; a nested `transaction` joins it. */
+export type Transaction = Modules & { transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> }
+
+export type Store = Transaction & {
+  kind: Engine['kind']
+  /** The only way events enter the database. */
+  eventWriter: ReturnType<typeof eventWriter>
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** `url`: postgres://… or sqlite:PATH. */
+export type StoreOptions = {
+  url: string
+  poolSize: number
+  now: () => number
+  /** Called after each batch of events with its size and its duration in milliseconds. */
+  observeBatch?: (events: number, milliseconds: number) => void
+}
+
+/** Opens the database, brings it to the newest migration and binds every module to it. */
+export async function openStore({ url, poolSize, now, observeBatch }: StoreOptions): Promise<Store> {
+  const engine = await openEngine(url, poolSize)
+  const inside = new AsyncLocalStorage<true>()
+  await migrate(engine)
+  guard(engine, inside)
+  const join = (tx: Db): Transaction => {
+    const bound: Transaction = { ...bind(tx, engine.kind), transaction: (work) => work(bound) }
+    return bound
+  }
+  return {
+    ...bind(engine.knex, engine.kind),
+    kind: engine.kind,
+    eventWriter: eventWriter(engine, { now, observe: observeBatch }),
+    transaction: (work) => engine.knex.transaction((tx) => inside.run(true, () => work(join(tx)))),
+    ping: async () => void (await engine.knex.raw('select 1')),
+    close: () => engine.close(),
+  }
+}
+
+const openEngine = async (url: string, poolSize: number): Promise<Engine> => {
+  if (url.startsWith('sqlite:')) return openSqlite(url.slice('sqlite:'.length))
+  if (/^postgres(ql)?:/.test(url)) return openPostgres(url, poolSize)
+  throw new Error('A database url starts with sqlite: or postgres:')
+}
+
+/** Touching the pool inside a transaction would wait for the transaction itself: fail at once instead. */
+function guard({ knex }: Engine, inside: AsyncLocalStorage<true>): void {
+  const client = knex.client as { acquireConnection(): Promise<unknown> }
+  const acquire = client.acquireConnection.bind(client)
+  client.acquireConnection = async () => {
+    if (inside.getStore()) throw new Error('Use the transaction given, not the store, inside a transaction')
+    return acquire()
+  }
+}

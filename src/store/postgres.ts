@@ -1,0 +1,64 @@
+import knex from 'knex'
+import pg from 'pg'
+import { postgresStatement } from './bulk.ts'
+import type { Batch, Engine } from './engine.ts'
+
+const int8 = 20
+const numeric = 1700
+
+/** Counts and positions are far below 2^53, so they come as numbers. */
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === int8 || oid === numeric
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+}
+
+/** Opens PostgreSQL; nothing is asked of it yet. */
+export function openPostgres(url: string, poolSize: number): Engine {
+  const db = knex({
+    client: 'pg',
+    connection: { connectionString: url, types } as never,
+    pool: { min: 0, max: poolSize },
+  })
+  return {
+    kind: 'postgres',
+    knex: db,
+    batch: (work) => runBatch(db, work),
+    close: () => db.destroy(),
+  }
+}
+
+async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): Promise<T> {
+  const connection = (await db.client.acquireConnection()) as pg.Client
+  const run = (text: string, values: unknown[] = []): Promise<pg.QueryResult> =>
+    connection.query({ text, values, name: nameOf(text) })
+  try {
+    await connection.query('begin')
+    const answer = await work({
+      query: async (sql, bindings = []) => (await run(numbered(sql), [...bindings])).rows,
+      write: async (operations) => {
+        for (const { sql, bindings } of operations.map(postgresStatement)) await run(sql, bindings)
+      },
+    })
+    await connection.query('commit')
+    return answer
+  } catch (error) {
+    await connection.query('rollback').catch(() => {})
+    throw error
+  } finally {
+    await db.client.releaseConnection(connection)
+  }
+}
+
+/** A named statement is planned once; the texts are few and fixed, names are at most 63 bytes. */
+const nameOf = (text: string): string => {
+  let hash = 5381
+  for (let i = 0; i < text.length; i++) hash = ((hash * 33) ^ text.charCodeAt(i)) >>> 0
+  return `w${hash}_${text.length}`
+}
+
+const numbered = (sql: string): string => {
+  let next = 0
+  return sql.replaceAll('?', () => `$${++next}`)
+}

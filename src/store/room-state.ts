@@ -1,0 +1,109 @@
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from './db.ts'
+import type { Engine } from './engine.ts'
+import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { inList } from './in-list.ts'
+
+/** Which event holds a state key, without its content. */
+export type StateHolder = {
+  type: string
+  stateKey: string
+  eventId: EventId
+  /** Position of the event that holds the key. */
+  position: number
+  /** Position since which it holds the key. */
+  from: number
+}
+
+/** Narrows state to some types, or to some keys of them. */
+export type StateSelection = { types?: readonly string[]; notTypes?: readonly string[]; members?: readonly string[] }
+
+type HolderRow = { type: string; state_key: string; event_id: EventId; position: number; from_position: number }
+
+/** State as spans: a key's holder from one position until the next (`to_position` is null while it holds). */
+export const roomState = (db: Db, kind: Engine['kind']) => {
+  const spans = () =>
+    db('room_state as s')
+      .join('state_keys as k', 'k.nid', 's.key_nid')
+      .join('events as e', 'e.position', 's.event_position')
+
+  return {
+    /** All current state of a room, contents left out: what a room line keeps in memory. */
+    async currentHolders(roomNid: number): Promise<StateHolder[]> {
+      const rows = (await spans()
+        .where('s.room_nid', roomNid)
+        .whereNull('s.to_position')
+        .select('k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position')) as HolderRow[]
+      return rows.map((row) => ({
+        type: row.type,
+        stateKey: row.state_key,
+        eventId: row.event_id,
+        position: Number(row.position),
+        from: Number(row.from_position),
+      }))
+    },
+
+    /** The state of rooms just after a position; of all rooms in one query. */
+    async at(roomNids: readonly number[], position: number, selection: StateSelection = {}): Promise<StoredEvent[]> {
+      if (roomNids.length === 0) return []
+      const query = spans()
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
+        .where('s.from_position', '<=', position)
+        .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', position))
+      return ((await select(query, selection).select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** The current state of rooms; of all rooms in one query. */
+    async current(roomNids: readonly number[], selection: StateSelection = {}): Promise<StoredEvent[]> {
+      if (roomNids.length === 0) return []
+      const query = spans()
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
+        .whereNull('s.to_position')
+      return ((await select(query, selection).select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** State keys whose holder differs between two positions, with the holder at the later one. */
+    async changes(roomNids: readonly number[], after: number, upTo: number): Promise<StoredEvent[]> {
+      if (roomNids.length === 0) return []
+      const query = spans()
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
+        .where('s.from_position', '>', after)
+        .where('s.from_position', '<=', upTo)
+        .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', upTo))
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** The holder of one key just after a position. */
+    async holderAt(
+      roomNid: number,
+      [type, stateKey]: readonly [string, string],
+      position: number,
+    ): Promise<StoredEvent | undefined> {
+      const row = (await spans()
+        .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
+        .where('s.from_position', '<=', position)
+        .orderBy('s.from_position', 'desc')
+        .first('e.*')) as EventRow | undefined
+      return row && toStoredEvent(row)
+    },
+
+    /** Every holder a key has had, oldest first: for visibility, which depends on when it changed. */
+    async history(
+      roomNid: number,
+      [type, stateKey]: readonly [string, string],
+    ): Promise<{ from: number; event: StoredEvent }[]> {
+      const rows = (await spans()
+        .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
+        .orderBy('s.from_position')
+        .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
+      return rows.map((row) => ({ from: Number(row.from_position), event: toStoredEvent(row) }))
+    },
+  }
+
+  function select<Q extends ReturnType<typeof spans>>(query: Q, { types, notTypes, members }: StateSelection): Q {
+    if (types) void query.whereIn('k.type', types)
+    if (notTypes) void query.whereNotIn('k.type', notTypes)
+    if (members) void query.where('k.type', 'm.room.member').whereRaw(...inList(kind, 'k.state_key', members))
+    return query
+  }
+}

@@ -1,0 +1,74 @@
+import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { Db } from './db.ts'
+
+/** A room as its last committed event left it. */
+export type StoredRoom = {
+  /** The position of its create event. */
+  nid: number
+  roomId: RoomId
+  /** Room version id. */
+  version: string
+  /** Grows with every write; a writer that built on another value is stale. */
+  lineVersion: number
+  /** Forward extremities. */
+  heads: EventId[]
+  depth: number
+  /** Position of its newest event. */
+  lastPosition: number
+  /** Listed in the room directory. */
+  isPublished: boolean
+}
+
+type Row = {
+  nid: number
+  room_id: RoomId
+  version: string
+  line_version: number
+  heads: string
+  depth: number
+  last_position: number
+  is_published: boolean | number
+}
+
+export const rooms = (db: Db) => ({
+  async find(roomId: string): Promise<StoredRoom | undefined> {
+    const row = await db<Row>('rooms')
+      .where({ room_id: roomId as RoomId })
+      .first()
+    return row && fromRow(row)
+  },
+
+  async findByNid(nid: number): Promise<StoredRoom | undefined> {
+    const row = await db<Row>('rooms').where({ nid }).first()
+    return row && fromRow(row)
+  },
+
+  async list(): Promise<StoredRoom[]> {
+    return (await db<Row>('rooms').orderBy('nid')).map(fromRow)
+  },
+
+  /** Rooms with an event after a position. */
+  async listChangedSince(position: number): Promise<{ nid: number; lastPosition: number }[]> {
+    const rows = await db<Row>('rooms').where('last_position', '>', position).select('nid', 'last_position')
+    return rows.map((row) => ({ nid: Number(row.nid), lastPosition: Number(row.last_position) }))
+  },
+
+  async listPublished(): Promise<StoredRoom[]> {
+    return (await db<Row>('rooms').where({ is_published: true }).orderBy('nid')).map(fromRow)
+  },
+
+  async setPublished(nid: number, isPublished: boolean): Promise<void> {
+    await db<Row>('rooms').where({ nid }).update({ is_published: isPublished })
+  },
+})
+
+const fromRow = (row: Row): StoredRoom => ({
+  nid: Number(row.nid),
+  roomId: row.room_id,
+  version: row.version,
+  lineVersion: Number(row.line_version),
+  heads: JSON.parse(row.heads) as EventId[],
+  depth: Number(row.depth),
+  lastPosition: Number(row.last_position),
+  isPublished: Boolean(row.is_published),
+})

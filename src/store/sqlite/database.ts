@@ -1,0 +1,35 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+
+const maxStatements = 400
+
+/** Opens a connection with the settings that every connection of ours has: WAL, and a commit that is on disk. */
+export function openDatabase(path: string, options: { readOnly?: boolean } = {}): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false })
+  if (!options.readOnly) database.exec('pragma journal_mode = wal; pragma synchronous = full')
+  database.exec(
+    'pragma busy_timeout = 10000; pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -32000; pragma mmap_size = 268435456',
+  )
+  return database
+}
+
+/** Prepares each statement text once; the least recently used one is dropped. */
+export function statementCache(database: DatabaseSync): (sql: string) => StatementSync {
+  const cache = new Map<string, StatementSync>()
+  return (sql) => {
+    const known = cache.get(sql)
+    if (known) {
+      cache.delete(sql)
+      cache.set(sql, known)
+      return known
+    }
+    const statement = database.prepare(sql)
+    if (cache.size >= maxStatements) {
+      const oldest = cache.keys().next().value
+      if (oldest !== undefined) cache.delete(oldest)
+    }
+    // A changed schema would leave stale column lists in the cache.
+    if (/^\s*(create|alter|drop)\b/i.test(sql)) cache.clear()
+    else cache.set(sql, statement)
+    return statement
+  }
+}

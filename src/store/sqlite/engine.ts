@@ -1,0 +1,56 @@
+import knex from 'knex'
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Batch, Engine } from '../engine.ts'
+import { sqliteStatement } from '../bulk.ts'
+import { openDatabase } from './database.ts'
+import { sqliteDialect } from './dialect.ts'
+import { SqliteWriter } from './writer.ts'
+
+/** The embedded store: reads on this thread, writes in a thread of their own. */
+export async function openSqlite(path: string): Promise<Engine> {
+  mkdirSync(dirname(path), { recursive: true })
+  const writer = new SqliteWriter(path)
+  await writer.run([{ sql: 'pragma user_version', rows: [[]] }])
+  const reader = openDatabase(path, { readOnly: true })
+  const db = knex({
+    client: sqliteDialect(reader, writer),
+    connection: { filename: path },
+    useNullAsDefault: true,
+    pool: { min: 0, max: 200 },
+  })
+  return {
+    kind: 'sqlite',
+    knex: db,
+    batch: (work) => runBatch(writer, work),
+    async close() {
+      await db.destroy()
+      reader.close()
+      await writer.close()
+    },
+  }
+}
+
+async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
+  const unlock = await writer.lock()
+  const begin = { sql: 'begin immediate', rows: [[]] }
+  let begun = false
+  const run: SqliteWriter['run'] = (statements) => {
+    const first = begun ? [] : [begin]
+    begun = true
+    return writer.run([...first, ...statements], true)
+  }
+  try {
+    const answer = await work({
+      query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }])).at(-1)?.rows ?? [],
+      write: async (operations) => void (await run(operations.map(sqliteStatement))),
+    })
+    await run([{ sql: 'commit', rows: [[]] }])
+    return answer
+  } catch (error) {
+    await writer.run([{ sql: 'rollback', rows: [[]] }]).catch(() => {}) // already rolled back when a statement failed
+    throw error
+  } finally {
+    unlock()
+  }
+}

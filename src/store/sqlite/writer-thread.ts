@@ -1,0 +1,41 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openDatabase, statementCache } from './database.ts'
+import type { Answer, Request, Result } from './protocol.ts'
+
+// The one connection that writes. It lives in its own thread so that neither fsync nor a checkpoint stops the event loop.
+const database: DatabaseSync = openDatabase((workerData as { path: string }).path)
+const prepare = statementCache(database)
+
+const run = (statement: StatementSync, bindings: readonly unknown[]): Result => {
+  const values = bindings as SQLInputValue[]
+  if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0, lastId: 0 }
+  const { changes, lastInsertRowid } = statement.run(...values)
+  return { rows: [], changes: Number(changes), lastId: Number(lastInsertRowid) }
+}
+
+const answer = (request: Request): Answer => {
+  try {
+    const results: Result[] = []
+    for (const { sql, rows } of request.statements) {
+      const statement = prepare(sql)
+      let result: Result = { rows: [], changes: 0, lastId: 0 }
+      for (const bindings of rows) result = run(statement, bindings)
+      results.push(result)
+    }
+    return { id: request.id, results }
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number }
+    if (request.rollback && database.isTransaction) database.exec('rollback')
+    return { id: request.id, error: { message, code: errcode } }
+  }
+}
+
+parentPort?.on('message', (request: Request) => {
+  if (request.close) {
+    database.close()
+    parentPort?.close()
+    return
+  }
+  parentPort?.postMessage(answer(request))
+})

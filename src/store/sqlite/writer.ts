@@ -1,0 +1,60 @@
+import { Worker } from 'node:worker_threads'
+import type { Answer, Request, Result, Statement } from './protocol.ts'
+
+type Pending = { resolve(results: Result[]): void; reject(error: Error): void }
+
+/** The main thread's end of the writer thread: one transaction at a time, statements in order. */
+export class SqliteWriter {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, Pending>()
+  #nextId = 1
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(path: string) {
+    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path } })
+    this.#worker.unref()
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer))
+    this.#worker.on('error', (error: Error) => this.#failAll(error))
+    this.#worker.on('exit', () => this.#failAll(new Error('The SQLite writer thread has ended')))
+  }
+
+  /** Waits for the write lock; the answer gives it back. */
+  lock(): Promise<() => void> {
+    let release = (): void => {}
+    const mine = new Promise<void>((resolve) => (release = resolve))
+    const turn = this.#tail.then(() => release)
+    this.#tail = this.#tail.then(() => mine)
+    return turn
+  }
+
+  /** Runs statements in one message. Only the holder of the lock may call it. */
+  run(statements: readonly Statement[], rollback = false): Promise<Result[]> {
+    const request: Request = { id: this.#nextId++, statements, rollback }
+    return new Promise((resolve, reject) => {
+      if (this.#pending.size === 0) this.#worker.ref()
+      this.#pending.set(request.id, { resolve, reject })
+      this.#worker.postMessage(request)
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#tail
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
+    this.#worker.ref()
+    this.#worker.postMessage({ id: 0, statements: [], rollback: false, close: true } satisfies Request)
+    await ended
+  }
+
+  #settle(answer: Answer): void {
+    const pending = this.#pending.get(answer.id)
+    this.#pending.delete(answer.id)
+    if (this.#pending.size === 0) this.#worker.unref()
+    if ('results' in answer) pending?.resolve(answer.results)
+    else pending?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }))
+  }
+
+  #failAll(error: Error): void {
+    for (const pending of this.#pending.values()) pending.reject(error)
+    this.#pending.clear()
+  }
+}

@@ -1,0 +1,47 @@
+import type { Batch, Engine } from './engine.ts'
+
+type Key = readonly [type: string, stateKey: string]
+
+const maxCached = 100_000
+const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
+
+const lookUp: Readonly<Record<Engine['kind'], string>> = {
+  sqlite: `select k.nid, k.type, k.state_key from json_each(?) j join state_keys k
+    on k.type = json_extract(j.value, '$[0]') and k.state_key = json_extract(j.value, '$[1]')`,
+  postgres: `select k.nid, k.type, k.state_key from json_array_elements(?::json) j join state_keys k
+    on k.type = j->>0 and k.state_key = j->>1`,
+}
+
+/** Small numbers for (type, state key) pairs, which recur in every room a user is in. */
+export class StateKeyNids {
+  readonly #kind: Engine['kind']
+  readonly #known = new Map<string, number>()
+
+  constructor(kind: Engine['kind']) {
+    this.#kind = kind
+  }
+
+  /** The number of each key; new ones are made in the batch's transaction, and remembered only by `keep`. */
+  async resolve(batch: Batch, keys: readonly Key[]): Promise<Map<string, number>> {
+    const resolved = new Map<string, number>()
+    const unknown = new Map<string, Key>()
+    for (const key of keys) {
+      const nid = this.#known.get(nameOf(key))
+      if (nid === undefined) unknown.set(nameOf(key), key)
+      else resolved.set(nameOf(key), nid)
+    }
+    if (unknown.size === 0) return resolved
+    const wanted = [...unknown.values()]
+    const columns = { type: 'text', state_key: 'text' } as const
+    await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows: wanted }])
+    for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(wanted)]))
+      resolved.set(nameOf([row.type as string, row.state_key as string]), Number(row.nid))
+    return resolved
+  }
+
+  /** Remembers numbers that are committed. */
+  keep(resolved: ReadonlyMap<string, number>): void {
+    if (this.#known.size + resolved.size > maxCached) this.#known.clear()
+    for (const [name, nid] of resolved) this.#known.set(name, nid)
+  }
+}

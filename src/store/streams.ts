@@ -1,0 +1,25 @@
+import type { Db } from './db.ts'
+
+/** The ordered streams that /sync follows; `events` is advanced by the event writer alone. */
+export type StreamName = 'events' | 'account_data' | 'receipts' | 'to_device' | 'device_lists' | 'presence'
+
+export const streams = (db: Db) => ({
+  /**
+   * Takes `count` positions and answers the last. Inside a transaction the counter row stays locked until the commit,
+   * so positions appear in commit order: a reader may trust "everything up to n".
+   */
+  async next(name: StreamName, count = 1): Promise<number> {
+    const [row] = await db('streams')
+      .where({ name })
+      .increment('position', count)
+      .returning<{ position: number }[]>('position')
+    if (!row) throw new Error(`There is no stream ${name}`)
+    return Number(row.position)
+  },
+
+  /** The newest position of every stream. */
+  async positions(): Promise<Record<StreamName, number>> {
+    const rows = await db<{ name: StreamName; position: number }>('streams')
+    return Object.fromEntries(rows.map((row) => [row.name, Number(row.position)])) as Record<StreamName, number>
+  },
+})
