@@ -1,0 +1,29 @@
+import { isObject, type JsonObject, type JsonValue, type Pdu } from './event.ts'
+import { isValidRoomId, type RoomId } from './ids.ts'
+import type { RoomVersion } from './room-version.ts'
+
+/** How the room admits people; a room that does not say is open to the invited only. */
+export function joinRuleOf(joinRules: Pick<Pdu, 'content'> | undefined): string {
+  const rule = joinRules?.content.join_rule
+  return typeof rule === 'string' ? rule : 'invite'
+}
+
+/** Whether the rule admits members of other rooms, in this room version. */
+export function isRestrictedRule(rule: string, version: RoomVersion): boolean {
+  return (version.restricted && rule === 'restricted') || (version.knockRestricted && rule === 'knock_restricted')
+}
+
+/**
+ * The rooms whose members the join rules admit, from the content of `m.room.join_rules`: being joined to one is enough.
+ * https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms
+ */
+export function roomsThatAdmit({ allow }: JsonObject): RoomId[] {
+  if (!Array.isArray(allow)) return []
+  return [...new Set(allow.map(admittingRoom).filter((roomId) => roomId !== undefined))]
+}
+
+function admittingRoom(condition: JsonValue): RoomId | undefined {
+  if (!isObject(condition) || condition.type !== 'm.room_membership') return undefined
+  const roomId = condition.room_id
+  return typeof roomId === 'string' && isValidRoomId(roomId) ? roomId : undefined
+}
