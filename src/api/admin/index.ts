@@ -1,0 +1,4 @@
+import type { Endpoint } from '#http/endpoint.ts'
+
+/** What administrators may ask, at the paths their tools know. */
+export const adminEndpoints: readonly Endpoint[] = []

@@ -1,0 +1,9 @@
+import type { Endpoint } from '#http/endpoint.ts'
+
+/** One line for each path: method, path, who may ask, rate limit; aliases stand indented below their path. */
+export function routeLines(endpoints: readonly Endpoint[]): string[] {
+  return endpoints.flatMap(({ method, paths, aliases, auth, limit }) => [
+    ...paths.map((path) => `${method.padEnd(6)} ${path}  ${auth}  ${limit ?? 'default'}`),
+    ...aliases.map((path) => `       = ${path}`),
+  ])
+}

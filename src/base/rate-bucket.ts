@@ -1,0 +1,54 @@
+import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import { limitExceeded } from './errors.ts'
+
+export type BucketName = Exclude<keyof Config['rate_limits'], 'enabled'>
+
+type Level = { tokens: number; at: number }
+
+/** The token buckets of one server: each fills at its rate up to its burst, and a request takes one token. */
+export class RateBuckets {
+  readonly #limits: Config['rate_limits']
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #capacity: number
+  /** Oldest use first. */
+  readonly #levels = new Map<string, Level>()
+
+  /** `capacity`: how many keys are remembered at most; the longest unused are forgotten, which is to their favour. */
+  constructor(limits: Config['rate_limits'], clock: Pick<Clock, 'now'>, capacity = 100_000) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#capacity = capacity
+  }
+
+  get size(): number {
+    return this.#levels.size
+  }
+
+  has(name: string): name is BucketName {
+    return name !== 'enabled' && Object.hasOwn(this.#limits, name)
+  }
+
+  /** Takes a token, or refuses with M_LIMIT_EXCEEDED and the time until there is one again. */
+  spend(name: BucketName, key: string): void {
+    if (!this.#limits.enabled) return
+    const { per_second: perSecond, burst } = this.#limits[name]
+    const now = this.#clock.now()
+    const id = `${name} ${key}`
+    const before = this.#levels.get(id) ?? { tokens: burst, at: now }
+    const passed = Math.max(0, now - before.at)
+    const tokens = Math.min(burst, before.tokens + (passed * perSecond) / 1000)
+    this.#remember(id, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
+    if (tokens < 1) throw limitExceeded(((1 - tokens) * 1000) / perSecond)
+  }
+
+  #remember(id: string, level: Level): void {
+    this.#levels.delete(id)
+    this.#levels.set(id, level)
+    if (this.#levels.size <= this.#capacity) return
+    for (const oldest of this.#levels.keys()) {
+      this.#levels.delete(oldest)
+      return
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import type { IncomingMessage, RequestListener } from 'node:http'
+import Koa, { type Context as Exchange } from 'koa'
+import type { Context } from '#context.ts'
+import { clientAddress } from './client-address.ts'
+import { corsHeaders } from './cors.ts'
+import type { Endpoint } from './endpoint.ts'
+import { errorReply } from './error-reply.ts'
+import { answerEndpoint } from './answer-endpoint.ts'
+import type { RequestIds } from './request-id.ts'
+import type { Authenticators } from './requester.ts'
+import { routeTable, type Match } from './route-table.ts'
+import { compileSchemas } from './validate.ts'
+
+export type AppOptions = {
+  ctx: Context
+  endpoints: readonly Endpoint[]
+  authenticators: Authenticators<Context>
+  requestIds: RequestIds
+  /** Validates every reply against its schema; a wrong one becomes a 500. */
+  checkReplies: boolean
+}
+
+export type App = {
+  listener: RequestListener
+  /** Aborts the signal of all requests under way and lets connections end with their answers. */
+  stop(): void
+}
+
+/** What the steps of one request share. */
+type Kernel = AppOptions & {
+  route: (method: string, url: string) => Match
+  addressOf: (request: IncomingMessage) => string
+  /** One for each request under way. */
+  underWay: Set<AbortController>
+}
+
+/** The whole client and federation surface as one Koa application. */
+export function createApp(options: AppOptions): App {
+  compileSchemas({
+    requests: options.endpoints.flatMap(({ params, query, body }) => [params, query, body]),
+    replies: options.checkReplies ? options.endpoints.map(({ reply }) => reply) : [],
+  })
+  const kernel: Kernel = {
+    ...options,
+    route: routeTable(options.endpoints),
+    addressOf: clientAddress(options.ctx.config.listen.trusted_proxies),
+    underWay: new Set(),
+  }
+  let stopping = false
+  const koa = new Koa()
+  // What remains here are broken connections: answers are made, and bugs logged, in `answer`.
+  koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
+  koa.use((exchange) =>
+    options.requestIds.run(async (id) => {
+      exchange.set('x-request-id', id)
+      exchange.set(corsHeaders)
+      if (exchange.method === 'OPTIONS') exchange.status = 204
+      else await answer(kernel, exchange)
+      if (stopping) exchange.set('connection', 'close')
+    }),
+  )
+  const callback = koa.callback()
+  return {
+    listener: (request, response) => void callback(request, response),
+    stop() {
+      stopping = true
+      for (const controller of kernel.underWay) controller.abort()
+    },
+  }
+}
+
+/** Answers one request, whatever happens, and counts it. */
+async function answer(kernel: Kernel, exchange: Exchange): Promise<void> {
+  const { ctx, underWay } = kernel
+  const started = performance.now()
+  const controller = new AbortController()
+  const onClose = () => controller.abort()
+  exchange.res.once('close', onClose)
+  underWay.add(controller)
+  let path = 'unmatched'
+  try {
+    const match = kernel.route(exchange.method, exchange.req.url ?? '/')
+    path = match.endpoint.paths[0] ?? path
+    const ip = kernel.addressOf(exchange.req)
+    await answerEndpoint(kernel, { exchange, match, ip, signal: controller.signal })
+  } catch (error) {
+    if (isGone(exchange)) ctx.log.debug('client went away', { path })
+    else refuse(exchange, errorReply(error, { log: ctx.log, path }))
+  }
+  underWay.delete(controller)
+  ctx.metrics.requestDone({
+    method: exchange.method,
+    path,
+    status: isGone(exchange) ? 499 : exchange.status,
+    ms: performance.now() - started,
+  })
+}
+
+const isGone = (exchange: Exchange) => exchange.res.destroyed || exchange.req.socket.destroyed
+
+function refuse(exchange: Exchange, { status, headers, text }: ReturnType<typeof errorReply>): void {
+  exchange.status = status
+  exchange.set(headers)
+  exchange.set('content-type', 'application/json')
+  exchange.set('cache-control', 'no-store')
+  exchange.body = text
+}

@@ -1,0 +1,65 @@
+import { createServer, STATUS_CODES, type RequestListener, type ServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { systemClock } from '#base/clock.ts'
+import { corsHeaders } from './cors.ts'
+
+/** Slow or oversized requests are cut off; long polls and slow uploads of media are not. */
+export const httpLimits = {
+  /** Request line and headers together: a sync filter may stand in the URL. */
+  maxHeaderSize: 32_768,
+  headersTimeout: 20_000,
+  /** For the arrival of the whole request; waiting for the answer does not count. */
+  requestTimeout: 300_000,
+  /** Longer than what reverse proxies keep: they never reuse a connection that is just being closed. */
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 5000,
+} satisfies ServerOptions
+
+export type Listener = {
+  port: number
+  url: string
+  /** Stops accepting and waits for the answers under way, for half a second at most. */
+  close(): Promise<void>
+}
+
+type Place = { host: string; port: number; limits?: ServerOptions }
+
+/** Serves on an address; port 0 takes a free one. */
+export async function listen(answer: RequestListener, { host, port, limits = {} }: Place): Promise<Listener> {
+  const server = createServer({ ...httpLimits, ...limits, insecureHTTPParser: false }, answer)
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuse(socket, error.code))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve(server.off('error', reject) && undefined))
+  })
+  const taken = (server.address() as AddressInfo).port
+  return {
+    port: taken,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      const giveUp = new AbortController()
+      // Sockets live in real time, whatever clock the server runs on.
+      const patience = systemClock.sleep(500, giveUp.signal)
+      await Promise.race([closed, patience])
+      giveUp.abort()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** Answers what is no HTTP, so that even then the client learns why. */
+function refuse(socket: Socket, code: string | undefined): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+  const body = JSON.stringify({ errcode: 'M_UNKNOWN', error: 'The request is not proper HTTP' })
+  const headers = {
+    ...corsHeaders,
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
+}

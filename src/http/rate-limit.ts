@@ -1,0 +1,30 @@
+import { isIPv6 } from 'node:net'
+import type { RateBuckets } from '#base/rate-bucket.ts'
+
+/** Counts a request against its requester, or against its address when nobody is known. */
+export function limitRate(
+  buckets: RateBuckets,
+  limit: string | undefined,
+  { requester, ip }: { requester: unknown; ip: string },
+): void {
+  const name = limit ?? 'default'
+  if (!buckets.has(name)) throw new Error(`There is no rate limit named ${name}`)
+  buckets.spend(name, requesterKey(requester) ?? addressKey(ip))
+}
+
+/** Whoever holds one address of an IPv6 network holds all of its last 64 bits: they count as one. */
+export function addressKey(ip: string): string {
+  if (!isIPv6(ip)) return ip
+  const [head = '', tail] = ip.split('::')
+  const groups = head.split(':').filter(Boolean)
+  const after = (tail ?? '').split(':').filter(Boolean)
+  if (tail !== undefined) groups.push(...Array<string>(Math.max(0, 8 - groups.length - after.length)).fill('0'))
+  return [...groups, ...after].slice(0, 4).join(':')
+}
+
+function requesterKey(requester: unknown): string | undefined {
+  if (typeof requester !== 'object' || requester === null) return undefined
+  if ('userId' in requester) return String(requester.userId)
+  if ('serverName' in requester) return String(requester.serverName)
+  return undefined
+}

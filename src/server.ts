@@ -1,0 +1,159 @@
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import { authenticators } from '#api/authenticators.ts'
+import { allEndpoints } from '#api/index.ts'
+import { systemClock, type Clock } from '#base/clock.ts'
+import type { Config } from '#base/config/schema.ts'
+import { loadKeySeed } from '#base/key-file.ts'
+import { createLog, type Log } from '#base/log.ts'
+import { createMetrics, type Metrics } from '#base/metrics.ts'
+import { RateBuckets } from '#base/rate-bucket.ts'
+import { systemTokens, type Tokens } from '#base/tokens.ts'
+import { Waiters } from '#base/waiters.ts'
+import type { Context } from '#context.ts'
+import { createApp } from '#http/app.ts'
+import type { Endpoint } from '#http/endpoint.ts'
+import { listen, type Listener } from '#http/listener.ts'
+import { operationsApp } from '#http/operations-app.ts'
+import { RequestIds } from '#http/request-id.ts'
+import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import { followSessionChanges } from '#services/accounts/session-changes.ts'
+import { SessionCache } from '#services/accounts/session-cache.ts'
+import { noNamespaces } from '#services/accounts/user-namespaces.ts'
+import { openStore, type Store } from '#store/open.ts'
+import type { Bus } from './bus/bus.ts'
+import { localBus } from './bus/local.ts'
+
+/** What tests replace; in production all of it is made here from the configuration. */
+export type Effects = {
+  clock: Clock
+  tokens: Tokens
+  log: Log
+  metrics: Metrics
+  bus: Bus
+  store: Store
+  /** Served besides the server's own. */
+  endpoints: readonly Endpoint[]
+  /** Validates every reply against its schema. */
+  checkReplies: boolean
+}
+
+export type RunningServer = AsyncDisposable & {
+  url: string
+  port: number
+  /** Absent without a metrics listener. */
+  metricsUrl: string | undefined
+  context: Context
+  /** Resolves when no background work is left to do. */
+  settle(): Promise<void>
+  /** Answers what is under way, within a second, and closes the store; more calls do nothing. */
+  close(): Promise<void>
+}
+
+/** Starts a whole server. Any number may run in one process: they share nothing. */
+export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
+  const requestIds = new RequestIds(effects.tokens ?? systemTokens)
+  const context = await createContext(config, { requestIds, effects })
+  const app = createApp({
+    ctx: context,
+    endpoints: [...allEndpoints(), ...(effects.endpoints ?? [])],
+    authenticators,
+    requestIds,
+    checkReplies: effects.checkReplies ?? false,
+  })
+  const unfollow = followBus(context)
+  const release = async () => {
+    unfollow()
+    await context.bus.close()
+    await context.store.close()
+    context.metrics.close()
+  }
+  const listeners = await openListeners(app.listener, context).catch(async (error: unknown) => {
+    await release()
+    throw error
+  })
+  const shutDown = async () => {
+    app.stop()
+    await closeAll(listeners)
+    await release()
+  }
+  let closed: Promise<void> | undefined
+  const close = () => (closed ??= shutDown())
+  const { main, operations } = listeners
+  context.log.info('listening', { url: main.url, metrics_url: operations?.url })
+  return {
+    url: main.url,
+    port: main.port,
+    metricsUrl: operations?.url,
+    context,
+    settle: async () => {},
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+type Listeners = { main: Listener; operations: Listener | undefined }
+
+async function openListeners(answer: RequestListener, context: Context): Promise<Listeners> {
+  const { listen: place, metrics } = context.config
+  const main = await listen(answer, place)
+  if (metrics.port === undefined) return { main, operations: undefined }
+  try {
+    return { main, operations: await listen(operationsApp(context), { host: metrics.host, port: metrics.port }) }
+  } catch (error) {
+    await main.close()
+    throw error
+  }
+}
+
+const closeAll = ({ main, operations }: Listeners) => Promise.all([main.close(), operations?.close()])
+
+/** What other processes say concerns this one's waiting requests and caches. */
+function followBus(context: Context): () => void {
+  const stopWaking = context.bus.subscribe('wake', (userIds) => {
+    for (const userId of userIds as string[]) context.waiters.wake(userId)
+  })
+  const stopForgetting = followSessionChanges(context)
+  return () => {
+    stopWaking()
+    stopForgetting()
+  }
+}
+
+type Making = { requestIds: RequestIds; effects: Partial<Effects> }
+
+async function createContext(config: Config, { requestIds, effects }: Making): Promise<Context> {
+  const clock = effects.clock ?? systemClock
+  const tokens = effects.tokens ?? systemTokens
+  const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
+  const metrics = effects.metrics ?? createMetrics()
+  const waiters = new Waiters()
+  metrics.countWaiting(() => waiters.size)
+  const signingKey = await loadSigningKey(config, tokens)
+  return {
+    config,
+    clock,
+    tokens,
+    log,
+    metrics,
+    waiters,
+    signingKey,
+    sessions: new SessionCache(clock),
+    userNamespaces: noNamespaces,
+    store: effects.store ?? (await openConfiguredStore(config, clock)),
+    bus: effects.bus ?? localBus(),
+    rateBuckets: new RateBuckets(config.rate_limits, clock),
+  }
+}
+
+async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKey> {
+  const { keyId, seed } = await loadKeySeed(join(config.data_dir, 'signing.key'), tokens)
+  return signingKeyFromSeed({ serverName: config.server_name, keyId }, seed)
+}
+
+const openConfiguredStore = (config: Config, clock: Clock): Promise<Store> =>
+  openStore({
+    url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
+    poolSize: config.database.pool_size,
+    now: () => clock.now(),
+  })
