@@ -1,0 +1,71 @@
+import { compileCondition, eventMatch, eventPropertyIs, type Condition } from './push-conditions.ts'
+import type { FlatEvent, PushContext } from './push-conditions.ts'
+import { ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+
+export type PushOutcome = {
+  notify: boolean
+  highlight: boolean
+  sound?: string
+  /** Absent when no rule matched. */
+  ruleId?: string
+  /** Of the rule that matched, as clients and push gateways get them. */
+  actions: readonly PushAction[]
+}
+
+type CompiledRule = { conditions: Condition[]; outcome: PushOutcome }
+
+/** A user's enabled rules in order of importance, ready for any number of events. */
+export type CompiledRuleset = { userId: string; rules: CompiledRule[] }
+
+const silence: PushOutcome = { notify: false, highlight: false, actions: [] }
+
+/** Expects the full ruleset, default rules included. */
+export function compileRuleset(ruleset: Ruleset, userId: string): CompiledRuleset {
+  const enabled = ruleKinds.flatMap((kind) =>
+    ruleset[kind].filter((rule) => rule.enabled).map((rule) => compileRule(kind, rule)),
+  )
+  return { userId, rules: enabled }
+}
+
+/** What the most important rule that matches says; users are never told of their own events. */
+export function evaluate(ruleset: CompiledRuleset, event: FlatEvent, context: PushContext): PushOutcome {
+  if (event.sender === ruleset.userId) return silence
+  for (const { conditions, outcome } of ruleset.rules)
+    if (conditions.every((condition) => condition(event, context))) return outcome
+  return silence
+}
+
+function compileRule(kind: RuleKind, rule: PushRule): CompiledRule {
+  return { conditions: conditionsOf(kind, rule), outcome: outcomeOf(rule) }
+}
+
+function conditionsOf(kind: RuleKind, rule: PushRule): Condition[] {
+  switch (kind) {
+    case 'content':
+      return [eventMatch('content.body', rule.pattern)]
+    case 'room':
+      return [eventPropertyIs('room_id', rule.rule_id)]
+    case 'sender':
+      return [eventPropertyIs('sender', rule.rule_id)]
+    default:
+      return (rule.conditions ?? []).map(compileCondition)
+  }
+}
+
+function outcomeOf({ rule_id: ruleId, actions }: PushRule): PushOutcome {
+  const highlight = tweak(actions, 'highlight')
+  const sound = tweak(actions, 'sound')?.value
+  return {
+    notify: actions.includes('notify'),
+    highlight: highlight !== undefined && (highlight.value ?? true) === true,
+    ...(typeof sound === 'string' ? { sound } : {}),
+    ruleId,
+    actions,
+  }
+}
+
+/** The last one set, as a later entry of a dictionary replaces an earlier one. */
+function tweak(actions: readonly PushAction[], name: string) {
+  return actions.findLast((action) => typeof action === 'object' && action.set_tweak === name) as
+    Exclude<PushAction, string> | undefined
+}

@@ -1,0 +1,29 @@
+import type { JsonObject, JsonValue } from './event.ts'
+
+/** In the order in which they are tried. https://spec.matrix.org/v1.19/client-server-api/#push-rules */
+export const ruleKinds = ['override', 'content', 'room', 'sender', 'underride'] as const
+
+export type RuleKind = (typeof ruleKinds)[number]
+
+export type PushAction = 'notify' | { set_tweak: string; value?: JsonValue }
+
+/** Its other keys depend on the kind. */
+export type PushCondition = JsonObject & { kind: string }
+
+export type PushRule = {
+  rule_id: string
+  default: boolean
+  enabled: boolean
+  actions: PushAction[]
+  /** On override and underride rules. */
+  conditions?: PushCondition[]
+  /** On content rules. */
+  pattern?: string
+}
+
+/** The most important rule of each kind first. */
+export type Ruleset = Record<RuleKind, PushRule[]>
+
+export function isRuleKind(kind: string): kind is RuleKind {
+  return (ruleKinds as readonly string[]).includes(kind)
+}
