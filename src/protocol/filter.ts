@@ -20,7 +20,7 @@ export type RoomEventFilter = EventFilter & {
   related_by_senders?: string[]
 }
 
-export type RoomFilter = {
+type RoomFilter = {
   rooms?: string[]
   not_rooms?: string[]
   include_leave?: boolean
@@ -39,7 +39,7 @@ export type Filter = {
 }
 
 /** What a filter looks at; the room is asked for apart, since account data and create events do not name theirs. */
-export type Filterable = { type: string; sender?: string; content?: JsonObject }
+type Filterable = { type: string; sender?: string; content?: JsonObject }
 
 export type CompiledEventFilter = {
   /** At most this many events. */
@@ -74,7 +74,7 @@ export type CompiledFilter = {
   timeline: CompiledRoomEventFilter
 }
 
-export const defaultEventLimit = 10
+const defaultEventLimit = 10
 export const maxEventLimit = 100
 
 /** Expects a filter that `filterViolation` has nothing against. */

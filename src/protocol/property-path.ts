@@ -2,6 +2,7 @@ import { isObject, type JsonObject, type JsonValue } from './event.ts'
 
 /** The property names in a dot-separated path. https://spec.matrix.org/v1.19/appendices/#dot-separated-property-paths */
 export function parsePropertyPath(path: string): string[] {
+  if (!path.includes('\\')) return path.split('.')
   const names: string[] = []
   let name = ''
   for (let at = 0; at < path.length; at++) {

@@ -22,9 +22,9 @@ export type PushContext = {
 
 export type Condition = (event: FlatEvent, context: PushContext) => boolean
 
-export type Property = { path: string; names: readonly string[] }
+type Property = { path: string; names: readonly string[] }
 
-export const propertyOf = (path: string): Property => ({ path, names: parsePropertyPath(path) })
+const propertyOf = (path: string): Property => ({ path, names: parsePropertyPath(path) })
 
 const body = propertyOf('content.body')
 

@@ -6,7 +6,7 @@ export type RuleBody = { actions: JsonValue[]; conditions?: JsonValue[]; pattern
 
 /** Bounds on what one rule may cost to store and to evaluate. */
 export const maxPatternLength = 255
-export const maxRuleLength = 4_096
+const maxRuleLength = 4_096
 
 /** Actions of the past, to be ignored: https://spec.matrix.org/v1.19/client-server-api/#historical-actions */
 const historicalActions: readonly JsonValue[] = ['dont_notify', 'coalesce']
