@@ -7,7 +7,12 @@ import type { Tokens } from '#base/tokens.ts'
 import type { Waiters } from '#base/waiters.ts'
 import type { Bus } from './bus/bus.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
+import type { SessionCache } from '#services/accounts/session-cache.ts'
+import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
+import type { RoomLines } from '#services/rooms/room-lines.ts'
 import type { Store } from '#store/open.ts'
+
+export type { Transaction } from '#store/open.ts'
 
 /** The effects a request may have. Logic is never in here: services are imported. */
 export type Context = {
@@ -20,6 +25,12 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** The rooms this process has in memory. */
+  rooms: RoomLines
   /** Long polls, keyed by user id. */
   waiters: Waiters
+  /** Access tokens seen lately. */
+  sessions: SessionCache
+  /** Which user ids application services keep for themselves. */
+  userNamespaces: UserNamespaces
 }

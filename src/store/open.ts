@@ -1,4 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { accessTokens } from './access-tokens.ts'
+import { accounts } from './accounts.ts'
+import { devices } from './devices.ts'
+import { interactiveSessions } from './interactive-sessions.ts'
+import { loginTokens } from './login-tokens.ts'
+import { profiles } from './profiles.ts'
+import { refreshTokens } from './refresh-tokens.ts'
+import { registrationNonces } from './registration-nonces.ts'
+import { registrationTokens } from './registration-tokens.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
 import { eventWriter } from './event-writer.ts'
@@ -13,6 +22,15 @@ import { streams } from './streams.ts'
 
 /** Every store module, bound to the pool or to one transaction. */
 const bind = (db: Db, kind: Engine['kind']) => ({
+  accessTokens: accessTokens(db),
+  accounts: accounts(db),
+  devices: devices(db),
+  interactiveSessions: interactiveSessions(db),
+  loginTokens: loginTokens(db),
+  profiles: profiles(db),
+  refreshTokens: refreshTokens(db),
+  registrationNonces: registrationNonces(db),
+  registrationTokens: registrationTokens(db),
   events: events(db, kind),
   members: members(db, kind),
   rooms: rooms(db),
@@ -48,6 +66,7 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
   const engine = await openEngine(url, poolSize)
   const inside = new AsyncLocalStorage<true>()
   await migrate(engine)
+  const { events: position } = await streams(engine.knex).positions()
   guard(engine, inside)
   const join = (tx: Db): Transaction => {
     const bound: Transaction = { ...bind(tx, engine.kind), transaction: (work) => work(bound) }
@@ -56,7 +75,7 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
   return {
     ...bind(engine.knex, engine.kind),
     kind: engine.kind,
-    eventWriter: eventWriter(engine, { now, observe: observeBatch }),
+    eventWriter: eventWriter(engine, { position, now, observe: observeBatch }),
     transaction: (work) => engine.knex.transaction((tx) => inside.run(true, () => work(join(tx)))),
     ping: async () => void (await engine.knex.raw('select 1')),
     close: () => engine.close(),

@@ -1,0 +1,46 @@
+import type { Context } from '#context.ts'
+import { forbidden } from '#base/errors.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import { findAccount } from './find-account.ts'
+import { verifyPassword } from './password-hash.ts'
+import { findRegistrationToken } from './registration-token.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
+
+/** What a client submits for a stage, and the user whose approval is sought. */
+export type StageAttempt = { auth: JsonObject; userId: string | undefined }
+
+/** Checks one stage: throws the refusal, or answers what was proved. */
+type Stage = (ctx: Needs, attempt: StageAttempt) => Promise<string>
+
+/** https://spec.matrix.org/v1.19/client-server-api/#authentication-types */
+export const authenticationStages: { readonly [type: string]: Stage } = {
+  'm.login.dummy': async () => '',
+  'm.login.password': passPassword,
+  'm.login.registration_token': passRegistrationToken,
+}
+
+async function passPassword(ctx: Needs, { auth, userId }: StageAttempt): Promise<string> {
+  if (userId === undefined) throw forbidden('There is no account to prove a password of')
+  const account = await claimedAccount(ctx, auth, userId)
+  ctx.rateBuckets.spend('login', `account ${userId}`)
+  const password = typeof auth.password === 'string' ? auth.password : ''
+  const isRight = await verifyPassword(ctx, password, account?.passwordHash)
+  if (!isRight || account?.userId !== userId) throw forbidden('Wrong user name or password')
+  return userId
+}
+
+/** The account the client names; the one that asks when it names none. */
+async function claimedAccount(ctx: Needs, auth: JsonObject, userId: string) {
+  const { identifier, user } = auth
+  const isNamed = typeof identifier === 'object' && identifier !== null && !Array.isArray(identifier)
+  if (!isNamed) return findAccount(ctx, typeof user === 'string' ? user : userId)
+  if (identifier.type !== 'm.id.user' || typeof identifier.user !== 'string') return undefined
+  return findAccount(ctx, identifier.user)
+}
+
+async function passRegistrationToken(ctx: Needs, { auth }: StageAttempt): Promise<string> {
+  const found = typeof auth.token === 'string' ? await findRegistrationToken(ctx, auth.token) : undefined
+  if (found === undefined) throw forbidden('The registration token is not valid')
+  return found.tokenHash
+}

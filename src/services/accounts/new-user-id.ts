@@ -1,0 +1,34 @@
+import type { Context } from '#context.ts'
+import { exclusive, invalidUsername, userInUse } from '#base/errors.ts'
+import { isValidLocalpart, isValidUserId } from '#protocol/ids.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'userNamespaces'>
+
+/** The user id that a person gets for the name wished for, in lower case; refuses names taken, reserved or ill-formed. */
+export async function newUserId(ctx: Needs, username: string): Promise<string> {
+  const userId = wellFormed(ctx, username.toLowerCase())
+  if (ctx.userNamespaces.exclusiveOwner(userId) !== undefined) throw exclusive()
+  return free(ctx, userId)
+}
+
+/** The same for an application service, whose names keep their case and must be among its own. */
+export async function newAppserviceUserId(
+  ctx: Needs,
+  { username, appserviceId }: { username: string; appserviceId: string },
+): Promise<string> {
+  const userId = wellFormed(ctx, username)
+  if (!ctx.userNamespaces.mayActAs(appserviceId, userId)) throw exclusive()
+  return free(ctx, userId)
+}
+
+function wellFormed({ config }: Needs, localpart: string): string {
+  const userId = `@${localpart}:${config.server_name}`
+  if (!isValidLocalpart(localpart) || !isValidUserId(userId)) throw invalidUsername()
+  return userId
+}
+
+async function free({ store }: Needs, userId: string): Promise<string> {
+  const taken = await store.accounts.listFolded(userId)
+  if (taken.length > 0) throw userInUse()
+  return userId
+}

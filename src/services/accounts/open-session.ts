@@ -1,0 +1,47 @@
+import type { Context, Transaction } from '#context.ts'
+import { forbidden } from '#base/errors.ts'
+import { checkDeviceId, checkDeviceName } from './device-names.ts'
+import { issueTokens, type IssuedTokens } from './issue-tokens.ts'
+
+type Needs = Pick<Context, 'config' | 'clock' | 'tokens'>
+
+/** What a client says about itself when it logs in. */
+export type ClientWishes = {
+  deviceId: string | undefined
+  /** The name of a new device; a known one keeps its own. */
+  displayName: string | undefined
+  /** Whether the client can refresh access tokens. */
+  refreshable: boolean
+}
+
+export type OpenedSession = IssuedTokens & { userId: string; deviceId: string }
+
+/** Refuses wishes that could not be granted, before any proof is asked for. */
+export function checkWishes({ deviceId, displayName }: ClientWishes): void {
+  if (deviceId !== undefined) checkDeviceId(deviceId)
+  if (displayName !== undefined) checkDeviceName(displayName)
+}
+
+/** Makes tokens for a device, new or known; the tokens that a known one had before end. */
+export async function openSession(
+  ctx: Needs,
+  tx: Transaction,
+  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: string },
+): Promise<OpenedSession> {
+  await addDevice(ctx, tx, { userId, deviceId, displayName })
+  await tx.accessTokens.deleteForDevices(userId, [deviceId])
+  await tx.refreshTokens.deleteForDevices(userId, [deviceId])
+  return { userId, deviceId, ...(await issueTokens(ctx, tx, { userId, deviceId, refreshable })) }
+}
+
+/** True when the device is new; refuses more devices than an account may have. */
+export async function addDevice(
+  ctx: Pick<Context, 'config' | 'clock'>,
+  tx: Transaction,
+  device: { userId: string; deviceId: string; displayName: string | undefined },
+): Promise<boolean> {
+  const isNew = await tx.devices.insert({ ...device, createdAt: ctx.clock.now() })
+  if (isNew && (await tx.devices.count(device.userId)) > ctx.config.limits.devices_per_user)
+    throw forbidden('The account has too many devices: log out of some first')
+  return isNew
+}

@@ -1,0 +1,10 @@
+/** Which user ids application services keep for themselves. */
+export type UserNamespaces = {
+  /** Id of the application service that alone may register the user id. */
+  exclusiveOwner(userId: string): string | undefined
+  /** Whether the application service may act as the user. */
+  mayActAs(appserviceId: string, userId: string): boolean
+}
+
+/** For a server without application services. */
+export const noNamespaces: UserNamespaces = { exclusiveOwner: () => undefined, mayActAs: () => false }

@@ -1,0 +1,43 @@
+import type { JsonValue } from '#protocol/event.ts'
+import type { Db } from './db.ts'
+
+/** Fields by name, as the client API shows them. */
+export type Profile = { [name: string]: JsonValue }
+
+type Row = { user_id: string; name: string; value: string }
+
+export const profiles = (db: Db) => ({
+  async find(userId: string): Promise<Profile> {
+    return toProfile(await db<Row>('profile_fields').where({ user_id: userId }).orderBy('name'))
+  },
+
+  async findField(userId: string, name: string): Promise<JsonValue | undefined> {
+    const row = await db<Row>('profile_fields').where({ user_id: userId, name }).first()
+    return row && (JSON.parse(row.value) as JsonValue)
+  },
+
+  /** The profiles of those users that have any field. */
+  async findMany(userIds: readonly string[]): Promise<Map<string, Profile>> {
+    const rows = await db<Row>('profile_fields').whereIn('user_id', userIds)
+    const byUser = Map.groupBy(rows, (row) => row.user_id)
+    return new Map([...byUser].map(([userId, fields]) => [userId, toProfile(fields)]))
+  },
+
+  async setField(userId: string, name: string, value: JsonValue): Promise<void> {
+    await db<Row>('profile_fields')
+      .insert({ user_id: userId, name, value: JSON.stringify(value) })
+      .onConflict(['user_id', 'name'])
+      .merge()
+  },
+
+  async deleteField(userId: string, name: string): Promise<void> {
+    await db<Row>('profile_fields').where({ user_id: userId, name }).delete()
+  },
+
+  async deleteForUser(userId: string): Promise<void> {
+    await db<Row>('profile_fields').where({ user_id: userId }).delete()
+  },
+})
+
+const toProfile = (rows: readonly Row[]): Profile =>
+  Object.fromEntries(rows.map((row) => [row.name, JSON.parse(row.value) as JsonValue]))
