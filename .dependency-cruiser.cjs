@@ -3,12 +3,14 @@ const layers = {
   protocol: [],
   base: [],
   store: ['base', 'protocol'],
-  bus: ['base', 'store'],
+  bus: ['base', 'protocol', 'store'],
   http: ['base', 'protocol'],
   services: ['base', 'protocol'],
   api: ['base', 'protocol', 'http', 'services'],
   integrations: ['base', 'protocol', 'http', 'services'],
 }
+// Services take the store from their context; they may name its types.
+const typesOnly = (layer) => (layer === 'services' || layer === 'integrations' ? ['store', 'bus'] : [])
 // A domain may import the domains listed before it, never those after it.
 const domains = [
   'accounts',
@@ -32,7 +34,12 @@ module.exports = {
     ...Object.entries(layers).map(([layer, below]) => ({
       name: `${layer} imports downwards`,
       from: { path: `^src/${layer}/` },
-      to: { path: '^src/', pathNot: `^src/(${[layer, ...below].join('|')})/|^src/context\\.ts$` },
+      to: { path: '^src/', pathNot: `^src/(${[layer, ...below, ...typesOnly(layer)].join('|')})/|^src/context\\.ts$` },
+    })),
+    ...['services', 'integrations'].map((layer) => ({
+      name: `${layer} knows the store by its types alone`,
+      from: { path: `^src/${layer}/` },
+      to: { path: '^src/(store|bus)/', dependencyTypesNot: ['type-only'] },
     })),
     ...domains.map((domain, rank) => ({
       name: `${domain} imports lower domains`,

@@ -20,6 +20,7 @@ import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
+import { RoomLines } from '#services/rooms/room-lines.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
@@ -120,6 +121,18 @@ function followBus(context: Context): () => void {
   }
 }
 
+/** Works with a server's effects but serves nobody: for commands, also beside the running server. */
+export async function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
+  try {
+    return await work(context)
+  } finally {
+    await context.bus.close()
+    await context.store.close()
+    context.metrics.close()
+  }
+}
+
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
 async function createContext(config: Config, { requestIds, effects }: Making): Promise<Context> {
@@ -130,6 +143,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const waiters = new Waiters()
   metrics.countWaiting(() => waiters.size)
   const signingKey = await loadSigningKey(config, tokens)
+  const store = effects.store ?? (await openConfiguredStore(config, clock))
   return {
     config,
     clock,
@@ -140,7 +154,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     signingKey,
     sessions: new SessionCache(clock),
     userNamespaces: noNamespaces,
-    store: effects.store ?? (await openConfiguredStore(config, clock)),
+    store,
+    rooms: new RoomLines(store, config.server_name),
     bus: effects.bus ?? localBus(),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }

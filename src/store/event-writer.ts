@@ -1,49 +1,16 @@
-import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { Engine } from './engine.ts'
-import type { EventStatus, EventTransaction } from './events.ts'
-import type { Membership } from './members.ts'
+import type { RoomWrite, Written } from './room-write.ts'
 import { StateKeyNids } from './state-key-nids.ts'
 import { writeBatch } from './write-batch.ts'
 
-/** An event and everything derived from it, ready to be written in one transaction. */
-export type EventWrite = {
-  eventId: EventId
-  type: string
-  stateKey: string | null
-  sender: string
-  originServerTs: number
-  clientJson: string
-  graphJson: string
-  status: EventStatus
-  /** Set when the event becomes the holder of its state key; answers the position since which the former holder stood there. */
-  formerHolderFrom?: (() => number | undefined) | undefined
-  membership?: { userId: string; membership: Membership; sender: string } | undefined
-  relation?: { parentId: string; relType: string } | undefined
-  transaction?: EventTransaction | undefined
-  /** The event that it redacts, as it stands after the redaction. */
-  redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined
-}
-
-/** Events of one room that are written together or not at all. */
-export type RoomWrite = {
-  roomId: RoomId
-  version: string
-  /** Undefined for a room that its first event creates. */
-  nid: number | undefined
-  /** The line version the events were built on. */
-  lineVersion: number
-  /** Forward extremities after the write. */
-  heads: readonly EventId[]
-  depth: number
-  events: readonly EventWrite[]
-}
-
-export type Written = { nid: number; positions: number[] }
-
 /** The room moved on in another process since the events were built: read it again and build anew. */
-export class StaleRoomError extends Error {}
+export class StaleRoomError extends Error {
+  override name = 'StaleRoomError'
+}
 
 export type WriterOptions = {
+  /** The newest position on disk when the writer starts. */
+  position: number
   now: () => number
   /** Called after each batch with its events and its duration in milliseconds. */
   observe?: ((events: number, milliseconds: number) => void) | undefined
@@ -51,13 +18,27 @@ export type WriterOptions = {
 
 const maxBatch = 200
 
-type Waiting = { write: RoomWrite; resolve(written: Written): void; reject(error: Error): void }
+/** `apply` runs in commit order before anybody can read past the write, so that memory never lags behind `position`. */
+type Waiting = {
+  write: RoomWrite
+  apply(written: Written): void
+  resolve(written: Written): void
+  reject(error: Error): void
+}
 
 /** One loop a process: takes all that waits, of any rooms, and commits it at once. */
 export function eventWriter(engine: Engine, options: WriterOptions) {
   const waiting: Waiting[] = []
   const keyNids = new StateKeyNids(engine.kind)
   let running = false
+  let position = options.position
+
+  const settle = ({ apply, resolve, reject }: Waiting, written: Written | undefined): void => {
+    if (!written) return reject(new StaleRoomError())
+    apply(written)
+    position = Math.max(position, written.positions.at(-1) ?? 0)
+    resolve(written)
+  }
 
   const flush = async (batch: Waiting[]): Promise<void> => {
     try {
@@ -67,11 +48,7 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
         batch.reduce((sum, { write }) => sum + write.events.length, 0),
         options.now() - started,
       )
-      batch.forEach(({ resolve, reject }, index) => {
-        const result = written[index]
-        if (result) resolve(result)
-        else reject(new StaleRoomError())
-      })
+      batch.forEach((one, index) => settle(one, written[index]))
     } catch (error) {
       if (batch.length === 1) return batch[0]?.reject(error as Error)
       // One bad write must not fail its neighbors: each gets its own transaction.
@@ -86,10 +63,13 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
   }
 
   return {
+    /** Everything up to here is on disk and applied in memory. */
+    position: () => position,
+
     /** Resolves once the events are on disk; rejects with StaleRoomError when they must be built anew. */
-    write(write: RoomWrite): Promise<Written> {
+    write(write: RoomWrite, apply: (written: Written) => void): Promise<Written> {
       return new Promise((resolve, reject) => {
-        waiting.push({ write, resolve, reject })
+        waiting.push({ write, apply, resolve, reject })
         if (!running) void run()
       })
     },

@@ -140,9 +140,9 @@ export const events = (db: Db, kind: Engine['kind']) => ({
 
   /** The event that a device made with this transaction id before, if it did. */
   async byTransaction({ userId, deviceId, scope, transactionId }: EventTransaction): Promise<EventId | undefined> {
-    const row = await db<{ event_id: EventId }>('event_transactions')
+    const row = (await db('event_transactions')
       .where({ user_id: userId, device_id: deviceId, scope, transaction_id: transactionId })
-      .first('event_id')
+      .first('event_id')) as { event_id: EventId } | undefined
     return row?.event_id
   },
 

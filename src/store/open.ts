@@ -1,7 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { accessTokens } from './access-tokens.ts'
 import { accounts } from './accounts.ts'
+import { crossSigning } from './cross-signing.ts'
+import { deviceKeys } from './device-keys.ts'
+import { deviceLists } from './device-lists.ts'
 import { devices } from './devices.ts'
+import { keyBackups } from './key-backups.ts'
+import { oneTimeKeys } from './one-time-keys.ts'
+import { toDevice } from './to-device.ts'
 import { interactiveSessions } from './interactive-sessions.ts'
 import { loginTokens } from './login-tokens.ts'
 import { profiles } from './profiles.ts'
@@ -24,7 +30,13 @@ import { streams } from './streams.ts'
 const bind = (db: Db, kind: Engine['kind']) => ({
   accessTokens: accessTokens(db),
   accounts: accounts(db),
+  crossSigning: crossSigning(db, kind),
+  deviceKeys: deviceKeys(db, kind),
+  deviceLists: deviceLists(db),
   devices: devices(db),
+  keyBackups: keyBackups(db, kind),
+  oneTimeKeys: oneTimeKeys(db, kind),
+  toDevice: toDevice(db, kind),
   interactiveSessions: interactiveSessions(db),
   loginTokens: loginTokens(db),
   profiles: profiles(db),

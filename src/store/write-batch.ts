@@ -1,6 +1,7 @@
-import type { Bulk, ColumnType } from './bulk.ts'
+import type { Bulk } from './bulk.ts'
 import type { Batch, Engine } from './engine.ts'
-import type { EventWrite, RoomWrite, Written } from './event-writer.ts'
+import type { EventWrite, RoomWrite, Written } from './room-write.ts'
+import { eventTables as tables } from './event-tables.ts'
 import { statusCodes } from './events.ts'
 import { inList } from './in-list.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
@@ -76,32 +77,6 @@ function outcomesOf(writes: readonly RoomWrite[], placed: readonly Placed[]): Ma
   )
 }
 
-type Columns = Readonly<Record<string, ColumnType>>
-const table = (kind: Bulk['kind'], name: string, columns: Columns, key: readonly string[] = []) => ({
-  kind,
-  table: name,
-  columns,
-  key,
-})
-
-const tables = {
-  newRooms: table('insert', 'rooms', {
-    nid: 'bigint', room_id: 'text', version: 'text', line_version: 'bigint', heads: 'text', depth: 'bigint', last_position: 'bigint', is_published: 'boolean',
-  }),
-  rooms: table('update', 'rooms', { nid: 'bigint', line_version: 'bigint', heads: 'text', depth: 'bigint', last_position: 'bigint' }, ['nid']),
-  events: table('insert', 'events', {
-    position: 'bigint', event_id: 'text', room_nid: 'bigint', type: 'text', state_key: 'text', sender: 'text', origin_server_ts: 'bigint', client_json: 'text', graph_json: 'text', status: 'smallint',
-  }),
-  closedSpans: table('update', 'room_state', { room_nid: 'bigint', key_nid: 'bigint', from_position: 'bigint', to_position: 'bigint' }, ['room_nid', 'key_nid', 'from_position']),
-  spans: table('insert', 'room_state', { room_nid: 'bigint', key_nid: 'bigint', from_position: 'bigint', to_position: 'bigint', event_position: 'bigint' }),
-  memberships: table('replace', 'memberships', { room_nid: 'bigint', user_id: 'text', membership: 'text', sender: 'text', position: 'bigint', is_forgotten: 'boolean' }, ['user_id', 'room_nid']),
-  relations: table('insert', 'relations', { parent_id: 'text', rel_type: 'text', position: 'bigint', room_nid: 'bigint', sender: 'text' }),
-  transactions: table('insert', 'event_transactions', {
-    user_id: 'text', device_id: 'text', scope: 'text', transaction_id: 'text', event_id: 'text', position: 'bigint', created_at: 'bigint',
-  }),
-  redactions: table('update', 'events', { event_id: 'text', client_json: 'text', graph_json: 'text', redacted_by: 'text' }, ['event_id']),
-} // prettier-ignore
-
 function operations(
   writes: readonly RoomWrite[],
   placed: readonly Placed[],
@@ -111,8 +86,17 @@ function operations(
   const rows: Record<keyof typeof tables, unknown[][]> = {
     ...roomRows(writes, placed),
     events: placed.map(({ event: e, position, nid }) => [
-      position, e.eventId, nid, e.type, e.stateKey, e.sender, e.originServerTs, e.clientJson, e.graphJson, statusCodes[e.status],
-    ]), // prettier-ignore
+      position,
+      e.eventId,
+      nid,
+      e.type,
+      e.stateKey,
+      e.sender,
+      e.originServerTs,
+      e.clientJson,
+      e.graphJson,
+      statusCodes[e.status],
+    ]),
     closedSpans,
     spans,
     memberships: lastOf(placed.flatMap(membershipRow), (row) => `${String(row[0])} ${String(row[1])}`),

@@ -1,0 +1,83 @@
+import { badJson, tooLarge, forbidden } from '#base/errors.ts'
+import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
+import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { isCanonicalSafe } from '#protocol/canonical-json.ts'
+import { eventId } from '#protocol/event-id.ts'
+import { depthAfter, eventLimitViolation } from '#protocol/event-limits.ts'
+import type { JsonObject, Pdu } from '#protocol/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import { signEvent } from '#protocol/signatures.ts'
+import type { SigningKey } from '#protocol/signing-key.ts'
+import type { EventTransaction } from '#store/events.ts'
+import type { RoomLine } from './room-line.ts'
+
+/** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
+export type EventDraft = {
+  type: string
+  sender: string
+  content: JsonObject
+  /** Present on state events. */
+  stateKey?: string | undefined
+  /** The event a redaction is aimed at. */
+  redacts?: string | undefined
+  /** Milliseconds since the epoch; absent: now. */
+  originServerTs?: number | undefined
+  /** Makes a retried request answer the same event. */
+  transaction?: EventTransaction | undefined
+}
+
+export type BuiltEvent = { pdu: Pdu; eventId: EventId }
+
+/** The state that decides about a draft: the create event and what the event will name as its auth events. */
+export function keysToLoad(draft: EventDraft, line: RoomLine): (readonly [string, string])[] {
+  return [['m.room.create', ''], ...authEventKeys(entitled(draft), line.version)]
+}
+
+/** Builds, authorizes, hashes and signs an event on the room's head. Holders of `keysToLoad` must be loaded. */
+export function buildEvent(
+  line: RoomLine,
+  draft: EventDraft,
+  { key, now }: { key: SigningKey; now: number },
+): BuiltEvent {
+  refuseUnstorable(draft)
+  const authEvents = authEventKeys(entitled(draft), line.version).flatMap(
+    ([type, stateKey]) => line.nextHolder(type, stateKey)?.eventId ?? [],
+  )
+  const unsigned = withoutUndefined({
+    type: draft.type,
+    sender: draft.sender as UserId,
+    room_id: line.version.roomIdIsCreateHash && draft.type === 'm.room.create' ? undefined : line.roomId,
+    state_key: draft.stateKey,
+    content:
+      line.version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
+    redacts: line.version.redactsInContent ? undefined : (draft.redacts as EventId | undefined),
+    origin_server_ts: draft.originServerTs ?? now,
+    depth: depthAfter([line.depth]),
+    prev_events: line.heads,
+    auth_events: authEvents,
+  })
+  if (!isCanonicalSafe(unsigned as unknown as JsonObject))
+    throw badJson('Numbers in events must be integers in the range of canonical JSON')
+  return judge(line, signEvent(unsigned, line.version, key))
+}
+
+function judge(line: RoomLine, pdu: Pdu): BuiltEvent {
+  const violation = eventLimitViolation(pdu, line.version)
+  if (violation) throw tooLarge(violation)
+  const rejection = authorize(pdu, line.version, (type, stateKey) => line.nextHolder(type, stateKey)?.pdu)
+  if (rejection) throw forbidden(rejection.reason)
+  return { pdu, eventId: eventId(pdu, line.version) }
+}
+
+/** PostgreSQL cannot hold U+0000 in a column; inside JSON it is escaped and does no harm. */
+function refuseUnstorable({ type, stateKey, transaction }: EventDraft): void {
+  if ([type, stateKey, transaction?.transactionId].some((text) => text?.includes('\0')))
+    throw badJson('Types, state keys and transaction ids must not contain U+0000')
+}
+
+const entitled = ({ type, sender, stateKey, content }: EventDraft) =>
+  withoutUndefined({ type, sender: sender as UserId, state_key: stateKey, content })
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+const withoutUndefined = <T extends object>(value: T): Defined<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>

@@ -1,0 +1,124 @@
+import type { Pdu } from '#protocol/event.ts'
+import { isObject, membershipOf } from '#protocol/event.ts'
+import { serverOf, type EventId } from '#protocol/ids.ts'
+import type { EventWrite } from '#store/room-write.ts'
+import type { EventTransaction, StoredEvent } from '#store/events.ts'
+import type { Membership } from '#store/members.ts'
+import type { Appended, AppendNeeds } from './append-needs.ts'
+import type { Holder, RoomLine } from './room-line.ts'
+import { splitPdu } from './stored-pdu.ts'
+
+/** An event that is built and authorized and waits for its commit. */
+export type Staged = {
+  pdu: Pdu
+  eventId: EventId
+  /** Set on state events. */
+  holder: Holder | undefined
+  /** Who held the key before, committed or waiting as well. */
+  formerHolder: Holder | undefined
+  transaction: EventTransaction | undefined
+  /** The event it redacts, as it will stand. */
+  redaction: { eventId: EventId; clientJson: string; graphJson: string } | undefined
+}
+
+type Batch = { staged: readonly Staged[]; answers: readonly (Appended | Staged)[] }
+
+/** Hands events to the writer, takes them into memory once they are on disk, and wakes whom they concern. */
+export async function commitWrite(ctx: AppendNeeds, line: RoomLine, { staged, answers }: Batch): Promise<Appended[]> {
+  const positions = staged.length === 0 ? [] : await write(ctx, line, staged)
+  const positionOf = new Map(staged.map((one, index) => [one, positions[index] ?? 0]))
+  return answers.map((answer) =>
+    'pdu' in answer ? { eventId: answer.eventId, position: positionOf.get(answer) ?? 0 } : answer,
+  )
+}
+
+async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): Promise<number[]> {
+  const events = staged.map(eventWrite)
+  const lineVersion = line.lineVersion++
+  line.inFlight++
+  try {
+    const written = await ctx.store.eventWriter.write(
+      {
+        roomId: line.roomId,
+        version: line.version.id,
+        nid: line.nid,
+        lineVersion,
+        heads: line.heads,
+        depth: line.depth,
+        events,
+      },
+      ({ nid, positions }) => {
+        line.nid = nid
+        staged.forEach((one, index) =>
+          take(line, one, { write: events[index] as EventWrite, position: positions[index] ?? 0 }),
+        )
+      },
+    )
+    announce(ctx, line, staged)
+    return written.positions
+  } catch (error) {
+    line.isBroken = true
+    throw error
+  } finally {
+    line.inFlight--
+  }
+}
+
+/** Makes a committed event visible to readers. */
+function take(line: RoomLine, staged: Staged, { write, position }: { write: EventWrite; position: number }): void {
+  const event: StoredEvent = {
+    position,
+    eventId: write.eventId,
+    roomNid: line.nid ?? position,
+    type: write.type,
+    stateKey: write.stateKey,
+    sender: write.sender,
+    originServerTs: write.originServerTs,
+    clientJson: write.clientJson,
+    graphJson: write.graphJson,
+    status: 'accepted',
+    redactedBy: null,
+  }
+  line.commit(event, staged.holder, write.membership)
+  if (staged.redaction) line.redact({ ...staged.redaction, redactedBy: staged.eventId })
+}
+
+function announce(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): void {
+  const concerned = new Set(line.localUsers)
+  for (const { holder } of staged)
+    if (holder?.type === 'm.room.member' && serverOf(holder.stateKey) === ctx.signingKey.serverName)
+      concerned.add(holder.stateKey)
+  ctx.bus.publish('wake', [...concerned])
+  ctx.bus.publish('events', { roomId: line.roomId, position: line.lastPosition })
+}
+
+function eventWrite({ pdu, eventId, holder, formerHolder, transaction, redaction }: Staged): EventWrite {
+  const membership = membershipOf(pdu)
+  return {
+    eventId,
+    type: pdu.type,
+    stateKey: pdu.state_key ?? null,
+    sender: pdu.sender,
+    originServerTs: pdu.origin_server_ts,
+    ...splitPdu(pdu),
+    status: 'accepted',
+    // Known only when it is written: the former holder may wait for its commit in an earlier batch.
+    formerHolderFrom: holder && (() => formerHolder?.from),
+    membership:
+      holder?.type === 'm.room.member' && membership
+        ? { userId: holder.stateKey, membership: membership as Membership, sender: pdu.sender }
+        : undefined,
+    relation: relationOf(pdu),
+    transaction,
+    redaction,
+  }
+}
+
+function relationOf({ content }: Pdu): EventWrite['relation'] {
+  const relation = content['m.relates_to']
+  if (!isObject(relation)) return undefined
+  const { event_id: parentId, rel_type: relType } = relation
+  return typeof parentId === 'string' && typeof relType === 'string' && !`${parentId}${relType}`.includes('\0')
+    ? { parentId, relType }
+    : undefined
+}

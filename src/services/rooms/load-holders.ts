@@ -1,0 +1,21 @@
+import type { Context } from '#context.ts'
+import type { Holder, RoomLine } from './room-line.ts'
+import { storedPdu } from './stored-pdu.ts'
+
+/** Loads the PDUs of some state keys into the line, in one query, where they are not there yet. */
+export async function loadHolders(
+  ctx: Pick<Context, 'store'>,
+  line: RoomLine,
+  keys: Iterable<readonly [type: string, stateKey: string]>,
+): Promise<void> {
+  const missing = new Map<number, Holder>()
+  for (const [type, stateKey] of keys) {
+    const holder = line.nextHolder(type, stateKey)
+    if (holder && !holder.pdu && holder.position !== undefined) missing.set(holder.position, holder)
+  }
+  if (missing.size === 0) return
+  for (const event of await ctx.store.events.atPositions([...missing.keys()])) {
+    const holder = missing.get(event.position)
+    if (holder) holder.pdu = storedPdu(event, line)
+  }
+}

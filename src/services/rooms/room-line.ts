@@ -1,0 +1,157 @@
+import type { Pdu } from '#protocol/event.ts'
+import { serverOf, type EventId, type RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import type { StoredEvent } from '#store/events.ts'
+import type { Membership } from '#store/members.ts'
+
+/** Who holds a state key. The PDU is loaded when somebody needs it. */
+export type Holder = {
+  type: string
+  stateKey: string
+  eventId: EventId
+  /** Position since which it holds the key; undefined until its commit. */
+  from: number | undefined
+  /** Position of the event; undefined until its commit. */
+  position: number | undefined
+  pdu: Pdu | undefined
+}
+
+export const keyOf = (type: string, stateKey: string): string => `${type}\0${stateKey}`
+
+const maxRecent = 50
+
+export type LineStart = {
+  nid: number | undefined
+  roomId: RoomId
+  version: RoomVersion
+  lineVersion: number
+  heads: EventId[]
+  depth: number
+  lastPosition: number
+  holders: Iterable<Holder>
+  members: Iterable<{ userId: string; membership: Membership }>
+  /** This server's name, to know its own users among the members. */
+  serverName: string
+}
+
+/**
+ * A room's own line of events as this process holds it. The next event builds on `heads` and on the state with what
+ * waits for its commit laid over it; readers see only what is committed.
+ */
+export class RoomLine {
+  readonly roomId: RoomId
+  readonly version: RoomVersion
+  /** Position of the create event; undefined until that is committed. */
+  nid: number | undefined
+  lineVersion: number
+  heads: EventId[]
+  depth: number
+  /** Position of the newest committed event. */
+  lastPosition: number
+  /** A failed write makes everything built on it void: the line is dropped and read again. */
+  isBroken = false
+  /** Writes built on this line that wait for their commit; a busy line stays in memory. */
+  inFlight = 0
+  /** This server's users who are joined. */
+  readonly localUsers = new Set<string>()
+  /** The newest committed events, oldest first; complete after `recentFrom`. */
+  readonly recent: StoredEvent[] = []
+  /** Every event after this position is in `recent`. */
+  recentFrom: number
+  readonly #state = new Map<string, Holder>()
+  readonly #pending = new Map<string, Holder>()
+  readonly #members = new Map<string, Membership>()
+  readonly #serverName: string
+  readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
+
+  constructor(start: LineStart) {
+    this.#serverName = start.serverName
+    this.roomId = start.roomId
+    this.version = start.version
+    this.nid = start.nid
+    this.lineVersion = start.lineVersion
+    this.heads = start.heads
+    this.depth = start.depth
+    this.lastPosition = start.lastPosition
+    this.recentFrom = start.lastPosition
+    for (const holder of start.holders) this.#state.set(keyOf(holder.type, holder.stateKey), holder)
+    for (const { userId, membership } of start.members) this.#setMember(userId, membership)
+  }
+
+  /** Committed state holders. */
+  get state(): ReadonlyMap<string, Holder> {
+    return this.#state
+  }
+
+  /** Committed memberships. */
+  get members(): ReadonlyMap<string, Membership> {
+    return this.#members
+  }
+
+  count(membership: Membership): number {
+    return this.#counts[membership]
+  }
+
+  /** The committed holder of a key. */
+  holder(type: string, stateKey: string): Holder | undefined {
+    return this.#state.get(keyOf(type, stateKey))
+  }
+
+  /** The holder that the next event builds on: also one that waits for its commit. */
+  nextHolder(type: string, stateKey: string): Holder | undefined {
+    const key = keyOf(type, stateKey)
+    return this.#pending.get(key) ?? this.#state.get(key)
+  }
+
+  /** Lays an event that waits for its commit over the line. */
+  extend(eventId: EventId, depth: number, holder: Holder | undefined): void {
+    this.heads = [eventId]
+    this.depth = depth
+    if (holder) this.#pending.set(keyOf(holder.type, holder.stateKey), holder)
+  }
+
+  /** Takes back what was laid over the line and never reached the writer. */
+  retract(base: { heads: EventId[]; depth: number }, holders: readonly Holder[]): void {
+    this.heads = base.heads
+    this.depth = base.depth
+    for (const holder of holders) {
+      const key = keyOf(holder.type, holder.stateKey)
+      if (this.#pending.get(key) === holder) this.#pending.delete(key)
+    }
+  }
+
+  /** Takes a committed event into what readers see. */
+  commit(
+    event: StoredEvent,
+    holder: Holder | undefined,
+    member: { userId: string; membership: Membership } | undefined,
+  ): void {
+    this.lastPosition = event.position
+    this.recent.push(event)
+    if (this.recent.length > maxRecent) this.recentFrom = this.recent.shift()?.position ?? this.recentFrom
+    if (member) this.#setMember(member.userId, member.membership)
+    if (!holder) return
+    const key = keyOf(holder.type, holder.stateKey)
+    holder.from = event.position
+    holder.position = event.position
+    this.#state.set(key, holder)
+    if (this.#pending.get(key) === holder) this.#pending.delete(key)
+  }
+
+  /** Empties a redacted event wherever the line keeps it. */
+  redact(event: Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>): void {
+    const index = this.recent.findIndex(({ eventId }) => eventId === event.eventId)
+    const kept = this.recent[index]
+    if (kept) this.recent[index] = { ...kept, ...event }
+    for (const holder of this.#state.values()) if (holder.eventId === event.eventId) holder.pdu = undefined
+  }
+
+  #setMember(userId: string, membership: Membership): void {
+    const former = this.#members.get(userId)
+    if (former) this.#counts[former]--
+    this.#counts[membership]++
+    this.#members.set(userId, membership)
+    if (membership !== 'join') this.localUsers.delete(userId)
+    else if (serverOf(userId) === this.#serverName) this.localUsers.add(userId)
+  }
+}
