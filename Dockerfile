@@ -1,0 +1,23 @@
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production \
+    MYELIN_DATA_DIR=/data \
+    MYELIN_LISTEN_HOST=0.0.0.0
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json LICENSE ./
+COPY migrations migrations
+COPY src src
+RUN ln -s /app/src/main.ts /usr/local/bin/myelin \
+ && mkdir /data \
+ && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 8008
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["myelin", "health"]
+ENTRYPOINT ["myelin"]
+CMD ["start"]
