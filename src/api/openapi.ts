@@ -44,7 +44,7 @@ function operation(endpoint: Endpoint, path: string): Json {
   const { summary, spec, auth, limit = 'default', body, query, aliases } = endpoint
   return {
     summary,
-    externalDocs: { url: spec },
+    externalDocs: { url: specUrl(spec) },
     security: security[auth],
     parameters: [...pathParameters(endpoint, path), ...(query ? parameters(query, 'query') : [])],
     ...(body && { requestBody: { content: { 'application/json': { schema: body } } } }),
@@ -54,6 +54,9 @@ function operation(endpoint: Endpoint, path: string): Json {
     ...(aliases.length > 0 && { 'x-aliases': aliases }),
   }
 }
+
+/** Sections of the specification are declared without the common beginning. */
+const specUrl = (spec: string) => (/^(https:|docs\/)/.test(spec) ? spec : `https://spec.matrix.org/v1.19/${spec}`)
 
 function pathParameters({ params }: Endpoint, path: string): Json[] {
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)

@@ -40,7 +40,7 @@ export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A 
   body?: B
   /** What the OpenAPI document says in one sentence. */
   summary: string
-  /** The section of the specification, or of ours when it is our own. */
+  /** Its section in https://spec.matrix.org/v1.19/ (`client-server-api/#...`), a URL, or a file of ours (`docs/...`). */
   spec: string
 }
 

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Type } from '@sinclair/typebox'
+import { loadConfig } from '#base/config/load.ts'
+import { endpoint } from '#http/endpoint.ts'
+import { createTestDatabase } from '../support/databases.ts'
+import { echoEndpoints } from '../support/echo.ts'
+import { startTestServer } from '../support/server.ts'
+import { startServer } from '../../src/server.ts'
+
+const wait = endpoint({
+  method: 'GET',
+  path: '/wait',
+  auth: 'none',
+  reply: Type.Object({ ended: Type.String() }),
+  summary: 'A long poll.',
+  spec: 'spec-tests/http',
+  async handle(ctx, { signal }) {
+    const ticket = ctx.waiters.register('@alice:test')
+    await Promise.race([ticket.woken, ctx.clock.sleep(30_000, signal)])
+    ticket.release()
+    return { ended: signal.aborted ? 'by the server' : 'by news or time' }
+  },
+})
+
+describe('a server', () => {
+  it('makes its signing key once, for itself alone to read', async () => {
+    const { url, folder, remove } = await createTestDatabase()
+    const config = loadConfig({
+      settings: {
+        server_name: 'test',
+        data_dir: folder,
+        listen: { port: 0 },
+        database: { url },
+        logging: { level: 'silent' },
+      },
+    })
+    const first = await startServer(config)
+    await first.close()
+    const file = join(folder, 'signing.key')
+    const text = await readFile(file, 'utf8')
+    const second = await startServer(config)
+    await second.close()
+    assert.match(text, /^ed25519 a_\w{4} [A-Za-z0-9+/]{43}\n$/)
+    assert.equal(await readFile(file, 'utf8'), text)
+    assert.equal((await stat(file)).mode & 0o777, 0o600)
+    assert.equal(first.context.signingKey.keyId, second.context.signingKey.keyId)
+    await remove()
+  })
+
+  it('shares nothing with another in the same process', async () => {
+    await using one = await startTestServer({ endpoints: echoEndpoints })
+    await using two = await startTestServer({ settings: { metrics: { port: 0 } } })
+    assert.equal((await one.anonymous.request('GET', '/echo/path/x')).status, 200)
+    assert.equal((await two.anonymous.request('GET', '/echo/path/x')).status, 404)
+    assert.notEqual(one.context.signingKey.keyId, two.context.signingKey.keyId)
+
+    await one.clock.advance(1000)
+    assert.equal(one.context.clock.now() - two.context.clock.now(), 1000)
+    const ticket = two.context.waiters.register('@alice:test')
+    one.context.bus.publish('wake', ['@alice:test'])
+    const woken = await Promise.race([ticket.woken.then(() => true), new Promise((resolve) => setImmediate(resolve))])
+    assert.equal(woken, undefined)
+    const metrics = await (await fetch(`${two.metricsUrl}/metrics`)).text()
+    assert.doesNotMatch(metrics, /echo/)
+
+    await one.close()
+    assert.equal((await two.anonymous.request('GET', '/health')).status, 200)
+  })
+
+  it('wakes long polls by the bus', async () => {
+    await using server = await startTestServer({ endpoints: [wait] })
+    const poll = server.anonymous.request('GET', '/wait')
+    await server.clock.waiting()
+    server.context.bus.publish('wake', ['@bob:test', '@alice:test'])
+    assert.deepEqual((await poll).body, { ended: 'by news or time' })
+    assert.equal(server.context.waiters.size, 0)
+  })
+
+  it('answers long polls when it stops, and then no longer listens', async () => {
+    await using server = await startTestServer({ endpoints: [wait] })
+    const poll = server.anonymous.request('GET', '/wait')
+    await server.clock.waiting()
+    await Promise.all([server.close(), server.close()])
+    const { status, body, headers } = await poll
+    assert.deepEqual([status, body], [200, { ended: 'by the server' }])
+    assert.equal(headers.get('connection'), 'close')
+    await assert.rejects(server.anonymous.request('GET', '/health'))
+  })
+
+  it('tells on its own port how it is, and on the public one only that it is', async () => {
+    await using server = await startTestServer({ settings: { metrics: { port: 0 } } })
+    const status = async (url: string) => (await fetch(url)).status
+    for (const path of ['/health', '/health/live', '/health/ready', '/metrics'])
+      assert.equal(await status(server.metricsUrl + path), 200, path)
+    assert.equal(await status(`${server.url}/health`), 200)
+    assert.equal(await status(`${server.url}/metrics`), 404)
+    const metrics = await (await fetch(`${server.metricsUrl}/metrics`)).text()
+    assert.match(metrics, /myelin_request_duration_seconds_count\{[^}]*path="\/health"[^}]*\} 1/)
+    assert.match(metrics, /path="unmatched",status="404"/)
+  })
+
+  it('lets go of its database when the port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    const { port } = taken.address() as { port: number }
+    await assert.rejects(startTestServer({ settings: { listen: { port } } }), { code: 'EADDRINUSE' })
+    await new Promise((resolve) => taken.close(resolve))
+  })
+})
