@@ -41,9 +41,40 @@ function matchesPieces(text: Units, { first, middle, last }: Pieces): boolean {
 }
 
 function find(text: Units, piece: Units, from: number): number {
-  if (typeof text === 'string' && typeof piece === 'string' && !piece.includes('?')) return text.indexOf(piece, from)
-  for (let at = from; at + piece.length <= text.length; at++) if (startsAt(text, piece, at)) return at
+  const isLiteral = typeof text === 'string' && typeof piece === 'string' && !piece.includes('?')
+  return isLiteral ? text.indexOf(piece, from) : findWithJokers(text, piece, from)
+}
+
+/**
+ * Follows all places at once where the piece may have begun: bit i says that its first i + 1 characters match up to
+ * here. A long piece over a long text takes text times piece / 32 steps, where trying each place takes their product.
+ */
+function findWithJokers(text: Units, piece: Units, from: number): number {
+  const fits = masksOf(piece)
+  const open = new Int32Array(Math.ceil(piece.length / 32))
+  const lastBit = 1 << ((piece.length - 1) & 31)
+  for (let at = from; at < text.length; at++) {
+    const mask = fits.get(text[at] ?? '') ?? fits.get('?') ?? open
+    let carry = 1
+    for (let word = 0; word < open.length; word++) {
+      const bits = open[word] ?? 0
+      open[word] = ((bits << 1) | carry) & (mask[word] ?? 0)
+      carry = bits >>> 31
+    }
+    if (((open.at(-1) ?? 0) & lastBit) !== 0) return at - piece.length + 1
+  }
   return -1
+}
+
+/** For each character of the piece, the places where the piece takes it; under `?`, those that take any. */
+function masksOf(piece: Units): Map<string, Int32Array> {
+  const masks = new Map(
+    [...new Set(['?', ...piece])].map((unit) => [unit, new Int32Array(Math.ceil(piece.length / 32))]),
+  )
+  for (const [unit, mask] of masks)
+    for (let i = 0; i < piece.length; i++)
+      if (piece[i] === '?' || piece[i] === unit) mask[i >> 5] = (mask[i >> 5] ?? 0) | (1 << (i & 31))
+  return masks
 }
 
 function startsAt(text: Units, piece: Units, at: number): boolean {

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import type { JsonObject } from '#protocol/event.ts'
+import type { UserId } from '#protocol/ids.ts'
+import { signJson } from '#protocol/signatures.ts'
+import { encodePublicKey } from '#protocol/signing-key.ts'
+import { hasSignatureOfInvite } from '#protocol/third-party-invite.ts'
+import { byVersion } from '../support/by-version.ts'
+import { keyOf, member, ProtocolRoom, state, type Draft } from '../support/protocol-room.ts'
+
+const alice = '@alice:one'
+const inviter = '@inviter:two' as UserId
+const identityServer = keyOf('identity.example')
+const stranger = keyOf('stranger.example')
+const publicKey = encodePublicKey(identityServer.publicKey)
+const claim = { mxid: alice, token: 'token' }
+const signed = signJson(claim, identityServer)
+
+const ruleOf = (rule: number) =>
+  byVersion({ '1-5': `5.3.1.${rule}`, '6-7': `4.3.1.${rule}`, '8-11': `4.4.1.${rule}`, '12': `5.4.1.${rule}` })
+const invite = (thirdParty: JsonObject | null, sender = inviter): Draft =>
+  member(sender, 'invite', alice, { third_party_invite: thirdParty })
+
+function roomWith(id: string, offer: JsonObject, alicesMembership = 'leave'): ProtocolRoom {
+  const room = new ProtocolRoom(id, { members: { [alice]: alicesMembership, [inviter]: 'join' } })
+  room.add({ ...state('m.room.third_party_invite', offer, 'token'), sender: inviter })
+  return room
+}
+
+describe('T12 accepting a third-party invite', () => {
+  const verdicts: [string, Draft, number | undefined, { offer?: JsonObject; membership?: string }?][] = [
+    ['is allowed with a signature of the offered key', invite({ signed }), undefined],
+    [
+      'is allowed with a key of the list',
+      invite({ signed }),
+      undefined,
+      { offer: { public_keys: [{ public_key: publicKey }] } },
+    ],
+    [
+      'is allowed by any of the keys',
+      invite({ signed }),
+      undefined,
+      { offer: { public_key: 'broken', public_keys: [null, {}, { public_key: 7 }, { public_key: publicKey }] } },
+    ],
+    ['is closed to the banned', invite({ signed }), 1, { membership: 'ban' }],
+    ['needs a signed part', invite({}), 2],
+    ['needs a signed part that is an object', invite({ signed: 'x' }), 2],
+    ['needs to be an object', invite(null), 2],
+    ['needs a user', invite({ signed: { token: 'token' } }), 3],
+    ['needs a token', invite({ signed: { mxid: alice } }), 3],
+    ['needs to be for the invited user', invite({ signed: { ...signed, mxid: '@other:one' } }), 4],
+    ['needs an offer in the room', invite({ signed: { ...signed, token: 'other' } }), 5],
+    ['needs to come from who made the offer', invite({ signed }, '@creator:one'), 6],
+    ['needs a signature', invite({ signed: claim }), 8],
+    ['needs a signature of an offered key', invite({ signed: signJson(claim, stranger) }), 8],
+    ['needs a true signature', invite({ signed: { ...signed, more: 1 } }), 8],
+    ['needs an offer with keys', invite({ signed }), 8, { offer: {} }],
+  ]
+  for (const [name, draft, rule, { offer = { public_key: publicKey }, membership } = {}] of verdicts)
+    it(name, () => {
+      for (const [id, expected] of ruleOf(rule ?? 0))
+        assert.equal(roomWith(id, offer, membership).rejectedBy(draft), rule && expected, `version ${id}`)
+    })
+
+  it('finds one true signature among others', () => {
+    const both = signJson(signJson(claim, stranger), identityServer)
+    assert.equal(hasSignatureOfInvite(both, { public_key: publicKey }), true)
+  })
+
+  it('tries a bounded number of keys', () => {
+    const keys = Array.from({ length: 5000 }, (_, i) => ({ public_key: encodePublicKey(keyOf(`${i % 50}`).publicKey) }))
+    assert.equal(hasSignatureOfInvite(signed, { public_keys: keys }), false)
+  })
+})
