@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import type { EventId } from '#protocol/ids.ts'
+import { roomVersions } from '#protocol/room-version.ts'
+import { startOfTime } from '../../support/scripted-room.ts'
+import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
+
+const modern = roomVersions.filter(({ stateResolution }) => stateResolution !== 'v1')
+const early = startOfTime - 1_000_000
+const late = startOfTime + 1_000_000
+
+for (const version of modern) {
+  const leveled = (users: Record<`@${string}`, number>) =>
+    version.creatorsOutrankAll ? users : { [alice]: 100, ...users }
+
+  describe(`state resolution when people contend in room version ${version.id}`, () => {
+    it('lets a ban prevail over what the banned user did meanwhile, even if that was earlier', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 50 })
+      const old = room.send(by(alice).topic('old'), { prevs: opened })
+      const ban = room.send(by(alice).ban(bob), { prevs: [old], sentAt: late })
+      const topic = room.send(by(bob).topic('of the banned'), { prevs: [old], sentAt: early })
+
+      assert.equal(room.holder([ban, topic], 'm.room.member', bob), ban)
+      assert.equal(room.holder([ban, topic], 'm.room.topic'), old)
+    })
+
+    it('keeps out who joined while the room was being closed', () => {
+      const { room, opened } = openRoom(version.id, {}, [bob])
+      const closed = room.send(by(alice).joinRule('invite'), { prevs: opened, sentAt: late })
+      const joined = room.send(by(carol).member(carol, 'join'), { prevs: opened, sentAt: early })
+
+      assert.equal(room.holder([closed, joined], 'm.room.join_rules'), closed)
+      assert.equal(room.holder([closed, joined], 'm.room.member', carol), undefined)
+    })
+
+    it('keeps who joined before the room was closed, when all branches know of it', () => {
+      const { room, opened } = openRoom(version.id, {}, [bob])
+      const joined = room.send(by(carol).member(carol, 'join'), { prevs: opened })
+      const closed = room.send(by(alice).joinRule('invite'), { prevs: [joined] })
+      const topic = room.send(by(bob).topic('unaware'), { prevs: [joined] })
+
+      assert.equal(room.holder([closed, topic], 'm.room.member', carol), joined)
+      assert.equal(room.holder([closed, topic], 'm.room.join_rules'), closed)
+    })
+
+    it('voids a ban by a moderator who was demoted meanwhile by somebody above', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 50 })
+      const demotion = room.send(by(alice).powers(leveled({ [bob]: 0 })), { prevs: opened, sentAt: late })
+      const ban = room.send(by(bob).ban(carol), { prevs: opened, sentAt: early })
+
+      assert.equal(room.holder([demotion, ban], 'm.room.power_levels'), demotion)
+      assert.notEqual(room.holder([demotion, ban], 'm.room.member', carol), ban)
+    })
+
+    it('refuses what a user did after giving up power elsewhere', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 90 })
+      const resigned = room.send(by(bob).powers(leveled({ [bob]: 10 })), { prevs: opened, sentAt: early })
+      const promoted = room.send(by(bob).powers(leveled({ [bob]: 90, [dave]: 90 })), { prevs: opened, sentAt: late })
+
+      assert.equal(room.holder([resigned, promoted], 'm.room.power_levels'), resigned)
+    })
+
+    it('orders a fight for power by level before time', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 60, [carol]: 50 })
+      const base = { [bob]: 60, [carol]: 50 }
+      const byAlice = room.send(by(alice).powers(leveled({ ...base, [bob]: 0 })), { prevs: opened, sentAt: late })
+      const byBob = room.send(by(bob).powers(leveled({ ...base, [carol]: 0 })), { prevs: opened, sentAt: early })
+
+      assert.equal(room.holder([byBob, byAlice], 'm.room.power_levels'), byAlice)
+    })
+
+    it('settles on the later of two topics sent under the same power levels, whoever resolves', () => {
+      const { room, opened } = openRoom(version.id)
+      const later = room.send(by(bob).topic('later'), { prevs: opened, sentAt: late })
+      const earlier = room.send(by(carol).topic('earlier'), { prevs: opened, sentAt: early })
+
+      assert.equal(room.holder([later, earlier], 'm.room.topic'), later)
+      assert.equal(room.holder([earlier, later], 'm.room.topic'), later)
+    })
+
+    it('settles a race within one millisecond by event id', () => {
+      const { room, opened } = openRoom(version.id)
+      const race: EventId[] = ([bob, carol, dave] as const).map((user) =>
+        room.send(by(user).topic('now'), { prevs: opened, sentAt: late }),
+      )
+
+      assert.equal(room.holder(race, 'm.room.topic'), race.toSorted().at(-1))
+    })
+
+    it('prefers what was sent under newer power levels to what has the later clock', () => {
+      const { room, opened } = openRoom(version.id)
+      const stale = room.send(by(bob).topic('under the old levels'), { prevs: opened, sentAt: late })
+      const levels = room.send(by(alice).powers(leveled({ [dave]: 10 })), { prevs: opened })
+      const fresh = room.send(by(carol).topic('under the new levels'), { prevs: [levels], sentAt: early })
+
+      assert.equal(room.holder([stale, fresh], 'm.room.topic'), fresh)
+    })
+
+    it('lets a kick and the unaware profile change of its target end in the kick', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 50 })
+      const kick = room.send(by(bob).member(carol, 'leave'), { prevs: opened, sentAt: early })
+      const closed = room.send(by(alice).joinRule('invite'), { prevs: [kick] })
+      const renamed = room.send(by(carol).member(carol, 'join', { displayname: 'C' }), { prevs: opened, sentAt: late })
+
+      assert.equal(room.holder([closed, renamed], 'm.room.member', carol), kick)
+    })
+
+    it('does not undo what only one branch saw happen', () => {
+      const { room, opened } = openRoom(version.id, { [bob]: 50 })
+      const ban = room.send(by(bob).ban(carol), { prevs: opened })
+      const unban = room.send(by(bob).member(carol, 'leave'), { prevs: [ban] })
+      const topic = room.send(by(dave).topic('elsewhere'), { prevs: opened })
+
+      assert.equal(room.holder([unban, topic], 'm.room.member', carol), unban)
+      assert.equal(room.holder([unban, topic], 'm.room.topic'), topic)
+    })
+  })
+}

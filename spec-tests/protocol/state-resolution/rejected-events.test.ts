@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import type { EventId } from '#protocol/ids.ts'
+import { roomVersions } from '#protocol/room-version.ts'
+import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
+import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
+
+for (const version of roomVersions) {
+  describe(`T13 rejected events in room version ${version.id}`, () => {
+    const { room, opened } = openRoom(version.id, { [bob]: 50 })
+    const before = room.replay.stateBefore(opened)
+    const topic = room.send(by(bob).topic('rightful'), { prevs: opened })
+    const after = room.replay.stateAfter.get(topic)!
+    const usurped = room.send(by(carol).powers({ [carol]: 100 }), { prevs: opened })
+    const ban = room.send(by(carol).ban(bob), { prevs: opened })
+    const banned: StateMap = new Map(before).set(stateKey('m.room.power_levels', ''), usurped)
+    const based = room.send(by(carol).joinRule('private'), { prevs: opened, authState: banned })
+
+    const withRejected = (state: StateMap, ...ids: EventId[]) => {
+      const changed = new Map<StateKey, EventId>(state)
+      for (const id of ids) {
+        const { type, state_key: key } = room.replay.events.get(id)!
+        changed.set(stateKey(type, key!), id)
+      }
+      return changed
+    }
+    const without = (state: StateMap, ...places: StateKey[]) =>
+      new Map([...state].filter(([place]) => !places.includes(place)))
+
+    it('are what this test takes them for', () => {
+      assert.deepEqual(
+        [usurped, ban, based].map((id) => room.replay.rejected.has(id)),
+        [true, true, true],
+      )
+    })
+
+    it('never come back from the conflicted set', () => {
+      const resolved = room.replay.resolve([withRejected(before, usurped, ban, based), after])
+      for (const id of [usurped, ban, based]) assert.ok(![...resolved.values()].includes(id))
+      assert.equal(resolved.get(stateKey('m.room.topic', '')), topic)
+    })
+
+    it('never come back though every state holds them', () => {
+      const resolved = room.replay.resolve([withRejected(before, ban), withRejected(after, ban)])
+      assert.notEqual(resolved.get(stateKey('m.room.member', bob)), ban)
+    })
+
+    it('change nothing beside themselves', () => {
+      const other = room.send(by(dave).topic('another'), { prevs: opened })
+      const sets = [room.replay.stateAfter.get(other)!, after]
+      const powers = stateKey('m.room.power_levels', '')
+      const poisoned = room.replay.resolve([withRejected(sets[0]!, usurped), sets[1]!])
+      assert.deepEqual(poisoned, room.replay.resolve([without(sets[0]!, powers), sets[1]!]))
+    })
+
+    it('entitle nobody as auth events of others', () => {
+      const kick = room.send(by(carol).member(dave, 'leave'), { prevs: opened, authState: banned })
+      const claimed = withRejected(before, kick)
+      const resolved = room.replay.resolve([claimed, after])
+      assert.notEqual(resolved.get(stateKey('m.room.member', dave)), kick)
+    })
+
+    it('do not hide the honest state of a room', () => {
+      const resolved = room.replay.resolve([withRejected(after, usurped), after])
+      assert.equal(resolved.get(stateKey('m.room.member', alice)), after.get(stateKey('m.room.member', alice)))
+      assert.equal(resolved.get(stateKey('m.room.power_levels', '')), after.get(stateKey('m.room.power_levels', '')))
+    })
+  })
+}
