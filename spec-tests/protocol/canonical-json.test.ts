@@ -107,7 +107,7 @@ const { value: anyJson } = fc.letrec<{ value: JsonValue }>((tie) => ({
     fc.maxSafeInteger().map((number) => number + 0),
     anyString,
     fc.array(tie('value'), { maxLength: 5 }),
-    fc.dictionary(anyString, tie('value'), { maxKeys: 6 }).map((entries) => ({ ...entries })),
+    fc.dictionary(anyString, tie('value'), { maxKeys: 24 }).map((entries) => ({ ...entries })),
   ) as fc.Arbitrary<JsonValue>,
 }))
 

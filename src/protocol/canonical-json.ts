@@ -62,7 +62,11 @@ function writeObject(object: JsonObject, rule: NumberRule, depth: number): strin
   return `{${text}}`
 }
 
+/** Text that stands between quotes as it is: no control characters, quotes, backslashes or surrogates. */
+const plain = /^[\x20\x21\x23-\x5b\x5d-\ud7ff\ue000-\uffff]*$/
+
 function writeString(text: string): string {
+  if (plain.test(text)) return `"${text}"`
   if (!text.isWellFormed()) throw new CanonicalJsonError('A lone surrogate has no UTF-8 form')
   return JSON.stringify(text)
 }
@@ -74,11 +78,23 @@ function writeNumber(value: number, rule: NumberRule): string {
   return `${value}`
 }
 
-/** UTF-16 order, which `sort` gives, is code point order unless a key leaves the Basic Multilingual Plane. */
+/** UTF-16 order, in which strings compare, is code point order unless a key leaves the Basic Multilingual Plane. */
 function sortedKeys(object: JsonObject): string[] {
   const keys = Object.keys(object)
   if (keys.length < 2) return keys
-  return keys.some(hasSurrogate) ? keys.sort(byCodePoint) : keys.sort()
+  if (keys.some(hasSurrogate)) return keys.sort(byCodePoint)
+  return keys.length > 16 ? keys.sort() : sortFew(keys)
+}
+
+/** Insertion sort: half the time of `sort` for the few keys that events have, often in order already. */
+function sortFew(keys: string[]): string[] {
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] as string
+    let at = i
+    for (; at > 0 && (keys[at - 1] as string) > key; at--) keys[at] = keys[at - 1] as string
+    keys[at] = key
+  }
+  return keys
 }
 
 function hasSurrogate(key: string): boolean {
