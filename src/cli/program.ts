@@ -1,9 +1,13 @@
 import type { Group } from './command.ts'
 import { config } from './config.ts'
+import { openapi, routes } from './documents.ts'
+import { health } from './health.ts'
+import { start } from './start.ts'
+import { user } from './user.ts'
 import { version } from './version.ts'
 
 /** Every command of the program. */
 export const program: Group = {
   summary: 'Myelin, a Matrix homeserver',
-  commands: { config, version },
+  commands: { start, config, user, health, openapi, routes, version },
 }

@@ -9,8 +9,16 @@ export const processTerminal: Terminal = {
   read: () => text(process.stdin),
   stopped: () =>
     new Promise((resolve) => {
+      let asked = false
+      const stop = () => {
+        // Whatever still hangs must not make service managers wait; what was acknowledged is on disk.
+        if (asked) process.exit(1)
+        asked = true
+        setTimeout(() => process.exit(1), 950).unref()
+        resolve()
+      }
       // As process 1 of a container Node has no handlers of its own.
-      process.once('SIGTERM', () => resolve())
-      process.once('SIGINT', () => resolve())
+      process.on('SIGTERM', stop)
+      process.on('SIGINT', stop)
     }),
 }

@@ -1,0 +1,29 @@
+import { findRisks } from '#base/config/checks.ts'
+import { configOptions, type Command } from './command.ts'
+import { configOf } from './configuration.ts'
+
+export const start: Command = {
+  summary: 'Run the server until it is told to stop',
+  usage: '[--config FILE]',
+  options: configOptions,
+  async run(args, terminal) {
+    const config = configOf(args, terminal)
+    const { startServer } = await import('#server.ts')
+    const stopped = terminal.stopped()
+    const server = await startServer(config)
+    const { log } = server.context
+    for (const risk of findRisks(config)) log.warn('risky setting', { risk })
+    const { adminInvitation } = await import('#services/accounts/registration-token.ts')
+    const invitation = await adminInvitation(server.context)
+    if (invitation !== undefined) terminal.print(`${inviteAdmin(invitation)}\n`)
+    log.info('ready')
+    await stopped
+    log.info('stopping')
+    await server.close()
+    return 0
+  },
+}
+
+/** Not a log line: it holds a secret, and it is for the person who installs the server. */
+const inviteAdmin = (token: string): string =>
+  `There is no administrator yet: run \`myelin user create NAME --admin\`, or register with this single-use registration token: ${token}`
