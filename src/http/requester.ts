@@ -5,6 +5,8 @@ export type UserRequester = {
   deviceId: string | undefined
   isGuest: boolean
   isAdmin: boolean
+  /** May read and leave, but not join, send or change what others see. */
+  isSuspended: boolean
   /** The application service whose token was used, if one was. */
   appserviceId: string | undefined
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { secretRegistration } from './register.ts'
 
 /** What administrators may ask, at the paths their tools know. */
-export const adminEndpoints: readonly Endpoint[] = []
+export const adminEndpoints: readonly Endpoint[] = [...secretRegistration]

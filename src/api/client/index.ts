@@ -1,6 +1,35 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { account } from './account.ts'
+import { backedUpKeys } from './backed-up-keys.ts'
+import { capabilities } from './capabilities.ts'
+import { crossSigning } from './cross-signing.ts'
+import { devices } from './devices.ts'
+import { fallback } from './fallback.ts'
+import { keyBackup } from './key-backup.ts'
+import { keys } from './keys.ts'
 import { login } from './login.ts'
+import { profile } from './profile.ts'
 import { registration } from './register.ts'
+import { threepids } from './threepids.ts'
+import { toDevice } from './to-device.ts'
+import { versions } from './versions.ts'
+import { wellKnown } from './well-known.ts'
 
 /** The client-server API in the specification's order. */
-export const clientEndpoints: readonly Endpoint[] = [...login, ...registration]
+export const clientEndpoints: readonly Endpoint[] = [
+  ...versions,
+  ...wellKnown,
+  ...login,
+  ...fallback,
+  ...registration,
+  ...account,
+  ...threepids,
+  ...capabilities,
+  ...profile,
+  ...devices,
+  ...toDevice,
+  ...crossSigning,
+  ...keyBackup,
+  ...backedUpKeys,
+  ...keys,
+]

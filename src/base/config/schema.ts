@@ -4,6 +4,7 @@ import { database, listen, logging, metrics } from './operation.ts'
 import { federation } from './federation.ts'
 import { limits, rateLimits } from './limits.ts'
 import { rooms } from './rooms.ts'
+import { support } from './support.ts'
 
 /** Every setting of the server: the example file, the editors' JSON Schema and the documentation come from this value. */
 export const ConfigSchema = Type.Object(
@@ -33,6 +34,7 @@ export const ConfigSchema = Type.Object(
     federation,
     logging,
     metrics,
+    support,
   },
   { additionalProperties: false },
 )

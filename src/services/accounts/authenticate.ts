@@ -68,7 +68,14 @@ async function load(ctx: Needs, tokenHash: string): Promise<CachedSession> {
   if (account === undefined || account.deactivatedAt !== undefined) throw unknownToken()
   if (deviceId !== undefined && device === undefined) throw unknownToken()
   const cached = {
-    session: { userId, deviceId, isGuest: false, isAdmin: account.isAdmin, appserviceId: undefined },
+    session: {
+      userId,
+      deviceId,
+      isGuest: false,
+      isAdmin: account.isAdmin,
+      isSuspended: account.isSuspended,
+      appserviceId: undefined,
+    },
     isLocked: account.isLocked,
     expiresAt,
     seenAt: device?.lastSeenAt ?? -Infinity,

@@ -12,3 +12,8 @@ export function refuseUnusable(account: Pick<Account, 'deactivatedAt' | 'isLocke
   if (account.deactivatedAt !== undefined) throw userDeactivated()
   if (account.isLocked) throw userLocked()
 }
+
+/** Refuses what a suspended user may not do. https://spec.matrix.org/v1.19/client-server-api/#account-suspension */
+export function refuseSuspended({ isSuspended }: { isSuspended: boolean }): void {
+  if (isSuspended) throw new MatrixError(403, 'M_USER_SUSPENDED', 'A suspended account may not do this')
+}

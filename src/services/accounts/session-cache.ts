@@ -6,6 +6,7 @@ export type Session = {
   deviceId: string | undefined
   isGuest: boolean
   isAdmin: boolean
+  isSuspended: boolean
   appserviceId: string | undefined
 }
 

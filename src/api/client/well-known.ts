@@ -1,0 +1,56 @@
+import { Type } from '@sinclair/typebox'
+import { notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import { endpoint } from '#http/endpoint.ts'
+
+const Fields = Type.Object({}, { additionalProperties: true })
+
+/** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient */
+export const getWellKnownClient = endpoint({
+  method: 'GET',
+  path: '/.well-known/matrix/client',
+  auth: 'none',
+  reply: Type.Object({ 'm.homeserver': Type.Object({ base_url: Type.String() }) }),
+  summary: 'Tells clients where the server of this domain is.',
+  spec: 'client-server-api/#getwell-knownmatrixclient',
+  async handle({ config }) {
+    return { 'm.homeserver': { base_url: config.public_base_url ?? `http://localhost:${config.listen.port}` } }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/server-server-api/#getwell-knownmatrixserver */
+export const getWellKnownServer = endpoint({
+  method: 'GET',
+  path: '/.well-known/matrix/server',
+  auth: 'none',
+  reply: Type.Object({ 'm.server': Type.String() }),
+  summary: 'Tells other servers where the server of this domain is.',
+  spec: 'server-server-api/#getwell-knownmatrixserver',
+  async handle(ctx) {
+    return { 'm.server': publicAuthority(ctx) }
+  },
+})
+
+/** Host and port; without a port other servers would take 8448. */
+function publicAuthority({ config }: Context): string {
+  if (config.public_base_url === undefined || !config.federation.enabled) throw notFound()
+  const { hostname, port, protocol } = new URL(config.public_base_url)
+  return `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`
+}
+
+/** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixsupport */
+export const getWellKnownSupport = endpoint({
+  method: 'GET',
+  path: '/.well-known/matrix/support',
+  auth: 'none',
+  reply: Fields,
+  summary: 'Names whom to ask about this server.',
+  spec: 'client-server-api/#getwell-knownmatrixsupport',
+  async handle({ config }) {
+    const { contacts, page } = config.support
+    if (contacts.length === 0 && page === undefined) throw notFound()
+    return { ...(contacts.length > 0 && { contacts }), ...(page !== undefined && { support_page: page }) }
+  },
+})
+
+export const wellKnown = [getWellKnownClient, getWellKnownServer, getWellKnownSupport]
