@@ -108,7 +108,7 @@ describe('myelin start and user', () => {
     statuses.push(await logIn(url, 'alice', 'correct horse'), await logIn(url, 'alice', password))
     await stop()
 
-    assert.deepEqual(made, { status: 0, stdout: 'made @alice:localhost\n', stderr: '' })
+    assert.deepEqual(made, { status: 0, stdout: 'made administrator @alice:localhost\n', stderr: '' })
     assert.equal(reset.status, 0)
     assert.deepEqual(statuses, [200, 403, 200])
   })

@@ -26,4 +26,4 @@ export const start: Command = {
 
 /** Not a log line: it holds a secret, and it is for the person who installs the server. */
 const inviteAdmin = (token: string): string =>
-  `There is no administrator yet: run \`myelin user create NAME --admin\`, or register with this single-use registration token: ${token}`
+  `There is no administrator yet: make one with the command \`user create NAME --admin\`, or register with this single-use registration token: ${token}`

@@ -15,7 +15,7 @@ const create: Command = {
       const { createAccount } = await import('#services/accounts/create-account.ts')
       const account = { localpart: args.names[0]!, password: chosen.password, admin: args.values['admin'] === true }
       const { userId } = await createAccount(ctx, account)
-      return `made ${userId}`
+      return `made ${account.admin ? 'administrator ' : ''}${userId}`
     }),
 }
 
