@@ -3,7 +3,7 @@ import type { TSchema } from '@sinclair/typebox'
 import { expected, isGroup, variableOf } from './keys.ts'
 import { ConfigSchema, type Config } from './schema.ts'
 
-const HEADER = `# Every setting of Myelin with its default. Written by \`npm run -s myelin config example\`: do not edit, copy it.
+const HEADER = `# Every setting of Myelin with its default. Written by \`npm run -s myelin -- config example\`: do not edit, copy it.
 # An environment variable of the name in brackets wins over this file.
 # yaml-language-server: $schema=./schema.json
 `
