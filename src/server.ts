@@ -21,6 +21,8 @@ import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
+import { followDeviceLists } from '#services/e2ee/device-lists.ts'
+import { LazyMembers } from '#services/sync/lazy-members.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
@@ -115,9 +117,11 @@ function followBus(context: Context): () => void {
     for (const userId of userIds as string[]) context.waiters.wake(userId)
   })
   const stopForgetting = followSessionChanges(context)
+  const stopFollowingDevices = followDeviceLists(context)
   return () => {
     stopWaking()
     stopForgetting()
+    stopFollowingDevices()
   }
 }
 
@@ -155,6 +159,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     sessions: new SessionCache(clock),
     userNamespaces: noNamespaces,
     store,
+    lazyMembers: new LazyMembers(),
+    processId: tokens.id(8),
     rooms: new RoomLines(store, config.server_name),
     bus: effects.bus ?? localBus(),
     rateBuckets: new RateBuckets(config.rate_limits, clock),

@@ -2,29 +2,38 @@ import type { Context, Transaction } from '#context.ts'
 import { sessionsChanged } from './session-changes.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
+type Devices = { userId: string; deviceIds: readonly string[] }
 
 /** Ends devices with all that belongs to them; ids the user does not have are passed over. */
-export async function deleteDevices(
-  ctx: Needs,
-  { userId, deviceIds }: { userId: string; deviceIds: readonly string[] },
-): Promise<void> {
-  if (deviceIds.length === 0) return
-  await ctx.store.transaction((tx) => removeDevices(tx, userId, deviceIds))
-  devicesDeleted(ctx, { userId, deviceIds })
+export async function deleteDevices(ctx: Needs, devices: Devices): Promise<void> {
+  if (devices.deviceIds.length === 0) return
+  devicesDeleted(ctx, await ctx.store.transaction((tx) => removeDevices(tx, devices)))
 }
 
-/** The part inside a transaction; `devicesDeleted` must follow its commit. */
-export async function removeDevices(tx: Transaction, userId: string, deviceIds: readonly string[]): Promise<void> {
+/** What was removed, to be told by `devicesDeleted` once it is committed. */
+export type RemovedDevices = Devices & { hadKeys: boolean }
+
+/** The part inside a transaction: tokens, keys and messages go with the devices. */
+export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devices): Promise<RemovedDevices> {
   await tx.accessTokens.deleteForDevices(userId, deviceIds)
   await tx.refreshTokens.deleteForDevices(userId, deviceIds)
   await tx.devices.delete(userId, deviceIds)
+  const withKeys = await tx.deviceKeys.forget(userId, deviceIds)
+  await recordKeyChange(tx, { userId, deviceIds: withKeys })
+  return { userId, deviceIds, hadKeys: withKeys.length > 0 }
 }
 
-/** Tells everybody else: pushers, device lists and open connections of these devices end too. */
-export function devicesDeleted(
-  ctx: Pick<Context, 'bus' | 'sessions'>,
-  { userId, deviceIds }: { userId: string; deviceIds: readonly string[] },
-): void {
+/** Notes that others must ask for the keys of these devices anew. */
+export async function recordKeyChange(tx: Transaction, { userId, deviceIds }: Devices): Promise<void> {
+  if (deviceIds.length === 0) return
+  const changes = deviceIds.map((deviceId) => ({ userId, deviceId }))
+  await tx.deviceLists.record(changes, await tx.streams.next('device_lists'))
+}
+
+/** Tells everybody else: sessions, pushers, device lists and open connections of these devices end too. */
+export function devicesDeleted(ctx: Pick<Context, 'bus' | 'sessions'>, removed: RemovedDevices): void {
+  const { userId, deviceIds, hadKeys } = removed
   sessionsChanged(ctx, userId)
   ctx.bus.publish('devices.deleted', { userId, deviceIds: [...deviceIds] })
+  if (hadKeys) ctx.bus.publish('device_lists', [userId])
 }

@@ -1,5 +1,6 @@
-import type { Context } from '#context.ts'
+import type { Context, Transaction } from '#context.ts'
 import { notFound } from '#base/errors.ts'
+import { recordKeyChange } from './delete-devices.ts'
 import { checkDeviceId, checkDeviceName } from './device-names.ts'
 import { addDevice } from './open-session.ts'
 
@@ -11,19 +12,27 @@ export type DeviceChange = {
   displayName: string | undefined
 }
 
-/** Renames a device; an application service makes a new one by this, and gets true then. */
-export async function putDevice(ctx: Needs, change: DeviceChange): Promise<boolean> {
-  const { requester, deviceId, displayName } = change
-  const { userId } = requester
+/** Renames a device; an application service makes a new one by this. */
+export async function putDevice(ctx: Needs, { requester, deviceId, displayName }: DeviceChange): Promise<void> {
+  const device = { userId: requester.userId, deviceId, displayName }
   if (displayName !== undefined) checkDeviceName(displayName)
-  if (requester.appserviceId !== undefined) checkDeviceId(deviceId)
-  const isNew = await ctx.store.transaction(async (tx) => {
-    const known = await tx.devices.find(userId, deviceId)
-    if (known && displayName !== undefined) await tx.devices.rename(userId, deviceId, displayName)
-    if (known) return false
+  const isShown = await ctx.store.transaction(async (tx) => {
+    if (await tx.devices.find(device.userId, deviceId)) return rename(tx, device)
     if (requester.appserviceId === undefined) throw notFound('There is no such device')
-    return addDevice(ctx, tx, { userId, deviceId, displayName })
+    checkDeviceId(deviceId)
+    await addDevice(ctx, tx, device)
+    return false
   })
-  ctx.bus.publish('devices.changed', { userId })
-  return isNew
+  if (isShown) ctx.bus.publish('device_lists', [device.userId])
+}
+
+type NamedDevice = { userId: string; deviceId: string; displayName: string | undefined }
+
+/** Answers whether others see the name: they do beside keys. */
+async function rename(tx: Transaction, { userId, deviceId, displayName }: NamedDevice): Promise<boolean> {
+  if (displayName === undefined) return false
+  await tx.devices.rename(userId, deviceId, displayName)
+  const keys = await tx.deviceKeys.find(userId, deviceId)
+  await recordKeyChange(tx, { userId, deviceIds: keys ? [deviceId] : [] })
+  return keys !== undefined
 }

@@ -1,0 +1,104 @@
+import { notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { BackedUpSession, BackupScope, KeyBackup } from '#store/key-backups.ts'
+import type { Transaction } from '#store/open.ts'
+import { backupNumber, noBackup } from './key-backup.ts'
+import { wrongBackupVersion } from './refusals.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/** Sessions of one lookup: statements and answers stay small. */
+const slice = 500
+
+/** Which keys of a backup: all, those of a room, or one session. */
+export type KeyScope = { version: string; roomId?: string; sessionId?: string }
+
+/** What a client compares to learn whether another device has changed the backup. */
+export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
+
+/** Adds sessions to the current backup where they are better than what is there. */
+export async function putBackedUpKeys(
+  { store }: Needs,
+  userId: string,
+  { version, sessions }: { version: string; sessions: readonly BackedUpSession[] },
+): Promise<BackupState> {
+  return store.transaction(async (tx) => {
+    const backup = await lockCurrent(tx, userId, version)
+    let [added, saved] = [0, 0]
+    for (let start = 0; start < sessions.length; start += slice) {
+      const upload = sessions.slice(start, start + slice)
+      const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
+      const present = new Map(
+        (await tx.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
+      )
+      const better = upload.filter((session) => isBetter(session, present.get(nameOf(session))))
+      await tx.keyBackups.saveSessions(userId, backup.version, better)
+      added += better.filter((session) => !present.has(nameOf(session))).length
+      saved += better.length
+    }
+    return bump(tx, backup, { changed: saved, added })
+  })
+}
+
+/** Sessions in a backup, in the order of rooms. */
+export async function listBackedUpKeys(
+  { store }: Needs,
+  userId: string,
+  { version, ...rest }: KeyScope,
+): Promise<BackedUpSession[]> {
+  const number = backupNumber(version)
+  if (!(await store.keyBackups.find(userId, number))) throw noBackup()
+  return store.keyBackups.listSessions({ userId, version: number, ...rest })
+}
+
+/** One session of a backup. */
+export async function getBackedUpKey(ctx: Needs, userId: string, scope: Required<KeyScope>): Promise<BackedUpSession> {
+  const [session] = await listBackedUpKeys(ctx, userId, scope)
+  if (!session) throw notFound('There is no such key')
+  return session
+}
+
+/** Removes keys; that there are none is no error. */
+export async function deleteBackedUpKeys(
+  { store }: Needs,
+  userId: string,
+  { version, ...rest }: KeyScope,
+): Promise<BackupState> {
+  return store.transaction(async (tx) => {
+    const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+    if (!backup) throw noBackup()
+    const scope: BackupScope = { userId, version: backup.version, ...rest }
+    const deleted = await tx.keyBackups.deleteSessions(scope)
+    return bump(tx, backup, { changed: deleted, added: -deleted })
+  })
+}
+
+async function lockCurrent(tx: Transaction, userId: string, version: string): Promise<KeyBackup> {
+  const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+  if (!backup) throw noBackup()
+  const current = await tx.keyBackups.current(userId)
+  if (current && current.version !== backup.version) throw wrongBackupVersion(current.version)
+  return backup
+}
+
+async function bump(
+  tx: Transaction,
+  backup: KeyBackup,
+  { changed, added }: { changed: number; added: number },
+): Promise<BackupState> {
+  if (changed === 0) return backup
+  const after = { ...backup, etag: backup.etag + 1, keyCount: backup.keyCount + added }
+  await tx.keyBackups.update(after)
+  return after
+}
+
+const nameOf = ({ roomId, sessionId }: BackedUpSession): string => JSON.stringify([roomId, sessionId])
+
+/** Verified before unverified, then the one that decrypts more, then the one that passed through fewer hands. */
+function isBetter(session: BackedUpSession, present: BackedUpSession | undefined): boolean {
+  if (!present) return true
+  if (session.isVerified !== present.isVerified) return session.isVerified
+  if (session.firstMessageIndex !== present.firstMessageIndex)
+    return session.firstMessageIndex < present.firstMessageIndex
+  return session.forwardedCount < present.forwardedCount
+}

@@ -1,0 +1,59 @@
+import { invalidParam } from '#base/errors.ts'
+import { isObject, type JsonObject } from '#protocol/event.ts'
+import { decodePublicKey } from '#protocol/signing-key.ts'
+import { decodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
+import type { StoredDeviceKeys } from '#store/device-keys.ts'
+import { invalidSignature } from './refusals.ts'
+import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart, type Signer } from './signed-keys.ts'
+
+const maxIdentityBytes = 16_384
+const curveKeyBytes = 32
+
+/** Device keys whose form the endpoint has checked. */
+export type DeviceKeysUpload = JsonObject & { user_id: string; device_id: string; keys: Record<string, string> }
+
+/**
+ * Checks that device keys are those of the device and can be sent to anybody.
+ * NOTSPEC: keys without any signature pass, as elsewhere; clients ignore such a device, and it may still be replaced.
+ */
+export function checkDeviceKeys(userId: string, deviceId: string, upload: DeviceKeysUpload): StoredDeviceKeys {
+  if (upload.user_id !== userId || upload.device_id !== deviceId)
+    throw invalidParam('The keys claim to belong to another device')
+  checkKeys(deviceId, upload.keys)
+  const signatures = signaturesOf(upload, userId)
+  const keyId = keyIdOf(deviceId)
+  if (
+    Object.hasOwn(signatures, keyId) &&
+    !isSignedBy(upload, { userId, name: deviceId, publicKey: upload.keys[keyId] ?? '' })
+  )
+    throw invalidSignature('The device keys are not signed by the device')
+  return { userId, deviceId, identity: canonicalUpload(unsignedPart(upload), maxIdentityBytes), signatures }
+}
+
+function checkKeys(deviceId: string, keys: Record<string, string>): void {
+  for (const name of Object.keys(keys))
+    if (!name.endsWith(`:${deviceId}`)) throw invalidParam('A key is not named after its device')
+  const identity = keys[keyIdOf(deviceId)]
+  if (identity === undefined || !decodePublicKey(identity))
+    throw invalidParam('The ed25519 key is missing or malformed')
+  const curve = keys[`curve25519:${deviceId}`]
+  if (curve !== undefined && decodeUnpaddedBase64(curve)?.length !== curveKeyBytes)
+    throw invalidParam('The curve25519 key is malformed')
+}
+
+/** The upload as JSON, without signatures. */
+export function identityOf({ identity }: StoredDeviceKeys): JsonObject {
+  return JSON.parse(identity) as JsonObject
+}
+
+/** What checks signatures of a stored device. */
+export function signerOf(device: StoredDeviceKeys): Signer {
+  const { keys } = identityOf(device)
+  const key = isObject(keys) ? keys[keyIdOf(device.deviceId)] : undefined
+  return { userId: device.userId, name: device.deviceId, publicKey: typeof key === 'string' ? key : '' }
+}
+
+/** Whether the device itself signed its keys: only then do others use them. */
+export function isSelfSigned({ deviceId, signatures }: StoredDeviceKeys): boolean {
+  return Object.hasOwn(signatures, keyIdOf(deviceId))
+}

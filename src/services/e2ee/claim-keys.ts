@@ -1,0 +1,33 @@
+import type { Context } from '#context.ts'
+import type { JsonObject, JsonValue } from '#protocol/event.ts'
+import type { ClaimedKey, KeyClaim } from '#store/one-time-keys.ts'
+import { partitionByServer, unreachable } from './remote-users.ts'
+
+type Needs = Pick<Context, 'store' | 'config'>
+
+/** User id to device id to `algorithm:id` to key. */
+export type ClaimedKeys = Record<string, Record<string, Record<string, JsonValue>>>
+
+/** Hands out one key for every device asked for, on this server and on others; devices without keys are left out. */
+export async function claimKeys(
+  ctx: Needs,
+  claims: readonly KeyClaim[],
+): Promise<{ oneTimeKeys: ClaimedKeys; failures: Record<string, JsonObject> }> {
+  const { local, remote } = partitionByServer(ctx, claims)
+  return { oneTimeKeys: await claimLocalKeys(ctx, local), failures: unreachable([...remote.keys()]) }
+}
+
+/** Hands out keys of devices of this server, each once. */
+export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
+  if (claims.length === 0) return {}
+  return byDevice(await ctx.store.transaction((tx) => tx.oneTimeKeys.claim(claims)))
+}
+
+function byDevice(keys: readonly ClaimedKey[]): ClaimedKeys {
+  const users = new Map<string, Map<string, Record<string, JsonValue>>>()
+  for (const { userId, deviceId, algorithm, keyId, json } of keys) {
+    const devices = users.get(userId) ?? new Map<string, Record<string, JsonValue>>()
+    users.set(userId, devices.set(deviceId, { [`${algorithm}:${keyId}`]: JSON.parse(json) as JsonValue }))
+  }
+  return Object.fromEntries([...users].map(([userId, devices]) => [userId, Object.fromEntries(devices)]))
+}

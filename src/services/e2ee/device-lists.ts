@@ -1,0 +1,63 @@
+import type { Context } from '#context.ts'
+import { serverOf } from '#protocol/ids.ts'
+
+/** Positions of the streams that device lists depend on. */
+export type DeviceListPosition = { deviceLists: number; events: number }
+
+export type DeviceListSpan = {
+  from: DeviceListPosition
+  to: DeviceListPosition
+  /** False when the caller knows that no membership in the user's rooms changed between the two. */
+  membershipsChanged?: boolean
+}
+
+export type DeviceListChanges = { changed: string[]; left: string[] }
+
+/**
+ * Whose keys the user must ask for anew, and of whom she will hear no more, after one position and up to another.
+ * https://spec.matrix.org/v1.19/client-server-api/#tracking-the-device-list-for-a-user
+ */
+export async function deviceListChanges(
+  { store }: Pick<Context, 'store'>,
+  userId: string,
+  { from, to, membershipsChanged = true }: DeviceListSpan,
+): Promise<DeviceListChanges> {
+  const updated =
+    from.deviceLists < to.deviceLists ? await store.deviceLists.changedUsers(userId, from.deviceLists) : []
+  const moved =
+    membershipsChanged && from.events < to.events
+      ? await store.members.sharingCandidates(userId, from.events, to.events)
+      : []
+  const others = new Set([...updated, ...moved])
+  const isSelfUpdated = others.delete(userId) && updated.includes(userId)
+  if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
+  const sharing = new Set(await store.members.sharingAmong(userId, [...others]))
+  return {
+    changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))],
+    left: moved.filter((other) => other !== userId && !sharing.has(other)),
+  }
+}
+
+/** Tells the process, and the others, that keys changed; to be called after the commit. */
+export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly string[]): void {
+  if (userIds.length > 0) bus.publish('device_lists', [...userIds])
+}
+
+type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
+
+/** Wakes the long polls of this process that announced changes concern; the answer ends it. */
+export function followDeviceLists(ctx: Follower): () => void {
+  return ctx.bus.subscribe('device_lists', (userIds) => {
+    void wakeObservers(ctx, userIds as string[]).catch((error: unknown) =>
+      ctx.log.warn('waking for a device list failed', { error }),
+    )
+  })
+}
+
+async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly string[]): Promise<void> {
+  for (const userId of userIds) {
+    waiters.wake(userId)
+    for (const observer of await store.members.usersSharingRooms(userId))
+      if (serverOf(observer) === config.server_name) waiters.wake(observer)
+  }
+}

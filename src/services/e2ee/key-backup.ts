@@ -1,0 +1,82 @@
+import { invalidParam, notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import type { KeyBackup } from '#store/key-backups.ts'
+
+type Needs = Pick<Context, 'store'>
+
+export type BackupSettings = { algorithm: string; authData: JsonObject }
+
+/** Starts a new, empty backup and answers its version. */
+export async function createBackup(
+  { store }: Needs,
+  userId: string,
+  { algorithm, authData }: BackupSettings,
+): Promise<number> {
+  const attempt = () =>
+    store.transaction(async (tx) => {
+      const version = ((await tx.keyBackups.newest(userId))?.version ?? 0) + 1
+      const backup: KeyBackup = {
+        userId,
+        version,
+        algorithm,
+        authData: JSON.stringify(authData),
+        etag: 0,
+        keyCount: 0,
+        isDeleted: false,
+      }
+      if (!(await tx.keyBackups.insert(backup))) return undefined
+      await tx.keyBackups.sweepBelow(userId, version)
+      return version
+    })
+  // Another process may have taken the number in between.
+  for (;;) {
+    const version = await attempt()
+    if (version !== undefined) return version
+  }
+}
+
+/** The backup of a version, or the current one. */
+export async function findBackup({ store }: Needs, userId: string, version?: string): Promise<KeyBackup> {
+  const backup =
+    version === undefined
+      ? await store.keyBackups.current(userId)
+      : await store.keyBackups.find(userId, backupNumber(version))
+  if (!backup) throw noBackup()
+  return backup
+}
+
+/** Changes what the backup says of itself; the algorithm stays. */
+export async function updateBackup(
+  { store }: Needs,
+  userId: string,
+  change: BackupSettings & { version: string },
+): Promise<void> {
+  await store.transaction(async (tx) => {
+    const backup = await tx.keyBackups.lock(userId, backupNumber(change.version))
+    if (!backup) throw noBackup()
+    if (backup.algorithm !== change.algorithm) throw invalidParam('The algorithm of a backup cannot change')
+    await tx.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
+  })
+}
+
+/** Deletes a backup with its keys; once more is no error. */
+export async function deleteBackup({ store }: Needs, userId: string, version: string): Promise<void> {
+  await store.transaction(async (tx) => {
+    const number = backupNumber(version)
+    const newest = await tx.keyBackups.newest(userId)
+    if (!newest || number > newest.version || number < 1) throw noBackup()
+    const backup = await tx.keyBackups.lock(userId, number)
+    if (!backup) return
+    await tx.keyBackups.deleteSessions({ userId, version: number })
+    await tx.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
+    await tx.keyBackups.sweepBelow(userId, newest.version)
+  })
+}
+
+export const noBackup = () => notFound('Unknown backup version')
+
+/** Versions are numbers that we gave; what is none of them cannot exist and counts as 0. */
+export function backupNumber(version: string): number {
+  return /^[1-9]\d{0,14}$/.test(version) ? Number(version) : 0
+}

@@ -1,0 +1,13 @@
+import type { Context } from '#context.ts'
+import type { KeyStock } from '#store/one-time-keys.ts'
+
+/** What a device has left to hand out, in one read of one row, as /sync tells it. */
+export async function keyStock(ctx: Pick<Context, 'store'>, userId: string, deviceId: string): Promise<KeyStock> {
+  const stock = await ctx.store.oneTimeKeys.stock(userId, deviceId)
+  return { ...stock, oneTimeKeyCounts: countsOf(stock) }
+}
+
+/** Zero is written out for the algorithm that all clients use: some take silence for "unchanged", some for none. */
+export function countsOf({ oneTimeKeyCounts }: KeyStock): Record<string, number> {
+  return { signed_curve25519: 0, ...oneTimeKeyCounts }
+}

@@ -1,0 +1,98 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/cross-signing.ts'
+import type { NamedDeviceKeys } from '#store/device-keys.ts'
+import { identityOf } from './check-device-keys.ts'
+import { partitionByServer, unreachable } from './remote-users.ts'
+
+type Needs = Pick<Context, 'store' | 'config'>
+
+/** Whose devices are asked for; no device ids means all. */
+export type KeyQuery = { userId: string; deviceIds: readonly string[] }
+
+export type QueriedKeys = {
+  /** User id to device id to keys; every user asked for is there. */
+  deviceKeys: Record<string, Record<string, JsonObject>>
+  masterKeys: Record<string, JsonObject>
+  selfSigningKeys: Record<string, JsonObject>
+  /** Those of the viewer only. */
+  userSigningKeys: Record<string, JsonObject>
+}
+
+/** Looks up device and cross-signing keys as the viewer may see them. */
+export async function queryKeys(
+  ctx: Needs,
+  viewer: string,
+  queries: readonly KeyQuery[],
+): Promise<QueriedKeys & { failures: Record<string, JsonObject> }> {
+  const { local, remote } = partitionByServer(ctx, queries)
+  return { ...(await queryLocalKeys(ctx, viewer, local)), failures: unreachable([...remote.keys()]) }
+}
+
+/** As `queryKeys`, for users of this server; another server asks without a viewer. */
+export async function queryLocalKeys(
+  { store }: Needs,
+  viewer: string | undefined,
+  queries: readonly KeyQuery[],
+): Promise<QueriedKeys> {
+  const userIds = queries.map(({ userId }) => userId)
+  const [devices, keys, signatures] = await Promise.all([
+    store.deviceKeys.listOf(userIds),
+    store.crossSigning.listOf(userIds),
+    store.crossSigning.signaturesOn(userIds, viewer),
+  ])
+  const onKey = Map.groupBy(signatures, ({ targetUser, targetKey }) => nameOf(targetUser, targetKey))
+  const devicesOf = Map.groupBy(devices, ({ userId }) => userId)
+  const keysFor = (usage: KeyUsage) =>
+    Object.fromEntries(
+      keys
+        .filter((key) => key.usage === usage && (usage !== 'user_signing' || key.userId === viewer))
+        .map((key) => [key.userId, crossSigningObject(key, { added: onKey, viewer })]),
+    )
+  return {
+    deviceKeys: Object.fromEntries(
+      queries.map(({ userId, deviceIds }) => {
+        const asked = (devicesOf.get(userId) ?? []).filter(
+          ({ deviceId }) => deviceIds.length === 0 || deviceIds.includes(deviceId),
+        )
+        return [userId, Object.fromEntries(asked.map((device) => [device.deviceId, deviceObject(device, onKey)]))]
+      }),
+    ),
+    masterKeys: keysFor('master'),
+    selfSigningKeys: keysFor('self_signing'),
+    userSigningKeys: keysFor('user_signing'),
+  }
+}
+
+const nameOf = (userId: string, key: string): string => `${userId} ${key}`
+
+type Added = Map<string, KeySignature[]>
+
+/** The keys of a device as uploaded, with what its user's cross-signing keys say of it. */
+function deviceObject(device: NamedDeviceKeys, added: Added): JsonObject {
+  const { userId, deviceId, signatures, displayName } = device
+  const own = (added.get(nameOf(userId, deviceId)) ?? []).filter(({ signerUser }) => signerUser === userId)
+  return {
+    ...identityOf(device),
+    signatures: { [userId]: { ...signatures, ...bySignerKey(own) } },
+    unsigned: displayName === undefined ? {} : { device_display_name: displayName },
+  }
+}
+
+/** A cross-signing key as uploaded, with signatures of its user's devices and of the viewer. */
+function crossSigningObject(
+  key: CrossSigningKey,
+  { added, viewer }: { added: Added; viewer: string | undefined },
+): JsonObject {
+  const uploaded = JSON.parse(key.json) as JsonObject
+  const later = added.get(nameOf(key.userId, key.publicKey)) ?? []
+  const signatures = { ...(uploaded.signatures as Record<string, JsonObject> | undefined) }
+  for (const signer of new Set([key.userId, viewer])) {
+    const own = later.filter(({ signerUser }) => signerUser === signer)
+    if (signer !== undefined && own.length > 0) signatures[signer] = { ...signatures[signer], ...bySignerKey(own) }
+  }
+  return Object.keys(signatures).length === 0 ? uploaded : { ...uploaded, signatures }
+}
+
+const bySignerKey = (signatures: readonly KeySignature[]): Record<string, string> =>
+  Object.fromEntries(signatures.map(({ signerKey, signature }) => [signerKey, signature]))

@@ -1,0 +1,21 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import { isValidUserId, serverOf } from '#protocol/ids.ts'
+
+/** Things that concern users, those of this server apart from the others by server; malformed user ids fall out. */
+export function partitionByServer<T extends { userId: string }>(
+  { config }: Pick<Context, 'config'>,
+  items: readonly T[],
+): { local: T[]; remote: Map<string, T[]> } {
+  const valid = items.filter(({ userId }) => isValidUserId(userId))
+  const byServer = Map.groupBy(valid, ({ userId }) => serverOf(userId))
+  const local = byServer.get(config.server_name) ?? []
+  byServer.delete(config.server_name)
+  return { local, remote: byServer }
+}
+
+/** The `failures` of an answer: servers that were not asked or did not answer. */
+export function unreachable(servers: readonly string[]): Record<string, JsonObject> {
+  const failure = { status: 503, message: 'The server could not be reached' }
+  return Object.fromEntries(servers.map((server) => [server, failure]))
+}

@@ -1,0 +1,92 @@
+import { forbidden, invalidParam, unknown } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { StoredDeviceKeys } from '#store/device-keys.ts'
+import type { PublicKey } from '#store/one-time-keys.ts'
+import type { Transaction } from '#store/open.ts'
+import { checkDeviceKeys, isSelfSigned, signerOf, type DeviceKeysUpload } from './check-device-keys.ts'
+import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './check-one-time-keys.ts'
+import { announceDeviceLists } from './device-lists.ts'
+import { countsOf } from './key-stock.ts'
+import { invalidSignature } from './refusals.ts'
+
+/** More than any client holds private halves of; libolm keeps 100. */
+const maxOneTimeKeys = 1000
+
+type Needs = Pick<Context, 'store' | 'bus'>
+type Device = { userId: string; deviceId: string }
+
+export type KeysUpload = {
+  deviceKeys?: DeviceKeysUpload | undefined
+  oneTimeKeys?: Record<string, OneTimeKeyUpload> | undefined
+  fallbackKeys?: Record<string, OneTimeKeyUpload> | undefined
+}
+
+/** Publishes keys of a device and answers how many one-time keys it has, by algorithm. */
+export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload): Promise<Record<string, number>> {
+  const { userId, deviceId } = device
+  const identity = upload.deviceKeys && checkDeviceKeys(userId, deviceId, upload.deviceKeys)
+  const oneTimeKeys = checkOneTimeKeys(upload.oneTimeKeys ?? {})
+  const fallbackKeys = checkFallbackKeys(upload.fallbackKeys ?? {})
+  if (!identity && oneTimeKeys.length + fallbackKeys.length === 0)
+    return countsOf(await ctx.store.oneTimeKeys.stock(userId, deviceId))
+  const { changed, stock } = await ctx.store.transaction(async (tx) => {
+    await tx.oneTimeKeys.lock(userId, deviceId)
+    await addOneTimeKeys(tx, device, oneTimeKeys)
+    for (const key of fallbackKeys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
+    return {
+      stock: await tx.oneTimeKeys.restock(userId, deviceId),
+      changed: identity !== undefined && (await replaceIdentity(tx, identity)),
+    }
+  })
+  if (changed) announceDeviceLists(ctx, [userId])
+  return countsOf(stock)
+}
+
+/** The same key again is welcome: the answer to the first upload may have been lost. */
+async function addOneTimeKeys(tx: Transaction, { userId, deviceId }: Device, keys: PublicKey[]): Promise<void> {
+  if (keys.length === 0) return
+  const nameOf = ({ algorithm, keyId }: PublicKey) => `${algorithm}:${keyId}`
+  const present = await tx.oneTimeKeys.list(userId, deviceId)
+  const known = new Map(present.map((key) => [nameOf(key), key.json]))
+  const added = keys.filter((key) => !known.has(nameOf(key)))
+  if (keys.some((key) => (known.get(nameOf(key)) ?? key.json) !== key.json))
+    throw unknown('One time key already exists')
+  if (added.length > 0 && known.size + added.length > maxOneTimeKeys)
+    throw invalidParam('There are too many one-time keys')
+  await tx.oneTimeKeys.add(userId, deviceId, added)
+}
+
+/** Answers whether others must ask for the keys anew. */
+async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promise<boolean> {
+  const { userId, deviceId } = upload
+  const before = await tx.deviceKeys.find(userId, deviceId)
+  const isSame = before?.identity === upload.identity
+  const signatures = isSame ? { ...before.signatures, ...upload.signatures } : upload.signatures
+  if (isSame && isEqual(signatures, before.signatures)) return false
+  if (before && !isSame) await allowReplacement(tx, before, upload)
+  await refuseTakenName(tx, upload)
+  await tx.deviceKeys.save({ ...upload, signatures })
+  await tx.deviceLists.record([{ userId, deviceId }], await tx.streams.next('device_lists'))
+  return true
+}
+
+/** Others have learned to trust a signed identity, so it stays for the life of the device. */
+async function allowReplacement(tx: Transaction, before: StoredDeviceKeys, after: StoredDeviceKeys): Promise<void> {
+  const { userId, deviceId } = before
+  if (isSelfSigned(before)) {
+    if (signerOf(before).publicKey !== signerOf(after).publicKey)
+      throw invalidParam('The device has another identity key already')
+    if (!isSelfSigned(after)) throw invalidSignature('The device keys are not signed by the device')
+  }
+  await tx.crossSigning.removeSignaturesOn(userId, deviceId)
+}
+
+/** Key ids of devices and of cross-signing keys share one namespace. */
+async function refuseTakenName(tx: Transaction, { userId, deviceId }: StoredDeviceKeys): Promise<void> {
+  const keys = await tx.crossSigning.listOf([userId])
+  if (keys.some((key) => key.publicKey === deviceId))
+    throw forbidden('The device id is the name of a cross-signing key')
+}
+
+const isEqual = (one: Record<string, string>, other: Record<string, string>): boolean =>
+  Object.keys(one).length === Object.keys(other).length && Object.entries(one).every(([id, text]) => other[id] === text)
