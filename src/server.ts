@@ -147,7 +147,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const waiters = new Waiters()
   metrics.countWaiting(() => waiters.size)
   const signingKey = await loadSigningKey(config, tokens)
-  const store = effects.store ?? (await openConfiguredStore(config, clock))
+  const store = effects.store ?? (await openConfiguredStore(config, { clock, metrics }))
   return {
     config,
     clock,
@@ -172,9 +172,12 @@ async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKe
   return signingKeyFromSeed({ serverName: config.server_name, keyId }, seed)
 }
 
-const openConfiguredStore = (config: Config, clock: Clock): Promise<Store> =>
+type Watching = Pick<Context, 'clock' | 'metrics'>
+
+const openConfiguredStore = (config: Config, { clock, metrics }: Watching): Promise<Store> =>
   openStore({
     url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
     poolSize: config.database.pool_size,
     now: () => clock.now(),
+    observeBatch: (events, ms) => metrics.batchWritten({ events, ms }),
   })
