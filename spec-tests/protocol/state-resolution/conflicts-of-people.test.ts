@@ -13,14 +13,25 @@ for (const version of modern) {
     version.creatorsOutrankAll ? users : { [alice]: 100, ...users }
 
   describe(`state resolution when people contend in room version ${version.id}`, () => {
-    it('lets a ban prevail over what the banned user did meanwhile, even if that was earlier', () => {
-      const { room, opened } = openRoom(version.id, { [bob]: 50 })
-      const old = room.send(by(alice).topic('old'), { prevs: opened })
-      const ban = room.send(by(alice).ban(bob), { prevs: [old], sentAt: late })
-      const topic = room.send(by(bob).topic('of the banned'), { prevs: [old], sentAt: early })
+    for (const removal of ['ban', 'leave']) {
+      it(`lets a ${removal} prevail over what its target did meanwhile, even if that was earlier`, () => {
+        const { room, opened } = openRoom(version.id, { [bob]: 50 })
+        const old = room.send(by(alice).topic('old'), { prevs: opened })
+        const topic = room.send(by(bob).topic('of the removed'), { prevs: [old] })
+        const removed = room.send(by(alice).member(bob, removal), { prevs: [old], sentAt: late })
 
-      assert.equal(room.holder([ban, topic], 'm.room.member', bob), ban)
-      assert.equal(room.holder([ban, topic], 'm.room.topic'), old)
+        assert.equal(room.holder([removed, topic], 'm.room.member', bob), removed)
+        assert.equal(room.holder([removed, topic], 'm.room.topic'), old)
+      })
+    }
+
+    it('does not void by leaving what the user did meanwhile', () => {
+      const { room, opened } = openRoom(version.id)
+      const topic = room.send(by(bob).topic('farewell'), { prevs: opened })
+      const left = room.send(by(bob).member(bob, 'leave'), { prevs: opened, sentAt: late })
+
+      assert.equal(room.holder([left, topic], 'm.room.topic'), topic)
+      assert.equal(room.holder([left, topic], 'm.room.member', bob), left)
     })
 
     it('keeps out who joined while the room was being closed', () => {

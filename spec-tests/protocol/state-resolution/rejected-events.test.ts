@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EventId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/room-version.ts'
+import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
 
@@ -57,6 +58,19 @@ for (const version of roomVersions) {
       const claimed = withRejected(before, kick)
       const resolved = room.replay.resolve([claimed, after])
       assert.notEqual(resolved.get(stateKey('m.room.member', dave)), kick)
+    })
+
+    it('do not stand in for what the state lacks', () => {
+      if (version.stateResolution === 'v1') return
+      const bobsPlace = stateKey('m.room.member', bob)
+      const sets = [without(before, bobsPlace), without(after, bobsPlace)]
+      const resolveWith = (rejected: EventId[]) => {
+        const event = (id: EventId) => room.replay.events.get(id)
+        const { state } = resolveState({ version, sets, event, isRejected: (id) => rejected.includes(id) })
+        return state!.get(stateKey('m.room.topic', ''))
+      }
+      assert.equal(resolveWith([]), topic)
+      assert.equal(resolveWith([before.get(bobsPlace)!]), undefined)
     })
 
     it('do not hide the honest state of a room', () => {

@@ -1,9 +1,8 @@
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { authEventIds, type Pdu } from '#protocol/event.ts'
+import { authEventIds, membershipOf, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { KnownEvents } from '#protocol/state-resolution/known-events.ts'
-import { isPowerEvent } from '#protocol/state-resolution/power-order.ts'
 import { senderPower } from '#protocol/state-resolution/sender-power.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 
@@ -124,6 +123,13 @@ export function resolveByDefinition(room: Room, states: readonly StateMap[]): St
     const cited = authEventIds(event, version).filter((auth) => !rejected.has(auth))
     return cited.find((auth) => events.get(auth)!.type === type && events.get(auth)!.state_key === key)
   }
+}
+
+const powerTypes = ['m.room.power_levels', 'm.room.join_rules']
+
+function isPowerEvent(event: Pdu): boolean {
+  const removes = ['leave', 'ban'].includes(membershipOf(event) ?? '') && event.sender !== event.state_key
+  return event.type === 'm.room.member' ? removes : powerTypes.includes(event.type) && event.state_key === ''
 }
 
 type Relation = readonly [number, number, string]

@@ -5,7 +5,10 @@ import type { RoomVersion } from '../room-version.ts'
 /** What a resolution may ask of the outside; all answers must be at hand, nothing is fetched. */
 export type EventLookup = {
   event(id: EventId): Pdu | undefined
-  /** Whether the event failed the auth rules on receipt; such events are left out wherever they appear. */
+  /**
+   * Whether the event failed the auth rules on receipt; such events are left out wherever they appear. Calling an event
+   * rejected that cannot be had from anywhere ends the asking for it.
+   */
   isRejected(id: EventId): boolean
   /** The auth events of an event that is not loaded, where an index knows them. */
   authEventsOf?(id: EventId): readonly EventId[] | undefined

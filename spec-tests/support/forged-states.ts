@@ -1,0 +1,39 @@
+import type { EventId } from '#protocol/ids.ts'
+import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
+import type { ScriptedRoom } from './scripted-room.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+/**
+ * States that servers might claim of a room, true or not: states of its past in which some places hold another of the
+ * accepted events that were ever sent for them, or nothing.
+ */
+export function forgeStates({ order, replay }: ScriptedRoom, random: SeededRandom): StateMap[] {
+  const sentFor = acceptedByPlace(order, replay.events, replay.rejected)
+  const places = [...sentFor.keys()].filter((place) => place !== stateKey('m.room.create', ''))
+  return Array.from({ length: 2 + random.below(3) }, () => {
+    const state = new Map(replay.stateAfter.get(random.pick(order))!)
+    for (let changes = random.below(6); changes > 0; changes--) {
+      const place = random.pick(places)
+      if (random.chance(0.15)) state.delete(place)
+      else state.set(place, random.pick(sentFor.get(place)!))
+    }
+    return state
+  })
+}
+
+function acceptedByPlace(
+  order: readonly EventId[],
+  events: ScriptedRoom['replay']['events'],
+  rejected: ReadonlySet<EventId>,
+): Map<StateKey, EventId[]> {
+  const byPlace = new Map<StateKey, EventId[]>()
+  for (const id of order) {
+    const { type, state_key: key } = events.get(id)!
+    if (key === undefined || rejected.has(id)) continue
+    const place = stateKey(type, key)
+    const sent = byPlace.get(place)
+    if (sent === undefined) byPlace.set(place, [id])
+    else sent.push(id)
+  }
+  return byPlace
+}
