@@ -88,6 +88,15 @@ describe('myelin start and user', () => {
     assert.equal(again.invitation, undefined)
   })
 
+  it('takes the invitation back once an administrator is made otherwise', async () => {
+    const { url, invitation, stop } = await serve()
+    await run(['user', 'create', 'root', '--admin'])
+    const status = await register(url, 'thief', /: (\S+)$/.exec(invitation ?? '')?.[1])
+    await stop()
+
+    assert.equal(status, 403)
+  })
+
   const register = async (url: string, username: string, token: string | undefined) => {
     const post = async (auth: Record<string, unknown> | undefined) => {
       const body = JSON.stringify({ username, password: 'correct horse', auth })

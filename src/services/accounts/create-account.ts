@@ -25,4 +25,6 @@ export type AccountRow = Omit<Parameters<Transaction['accounts']['insert']>[0], 
 export async function addAccount(ctx: Pick<Context, 'clock'>, tx: Transaction, account: AccountRow): Promise<void> {
   const isNew = await tx.accounts.insert({ ...account, createdAt: ctx.clock.now() })
   if (!isNew) throw userInUse()
+  // An invitation to become the first administrator must not outlive the need for it.
+  if (account.isAdmin) await tx.registrationTokens.deleteAdminInvitations()
 }
