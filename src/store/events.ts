@@ -165,4 +165,5 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   },
 })
 
-const rowsOf = <T>(raw: unknown): T[] => (Array.isArray(raw) ? raw : (raw as { rows: T[] }).rows) as T[]
+/** What a raw query answered, whatever the engine. */
+export const rowsOf = <T>(raw: unknown): T[] => (Array.isArray(raw) ? raw : (raw as { rows: T[] }).rows) as T[]

@@ -21,6 +21,7 @@ import { events } from './events.ts'
 import { members } from './members.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres } from './postgres.ts'
+import { relations } from './relations.ts'
 import { roomState } from './room-state.ts'
 import { rooms } from './rooms.ts'
 import { openSqlite } from './sqlite/engine.ts'
@@ -45,6 +46,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   registrationTokens: registrationTokens(db),
   events: events(db, kind),
   members: members(db, kind),
+  relations: relations(db, kind),
   rooms: rooms(db),
   roomState: roomState(db, kind),
   streams: streams(db),

@@ -87,6 +87,26 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return row && toStoredEvent(row)
     },
 
+    /** For state events at these positions, what held their keys before them, by position of the later event. */
+    async formers(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
+      if (positions.length === 0) return new Map()
+      const rows = (await db('room_state as s')
+        .join('room_state as f', (join) => {
+          join.on('f.room_nid', 's.room_nid').andOn('f.key_nid', 's.key_nid')
+          join.andOn(
+            'f.from_position',
+            db.raw(`(select max(x.from_position) from room_state x
+              where x.room_nid = s.room_nid and x.key_nid = s.key_nid and x.from_position < s.from_position)`),
+          )
+        })
+        .join('events as e', 'e.position', 'f.event_position')
+        .where('s.room_nid', roomNid)
+        .whereRaw(...inList(kind, 's.from_position', positions))
+        .whereRaw('s.event_position = s.from_position')
+        .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
+      return new Map(rows.map((row) => [Number(row.from_position), toStoredEvent(row)]))
+    },
+
     /** Every holder a key has had, oldest first: for visibility, which depends on when it changed. */
     async history(
       roomNid: number,

@@ -1,6 +1,7 @@
 import type { Pdu } from '#protocol/event.ts'
-import { isObject, membershipOf } from '#protocol/event.ts'
+import { membershipOf } from '#protocol/event.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
+import { relationOf } from '#protocol/relation.ts'
 import type { EventWrite } from '#store/room-write.ts'
 import type { EventTransaction, StoredEvent } from '#store/events.ts'
 import type { Membership } from '#store/members.ts'
@@ -108,17 +109,8 @@ function eventWrite({ pdu, eventId, holder, formerHolder, transaction, redaction
       holder?.type === 'm.room.member' && membership
         ? { userId: holder.stateKey, membership: membership as Membership, sender: pdu.sender }
         : undefined,
-    relation: relationOf(pdu),
+    relation: relationOf(pdu.content),
     transaction,
     redaction,
   }
-}
-
-function relationOf({ content }: Pdu): EventWrite['relation'] {
-  const relation = content['m.relates_to']
-  if (!isObject(relation)) return undefined
-  const { event_id: parentId, rel_type: relType } = relation
-  return typeof parentId === 'string' && typeof relType === 'string' && !`${parentId}${relType}`.includes('\0')
-    ? { parentId, relType }
-    : undefined
 }

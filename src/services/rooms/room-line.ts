@@ -58,6 +58,8 @@ export class RoomLine {
   readonly recent: StoredEvent[] = []
   /** Every event after this position is in `recent`. */
   recentFrom: number
+  /** What stood in the place of recent state events before them, as far as anybody asked or this process saw it. */
+  readonly formers = new Map<EventId, Holder | undefined>()
   readonly #state = new Map<string, Holder>()
   readonly #pending = new Map<string, Holder>()
   readonly #members = new Map<string, Membership>()
@@ -128,14 +130,22 @@ export class RoomLine {
   ): void {
     this.lastPosition = event.position
     this.recent.push(event)
-    if (this.recent.length > maxRecent) this.recentFrom = this.recent.shift()?.position ?? this.recentFrom
+    if (this.recent.length > maxRecent) this.#dropOldest()
     if (member) this.#setMember(member.userId, member.membership)
     if (!holder) return
     const key = keyOf(holder.type, holder.stateKey)
     holder.from = event.position
     holder.position = event.position
+    this.formers.set(event.eventId, this.#state.get(key))
     this.#state.set(key, holder)
     if (this.#pending.get(key) === holder) this.#pending.delete(key)
+  }
+
+  /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */
+  prefill(events: readonly StoredEvent[], from: number): void {
+    if (from >= this.recentFrom) return
+    this.recent.unshift(...events.filter(({ position }) => position <= this.recentFrom && position > from))
+    this.recentFrom = from
   }
 
   /** Empties a redacted event wherever the line keeps it. */
@@ -143,7 +153,15 @@ export class RoomLine {
     const index = this.recent.findIndex(({ eventId }) => eventId === event.eventId)
     const kept = this.recent[index]
     if (kept) this.recent[index] = { ...kept, ...event }
-    for (const holder of this.#state.values()) if (holder.eventId === event.eventId) holder.pdu = undefined
+    for (const holders of [this.#state, this.formers])
+      for (const holder of holders.values()) if (holder?.eventId === event.eventId) holder.pdu = undefined
+  }
+
+  #dropOldest(): void {
+    const oldest = this.recent.shift()
+    if (!oldest) return
+    this.recentFrom = oldest.position
+    this.formers.delete(oldest.eventId)
   }
 
   #setMember(userId: string, membership: Membership): void {
