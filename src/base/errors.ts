@@ -5,6 +5,7 @@ export class MatrixError extends Error {
   readonly fields: Record<string, unknown>
   readonly headers: Record<string, string>
 
+  // eslint-disable-next-line max-params -- the parts of every refusal, in the order people say them
   constructor(status: number, errcode: string, message: string, extra: ErrorExtra = {}) {
     super(message)
     this.name = 'MatrixError'
@@ -41,7 +42,10 @@ export const missingToken = maker(401, 'M_MISSING_TOKEN', 'Missing access token'
 export const userInUse = maker(400, 'M_USER_IN_USE', 'The user id is taken')
 export const invalidUsername = maker(400, 'M_INVALID_USERNAME', 'The user id is not valid')
 export const exclusive = maker(400, 'M_EXCLUSIVE', 'The id belongs to an application service')
-export const roomInUse = maker(409, 'M_ROOM_IN_USE', 'The room alias is taken')
+export const roomInUse = maker(400, 'M_ROOM_IN_USE', 'The room alias is taken')
+export const aliasTaken = maker(409, 'M_UNKNOWN', 'The room alias is taken')
+export const badAlias = maker(400, 'M_BAD_ALIAS', 'The alias does not point to the room')
+export const serverNotTrusted = maker(403, 'M_SERVER_NOT_TRUSTED', 'There is no identity server to ask for other ids')
 export const badState = maker(400, 'M_BAD_STATE', 'The state change cannot be made')
 export const unsupportedRoomVersion = maker(400, 'M_UNSUPPORTED_ROOM_VERSION', 'The room version is not supported')
 export const invalidRoomState = maker(400, 'M_INVALID_ROOM_STATE', 'The initial state is not valid')

@@ -11,6 +11,7 @@ import { toDevice } from './to-device.ts'
 import { interactiveSessions } from './interactive-sessions.ts'
 import { loginTokens } from './login-tokens.ts'
 import { profiles } from './profiles.ts'
+import { roomAliases } from './room-aliases.ts'
 import { refreshTokens } from './refresh-tokens.ts'
 import { registrationNonces } from './registration-nonces.ts'
 import { registrationTokens } from './registration-tokens.ts'
@@ -41,6 +42,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   interactiveSessions: interactiveSessions(db),
   loginTokens: loginTokens(db),
   profiles: profiles(db),
+  roomAliases: roomAliases(db),
   refreshTokens: refreshTokens(db),
   registrationNonces: registrationNonces(db),
   registrationTokens: registrationTokens(db),

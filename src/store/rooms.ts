@@ -47,6 +47,14 @@ export const rooms = (db: Db) => ({
     return (await db<Row>('rooms').orderBy('nid')).map(fromRow)
   },
 
+  /** The ids of the rooms a user is joined to. */
+  async listJoined(userId: string): Promise<RoomId[]> {
+    return db('memberships as m')
+      .join('rooms as r', 'r.nid', 'm.room_nid')
+      .where({ 'm.user_id': userId, 'm.membership': 'join' })
+      .pluck('r.room_id')
+  },
+
   /** Rooms with an event after a position. */
   async listChangedSince(position: number): Promise<{ nid: number; lastPosition: number }[]> {
     const rows = await db<Row>('rooms').where('last_position', '>', position).select('nid', 'last_position')

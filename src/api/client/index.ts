@@ -9,6 +9,11 @@ import { keyBackup } from './key-backup.ts'
 import { keys } from './keys.ts'
 import { login } from './login.ts'
 import { profile } from './profile.ts'
+import { redaction } from './redact.ts'
+import { stateChanges } from './room-state.ts'
+import { sending } from './send.ts'
+import { membership } from './membership.ts'
+import { roomCreation } from './create-room.ts'
 import { registration } from './register.ts'
 import { threepids } from './threepids.ts'
 import { toDevice } from './to-device.ts'
@@ -32,4 +37,9 @@ export const clientEndpoints: readonly Endpoint[] = [
   ...keyBackup,
   ...backedUpKeys,
   ...keys,
+  ...roomCreation,
+  ...membership,
+  ...stateChanges,
+  ...sending,
+  ...redaction,
 ]

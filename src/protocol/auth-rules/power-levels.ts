@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../event.ts'
+import { isObject, type JsonObject, type JsonValue, type Pdu } from '../event.ts'
 import { isValidUserId } from '../ids.ts'
 import { readLevel } from '../power-levels.ts'
 import { creatorsOf } from '../room-creators.ts'
@@ -14,7 +14,7 @@ type Change = { key: string; before: number | undefined; after: number | undefin
 /** Rule 10 (9 in versions 6 to 11): whether the sender may set these power levels. */
 export function judgePowerLevels(facts: Case): Rejection | undefined {
   const { event, version, state } = facts
-  const malformed = judgeForm(event.content, version) ?? judgeUsers(facts)
+  const malformed = judgePowerLevelsForm({ content: event.content, create: facts.create }, version)
   if (malformed) return malformed
   const current = state('m.room.power_levels', '')
   // 10.5
@@ -22,6 +22,14 @@ export function judgePowerLevels(facts: Case): Rejection | undefined {
   return (
     judgeLevels(facts, current.content) ?? judgeMaps(facts, current.content) ?? judgeUserChanges(facts, current.content)
   )
+}
+
+/** Rules 10.1 to 10.4: what is wrong with the content whoever sends it. */
+export function judgePowerLevelsForm(
+  { content, create }: { content: JsonObject; create: Pdu },
+  version: RoomVersion,
+): Rejection | undefined {
+  return judgeForm(content, version) ?? judgeUsers(content, create, version)
 }
 
 function judgeForm(content: JsonObject, version: RoomVersion): Rejection | undefined {
@@ -36,8 +44,7 @@ function judgeForm(content: JsonObject, version: RoomVersion): Rejection | undef
   return allowed
 }
 
-function judgeUsers({ event, version, create }: Case): Rejection | undefined {
-  const { users } = event.content
+function judgeUsers({ users }: JsonObject, create: Pdu, version: RoomVersion): Rejection | undefined {
   // 10.3
   if (!isMapOfLevels(users, version) || !Object.keys(users ?? {}).every(isValidUserId))
     return { rule: powerLevelsRule('users', version), reason: 'users does not map user ids to integers' }

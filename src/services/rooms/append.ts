@@ -22,16 +22,19 @@ export async function appendEvent(ctx: AppendNeeds, roomId: string, draft: Event
   return appended
 }
 
+/** Decides what to add from where the room stands when its turn comes; refusals are thrown. */
+export type Drafting = (line: RoomLine) => Promise<readonly EventDraft[]>
+
 /** Adds events to a room, each built on the one before, all or none of them. */
 export async function appendEvents(
   ctx: AppendNeeds,
   roomId: string,
-  drafts: readonly EventDraft[],
+  drafts: readonly EventDraft[] | Drafting,
 ): Promise<Appended[]> {
   for (let attempt = 1; ; attempt++) {
     const { committed } = await ctx.rooms.inTurn(roomId, async () => {
       const line = await ctx.rooms.get(roomId)
-      return stage(ctx, line, drafts)
+      return stage(ctx, line, typeof drafts === 'function' ? await drafts(line) : drafts)
     })
     try {
       return await committed

@@ -1,0 +1,13 @@
+import { appendEvents } from './append.ts'
+import { bareMember, type MemberAction, type MembershipNeeds } from './membership-needs.ts'
+import { requireJoined } from './require-joined.ts'
+import { requireUserId } from './require-user-id.ts'
+
+/** Removes a user, if they are there, and keeps them out. */
+export async function banUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
+  requireUserId(userId)
+  await requireJoined(ctx, roomId, sender)
+  await appendEvents(ctx, roomId, [
+    { type: 'm.room.member', stateKey: userId, sender, content: bareMember('ban', reason) },
+  ])
+}

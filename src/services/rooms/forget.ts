@@ -1,0 +1,13 @@
+import { unknown } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import { requireKnown } from './require-known.ts'
+
+/** Drops a room that the user has left from all they see. */
+export async function forgetRoom(
+  ctx: Pick<Context, 'rooms' | 'store'>,
+  { roomId, userId }: { roomId: string; userId: string },
+): Promise<void> {
+  const line = await requireKnown(ctx, roomId, userId)
+  const hasLeft = line.nid !== undefined && (await ctx.store.members.forget(line.nid, userId))
+  if (!hasLeft) throw unknown('You must leave the room before you forget it')
+}

@@ -1,0 +1,8 @@
+import { invalidParam } from '#base/errors.ts'
+import { isValidUserId, type UserId } from '#protocol/ids.ts'
+
+/** Refuses what no server could accept as a user id. */
+export function requireUserId(userId: string): UserId {
+  if (!isValidUserId(userId)) throw invalidParam('That is no user id')
+  return userId
+}

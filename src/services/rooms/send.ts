@@ -1,0 +1,38 @@
+import { badJson } from '#base/errors.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { EventTransaction } from '#store/events.ts'
+import { appendEvent } from './append.ts'
+import type { AppendNeeds } from './append-needs.ts'
+import { appendOnce } from './append-once.ts'
+import { redactEvent } from './redact.ts'
+import { requireJoined } from './require-joined.ts'
+
+export type Sending = {
+  roomId: string
+  type: string
+  sender: string
+  isAdmin: boolean
+  content: JsonObject
+  transaction: EventTransaction
+  /** Milliseconds since the epoch, from those who may say when it was. */
+  originServerTs?: number | undefined
+}
+
+/** Sends what is no state into a room; a retried request answers the same event. */
+export async function sendEvent(ctx: AppendNeeds, sending: Sending): Promise<EventId> {
+  const { roomId, type, sender, content, transaction, originServerTs } = sending
+  if (type === 'm.room.redaction') return sendRedaction(ctx, sending)
+  await requireJoined(ctx, roomId, sender)
+  return appendOnce(ctx, transaction, async () => {
+    const { eventId } = await appendEvent(ctx, roomId, { type, sender, content, transaction, originServerTs })
+    return eventId
+  })
+}
+
+/** The event it is aimed at stands in the content, whatever the room version makes of it. */
+function sendRedaction(ctx: AppendNeeds, sending: Sending): Promise<EventId> {
+  const { redacts: target, ...content } = sending.content
+  if (typeof target !== 'string') throw badJson('A redaction names the event that it redacts')
+  return redactEvent(ctx, { ...sending, target, content })
+}

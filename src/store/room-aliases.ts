@@ -1,0 +1,62 @@
+import type { RoomAlias, RoomId } from '#protocol/ids.ts'
+import type { Db } from './db.ts'
+
+/** A name of this server for a room. */
+export type StoredAlias = { alias: RoomAlias; roomId: RoomId; createdBy: string; createdAt: number }
+
+type Row = { alias: RoomAlias; room_id: RoomId; created_by: string; created_at: number }
+
+export const roomAliases = (db: Db) => ({
+  async find(alias: string): Promise<StoredAlias | undefined> {
+    const row = await db<Row>('room_aliases')
+      .where({ alias: alias as RoomAlias })
+      .first()
+    return row && fromRow(row)
+  },
+
+  /** The names of a room in order of their making. */
+  async listForRoom(roomId: string): Promise<RoomAlias[]> {
+    return db<Row>('room_aliases')
+      .where({ room_id: roomId as RoomId })
+      .orderBy(['created_at', 'alias'])
+      .pluck('alias')
+  },
+
+  async countBy(userId: string): Promise<number> {
+    const row = (await db<Row>('room_aliases').where({ created_by: userId }).count('* as count').first()) as
+      { count: number | string } | undefined
+    return Number(row?.count ?? 0)
+  },
+
+  /** False when the alias is taken. */
+  async insert({ alias, roomId, createdBy, createdAt }: StoredAlias): Promise<boolean> {
+    const inserted = await db<Row>('room_aliases')
+      .insert({ alias, room_id: roomId, created_by: createdBy, created_at: createdAt })
+      .onConflict('alias')
+      .ignore()
+      .returning('alias')
+    return inserted.length === 1
+  },
+
+  /** False when there was no such alias. */
+  async delete(alias: string): Promise<boolean> {
+    const deleted = await db<Row>('room_aliases')
+      .where({ alias: alias as RoomAlias })
+      .delete()
+    return deleted > 0
+  },
+
+  /** Points all names of one room at another. */
+  async moveAll(from: string, to: RoomId): Promise<void> {
+    await db<Row>('room_aliases')
+      .where({ room_id: from as RoomId })
+      .update({ room_id: to })
+  },
+})
+
+const fromRow = (row: Row): StoredAlias => ({
+  alias: row.alias,
+  roomId: row.room_id,
+  createdBy: row.created_by,
+  createdAt: Number(row.created_at),
+})
