@@ -5,16 +5,15 @@ type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
 
 /** Ends an account for good; its rooms are left by whoever follows `account.deactivated`. */
 export async function deactivate(ctx: Needs, { userId, erase }: { userId: string; erase: boolean }): Promise<void> {
-  const deviceIds = await ctx.store.transaction(async (tx) => {
+  const removed = await ctx.store.transaction(async (tx) => {
     await tx.accounts.deactivate(userId, { at: ctx.clock.now(), erase })
-    const devices = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
-    await removeDevices(tx, userId, devices)
     await tx.accessTokens.deleteForUser(userId)
     await tx.loginTokens.deleteForUser(userId)
     await tx.interactiveSessions.deleteForUser(userId)
     if (erase) await tx.profiles.deleteForUser(userId)
-    return devices
+    const deviceIds = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
+    return removeDevices(tx, { userId, deviceIds })
   })
-  devicesDeleted(ctx, { userId, deviceIds })
+  devicesDeleted(ctx, removed)
   ctx.bus.publish('account.deactivated', userId)
 }

@@ -15,14 +15,12 @@ export async function logOut(
 
 /** Ends every device and token of the user, but for the device kept. */
 export async function logOutEverywhere(ctx: Needs, userId: string, keptDeviceId?: string): Promise<void> {
-  const deviceIds = await ctx.store.transaction(async (tx) => {
-    const devices = await tx.devices.list(userId)
-    const ended = devices.map(({ deviceId }) => deviceId).filter((deviceId) => deviceId !== keptDeviceId)
-    await removeDevices(tx, userId, ended)
+  const removed = await ctx.store.transaction(async (tx) => {
+    const all = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
     await tx.loginTokens.deleteForUser(userId)
     await tx.interactiveSessions.deleteForUser(userId)
     if (keptDeviceId === undefined) await tx.accessTokens.deleteForUser(userId)
-    return ended
+    return removeDevices(tx, { userId, deviceIds: all.filter((deviceId) => deviceId !== keptDeviceId) })
   })
-  devicesDeleted(ctx, { userId, deviceIds })
+  devicesDeleted(ctx, removed)
 }

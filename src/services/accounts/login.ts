@@ -55,6 +55,5 @@ export async function loginForAppservice(
 async function enter(ctx: Needs, userId: string, wishes: ClientWishes): Promise<OpenedSession> {
   const session = await ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...wishes }))
   sessionsChanged(ctx, userId)
-  ctx.bus.publish('devices.changed', { userId })
   return session
 }
