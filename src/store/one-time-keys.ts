@@ -165,7 +165,10 @@ function without(row: StockRow, taken: readonly ClaimedKey[], fallbacks: readonl
   for (const { algorithm } of taken.filter(isOurs))
     oneTimeKeyCounts[algorithm] = Math.max(0, (oneTimeKeyCounts[algorithm] ?? 0) - 1)
   const used = new Set(fallbacks.filter(isOurs).map((key) => key.algorithm))
-  return { oneTimeKeyCounts, unusedFallbackTypes: unusedFallbackTypes.filter((algorithm) => !used.has(algorithm)) }
+  return {
+    oneTimeKeyCounts,
+    unusedFallbackTypes: unusedFallbackTypes.filter((algorithm) => !used.has(algorithm)),
+  }
 }
 
 const keyColumns = ({ algorithm, keyId, json }: PublicKey) => ({ algorithm, key_id: keyId, key_json: json })

@@ -1,6 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { endpoint, JsonText } from '#http/endpoint.ts'
-import type { JsonObject } from '#protocol/event.ts'
 import {
   deleteBackedUpKeys,
   getBackedUpKey,
@@ -8,6 +7,7 @@ import {
   putBackedUpKeys,
   type BackupState,
 } from '#services/e2ee/backed-up-keys.ts'
+import { JsonBody } from './json-object.ts'
 
 const all = '/_matrix/client/v3/room_keys/keys'
 const ofRoom = `${all}/:roomId`
@@ -23,7 +23,7 @@ const Session = Type.Object({
   first_message_index: Type.Integer({ minimum: 0 }),
   forwarded_count: Type.Integer({ minimum: 0 }),
   is_verified: Type.Boolean(),
-  session_data: Type.Unsafe<JsonObject>(Type.Object({})),
+  session_data: JsonBody,
 })
 const Room = Type.Object({ sessions: Type.Record(Type.String(), Session) })
 const Rooms = Type.Object({ rooms: Type.Record(Type.String(), Room) })

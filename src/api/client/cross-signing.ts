@@ -1,10 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
-import type { JsonObject } from '#protocol/event.ts'
 import { uploadCrossSigningKeys } from '#services/e2ee/cross-signing.ts'
 import { uploadSignatures } from '#services/e2ee/upload-signatures.ts'
-
-const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}))
+import { JsonBody } from './json-object.ts'
 
 const CrossSigningKey = Type.Object({
   user_id: Type.String(),
@@ -23,7 +21,7 @@ export const postDeviceSigningUpload = endpoint({
     master_key: Type.Optional(CrossSigningKey),
     self_signing_key: Type.Optional(CrossSigningKey),
     user_signing_key: Type.Optional(CrossSigningKey),
-    auth: Type.Optional(AnyObject),
+    auth: Type.Optional(JsonBody),
   }),
   reply: Type.Object({}),
   summary: "Publishes the user's cross-signing keys.",
@@ -40,8 +38,8 @@ export const postSignaturesUpload = endpoint({
   path: '/_matrix/client/v3/keys/signatures/upload',
   auth: 'user',
   limit: 'keys',
-  body: Type.Record(Type.String(), Type.Record(Type.String(), AnyObject)),
-  reply: Type.Object({ failures: Type.Record(Type.String(), Type.Record(Type.String(), AnyObject)) }),
+  body: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)),
+  reply: Type.Object({ failures: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)) }),
   summary: 'Publishes signatures on devices and on master keys.',
   spec: 'client-server-api/#post_matrixclientv3keyssignaturesupload',
   async handle(ctx, { body }, { userId }) {

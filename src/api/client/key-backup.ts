@@ -3,9 +3,10 @@ import { invalidParam } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { createBackup, deleteBackup, findBackup, updateBackup } from '#services/e2ee/key-backup.ts'
+import { JsonBody } from './json-object.ts'
 
 const Version = Type.Object({ version: Type.String() })
-const Settings = Type.Object({ algorithm: Type.String(), auth_data: Type.Unsafe<JsonObject>(Type.Object({})) })
+const Settings = Type.Object({ algorithm: Type.String(), auth_data: JsonBody })
 const Backup = Type.Composite([
   Settings,
   Type.Object({ count: Type.Integer(), etag: Type.String(), version: Type.String() }),

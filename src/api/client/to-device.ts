@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
-import type { JsonObject } from '#protocol/event.ts'
 import { sendToDevice } from '#services/e2ee/to-device.ts'
+import { JsonBody } from './json-object.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 
@@ -13,7 +13,7 @@ export const putSendToDevice = endpoint({
   limit: 'message',
   params: Type.Object({ eventType: Name, txnId: Name }),
   body: Type.Object({
-    messages: Type.Record(Type.String(), Type.Record(Type.String(), Type.Unsafe<JsonObject>(Type.Object({})))),
+    messages: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)),
   }),
   reply: Type.Object({}),
   summary: 'Sends a message to devices, outside of any room.',

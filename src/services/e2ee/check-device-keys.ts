@@ -1,4 +1,4 @@
-import { invalidParam } from '#base/errors.ts'
+import { badJson, invalidParam } from '#base/errors.ts'
 import { isObject, type JsonObject } from '#protocol/event.ts'
 import { decodePublicKey } from '#protocol/signing-key.ts'
 import { decodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
@@ -9,23 +9,24 @@ import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart, type 
 const maxIdentityBytes = 16_384
 const curveKeyBytes = 32
 
-/** Device keys whose form the endpoint has checked. */
-export type DeviceKeysUpload = JsonObject & { user_id: string; device_id: string; keys: Record<string, string> }
+/** Device keys; the endpoint has checked the types of what is there. */
+export type DeviceKeysUpload = JsonObject & { keys?: Record<string, string> }
+
+const required = ['user_id', 'device_id', 'algorithms', 'keys', 'signatures']
 
 /**
  * Checks that device keys are those of the device and can be sent to anybody.
  * NOTSPEC: keys without any signature pass, as elsewhere; clients ignore such a device, and it may still be replaced.
  */
 export function checkDeviceKeys(userId: string, deviceId: string, upload: DeviceKeysUpload): StoredDeviceKeys {
+  const { keys } = upload
+  if (!keys || required.some((name) => upload[name] === undefined)) throw badJson('The device keys are incomplete')
   if (upload.user_id !== userId || upload.device_id !== deviceId)
     throw invalidParam('The keys claim to belong to another device')
-  checkKeys(deviceId, upload.keys)
+  checkKeys(deviceId, keys)
   const signatures = signaturesOf(upload, userId)
   const keyId = keyIdOf(deviceId)
-  if (
-    Object.hasOwn(signatures, keyId) &&
-    !isSignedBy(upload, { userId, name: deviceId, publicKey: upload.keys[keyId] ?? '' })
-  )
+  if (Object.hasOwn(signatures, keyId) && !isSignedBy(upload, { userId, name: deviceId, publicKey: keys[keyId] ?? '' }))
     throw invalidSignature('The device keys are not signed by the device')
   return { userId, deviceId, identity: canonicalUpload(unsignedPart(upload), maxIdentityBytes), signatures }
 }
