@@ -10,6 +10,7 @@ import type { SigningKey } from '#protocol/signing-key.ts'
 import type { SessionCache } from '#services/accounts/session-cache.ts'
 import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
 import type { RoomLines } from '#services/rooms/room-lines.ts'
+import type { LazyMembers } from '#services/sync/lazy-members.ts'
 import type { Store } from '#store/open.ts'
 
 export type { Transaction } from '#store/open.ts'
@@ -27,6 +28,10 @@ export type Context = {
   rateBuckets: RateBuckets
   /** The rooms this process has in memory. */
   rooms: RoomLines
+  /** Which members each device was told of. */
+  lazyMembers: LazyMembers
+  /** Tells this run of this process from all others. */
+  processId: string
   /** Long polls, keyed by user id. */
   waiters: Waiters
   /** Access tokens seen lately. */

@@ -1,3 +1,4 @@
+import type { RoomId } from '#protocol/ids.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
 import { inList } from './in-list.ts'
@@ -15,6 +16,8 @@ export type Member = {
   position: number
   isForgotten: boolean
 }
+
+export type Place = Member & { roomId: RoomId }
 
 type Row = {
   room_nid: number
@@ -36,6 +39,15 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     const query = db<Row>('memberships').where({ user_id: userId })
     if (memberships) void query.whereIn('membership', memberships)
     return (await query).map(fromRow)
+  },
+
+  /** Every room the user is or was in and has not forgotten, with its name. */
+  async listPlaces(userId: string): Promise<Place[]> {
+    const rows = (await db('memberships as m')
+      .join('rooms as r', 'r.nid', 'm.room_nid')
+      .where({ 'm.user_id': userId, 'm.is_forgotten': false })
+      .select('m.*', 'r.room_id')) as (Row & { room_id: RoomId })[]
+    return rows.map((row) => ({ ...fromRow(row), roomId: row.room_id }))
   },
 
   /** Users of a room with one of the memberships, in order of arrival. */

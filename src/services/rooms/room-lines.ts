@@ -4,6 +4,7 @@ import { roomVersion } from '#protocol/room-version.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { Membership } from '#store/members.ts'
 import type { Store } from '#store/open.ts'
+import type { StoredEvent } from '#store/events.ts'
 import type { StoredRoom } from '#store/rooms.ts'
 import { RoomLine } from './room-line.ts'
 
@@ -52,6 +53,27 @@ export class RoomLines {
   /** The lines of several rooms, in the same order. */
   async findAll(roomIds: readonly string[]): Promise<(RoomLine | undefined)[]> {
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
+  }
+
+  /** Reads the newest events of lines that have none in memory, in one query for all of them. */
+  async warm(lines: readonly RoomLine[], limit: number): Promise<void> {
+    const cold = new Map(
+      lines
+        .filter(({ recent }) => recent.length < limit)
+        .flatMap((line) => (line.nid !== undefined && line.recentFrom > 0 ? [[line.nid, line]] : [])),
+    )
+    if (cold.size === 0) return
+    const upTo = this.#store.eventWriter.position()
+    const found = new Map<number, StoredEvent[]>()
+    for (const event of await this.#store.events.recent([...cold.keys()], { after: 0, upTo, limit })) {
+      const ofRoom = found.get(event.roomNid)
+      if (ofRoom) ofRoom.push(event)
+      else found.set(event.roomNid, [event])
+    }
+    for (const [nid, line] of cold) {
+      const events = found.get(nid) ?? []
+      line.prefill(events, events.length < limit ? 0 : (events[0]?.position ?? 1) - 1)
+    }
   }
 
   /** Takes in a room that was just created. */

@@ -1,0 +1,63 @@
+import type { Context } from '#context.ts'
+import type { StoredEvent } from '#store/events.ts'
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { RoomPlace } from '../room-places.ts'
+import type { SyncMoment } from '../sync-moment.ts'
+import { readTimeline, type Timeline } from '../timeline.ts'
+import { tokenBefore } from '../token.ts'
+import { roomState } from './room-state.ts'
+import { stateTexts, timelineTexts } from './event-texts.ts'
+import { roomSummary } from './room-summary.ts'
+import { unreadSection } from './unread.ts'
+import type { RoomExtras } from './room-extras.ts'
+
+/** JSON text of one joined room's part of the answer; undefined when there is nothing to tell. */
+export async function joinedRoom(
+  ctx: Context,
+  moment: SyncMoment,
+  { place, line, extras }: { place: RoomPlace; line: RoomLine; extras: RoomExtras },
+): Promise<string | undefined> {
+  const { request, now } = moment
+  const isFull = place.isNew || request.fullState
+  const after = place.isNew ? 0 : (request.since?.events ?? 0)
+  const hasEvents = line.lastPosition > after
+  if (!isFull && !hasEvents && !extras.any) return undefined
+  const timeline = await readTimeline(ctx, line, {
+    userId: request.userId,
+    after,
+    upTo: now.events,
+    filter: request.filter.timeline,
+  })
+  const state =
+    isFull || hasEvents
+      ? await roomState(ctx, moment, { line, timeline, after: isFull ? undefined : after, upTo: now.events })
+      : []
+  const isTold = isFull || timeline.events.length > 0 || state.length > 0 || extras.any || timeline.limited
+  if (!isTold) return undefined
+  const [timelineJson, stateJson, unread] = await Promise.all([
+    timelineTexts(ctx, moment, { line, events: timeline.events }),
+    stateTexts(ctx, moment, { line, events: state }),
+    unreadSection(ctx, line, moment),
+  ])
+  const parts = [
+    `"timeline":${timelineText(timeline, timelineJson, now.events)}`,
+    stateText(moment, stateJson),
+    `"summary":${JSON.stringify(isFull || tellsMembers([...timeline.events, ...state]) ? roomSummary(line, request.userId) : {})}`,
+    `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}`,
+    `"account_data":{"events":[${extras.accountData.join(',')}]}`,
+    unread,
+  ]
+  return `{${parts.join(',')}}`
+}
+
+/** A token to page back from stands even in an empty timeline. */
+export const timelineText = ({ events: [first], limited }: Timeline, json: readonly string[], upTo: number): string =>
+  `{"events":[${json.join(',')}],"limited":${limited},"prev_batch":"${tokenBefore(first?.position ?? upTo + 1)}"}`
+
+/** Under the name the client asked for; the older draft of MSC4222 is what clients still read. */
+export function stateText({ request: { stateAfter } }: SyncMoment, json: readonly string[]): string {
+  const events = `{"events":[${json.join(',')}]}`
+  return stateAfter ? `"${stateAfter}":${events}` : `"state":${events}`
+}
+
+const tellsMembers = (events: readonly StoredEvent[]): boolean => events.some(({ type }) => type === 'm.room.member')

@@ -1,0 +1,16 @@
+import type { Context } from '#context.ts'
+import type { SyncMoment } from '../sync-moment.ts'
+
+/** Presence of those who share a room with the reader. */
+export async function presenceSection(
+  ctx: Context,
+  { request }: SyncMoment,
+): Promise<{ json: string; hasNews: boolean }> {
+  const changes = ctx.presence.changes(request.since?.presence ?? 0)
+  const others = [...changes.keys()].filter((userId) => userId !== request.userId)
+  const sharing = new Set([request.userId, ...(await ctx.store.members.sharingAmong(request.userId, others))])
+  const events = [...changes]
+    .filter(([sender]) => sharing.has(sender) && request.filter.presence.matches({ type: 'm.presence', sender }))
+    .map(([sender, content]) => JSON.stringify({ type: 'm.presence', sender, content }))
+  return { json: `"presence":{"events":[${events.join(',')}]}`, hasNews: events.length > 0 }
+}

@@ -1,0 +1,12 @@
+import type { Context } from '#context.ts'
+import { unreadCounts } from '#services/push/unread-counts.ts'
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { SyncMoment } from '../sync-moment.ts'
+
+/** `unread_notifications`, with threads told apart only when the filter asks for it. */
+export async function unreadSection(ctx: Context, line: RoomLine, { request }: SyncMoment): Promise<string> {
+  const counts = await unreadCounts(ctx, line, request.userId)
+  if (!request.filter.timeline.unreadThreadNotifications)
+    return `"unread_notifications":${JSON.stringify(counts.total)}`
+  return `"unread_notifications":${JSON.stringify(counts.main)},"unread_thread_notifications":${JSON.stringify(counts.threads)}`
+}

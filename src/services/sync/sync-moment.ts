@@ -1,0 +1,11 @@
+import type { EventLoader } from '#services/rooms/event-loader.ts'
+import type { SyncRequest } from './sync-request.ts'
+import type { SyncToken } from './token.ts'
+
+/** One answer in the making: what was asked, and the moment it speaks of. */
+export type SyncMoment = {
+  request: SyncRequest
+  /** The token that the answer will carry: nothing later is told. */
+  now: SyncToken
+  loader: EventLoader
+}

@@ -1,0 +1,101 @@
+import type { Context } from '#context.ts'
+import { accountDataChanges } from '#services/accounts/account-data.ts'
+import { EventLoader } from '#services/rooms/event-loader.ts'
+import { keyStock } from '#services/e2ee/key-stock.ts'
+import { deviceSection, keyCounts } from './sections/device-section.ts'
+import { roomsSection } from './sections/rooms.ts'
+import { presenceSection } from './sections/presence.ts'
+import type { SyncMoment } from './sync-moment.ts'
+import type { SyncRequest } from './sync-request.ts'
+import { waitForNews } from './wait.ts'
+import { writeToken, type SyncToken } from './token.ts'
+
+type Answer = { json: string; hasNews: boolean }
+
+/**
+ * The answer to a /sync as JSON text; waits for news up to the request's timeout.
+ * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
+ */
+export async function sync(ctx: Context, request: SyncRequest): Promise<string> {
+  const deadline = ctx.clock.now() + request.timeout
+  for (;;) {
+    const ticket = ctx.waiters.register(request.userId)
+    try {
+      const last = request.signal.aborted || request.timeout === 0 || ctx.clock.now() >= deadline
+      if (!last && isUpToDate(ctx, request)) {
+        await waitForNews(ctx, ticket, { deadline, signal: request.signal })
+        if (isUpToDate(ctx, request)) return emptyAnswer(ctx, request)
+      }
+      const { json, hasNews } = await answer(ctx, request)
+      if (hasNews || last || !request.since || request.fullState) return json
+      await waitForNews(ctx, ticket, { deadline, signal: request.signal })
+    } finally {
+      ticket.release()
+    }
+  }
+}
+
+/** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
+const isUpToDate = (ctx: Context, { userId, since, fullState }: SyncRequest): boolean =>
+  since !== undefined && !fullState && since.process === ctx.processId && !ctx.waiters.wokenSince(userId, since.moment)
+
+async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
+  const moment: SyncMoment = {
+    request,
+    now: await currentToken(ctx),
+    loader: new EventLoader(ctx),
+  }
+  const { now } = moment
+  const span = { after: request.since?.accountData ?? 0, upTo: now.accountData }
+  const accountData = await accountDataChanges(ctx, request.userId, span)
+  const [devices, rooms, presence] = await Promise.all([
+    deviceSection(ctx, moment),
+    roomsSection(ctx, moment, accountData),
+    presenceSection(ctx, moment),
+  ])
+  const global = accountData.global.filter((json) =>
+    request.filter.accountData.matches(JSON.parse(json) as { type: string }),
+  )
+  const parts = [
+    `"next_batch":"${writeToken(nextToken(now, devices.toDevice))}"`,
+    `"account_data":{"events":[${global.join(',')}]}`,
+    presence.json,
+    rooms.json,
+    ...(devices.json === '' ? [] : [devices.json]),
+  ]
+  return {
+    json: `{${parts.join(',')}}`,
+    hasNews: devices.hasNews || rooms.hasNews || presence.hasNews || global.length > 0,
+  }
+}
+
+/** A token with to-device messages still waiting must not look up to date: it is of no process. */
+const nextToken = (now: SyncToken, toDevice: number): SyncToken =>
+  toDevice < now.toDevice ? { ...now, toDevice, process: 'partial' } : now
+
+/** Nothing happened: the token stands, and only the key counts are told, which clients want in every answer. */
+async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<string> {
+  const token = since && `"next_batch":"${writeToken(since)}"`
+  const keys = deviceId === undefined ? undefined : keyCounts(await keyStock(ctx, userId, deviceId))
+  return `{${[token, keys].filter((part) => part !== undefined).join(',')}}`
+}
+
+/** The moment is read first: a wake-up while the answer is made shows again at the next request. */
+async function currentToken(ctx: Context): Promise<SyncToken> {
+  const moment = ctx.waiters.moment
+  const typing = ctx.typing.serial
+  const presence = ctx.presence.serial
+  const events = ctx.store.eventWriter.position()
+  const { receipts, account_data, to_device, device_lists } = await ctx.store.streams.positions()
+  return {
+    events,
+    receipts,
+    accountData: account_data,
+    toDevice: to_device,
+    deviceLists: device_lists,
+    presence,
+    typing,
+    process: ctx.processId,
+    moment,
+  }
+}

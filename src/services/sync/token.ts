@@ -1,0 +1,35 @@
+import { invalidParam } from '#base/errors.ts'
+
+/** How far a client has read each stream. */
+export type SyncPositions = {
+  events: number
+  receipts: number
+  accountData: number
+  toDevice: number
+  deviceLists: number
+  presence: number
+  /** A serial of this process, which survives no restart: an older one reads as "everything". */
+  typing: number
+}
+
+/** A `since` token: the positions, and the moment of which process they were read at. */
+export type SyncToken = SyncPositions & { process: string; moment: number }
+
+const names = ['events', 'receipts', 'accountData', 'toDevice', 'deviceLists', 'presence', 'typing'] as const
+
+/** `s` with the positions in order, then the process and its moment. */
+export function writeToken(token: SyncToken): string {
+  return `s${names.map((name) => token[name]).join('_')}_${token.process}.${token.moment}`
+}
+
+/** Throws M_INVALID_PARAM on what `writeToken` did not write. */
+export function readToken(text: string): SyncToken {
+  const match = /^s(\d{1,15}(?:_\d{1,15}){6})_([A-Za-z0-9]{1,32})\.(\d{1,15})$/.exec(text)
+  if (!match) throw invalidParam('The since token is not one of this server')
+  const positions = (match[1] ?? '').split('_').map(Number)
+  const read = Object.fromEntries(names.map((name, index) => [name, positions[index] ?? 0])) as SyncPositions
+  return { ...read, process: match[2] ?? '', moment: Number(match[3]) }
+}
+
+/** A token that a client may page backwards from: just before an event. */
+export const tokenBefore = (position: number): string => `t${position - 1}`
