@@ -103,10 +103,9 @@ describe('a server', () => {
   })
 
   it('lets go of its database when the port is taken', async () => {
-    const taken = createServer().listen(0, '127.0.0.1')
+    await using taken = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => taken.once('listening', resolve))
     const { port } = taken.address() as { port: number }
     await assert.rejects(startTestServer({ settings: { listen: { port } } }), { code: 'EADDRINUSE' })
-    await new Promise((resolve) => taken.close(resolve))
   })
 })
