@@ -37,6 +37,18 @@ describe('user-interactive authentication', () => {
     assert.equal(body.devices.length, 1)
   })
 
+  it('compares bodies whatever they hold and in whatever order', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const { session } = (await alice.request('POST', deletePath, '{"devices":[],"x":1.5,"__proto__":{"a":1}}')).body
+    const auth = JSON.stringify(stage(session))
+
+    const changed = await alice.request('POST', deletePath, `{"x":1.5,"__proto__":{"a":2},"devices":[],"auth":${auth}}`)
+    const same = await alice.request('POST', deletePath, `{"__proto__":{"a":1},"auth":${auth},"x":1.5,"devices":[]}`)
+
+    assert.deepEqual([changed.status, same.status], [403, 200])
+  })
+
   it('accepts the user in every form, and no name at all', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -30,7 +30,6 @@ export const getLogin = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/login',
   auth: 'none',
-  limit: 'login',
   reply: Type.Object({
     flows: Type.Array(Type.Object({ type: Type.String(), get_login_token: Type.Optional(Type.Boolean()) })),
   }),

@@ -51,7 +51,6 @@ export const getAvailable = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/register/available',
   auth: 'none',
-  limit: 'register',
   query: Type.Object({ username: Type.String() }),
   reply: Type.Object({ available: Type.Boolean() }),
   summary: 'Says whether a user name could be registered.',

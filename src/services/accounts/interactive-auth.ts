@@ -85,7 +85,7 @@ async function resume(ctx: Needs, id: string, { userId, name, body }: Operation)
   const session = await load(ctx, id)
   if (session === undefined) return undefined
   if (session.userId !== userId || session.operation !== name) throw forbidden('The session belongs to another request')
-  if (Object.keys(body).length === 0 || canonicalJson(body) === canonicalJson(session.body)) return session
+  if (Object.keys(body).length === 0 || isSame(body, session.body)) return session
   const mayChange = userId === undefined && Object.keys(session.proofs).length === 0
   if (!mayChange) throw forbidden('The request changed since its authentication began')
   return { ...session, body }
@@ -136,6 +136,9 @@ async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void
     expiresAt,
   })
 }
+
+const isSame = (one: JsonObject, other: JsonObject): boolean =>
+  canonicalJson(one, 'lenient') === canonicalJson(other, 'lenient')
 
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
