@@ -1,6 +1,7 @@
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
 import { inList } from './in-list.ts'
+import { pairList } from './pair-list.ts'
 
 export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
 
@@ -57,9 +58,13 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   /** Signatures on keys of some users: their own, and the viewer's. */
   async signaturesOn(targetUsers: readonly string[], viewer: string | undefined): Promise<KeySignature[]> {
     if (targetUsers.length === 0) return []
-    const rows = await db<SignatureRow>('cross_signing_signatures')
-      .whereRaw(...inList(kind, 'target_user', targetUsers))
-      .where((either) => either.where('signer_user', db.ref('target_user')).orWhere('signer_user', viewer ?? ''))
+    const ownAndViewers = targetUsers.flatMap((target) => [
+      [target, target] as const,
+      [target, viewer ?? target] as const,
+    ])
+    const rows = await db<SignatureRow>('cross_signing_signatures').whereRaw(
+      ...pairList(kind, ['target_user', 'signer_user'], ownAndViewers),
+    )
     return rows.map(signatureOf)
   },
 

@@ -29,11 +29,12 @@ export const deviceLists = (db: Db) => ({
 
   /** Users with a change after the position that the observer may see, wherever they are. */
   async changedUsers(observerId: string, after: number): Promise<string[]> {
-    return (await db<Row>('device_list_changes')
+    // Not "distinct": SQLite would read the whole table for it.
+    const userIds = (await db<Row>('device_list_changes')
       .where('position', '>', after)
       .whereIn('observer_id', ['', observerId])
-      .distinct('user_id')
       .pluck('user_id')) as string[]
+    return [...new Set(userIds)]
   },
 
   /** Changes for everybody after the position, in order: what other servers are told. */

@@ -1,12 +1,13 @@
 import { Type } from '@sinclair/typebox'
 import { invalidParam } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
-import type { JsonObject } from '#protocol/event.ts'
 import { claimKeys } from '#services/e2ee/claim-keys.ts'
+import { deviceListChanges } from '#services/e2ee/device-lists.ts'
 import { queryKeys } from '#services/e2ee/query-keys.ts'
 import { uploadKeys } from '#services/e2ee/upload-keys.ts'
+import { readToken } from '#services/sync/token.ts'
+import { JsonBody } from './json-object.ts'
 
-const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}))
 const Signatures = Type.Record(Type.String(), Type.Record(Type.String(), Type.String()))
 
 const DeviceKeys = Type.Object({
@@ -29,7 +30,8 @@ export const postKeysUpload = endpoint({
   auth: 'user',
   limit: 'keys',
   body: Type.Object({
-    device_keys: Type.Optional(DeviceKeys),
+    // Parts that are missing inside are M_BAD_JSON, not M_MISSING_PARAM: the service looks for them.
+    device_keys: Type.Optional(Type.Partial(DeviceKeys)),
     one_time_keys: Type.Optional(OneTimeKeys),
     fallback_keys: Type.Optional(OneTimeKeys),
     'org.matrix.msc2732.fallback_keys': Type.Optional(OneTimeKeys),
@@ -52,7 +54,7 @@ export const postKeysUpload = endpoint({
   },
 })
 
-const CrossSigningKeys = Type.Record(Type.String(), AnyObject)
+const CrossSigningKeys = Type.Record(Type.String(), JsonBody)
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery */
 export const postKeysQuery = endpoint({
@@ -69,7 +71,7 @@ export const postKeysQuery = endpoint({
     master_keys: CrossSigningKeys,
     self_signing_keys: CrossSigningKeys,
     user_signing_keys: CrossSigningKeys,
-    failures: Type.Record(Type.String(), AnyObject),
+    failures: Type.Record(Type.String(), JsonBody),
   }),
   summary: 'Looks up the devices and the identity keys of users.',
   spec: 'client-server-api/#post_matrixclientv3keysquery',
@@ -98,7 +100,7 @@ export const postKeysClaim = endpoint({
   }),
   reply: Type.Object({
     one_time_keys: Type.Record(Type.String(), Type.Record(Type.String(), OneTimeKeys)),
-    failures: Type.Record(Type.String(), AnyObject),
+    failures: Type.Record(Type.String(), JsonBody),
   }),
   summary: 'Claims one-time keys, to begin encrypted sessions with devices.',
   spec: 'client-server-api/#post_matrixclientv3keysclaim',
@@ -111,4 +113,19 @@ export const postKeysClaim = endpoint({
   },
 })
 
-export const keys = [postKeysUpload, postKeysQuery, postKeysClaim]
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3keyschanges */
+export const getKeysChanges = endpoint({
+  method: 'GET',
+  path: '/_matrix/client/v3/keys/changes',
+  auth: 'user',
+  limit: 'keys',
+  query: Type.Object({ from: Type.String(), to: Type.String() }),
+  reply: Type.Object({ changed: Type.Array(Type.String()), left: Type.Array(Type.String()) }),
+  summary: 'Lists whose keys changed between two answers of /sync.',
+  spec: 'client-server-api/#get_matrixclientv3keyschanges',
+  async handle(ctx, { query }, { userId }) {
+    return deviceListChanges(ctx, userId, { from: readToken(query.from), to: readToken(query.to) })
+  },
+})
+
+export const keys = [postKeysUpload, postKeysQuery, postKeysClaim, getKeysChanges]
