@@ -12,7 +12,8 @@ export default tseslint.config(
   { ignores: ['node_modules', 'data', 'coverage', '**/*.cjs'] },
   ...tseslint.configs.recommended,
   {
-    languageOptions: { parserOptions: { projectService: true } },
+    // One project service serves all files, so what it is told stands here and not with single files.
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
     rules: {
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
@@ -55,6 +56,5 @@ export default tseslint.config(
   {
     files: ['eslint.config.js', '*.cjs'],
     rules: { 'no-restricted-exports': 'off' },
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
   },
 )
