@@ -76,6 +76,17 @@ export type Page = {
   types?: readonly string[] | undefined
 }
 
+/** Events of a room on one side of a moment, in milliseconds. */
+export type TimestampSearch = {
+  roomNid: number
+  ts: number
+  direction: 'forwards' | 'backwards'
+  /** The newest position that counts. */
+  upTo: number
+  limit: number
+  skip: number
+}
+
 /** One index walk a room; a window function would read every event of the rooms. */
 const newestOfRooms: Readonly<Record<Engine['kind'], string>> = {
   postgres: `select e.* from rooms r join lateral (
@@ -123,6 +134,23 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     if (until !== undefined) void query.where('position', forwards ? '<' : '>', until)
     if (types) void query.whereIn('type', types)
     return (await query).map(toStoredEvent)
+  },
+
+  /** Accepted events by their own time from a moment on, the closest first. */
+  async nearTimestamp({ roomNid, ts, direction, upTo, limit, skip }: TimestampSearch): Promise<StoredEvent[]> {
+    const forwards = direction === 'forwards'
+    const order = forwards ? 'asc' : 'desc'
+    const rows = await db<EventRow>('events')
+      .where({ room_nid: roomNid, status: statusCodes.accepted })
+      .where('position', '<=', upTo)
+      .where('origin_server_ts', forwards ? '>=' : '<=', ts)
+      .orderBy([
+        { column: 'origin_server_ts', order },
+        { column: 'position', order },
+      ])
+      .limit(limit)
+      .offset(skip)
+    return rows.map(toStoredEvent)
   },
 
   /** Accepted events of many rooms after one position and up to another (inclusive), each room's newest `limit`, oldest first. */

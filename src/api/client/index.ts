@@ -19,6 +19,14 @@ import { threepids } from './threepids.ts'
 import { toDevice } from './to-device.ts'
 import { versions } from './versions.ts'
 import { wellKnown } from './well-known.ts'
+import { context } from './context.ts'
+import { members } from './members.ts'
+import { messages } from './messages.ts'
+import { relations } from './relations.ts'
+import { singleEvent } from './event.ts'
+import { stateReads } from './state-reads.ts'
+import { threads } from './threads.ts'
+import { timestampToEvent } from './timestamp-to-event.ts'
 
 /** The client-server API in the specification's order. */
 export const clientEndpoints: readonly Endpoint[] = [
@@ -42,4 +50,12 @@ export const clientEndpoints: readonly Endpoint[] = [
   ...stateChanges,
   ...sending,
   ...redaction,
+  ...singleEvent,
+  ...stateReads,
+  ...members,
+  ...messages,
+  ...context,
+  ...timestampToEvent,
+  ...relations,
+  ...threads,
 ]
