@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { readJsonBody } from '#http/body.ts'
+import { listen } from '#http/listener.ts'
 import { echoBody } from '../support/echo.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -87,6 +90,29 @@ describe('request bodies', () => {
     assert.equal(reply.status, 413)
     assert.equal(((await reply.json()) as { errcode: string }).errcode, 'M_TOO_LARGE')
     assert.equal((await server.anonymous.request('POST', '/echo/body', {})).status, 200)
+  })
+
+  it('fail, and never wait, when the client is gone before or while they are read', async () => {
+    for (const leaveFirst of [true, false]) {
+      const outcome = Promise.withResolvers<unknown>()
+      const listener = await listen(
+        async (request) => {
+          const gone = new Promise((resolve) => request.once('close', resolve))
+          if (leaveFirst) {
+            socket.destroy()
+            await gone
+          }
+          const reading = readJsonBody(request, { bytes: 1000, depth: 10 })
+          if (!leaveFirst) socket.destroy()
+          outcome.resolve(await reading.catch((error: unknown) => error))
+        },
+        { host: '127.0.0.1', port: 0 },
+      )
+      const socket = connect(listener.port, '127.0.0.1')
+      socket.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{')
+      assert.ok((await outcome.promise) instanceof Error)
+      await listener.close()
+    }
   })
 
   it('T62 are refused when compressed, unread', async () => {

@@ -87,6 +87,8 @@ async function answer(kernel: Kernel, exchange: Exchange): Promise<void> {
     if (isGone(exchange)) ctx.log.debug('client went away', { path })
     else refuse(exchange, errorReply(error, { log: ctx.log, path }))
   }
+  // Left in place it would abort, at some cost, at the end of every request.
+  exchange.res.off('close', onClose)
   underWay.delete(controller)
   ctx.metrics.requestDone({
     method: exchange.method,

@@ -32,6 +32,7 @@ function refuseEncoding(request: IncomingMessage): void {
 /** The whole body, refused as soon as it is known to exceed the limit. */
 function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(refuseRest(request, limit))
+  if (request.destroyed) return Promise.reject(clientGone())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -42,11 +43,17 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
       reject(refuseRest(request, limit))
     }
     request.on('data', onData)
-    request.once('end', () => resolve(Buffer.concat(chunks)))
+    let ended = false
+    request.once('end', () => {
+      ended = true
+      resolve(Buffer.concat(chunks))
+    })
     request.once('error', reject)
-    request.once('close', () => reject(new Error('The client went away')))
+    request.once('close', () => void (ended || reject(clientGone())))
   })
 }
+
+const clientGone = () => new Error('The client went away')
 
 /** Lets a moderately large rest flow away, so that the client gets to read the refusal; cuts a flood off. */
 function refuseRest(request: IncomingMessage, limit: number): MatrixError {

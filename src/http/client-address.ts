@@ -3,6 +3,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 
 /** Finds the address a request came from; X-Forwarded-For counts only as far as trusted proxies wrote it. */
 export function clientAddress(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return (request) => plain(request.socket.remoteAddress ?? '')
   const trusted = proxyList(trustedProxies)
   const isTrusted = (ip: string) => trusted.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4')
   return (request) => {
