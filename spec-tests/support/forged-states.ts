@@ -9,8 +9,9 @@ import type { SeededRandom } from './seeded-random.ts'
  */
 export function forgeStates({ order, replay }: ScriptedRoom, random: SeededRandom): StateMap[] {
   const sentFor = acceptedByPlace(order, replay.events, replay.rejected)
-  const places = [...sentFor.keys()].filter((place) => place !== stateKey('m.room.create', ''))
+  const places = [...sentFor.keys()]
   return Array.from({ length: 2 + random.below(3) }, () => {
+    if (random.chance(0.03)) return new Map()
     const state = new Map(replay.stateAfter.get(random.pick(order))!)
     for (let changes = random.below(6); changes > 0; changes--) {
       const place = random.pick(places)

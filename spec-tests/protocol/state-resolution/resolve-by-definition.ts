@@ -33,7 +33,9 @@ export function resolveByDefinition(room: Room, states: readonly StateMap[]): St
   return new Map([...second, ...unconflicted])
 
   function authOf(id: EventId): EventId[] {
-    return authEventIds(events.get(id)!, version).filter((auth) => !rejected.has(auth))
+    const event = events.get(id)!
+    const implied: EventId[] = isV12 && event.room_id ? [`$${event.room_id.slice(1)}`] : []
+    return [...implied, ...authEventIds(event, version)].filter((auth) => !rejected.has(auth))
   }
 
   function chainOf(id: EventId): Set<EventId> {
@@ -110,7 +112,7 @@ export function resolveByDefinition(room: Room, states: readonly StateMap[]): St
     for (const id of order) {
       const event = events.get(id)!
       const allowed = authorize(event, version, (type, key) => {
-        const holder = state.get(stateKey(type, key)) ?? citedFor(event, type, key)
+        const holder = state.get(stateKey(type, key)) ?? citedFor(id, type, key)
         return holder === undefined ? undefined : events.get(holder)
       })
       if (allowed === undefined) state.set(stateKey(event.type, event.state_key!), id)
@@ -118,10 +120,8 @@ export function resolveByDefinition(room: Room, states: readonly StateMap[]): St
     return state
   }
 
-  function citedFor(event: Pdu, type: string, key: string): EventId | undefined {
-    if (isV12 && type === 'm.room.create') return `$${event.room_id!.slice(1)}`
-    const cited = authEventIds(event, version).filter((auth) => !rejected.has(auth))
-    return cited.find((auth) => events.get(auth)!.type === type && events.get(auth)!.state_key === key)
+  function citedFor(id: EventId, type: string, key: string): EventId | undefined {
+    return authOf(id).find((auth) => events.get(auth)!.type === type && events.get(auth)!.state_key === key)
   }
 }
 

@@ -8,9 +8,15 @@ export type EventLookup = {
   /**
    * Whether the event failed the auth rules on receipt; such events are left out wherever they appear. Calling an event
    * rejected that cannot be had from anywhere ends the asking for it.
+   *
+   * NOTSPEC: "Rejected events" (rooms/v2) would let those return that failed by the state before them only. The servers
+   * in use keep them out, and what was once refused had better stay so.
    */
   isRejected(id: EventId): boolean
-  /** The auth events of an event that is not loaded, where an index knows them. */
+  /**
+   * The auth events of an event that is not loaded, where an index knows them; with the create event also where the
+   * room id implies it.
+   */
   authEventsOf?(id: EventId): readonly EventId[] | undefined
 }
 
@@ -36,7 +42,7 @@ export class KnownEvents {
     return this.#lookup.isRejected(id)
   }
 
-  /** The event's auth events that were not rejected; none while the event is missing. */
+  /** The event's auth events that were not rejected, the implied create event among them; none while it is missing. */
   authIds(id: EventId): readonly EventId[] {
     const known = this.#authIds.get(id)
     if (known !== undefined) return known
@@ -48,21 +54,21 @@ export class KnownEvents {
     return authIds
   }
 
-  /** Which of the event's auth events holds the place, counting the create event that a v12 room id implies. */
+  /** Which of the event's auth events holds the place. */
   authIdFor(id: EventId, type: string, key: string): EventId | undefined {
-    const cited = this.authIds(id).find((auth) => {
+    return this.authIds(id).find((auth) => {
       const event = this.get(auth)
       return event?.type === type && event.state_key === key
     })
-    if (cited !== undefined || type !== 'm.room.create' || !this.version.roomIdIsCreateHash) return cited
-    const roomId = this.get(id)?.room_id
-    return roomId === undefined ? undefined : `$${roomId.slice(1)}`
   }
 
   #allAuthIds(id: EventId): readonly EventId[] {
     const indexed = this.#lookup.authEventsOf?.(id)
     if (indexed !== undefined) return indexed
     const event = this.get(id)
-    return event === undefined ? [] : authEventIds(event, this.version)
+    if (event === undefined) return []
+    const cited = authEventIds(event, this.version)
+    // From room version 12 the room id stands for the create event among the auth events (rooms/v12, rule 2).
+    return this.version.roomIdIsCreateHash && event.room_id ? [`$${event.room_id.slice(1)}`, ...cited] : cited
   }
 }
