@@ -20,6 +20,7 @@ import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
+import { followAccounts } from '#services/rooms/profile-changes.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from '#services/sync/lazy-members.ts'
@@ -65,8 +66,10 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     checkReplies: effects.checkReplies ?? false,
   })
   const unfollow = followBus(context)
+  const accounts = followAccounts(context)
   const release = async () => {
     unfollow()
+    await accounts.stop()
     await context.bus.close()
     await context.store.close()
     context.metrics.close()
@@ -89,7 +92,7 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     port: main.port,
     metricsUrl: operations?.url,
     context,
-    settle: async () => {},
+    settle: () => accounts.settle(),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestReply, TestUser } from './client.ts'
+import type { TestServer } from './server.ts'
 
 const client = '/_matrix/client/v3'
 
@@ -39,4 +40,24 @@ export function accepted({ status, body }: TestReply): TestReply['body'] {
 /** Asserts a refusal by status and code. */
 export function refused({ status, body }: TestReply, expected: number, errcode: string): void {
   assert.deepEqual({ status, errcode: body.errcode }, { status: expected, errcode })
+}
+
+/** The room's accepted events as they lie on disk, oldest first. */
+export async function eventsOf(server: TestServer, roomId: string) {
+  const room = await server.context.store.rooms.find(roomId)
+  const page = { roomNid: room?.nid ?? 0, from: 0, direction: 'forwards' as const, limit: 1000 }
+  const events = await server.context.store.events.page(page)
+  return events.map(({ eventId, type, stateKey, sender, clientJson }) => ({
+    eventId,
+    type,
+    stateKey,
+    sender,
+    content: JSON.parse(clientJson).content,
+  }))
+}
+
+/** The content that holds a state key now; undefined where none does. */
+export async function stateOf(server: TestServer, roomId: string, type: string, stateKey = '') {
+  const events = await eventsOf(server, roomId)
+  return events.filter((event) => event.type === type && event.stateKey === stateKey).at(-1)?.content
 }

@@ -13,6 +13,9 @@ import { redaction } from './redact.ts'
 import { stateChanges } from './room-state.ts'
 import { sending } from './send.ts'
 import { membership } from './membership.ts'
+import { roomAliases } from './room-aliases.ts'
+import { roomDirectory } from './room-directory.ts'
+import { roomUpgrades } from './upgrade-room.ts'
 import { roomCreation } from './create-room.ts'
 import { registration } from './register.ts'
 import { threepids } from './threepids.ts'
@@ -46,10 +49,13 @@ export const clientEndpoints: readonly Endpoint[] = [
   ...backedUpKeys,
   ...keys,
   ...roomCreation,
+  ...roomAliases,
   ...membership,
   ...stateChanges,
   ...sending,
   ...redaction,
+  ...roomDirectory,
+  ...roomUpgrades,
   ...singleEvent,
   ...stateReads,
   ...members,

@@ -2,7 +2,9 @@ import { aliasTaken, forbidden, invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isValidRoomAlias, serverOf, type RoomAlias } from '#protocol/ids.ts'
 import type { StoredAlias } from '#store/room-aliases.ts'
+import { nextContent } from './next-state.ts'
 import { requireJoined } from './require-joined.ts'
+import type { RoomLine } from './room-line.ts'
 
 const maxAliasesOfUser = 1000
 
@@ -35,4 +37,20 @@ export function requireLocalAlias(ctx: Pick<Context, 'config'>, alias: string): 
   if (!isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
   if (serverOf(alias) !== ctx.config.server_name) throw invalidParam("The alias is another server's")
   return alias
+}
+
+/** The aliases of a room, to its members and where the world may read along. */
+export async function listAliases(
+  ctx: Pick<Context, 'store' | 'rooms'>,
+  { roomId, userId }: { roomId: string; userId: string },
+): Promise<RoomAlias[]> {
+  const line = await ctx.rooms.find(roomId)
+  if (!line || (line.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, line))))
+    throw forbidden('You are not in this room')
+  return ctx.store.roomAliases.listForRoom(roomId)
+}
+
+async function isWorldReadable(ctx: Pick<Context, 'store'>, line: RoomLine): Promise<boolean> {
+  const visibility = await nextContent(ctx, line, ['m.room.history_visibility', ''])
+  return visibility?.history_visibility === 'world_readable'
 }
