@@ -228,7 +228,11 @@ describe('configuration', () => {
   it('commits the example file and the JSON Schema as they are generated', () => {
     const committed = (name: string) => readFileSync(new URL(`../../config/${name}`, import.meta.url), 'utf8')
 
-    assert.equal(committed('example.yaml'), renderExample(), 'npm run -s myelin -- config example > config/example.yaml')
+    assert.equal(
+      committed('example.yaml'),
+      renderExample(),
+      'npm run -s myelin -- config example > config/example.yaml',
+    )
     assert.equal(committed('schema.json'), renderSchema(), 'npm run -s myelin -- config schema > config/schema.json')
   })
 
