@@ -26,6 +26,7 @@ const tablesOfDevice = [
   'key_stocks',
   'to_device_messages',
   'to_device_transactions',
+  'dehydrated_devices',
 ]
 
 export const deviceKeys = (db: Db, kind: Engine['kind']) => ({

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { accessTokens } from './access-tokens.ts'
 import { accounts } from './accounts.ts'
 import { crossSigning } from './cross-signing.ts'
+import { dehydratedDevices } from './dehydrated-devices.ts'
 import { deviceKeys } from './device-keys.ts'
 import { deviceLists } from './device-lists.ts'
 import { devices } from './devices.ts'
@@ -33,6 +34,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   accessTokens: accessTokens(db),
   accounts: accounts(db),
   crossSigning: crossSigning(db, kind),
+  dehydratedDevices: dehydratedDevices(db),
   deviceKeys: deviceKeys(db, kind),
   deviceLists: deviceLists(db),
   devices: devices(db),

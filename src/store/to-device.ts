@@ -16,6 +16,8 @@ export type ToDeviceMessage = {
 /** What makes a repeated request the same one. */
 export type ToDeviceTransaction = { userId: string; deviceId: string; type: string; transactionId: string }
 
+export type ToDeviceRange = { after?: number; upTo?: number; limit: number }
+
 type Row = { user_id: string; device_id: string; position: number; sender: string; type: string; content: string }
 type TransactionRow = { user_id: string; device_id: string; type: string; transaction_id: string; created_at: number }
 
@@ -70,14 +72,18 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     }
   },
 
-  /** The oldest messages waiting for a device, up to a position of the stream. */
-  async list(device: { userId: string; deviceId: string }, upTo: number, limit: number): Promise<ToDeviceMessage[]> {
-    const rows = await db<Row>('to_device_messages')
-      .where({ user_id: device.userId, device_id: device.deviceId })
-      .where('position', '<=', upTo)
+  /** The oldest messages waiting for a device, after and up to positions of the stream. */
+  async list(
+    { userId, deviceId }: { userId: string; deviceId: string },
+    range: ToDeviceRange,
+  ): Promise<ToDeviceMessage[]> {
+    const query = db<Row>('to_device_messages')
+      .where({ user_id: userId, device_id: deviceId })
       .orderBy('position')
-      .limit(limit)
-    return rows.map(fromRow)
+      .limit(range.limit)
+    if (range.after !== undefined) void query.where('position', '>', range.after)
+    if (range.upTo !== undefined) void query.where('position', '<=', range.upTo)
+    return (await query).map(fromRow)
   },
 
   /** Deletes what the device has received. */

@@ -14,7 +14,7 @@ const receive = async (server: TestServer, { userId, deviceId }: TestUser, since
   toDeviceMessages(server.context, { userId, deviceId, since, upTo: await position(server) })
 
 const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: string; deviceId: string }) =>
-  (await context.store.toDevice.list({ userId, deviceId }, Number.MAX_SAFE_INTEGER, 100_000)).length
+  (await context.store.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
 
 const numbers = (inbox: Awaited<ReturnType<typeof receive>>) => inbox.events.map(({ content }) => content.number)
 
@@ -103,7 +103,7 @@ describe('to-device messages', () => {
     await send(alice, { [bob.userId]: { '*': { newest: true } } })
 
     const { store } = server.context
-    const kept = await store.toDevice.list(queue, Number.MAX_SAFE_INTEGER, 100_000)
+    const kept = await store.toDevice.list(queue, { limit: 100_000 })
     assert.equal(kept.length, 10_000)
     assert.deepEqual([kept[0]?.position, kept.at(-1)?.content], [-19_999, '{"newest":true}'])
   })

@@ -3,6 +3,7 @@ import { account } from './account.ts'
 import { backedUpKeys } from './backed-up-keys.ts'
 import { capabilities } from './capabilities.ts'
 import { crossSigning } from './cross-signing.ts'
+import { dehydratedDevice } from './dehydrated-device.ts'
 import { devices } from './devices.ts'
 import { fallback } from './fallback.ts'
 import { keyBackup } from './key-backup.ts'
@@ -43,6 +44,7 @@ export const clientEndpoints: readonly Endpoint[] = [
   ...capabilities,
   ...profile,
   ...devices,
+  ...dehydratedDevice,
   ...toDevice,
   ...crossSigning,
   ...keyBackup,

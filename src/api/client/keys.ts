@@ -17,7 +17,9 @@ const DeviceKeys = Type.Object({
   keys: Type.Record(Type.String(), Type.String()),
   signatures: Signatures,
 })
-const OneTimeKeys = Type.Record(
+/** Parts that are missing are M_BAD_JSON, not M_MISSING_PARAM: the service looks for them. */
+export const DeviceKeysBody = Type.Partial(DeviceKeys)
+export const OneTimeKeys = Type.Record(
   Type.String(),
   Type.Union([Type.String(), Type.Object({ key: Type.String(), signatures: Signatures })]),
 )
@@ -30,8 +32,7 @@ export const postKeysUpload = endpoint({
   auth: 'user',
   limit: 'keys',
   body: Type.Object({
-    // Parts that are missing inside are M_BAD_JSON, not M_MISSING_PARAM: the service looks for them.
-    device_keys: Type.Optional(Type.Partial(DeviceKeys)),
+    device_keys: Type.Optional(DeviceKeysBody),
     one_time_keys: Type.Optional(OneTimeKeys),
     fallback_keys: Type.Optional(OneTimeKeys),
     'org.matrix.msc2732.fallback_keys': Type.Optional(OneTimeKeys),

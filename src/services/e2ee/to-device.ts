@@ -87,7 +87,7 @@ export async function toDeviceMessages(
   { store }: Pick<Context, 'store'>,
   { userId, deviceId, since = 0, upTo, limit = maxDelivered }: ToDeviceInbox,
 ): Promise<{ events: ToDeviceEvent[]; position: number }> {
-  const read = () => store.toDevice.list({ userId, deviceId }, upTo, Math.min(limit, maxDelivered))
+  const read = () => store.toDevice.list({ userId, deviceId }, { upTo, limit: Math.min(limit, maxDelivered) })
   let waiting = await read()
   const oldest = waiting[0]
   if (oldest && oldest.position <= since) {
@@ -98,7 +98,8 @@ export async function toDeviceMessages(
   return { events: waiting.map(eventOf), position: isFull ? (waiting.at(-1)?.position ?? upTo) : upTo }
 }
 
-const eventOf = ({ sender, type, content }: ToDeviceMessage): ToDeviceEvent => ({
+/** The message as clients get it. */
+export const eventOf = ({ sender, type, content }: ToDeviceMessage): ToDeviceEvent => ({
   sender,
   type,
   content: JSON.parse(content) as JsonObject,

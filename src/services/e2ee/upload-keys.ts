@@ -1,7 +1,7 @@
 import { forbidden, invalidParam, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredDeviceKeys } from '#store/device-keys.ts'
-import type { PublicKey } from '#store/one-time-keys.ts'
+import type { KeyStock, PublicKey } from '#store/one-time-keys.ts'
 import type { Transaction } from '#store/open.ts'
 import { checkDeviceKeys, isSelfSigned, signerOf, type DeviceKeysUpload } from './check-device-keys.ts'
 import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './check-one-time-keys.ts'
@@ -23,23 +23,42 @@ export type KeysUpload = {
 
 /** Publishes keys of a device and answers how many one-time keys it has, by algorithm. */
 export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload): Promise<Record<string, number>> {
-  const { userId, deviceId } = device
-  const identity = upload.deviceKeys && checkDeviceKeys(userId, deviceId, upload.deviceKeys)
-  const oneTimeKeys = checkOneTimeKeys(upload.oneTimeKeys ?? {})
-  const fallbackKeys = checkFallbackKeys(upload.fallbackKeys ?? {})
-  if (!identity && oneTimeKeys.length + fallbackKeys.length === 0)
-    return countsOf(await ctx.store.oneTimeKeys.stock(userId, deviceId))
-  const { changed, stock } = await ctx.store.transaction(async (tx) => {
-    await tx.oneTimeKeys.lock(userId, deviceId)
-    await addOneTimeKeys(tx, device, oneTimeKeys)
-    for (const key of fallbackKeys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
-    return {
-      stock: await tx.oneTimeKeys.restock(userId, deviceId),
-      changed: identity !== undefined && (await replaceIdentity(tx, identity)),
-    }
-  })
-  if (changed) announceDeviceLists(ctx, [userId])
+  const keys = checkUpload(device, upload)
+  if (!keys.identity && keys.oneTimeKeys.length + keys.fallbackKeys.length === 0)
+    return countsOf(await ctx.store.oneTimeKeys.stock(device.userId, device.deviceId))
+  const { changed, stock } = await ctx.store.transaction((tx) => saveKeys(tx, device, keys))
+  if (changed) announceDeviceLists(ctx, [device.userId])
   return countsOf(stock)
+}
+
+/** Keys that may be stored as they are. */
+export type CheckedUpload = {
+  identity: StoredDeviceKeys | undefined
+  oneTimeKeys: PublicKey[]
+  fallbackKeys: PublicKey[]
+}
+
+/** Refuses what is malformed, forged or belongs to another device. */
+export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): CheckedUpload {
+  return {
+    identity: upload.deviceKeys && checkDeviceKeys(userId, deviceId, upload.deviceKeys),
+    oneTimeKeys: checkOneTimeKeys(upload.oneTimeKeys ?? {}),
+    fallbackKeys: checkFallbackKeys(upload.fallbackKeys ?? {}),
+  }
+}
+
+/** The part inside a transaction; when it answers a change, `announceDeviceLists` must follow the commit. */
+export async function saveKeys(
+  tx: Transaction,
+  device: Device,
+  keys: CheckedUpload,
+): Promise<{ changed: boolean; stock: KeyStock }> {
+  const { userId, deviceId } = device
+  await tx.oneTimeKeys.lock(userId, deviceId)
+  await addOneTimeKeys(tx, device, keys.oneTimeKeys)
+  for (const key of keys.fallbackKeys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
+  const stock = await tx.oneTimeKeys.restock(userId, deviceId)
+  return { stock, changed: keys.identity !== undefined && (await replaceIdentity(tx, keys.identity)) }
 }
 
 /** The same key again is welcome: the answer to the first upload may have been lost. */

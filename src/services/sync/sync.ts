@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import { accountDataChanges } from '#services/accounts/account-data.ts'
 import { EventLoader } from '#services/rooms/event-loader.ts'
 import { keyStock } from '#services/e2ee/key-stock.ts'
-import { deviceSection, keyCounts } from './sections/device-section.ts'
+import { deviceSection, keyCounts, type DeviceSection } from './sections/device-section.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
 import type { SyncMoment } from './sync-moment.ts'
@@ -57,7 +57,7 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     request.filter.accountData.matches(JSON.parse(json) as { type: string }),
   )
   const parts = [
-    `"next_batch":"${writeToken(nextToken(now, devices.toDevice))}"`,
+    `"next_batch":"${writeToken(nextToken(now, devices))}"`,
     `"account_data":{"events":[${global.join(',')}]}`,
     presence.json,
     rooms.json,
@@ -69,9 +69,9 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
   }
 }
 
-/** A token with to-device messages still waiting must not look up to date: it is of no process. */
-const nextToken = (now: SyncToken, toDevice: number): SyncToken =>
-  toDevice < now.toDevice ? { ...now, toDevice, process: 'partial' } : now
+/** With to-device messages to acknowledge or still waiting, a token must not look up to date: it is of no process. */
+const nextToken = (now: SyncToken, { toDevice, isDelivering }: DeviceSection): SyncToken =>
+  isDelivering || toDevice < now.toDevice ? { ...now, toDevice, process: 'partial' } : now
 
 /** Nothing happened: the token stands, and only the key counts are told, which clients want in every answer. */
 async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<string> {

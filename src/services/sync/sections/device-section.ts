@@ -10,6 +10,8 @@ export type DeviceSection = {
   json: string
   /** Position of the to-device stream that the answer reaches. */
   toDevice: number
+  /** True when the next request acknowledges messages, which must be deleted then. */
+  isDelivering: boolean
   /** True when there are messages or device lists to tell. */
   hasNews: boolean
 }
@@ -17,7 +19,7 @@ export type DeviceSection = {
 /** To-device messages, device lists and key counts. Counts stand in every answer: clients read silence as zero. */
 export async function deviceSection(ctx: Context, { request, now }: SyncMoment): Promise<DeviceSection> {
   const { userId, deviceId, since } = request
-  if (deviceId === undefined) return { json: '', toDevice: now.toDevice, hasNews: false }
+  if (deviceId === undefined) return { json: '', toDevice: now.toDevice, isDelivering: false, hasNews: false }
   const [inbox, lists, stock] = await Promise.all([
     toDeviceMessages(ctx, { userId, deviceId, since: since?.toDevice, upTo: now.toDevice }),
     since ? deviceListChanges(ctx, userId, { from: since, to: now }) : { changed: [], left: [] },
@@ -29,7 +31,7 @@ export async function deviceSection(ctx: Context, { request, now }: SyncMoment):
     keyCounts(stock),
   ].join(',')
   const hasNews = inbox.events.length > 0 || lists.changed.length > 0 || lists.left.length > 0
-  return { json, toDevice: inbox.position, hasNews }
+  return { json, toDevice: inbox.position, isDelivering: inbox.events.length > 0, hasNews }
 }
 
 /** What the device has left to hand out, as members of the answer. */

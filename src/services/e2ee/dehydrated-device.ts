@@ -1,0 +1,73 @@
+import { forbidden, invalidParam, notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import type { DehydratedDevice } from '#store/dehydrated-devices.ts'
+import { deleteDevices, devicesDeleted, removeDevices } from '#services/accounts/delete-devices.ts'
+import { checkDeviceId } from '#services/accounts/device-names.ts'
+import { addDevice } from '#services/accounts/open-session.ts'
+import { announceDeviceLists } from './device-lists.ts'
+import { eventOf, type ToDeviceEvent } from './to-device.ts'
+import { checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
+
+type Needs = Pick<Context, 'store' | 'bus' | 'config' | 'clock' | 'sessions'>
+
+export type Dehydration = { deviceId: string; displayName: string | undefined; data: JsonObject; keys: KeysUpload }
+
+/** Puts a device into the server's keeping, in place of the last one, so that messages reach the user while logged out. */
+export async function dehydrateDevice(ctx: Needs, userId: string, dehydration: Dehydration): Promise<void> {
+  const { deviceId, displayName, data, keys } = dehydration
+  checkDeviceId(deviceId)
+  const device = { userId, deviceId }
+  const upload = checkUpload(device, keys)
+  if (!upload.identity) throw invalidParam('A dehydrated device needs its keys')
+  const removed = await ctx.store.transaction(async (tx) => {
+    const last = await tx.dehydratedDevices.find(userId)
+    const ended = last && (await removeDevices(tx, { userId, deviceIds: [last.deviceId] }))
+    if (!(await addDevice(ctx, tx, { ...device, displayName }))) throw invalidParam('There is a device of that id')
+    await saveKeys(tx, device, upload)
+    await tx.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
+    return ended
+  })
+  if (removed) devicesDeleted(ctx, removed)
+  announceDeviceLists(ctx, [userId])
+}
+
+/** The user's dehydrated device. */
+export async function findDehydratedDevice(
+  { store }: Pick<Context, 'store'>,
+  userId: string,
+): Promise<DehydratedDevice> {
+  const device = await store.dehydratedDevices.find(userId)
+  if (!device) throw notFound('There is no dehydrated device')
+  return device
+}
+
+/** Ends the dehydrated device and answers its id. */
+export async function deleteDehydratedDevice(ctx: Needs, userId: string): Promise<string> {
+  const { deviceId } = await findDehydratedDevice(ctx, userId)
+  await deleteDevices(ctx, { userId, deviceIds: [deviceId] })
+  return deviceId
+}
+
+export type MessagePage = { events: ToDeviceEvent[]; nextBatch: string; hasMore: boolean }
+
+const pageSize = 100
+
+/** Messages that came for the dehydrated device. Reading takes none away: a login that breaks off can be done again. */
+export async function listDehydratedMessages(
+  { store }: Pick<Context, 'store'>,
+  { userId, deviceId }: { userId: string; deviceId: string },
+  { from = '0', limit = pageSize }: { from?: string | undefined; limit?: number | undefined },
+): Promise<MessagePage> {
+  const device = await store.dehydratedDevices.find(userId)
+  if (device?.deviceId !== deviceId) throw forbidden('This is not your dehydrated device')
+  if (!/^\d{1,15}$/.test(from)) throw invalidParam('The token is not one of this server')
+  const size = Math.min(Math.max(limit, 1), pageSize)
+  const waiting = await store.toDevice.list(device, { after: Number(from), limit: size + 1 })
+  const page = waiting.slice(0, size)
+  return {
+    events: page.map(eventOf),
+    nextBatch: String(page.at(-1)?.position ?? from),
+    hasMore: waiting.length > size,
+  }
+}
