@@ -7,9 +7,14 @@ import type { Tokens } from '#base/tokens.ts'
 import type { Waiters } from '#base/waiters.ts'
 import type { Bus } from './bus/bus.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
+import type { CompiledFilters } from '#services/accounts/compiled-filters.ts'
 import type { SessionCache } from '#services/accounts/session-cache.ts'
 import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
+import type { Presences } from '#services/presence/presences.ts'
+import type { PushRulesets } from '#services/push/push-rulesets.ts'
+import type { UnreadNotices } from '#services/push/unread-notices.ts'
 import type { RoomLines } from '#services/rooms/room-lines.ts'
+import type { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import type { LazyMembers } from '#services/sync/lazy-members.ts'
 import type { Store } from '#store/open.ts'
 
@@ -30,6 +35,14 @@ export type Context = {
   rooms: RoomLines
   /** Which members each device was told of. */
   lazyMembers: LazyMembers
+  /** Filters ready for use. */
+  filters: CompiledFilters
+  /** Push rules ready for use, by user. */
+  pushRulesets: PushRulesets
+  /** What each user is to be notified of. */
+  unread: UnreadNotices
+  typing: TypingRooms
+  presence: Presences
   /** Tells this run of this process from all others. */
   processId: string
   /** Long polls, keyed by user id. */

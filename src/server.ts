@@ -17,11 +17,17 @@ import { listen, type Listener } from '#http/listener.ts'
 import { operationsApp } from '#http/operations-app.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import { CompiledFilters } from '#services/accounts/compiled-filters.ts'
 import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
+import { Presences } from '#services/presence/presences.ts'
+import { followPushChanges } from '#services/push/follow-changes.ts'
+import { PushRulesets } from '#services/push/push-rulesets.ts'
+import { UnreadNotices } from '#services/push/unread-notices.ts'
 import { followAccounts } from '#services/rooms/profile-changes.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
+import { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from '#services/sync/lazy-members.ts'
 import { openStore, type Store } from '#store/open.ts'
@@ -121,10 +127,12 @@ function followBus(context: Context): () => void {
   })
   const stopForgetting = followSessionChanges(context)
   const stopFollowingDevices = followDeviceLists(context)
+  const stopFollowingPush = followPushChanges(context)
   return () => {
     stopWaking()
     stopForgetting()
     stopFollowingDevices()
+    stopFollowingPush()
   }
 }
 
@@ -163,6 +171,11 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     userNamespaces: noNamespaces,
     store,
     lazyMembers: new LazyMembers(),
+    filters: new CompiledFilters(),
+    pushRulesets: new PushRulesets(store),
+    unread: new UnreadNotices(),
+    typing: new TypingRooms(clock),
+    presence: new Presences(clock),
     processId: tokens.id(8),
     rooms: new RoomLines(store, config.server_name),
     bus: effects.bus ?? localBus(),

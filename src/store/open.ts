@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { accessTokens } from './access-tokens.ts'
+import { accountData } from './account-data.ts'
 import { accounts } from './accounts.ts'
 import { crossSigning } from './cross-signing.ts'
 import { dehydratedDevices } from './dehydrated-devices.ts'
@@ -9,9 +10,13 @@ import { devices } from './devices.ts'
 import { keyBackups } from './key-backups.ts'
 import { oneTimeKeys } from './one-time-keys.ts'
 import { toDevice } from './to-device.ts'
+import { filters } from './filters.ts'
 import { interactiveSessions } from './interactive-sessions.ts'
 import { loginTokens } from './login-tokens.ts'
+import { openidTokens } from './openid-tokens.ts'
 import { profiles } from './profiles.ts'
+import { pushers } from './pushers.ts'
+import { receipts } from './receipts.ts'
 import { roomAliases } from './room-aliases.ts'
 import { refreshTokens } from './refresh-tokens.ts'
 import { registrationNonces } from './registration-nonces.ts'
@@ -32,6 +37,7 @@ import { streams } from './streams.ts'
 /** Every store module, bound to the pool or to one transaction. */
 const bind = (db: Db, kind: Engine['kind']) => ({
   accessTokens: accessTokens(db),
+  accountData: accountData(db),
   accounts: accounts(db),
   crossSigning: crossSigning(db, kind),
   dehydratedDevices: dehydratedDevices(db),
@@ -41,9 +47,13 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   keyBackups: keyBackups(db, kind),
   oneTimeKeys: oneTimeKeys(db, kind),
   toDevice: toDevice(db, kind),
+  filters: filters(db),
   interactiveSessions: interactiveSessions(db),
   loginTokens: loginTokens(db),
+  openidTokens: openidTokens(db),
   profiles: profiles(db),
+  pushers: pushers(db, kind),
+  receipts: receipts(db, kind),
   roomAliases: roomAliases(db),
   refreshTokens: refreshTokens(db),
   registrationNonces: registrationNonces(db),

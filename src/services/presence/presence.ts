@@ -1,0 +1,24 @@
+import { forbidden } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { PresenceContent, PresenceState } from './presences.ts'
+
+export type NewPresence = { userId: string; state: PresenceState; status?: string | undefined }
+
+/** Tells those who share a room with the user how she is there. */
+export async function setPresence(
+  { store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>,
+  { userId, state, status }: NewPresence,
+): Promise<void> {
+  if (presence.set(userId, state, status))
+    bus.publish('wake', [userId, ...(await store.members.usersSharingRooms(userId))])
+}
+
+/** Presence is for those who share a room. */
+export async function findPresence(
+  { store, presence }: Pick<Context, 'store' | 'presence'>,
+  { userId, reader }: { userId: string; reader: string },
+): Promise<PresenceContent> {
+  if (userId !== reader && !(await store.members.shareRoom(reader, userId)))
+    throw forbidden("You are not allowed to see this user's presence")
+  return presence.find(userId) ?? { presence: 'offline' }
+}

@@ -1,0 +1,92 @@
+import type { Context } from '#context.ts'
+import { isObject, type JsonObject } from '#protocol/event.ts'
+import { readPowerLevels, type PowerLevels } from '#protocol/power-levels.ts'
+import { flattenEvent } from '#protocol/push-conditions.ts'
+import { evaluate, type CompiledRuleset } from '#protocol/push-evaluation.ts'
+import { relationOf } from '#protocol/relation.ts'
+import { loadHolders } from '#services/rooms/load-holders.ts'
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import { mainTimeline } from '#services/rooms/thread-of.ts'
+import type { StoredEvent } from '#store/events.ts'
+import type { Notice, SeenEvent } from './unread-notices.ts'
+
+const maxNotices = 1000
+
+/** Events one after another, for a user's rules; notices of before may end by them. */
+export type Stretch = {
+  userId: string
+  ruleset: CompiledRuleset
+  /** Oldest first. */
+  events: readonly StoredEvent[]
+  former: readonly Notice[]
+}
+
+/** What the user is to be notified of after these events: what she wrote herself she has read up to. */
+export async function noticesAmong(
+  ctx: Pick<Context, 'store' | 'unread'>,
+  line: RoomLine,
+  { userId, ruleset, events, former }: Stretch,
+): Promise<Notice[]> {
+  let notices = [...former]
+  if (events.length === 0) return notices
+  const room = await roomAsSeenBy(ctx, line, userId)
+  for (const event of events) {
+    const seen = ctx.unread.seen(event, (stored) => see(stored, line))
+    if (seen.redacts !== undefined) notices = notices.filter(({ eventId }) => eventId !== seen.redacts)
+    if (event.sender === userId) {
+      if (event.stateKey === null) notices = notices.filter(({ threadId }) => threadId !== seen.threadId)
+      continue
+    }
+    if (event.redactedBy !== null) continue
+    const { notify, highlight } = evaluate(ruleset, seen.flat, room(event.sender))
+    if (!notify) continue
+    const { position, eventId } = event
+    notices.push({ position, eventId, threadId: seen.threadId, isHighlight: highlight })
+  }
+  return notices.length > maxNotices ? notices.slice(-maxNotices) : notices
+}
+
+/** The room around an event of a sender, as far as push rules ask. */
+async function roomAsSeenBy(ctx: Pick<Context, 'store'>, line: RoomLine, userId: string) {
+  await loadHolders(ctx, line, [
+    ['m.room.member', userId],
+    ['m.room.power_levels', ''],
+    ['m.room.create', ''],
+  ])
+  const pduOf = (type: string, stateKey = '') => line.holder(type, stateKey)?.pdu
+  const displayName = pduOf('m.room.member', userId)?.content.displayname
+  const memberCount = line.count('join')
+  let levels: PowerLevels | undefined
+  const levelsNow = () =>
+    (levels ??= readPowerLevels(
+      { powerLevels: pduOf('m.room.power_levels'), create: pduOf('m.room.create') },
+      line.version,
+    ))
+  return (sender: string) => ({
+    memberCount,
+    // Few rules ask for levels, and few events get as far as such a rule.
+    get senderPowerLevel() {
+      return levelsNow().ofUser(sender)
+    },
+    get roomNotificationLevels() {
+      return levelsNow().notifications
+    },
+    ...(typeof displayName === 'string' ? { displayName } : {}),
+  })
+}
+
+/** Threads are told by the event itself: what merely relates to one rarely notifies. */
+function see({ clientJson, eventId, type, stateKey }: StoredEvent, { roomId }: RoomLine): SeenEvent {
+  const event = JSON.parse(clientJson) as JsonObject & { content: JsonObject }
+  const relation = stateKey === null ? relationOf(event.content) : undefined
+  return {
+    flat: flattenEvent({ ...event, event_id: eventId, room_id: roomId }),
+    threadId: relation?.relType === 'm.thread' ? relation.parentId : mainTimeline,
+    redacts: type === 'm.room.redaction' ? redactedBy(event) : undefined,
+  }
+}
+
+function redactedBy({ redacts, content }: JsonObject): string | undefined {
+  const target = (isObject(content) ? content.redacts : undefined) ?? redacts
+  return typeof target === 'string' ? target : undefined
+}

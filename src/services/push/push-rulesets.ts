@@ -1,0 +1,44 @@
+import { compileRuleset, type CompiledRuleset } from '#protocol/push-evaluation.ts'
+import { fullRuleset } from '#protocol/push-rules.ts'
+import { findPushRules } from '#services/accounts/account-data.ts'
+import type { Store } from '#store/open.ts'
+
+/** The push rules of users who were looked at lately, ready for any number of events. */
+export class PushRulesets {
+  readonly #store: Store
+  readonly #capacity: number
+  /** The least recently used first. */
+  readonly #rulesets = new Map<string, Promise<CompiledRuleset>>()
+
+  constructor(store: Store, capacity = 10_000) {
+    this.#store = store
+    this.#capacity = capacity
+  }
+
+  /** The same object as long as the rules have not changed. */
+  get(userId: string): Promise<CompiledRuleset> {
+    const ruleset = this.#rulesets.get(userId) ?? this.#load(userId)
+    this.#rulesets.delete(userId)
+    this.#rulesets.set(userId, ruleset)
+    const [oldest] = this.#rulesets.keys()
+    if (this.#rulesets.size > this.#capacity && oldest !== undefined) this.#rulesets.delete(oldest)
+    return ruleset
+  }
+
+  /** What is being read at this moment may be of before the change: it is read again. */
+  forget(userId: string): void {
+    this.#rulesets.delete(userId)
+  }
+
+  #load(userId: string): Promise<CompiledRuleset> {
+    const loading = this.#read(userId)
+    loading.catch(() => {
+      if (this.#rulesets.get(userId) === loading) this.#rulesets.delete(userId)
+    })
+    return loading
+  }
+
+  async #read(userId: string): Promise<CompiledRuleset> {
+    return compileRuleset(fullRuleset(await findPushRules(this.#store, userId), userId), userId)
+  }
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '#base/clock.ts'
+
+/** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
+const maxSilent = 1000
+
+type Typists = {
+  /** User ids to what cancels their time-outs. */
+  users: Map<string, () => void>
+  serial: number
+}
+
+export type TypingChange = { userIds: string[]; serial: number }
+
+/** Who is typing where, in memory alone. */
+export class TypingRooms {
+  readonly #clock: Clock
+  /** In the order of their last change. */
+  readonly #rooms = new Map<string, Typists>()
+  #silent = 0
+  #serial: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    // Later than anything a former run of this server gave out.
+    this.#serial = clock.now()
+  }
+
+  /** Of the newest change anywhere. */
+  get serial(): number {
+    return this.#serial
+  }
+
+  /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */
+  start({ roomId, userId }: { roomId: string; userId: string }, timeout: number, onEnd: () => void): boolean {
+    const typists = this.#rooms.get(roomId) ?? this.#open(roomId)
+    const known = typists.users.get(userId)
+    known?.()
+    const cancel = this.#clock.after(timeout, () => {
+      if (this.stop({ roomId, userId })) onEnd()
+    })
+    typists.users.set(userId, cancel)
+    if (known) return false
+    if (typists.users.size === 1) this.#silent--
+    this.#changed(roomId, typists)
+    return true
+  }
+
+  /** True when the list changed. */
+  stop({ roomId, userId }: { roomId: string; userId: string }): boolean {
+    const typists = this.#rooms.get(roomId)
+    const cancel = typists?.users.get(userId)
+    if (!typists || !cancel) return false
+    cancel()
+    typists.users.delete(userId)
+    if (typists.users.size === 0) this.#silent++
+    this.#changed(roomId, typists)
+    this.#forgetSilent()
+    return true
+  }
+
+  /** Rooms whose list changed after a serial: with an empty list where the last one stopped. 0: where somebody types. */
+  changes(after: number): Map<string, TypingChange> {
+    const changes = new Map<string, TypingChange>()
+    if (after >= this.#serial) return changes
+    for (const [roomId, { users, serial }] of this.#rooms)
+      if (serial > after && (after > 0 || users.size > 0)) changes.set(roomId, { userIds: [...users.keys()], serial })
+    return changes
+  }
+
+  #open(roomId: string): Typists {
+    const typists: Typists = { users: new Map(), serial: 0 }
+    this.#rooms.set(roomId, typists)
+    this.#silent++
+    return typists
+  }
+
+  #changed(roomId: string, typists: Typists): void {
+    this.#serial = Math.max(this.#serial + 1, this.#clock.now())
+    typists.serial = this.#serial
+    this.#rooms.delete(roomId)
+    this.#rooms.set(roomId, typists)
+  }
+
+  #forgetSilent(): void {
+    for (const [roomId, { users }] of this.#rooms) {
+      if (this.#silent <= maxSilent) return
+      if (users.size > 0) continue
+      this.#rooms.delete(roomId)
+      this.#silent--
+    }
+  }
+}
