@@ -1,0 +1,94 @@
+import { parseArgs } from 'node:util'
+import { startOwnServer } from './support/own-server.ts'
+import { targetAt } from './support/target.ts'
+import type { Figures, Options, Workload } from './support/workload.ts'
+import { ceiling } from './workloads/ceiling.ts'
+import { idleSync } from './workloads/idle-sync.ts'
+import { initialSync } from './workloads/initial-sync.ts'
+import { createRooms, joinRoom } from './workloads/rooms.ts'
+import { run as runRouting } from './workloads/routing.ts'
+import { send } from './workloads/send.ts'
+import { sendToSync } from './workloads/send-to-sync.ts'
+
+const workloads: Readonly<Record<string, Workload>> = {
+  send,
+  'send-to-sync': sendToSync,
+  'initial-sync': initialSync,
+  'idle-sync': idleSync,
+  'create-rooms': createRooms,
+  'join-room': joinRoom,
+}
+
+const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50 }
+
+const help = `usage: npm run bench -- WORKLOAD [options]
+
+Workloads:
+${Object.entries(workloads)
+  .map(([name, { summary, defaults }]) => `  ${name.padEnd(14)} ${summary} ${JSON.stringify(defaults)}`)
+  .join('\n')}
+  ceiling        the bare send path without rules, to which sends are compared
+  routing        cost of finding a route among 300
+
+Without --url the server of this repository is started with empty data (SQLite, or --database).
+  --url URL          another homeserver, through its public API
+  --secret SECRET    its registration secret (/_synapse/admin/v1/register)
+  --tokens A,B,…     or access tokens of existing users
+  --database URL     postgres://… of an empty database, for our own server
+  --with-ceiling     run the ceiling in the same run and give the ratio (send)
+  --profile FOLDER   write a CPU profile of our own server there
+  --clients N --rooms N --members N --seconds N --rate N`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    help: { type: 'boolean' },
+    url: { type: 'string' },
+    secret: { type: 'string' },
+    tokens: { type: 'string' },
+    database: { type: 'string' },
+    'with-ceiling': { type: 'boolean' },
+    profile: { type: 'string' },
+    clients: { type: 'string' },
+    rooms: { type: 'string' },
+    members: { type: 'string' },
+    seconds: { type: 'string' },
+    rate: { type: 'string' },
+  },
+})
+
+const optionsFor = (defaults: Partial<Options>): Options => {
+  const options = { ...fallbacks, ...defaults }
+  for (const name of Object.keys(options) as (keyof Options)[])
+    if (values[name] !== undefined) options[name] = Number(values[name])
+  return options
+}
+
+async function runWorkload(workload: Workload): Promise<Figures> {
+  const options = optionsFor(workload.defaults)
+  if (values.url !== undefined)
+    return workload.run(targetAt(values.url, { secret: values.secret, tokens: values.tokens?.split(',') }), options)
+  const server = await startOwnServer({ database: values.database, profileTo: values.profile })
+  try {
+    return await workload.run(server.target, options)
+  } finally {
+    server.target.http.close()
+    await server.stop()
+  }
+}
+
+const [name = ''] = positionals
+const workload = workloads[name]
+if (values.help || (!workload && name !== 'ceiling' && name !== 'routing')) {
+  console.log(help)
+  process.exitCode = values.help ? 0 : 2
+} else if (name === 'routing') console.log(await runRouting())
+else if (!workload) console.log(await ceiling(optionsFor(send.defaults)))
+else {
+  const figures = await runWorkload(workload)
+  const bare = values['with-ceiling'] ? await ceiling(optionsFor(send.defaults)) : {}
+  const ratio = bare['ceiling_per_s']
+    ? { percent_of_ceiling: Math.round((100 * (figures['sends_per_s'] ?? 0)) / bare['ceiling_per_s']) }
+    : {}
+  console.log({ ...figures, ...bare, ...ratio })
+}

@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { targetAt, type Target } from './target.ts'
+
+export type OwnServer = { target: Target; dataDir: string; stop(): Promise<void> }
+
+export type OwnServerOptions = {
+  /** postgres://… of an empty database; absent: SQLite in a temporary folder. */
+  database?: string | undefined
+  /** Writes a CPU profile into this folder at the end. */
+  profileTo?: string | undefined
+}
+
+const main = new URL('../../src/main.ts', import.meta.url).pathname
+const secret = 'bench'
+
+/** Starts this repository's server in a process of its own, with empty data and without rate limits. */
+export async function startOwnServer({ database, profileTo }: OwnServerOptions = {}): Promise<OwnServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'myelin-bench-'))
+  const port = await freePort()
+  const env = {
+    ...process.env,
+    MYELIN_SERVER_NAME: 'bench',
+    MYELIN_DATA_DIR: dataDir,
+    MYELIN_LISTEN_PORT: String(port),
+    MYELIN_REGISTRATION_SHARED_SECRET: secret,
+    MYELIN_RATE_LIMITS_ENABLED: 'false',
+    MYELIN_ACCOUNTS_PASSWORD_HASH_MEMORY_KIB: '64',
+    MYELIN_LOGGING_LEVEL: 'warn',
+    ...(database === undefined ? {} : { MYELIN_DATABASE_URL: database }),
+  }
+  const profiling = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
+  const server = spawn(process.execPath, [...profiling, main, 'start'], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const url = `http://127.0.0.1:${port}`
+  await untilAnswering(`${url}/_matrix/client/versions`, server)
+  return {
+    target: targetAt(url, { secret }, server.pid),
+    dataDir,
+    async stop() {
+      await ended(server)
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Starts the bare prototype that the send figures are measured against. */
+export async function startCeiling(): Promise<{ url: string; stop(): Promise<void> }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'myelin-ceiling-'))
+  const port = await freePort()
+  const script = new URL('../ceiling/server.ts', import.meta.url).pathname
+  const server = spawn(process.execPath, [script, String(port), join(dataDir, 'ceiling.db')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const url = `http://127.0.0.1:${port}`
+  await untilAnswering(url, server)
+  return {
+    url,
+    async stop() {
+      await ended(server)
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ended(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null) return
+  const exit = new Promise((resolve) => server.once('exit', resolve))
+  server.kill('SIGTERM')
+  await exit
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  return port
+}
+
+async function untilAnswering(url: string, server: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if (server.exitCode !== null) throw new Error('The server ended before it answered')
+    if (await fetch(url).then(() => true, () => false)) return // prettier-ignore
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('The server did not answer within ten seconds')
+}

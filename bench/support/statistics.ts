@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import type { Figures } from './workload.ts'
+
+/** Middle and tail of some durations in milliseconds. */
+export function percentiles(durations: readonly number[], name: string): Figures {
+  const sorted = durations.toSorted((a, b) => a - b)
+  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
+  return { [`${name}_p50_ms`]: at(0.5), [`${name}_p99_ms`]: at(0.99) }
+}
+
+export const round = (value: number): number => Number(value.toFixed(value < 10 ? 2 : 1))
+
+/** Peak resident memory and processor time so far of a process on this machine; nothing where it is not ours. */
+export function processFigures(pid: number | undefined): Figures {
+  if (pid === undefined) return {}
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+  return { resident_mb: round(kib('VmRSS') / 1024), peak_resident_mb: round(kib('VmHWM') / 1024) }
+}
+
+/** Seconds of processor time a process has used. */
+export function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  const ticksPerSecond = 100
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+}
+
+/** Runs work by several workers at once; each takes the next item as it gets free. */
+export async function inParallel<T>(
+  items: readonly T[],
+  workers: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++
+      await work(items[index] as T, index)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, worker))
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import type { Answer, HttpClient } from './http-client.ts'
+
+const client = '/_matrix/client/v3'
+const part = encodeURIComponent
+
+/** A logged-in user of the server under test, speaking the public API alone. */
+export class User {
+  readonly userId: string
+  readonly #token: string
+  readonly #http: HttpClient
+
+  constructor(http: HttpClient, session: { userId: string; token: string }) {
+    this.#http = http
+    this.userId = session.userId
+    this.#token = session.token
+  }
+
+  /** Throws on anything but success, so that no benchmark counts errors as work. */
+  async ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    const answer = await this.#http.ask({ method, path, body, token: this.#token })
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
+    return answer
+  }
+
+  async createRoom(settings: Record<string, unknown> = {}): Promise<string> {
+    const { body } = await this.ask('POST', `${client}/createRoom`, { preset: 'public_chat', ...settings })
+    return body['room_id'] as string
+  }
+
+  async join(roomId: string): Promise<void> {
+    await this.ask('POST', `${client}/join/${part(roomId)}`, {})
+  }
+
+  async send(roomId: string, text: string): Promise<string> {
+    const path = `${client}/rooms/${part(roomId)}/send/m.room.message/${randomUUID()}`
+    const { body } = await this.ask('PUT', path, { msgtype: 'm.text', body: text })
+    return body['event_id'] as string
+  }
+
+  sync(query: Record<string, string>): Promise<Answer> {
+    return this.ask('GET', `${client}/sync?${new URLSearchParams(query).toString()}`)
+  }
+}

@@ -1,0 +1,30 @@
+import { HttpClient } from '../support/http-client.ts'
+import { startCeiling } from '../support/own-server.ts'
+import { percentiles, round } from '../support/statistics.ts'
+import type { Figures, Options } from '../support/workload.ts'
+
+/** The same load against the bare prototype: no rooms, no rules, no derived data. */
+export async function ceiling({ clients, seconds }: Pick<Options, 'clients' | 'seconds'>): Promise<Figures> {
+  const { url, stop } = await startCeiling()
+  const http = new HttpClient(url)
+  await sendFor(http, clients, Math.min(2, seconds))
+  const durations = await sendFor(http, clients, seconds)
+  http.close()
+  await stop()
+  return { ceiling_per_s: round(durations.length / seconds), ...percentiles(durations, 'ceiling') }
+}
+
+async function sendFor(http: HttpClient, clients: number, seconds: number): Promise<number[]> {
+  const durations: number[] = []
+  const end = performance.now() + seconds * 1000
+  const body = { msgtype: 'm.text', body: 'message of a conversation that goes on' }
+  const one = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const started = performance.now()
+      await http.ask({ method: 'PUT', path: '/send', body })
+      durations.push(performance.now() - started)
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, one))
+  return durations
+}
