@@ -103,9 +103,17 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
-  async listSessions(scope: BackupScope): Promise<BackedUpSession[]> {
-    const rows = await db<SessionRow>('key_backup_sessions').where(columnsOf(scope)).orderBy(['room_id', 'session_id'])
-    return rows.map(sessionOf)
+  /** Sessions in the order of room and session id, after one of them. */
+  async listSessions(
+    scope: BackupScope,
+    { after, limit }: { after: Pair | undefined; limit: number },
+  ): Promise<BackedUpSession[]> {
+    const query = db<SessionRow>('key_backup_sessions')
+      .where(columnsOf(scope))
+      .orderBy(['room_id', 'session_id'])
+      .limit(limit)
+    if (after) void query.whereRaw('(room_id, session_id) > (?, ?)', [...after])
+    return (await query).map(sessionOf)
   },
 
   /** Those of some sessions, named by room and session id, that are backed up. */

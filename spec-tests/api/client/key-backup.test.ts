@@ -124,6 +124,20 @@ describe('backed-up keys', () => {
     assert.deepEqual([current.count, current.etag], [3, all.body.etag])
   })
 
+  it('are all there when they are many', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const version = await create(alice)
+    const sessions = Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`s${index}`, key({}, `${index}`)]))
+    const rooms = { '!a:test': { sessions }, '!b:test': { sessions } }
+
+    const put = await alice.request('PUT', keysUrl(version), { rooms })
+
+    assert.equal(put.body.count, 1200)
+    assert.deepEqual((await alice.request('GET', keysUrl(version))).body, { rooms })
+    assert.deepEqual((await alice.request('GET', keysUrl(version, '!b:test'))).body, { sessions })
+  })
+
   it('that are not there are an empty room, an empty map, or 404 for one', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

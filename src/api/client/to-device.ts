@@ -10,7 +10,7 @@ export const putSendToDevice = endpoint({
   method: 'PUT',
   path: '/_matrix/client/v3/sendToDevice/:eventType/:txnId',
   auth: 'user',
-  limit: 'message',
+  limit: 'keys',
   params: Type.Object({ eventType: Name, txnId: Name }),
   body: Type.Object({
     messages: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)),

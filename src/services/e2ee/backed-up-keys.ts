@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { BackedUpSession, BackupScope, KeyBackup } from '#store/key-backups.ts'
@@ -7,8 +8,8 @@ import { wrongBackupVersion } from './refusals.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** Sessions of one lookup: statements and answers stay small. */
-const slice = 500
+/** Sessions of one lookup or one read: statements stay small, and reads short. */
+const pieceSize = 500
 
 /** Which keys of a backup: all, those of a room, or one session. */
 export type KeyScope = { version: string; roomId?: string; sessionId?: string }
@@ -25,8 +26,8 @@ export async function putBackedUpKeys(
   return store.transaction(async (tx) => {
     const backup = await lockCurrent(tx, userId, version)
     let [added, saved] = [0, 0]
-    for (let start = 0; start < sessions.length; start += slice) {
-      const upload = sessions.slice(start, start + slice)
+    for (let start = 0; start < sessions.length; start += pieceSize) {
+      const upload = sessions.slice(start, start + pieceSize)
       const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
       const present = new Map(
         (await tx.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
@@ -40,7 +41,7 @@ export async function putBackedUpKeys(
   })
 }
 
-/** Sessions in a backup, in the order of rooms. */
+/** Sessions in a backup, in the order of rooms; a large one is read in pieces, so that others get their turn. */
 export async function listBackedUpKeys(
   { store }: Needs,
   userId: string,
@@ -48,7 +49,16 @@ export async function listBackedUpKeys(
 ): Promise<BackedUpSession[]> {
   const number = backupNumber(version)
   if (!(await store.keyBackups.find(userId, number))) throw noBackup()
-  return store.keyBackups.listSessions({ userId, version: number, ...rest })
+  const scope: BackupScope = { userId, version: number, ...rest }
+  const sessions: BackedUpSession[] = []
+  for (;;) {
+    const last = sessions.at(-1)
+    const after = last && ([last.roomId, last.sessionId] as const)
+    const piece = await store.keyBackups.listSessions(scope, { after, limit: pieceSize })
+    sessions.push(...piece)
+    if (piece.length < pieceSize) return sessions
+    await nextTurn()
+  }
 }
 
 /** One session of a backup. */
