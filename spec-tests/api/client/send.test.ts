@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { accepted, createRoom, eventsOf, join, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
-import { accepted, createRoom, join, sendText } from '../../support/rooms.ts'
 
 describe('sending events', () => {
   it('answers the same event to a retry with the same transaction id', async () => {
@@ -8,12 +8,27 @@ describe('sending events', () => {
     const alice = await server.register('alice')
     const roomId = await createRoom(alice)
     const first = await sendText(alice, roomId, 'hello', 'txn')
-    const second = await sendText(alice, roomId, 'hello', 'txn')
-    assert.equal(first, second)
+    assert.equal(await sendText(alice, roomId, 'changed my mind', 'txn'), first)
     assert.notEqual(await sendText(alice, roomId, 'hello', 'other'), first)
+    assert.equal((await eventsOf(server, roomId)).filter(({ type }) => type === 'm.room.message').length, 2)
   })
 
-  it('makes one event of twenty identical requests at once', async () => {
+  it('keeps transaction ids apart by device, room and type', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const phone = await server.login('alice')
+    const [one, two] = [await createRoom(alice), await createRoom(alice)]
+    const path = roomPath(one, 'send', 'org.example.other', 'txn')
+    const events = [
+      await sendText(alice, one, 'hello', 'txn'),
+      await sendText(phone, one, 'hello', 'txn'),
+      await sendText(alice, two, 'hello', 'txn'),
+      accepted(await alice.request('PUT', path, {})).event_id,
+    ]
+    assert.equal(new Set(events).size, 4)
+  })
+
+  it('makes one event of twenty identical requests at once, and loses nobody elses', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
     const bob = await server.register('bob')
@@ -23,5 +38,76 @@ describe('sending events', () => {
     const others = Array.from({ length: 5 }, (_, at) => sendText(bob, roomId, `${at}`))
     assert.equal(new Set(await Promise.all(twenty)).size, 1)
     assert.equal(new Set(await Promise.all(others)).size, 5)
+    assert.equal((await eventsOf(server, roomId)).filter(({ type }) => type === 'm.room.message').length, 6)
+  })
+
+  it('lets nobody but application services say when it was', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const path = `${roomPath(roomId, 'send', 'm.room.message', '1')}?ts=5`
+    const { event_id: eventId } = accepted(await alice.request('PUT', path, { body: 'x' }))
+    const event = await server.context.store.events.find(eventId)
+    assert.equal(event?.originServerTs, server.clock.now())
+  })
+
+  it('refuses who is not in the room, and who lacks the level', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, {
+      preset: 'public_chat',
+      power_level_content_override: { events: { 'm.room.message': 10 } },
+    })
+    const send = () => bob.request('PUT', roomPath(roomId, 'send', 'm.room.message', '1'), { body: 'x' })
+    refused(await send(), 403, 'M_FORBIDDEN')
+    accepted(await join(bob, roomId))
+    refused(await send(), 403, 'M_FORBIDDEN')
+    accepted(await putState(alice, roomId, ['m.room.power_levels'], { users: { [bob.userId]: 10 } }))
+    accepted(await send())
+  })
+
+  it('refuses member and create events that are no state', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    for (const type of ['m.room.member', 'm.room.create']) {
+      const reply = await alice.request('PUT', roomPath(roomId, 'send', type, '1'), { membership: 'join' })
+      refused(reply, 403, 'M_FORBIDDEN')
+    }
+  })
+
+  it('T11 measures events and their parts in bytes', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const send = (type: string, content: object, txnId = '1') =>
+      alice.request('PUT', roomPath(roomId, 'send', type, txnId), content)
+    refused(await send('m.room.message', { body: 'x'.repeat(65_536) }), 413, 'M_TOO_LARGE')
+    refused(await send('m.room.message', { body: '€'.repeat(22_000) }), 413, 'M_TOO_LARGE')
+    refused(await send('€'.repeat(100), {}), 413, 'M_TOO_LARGE')
+    refused(await putState(alice, roomId, ['org.example', '€'.repeat(86)], {}), 413, 'M_TOO_LARGE')
+    accepted(await send('€'.repeat(85), { body: 'x'.repeat(60_000) }))
+    accepted(await putState(alice, roomId, ['org.example', '€'.repeat(85)], {}))
+  })
+
+  it('answers parameters of a thousand letters with a refusal', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const long = 'x'.repeat(1000)
+    refused(await alice.request('PUT', roomPath(roomId, 'send', 'm.room.message', long), {}), 400, 'M_INVALID_PARAM')
+    refused(await alice.request('PUT', roomPath(roomId, 'send', long, '1'), {}), 413, 'M_TOO_LARGE')
+    refused(await alice.request('PUT', roomPath(`!${long}`, 'send', 'x', '1'), {}), 403, 'M_FORBIDDEN')
+    refused(await alice.request('PUT', roomPath(roomId, 'redact', `$${long}`, '1'), {}), 404, 'M_NOT_FOUND')
+    refused(await putState(alice, roomId, [long], {}), 413, 'M_TOO_LARGE')
+  })
+
+  it('refuses what canonical JSON cannot hold', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const path = roomPath(roomId, 'send', 'm.room.message', '1')
+    for (const body of ['{"n":1.5}', '{"n":9007199254740992}', '{"a":1,"a":2}', '[]', '{'])
+      assert.equal((await alice.request('PUT', path, body)).status, 400, body)
   })
 })

@@ -1,6 +1,6 @@
 import { forbidden, invalidParam, roomInUse, unsupportedRoomVersion } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/event.ts'
-import { isValidRoomAlias, serverOf, type RoomAlias, type RoomId } from '#protocol/ids.ts'
+import { isValidRoomAlias, type RoomAlias, type RoomId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/room-version.ts'
 import { requireAliasLeft } from './aliases.ts'
 import { createContent } from './create-content.ts'
@@ -8,6 +8,7 @@ import { initialEvents, type Preset, type StateEntry } from './initial-events.ts
 import { initialPowerLevels } from './initial-power-levels.ts'
 import { memberContent, memberContents } from './member-content.ts'
 import { openRoom, type OpenNeeds } from './open-room.ts'
+import { requireInvitable } from './require-invitable.ts'
 import { requireUserId } from './require-user-id.ts'
 
 /** What a client may ask of a new room. */
@@ -35,7 +36,7 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
   const { creator, isPublished } = wish
   const version = requireVersion(wish.version ?? ctx.config.rooms.default_version)
   const alias = wish.aliasName === undefined ? undefined : await freeAlias(ctx, wish.aliasName, creator)
-  const invite = await invitees(ctx, wish)
+  const invite = invitees(ctx, wish)
   const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
   const partners = preset === 'trusted_private_chat' ? invite : []
   const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: wish.isDirect })
@@ -75,11 +76,9 @@ async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise
   return alias
 }
 
-async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<string[]> {
-  const userIds = [...new Set(invite.map(requireUserId))]
-  if (userIds.includes(creator as (typeof userIds)[number])) throw forbidden('Nobody invites themselves')
-  // Inviting across servers takes the other server's signature.
-  if (userIds.some((userId) => serverOf(userId) !== ctx.config.server_name))
-    throw forbidden('Users of other servers cannot be invited')
+function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): string[] {
+  const userIds: string[] = [...new Set(invite.map(requireUserId))]
+  if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
+  for (const userId of userIds) requireInvitable(ctx, userId)
   return userIds
 }

@@ -1,8 +1,7 @@
-import { forbidden } from '#base/errors.ts'
-import { serverOf } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import { memberContent } from './member-content.ts'
 import type { MemberAction, MembershipNeeds } from './membership-needs.ts'
+import { requireInvitable } from './require-invitable.ts'
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
 
@@ -13,8 +12,7 @@ export async function inviteUser(
 ): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)
-  // Inviting across servers takes the other server's signature.
-  if (serverOf(userId) !== ctx.config.server_name) throw forbidden('Users of other servers cannot be invited')
+  requireInvitable(ctx, userId)
   const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })
   await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender, content }])
 }

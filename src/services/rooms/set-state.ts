@@ -8,7 +8,9 @@ import type { AppendNeeds } from './append-needs.ts'
 import { joinAuthority } from './authorise-join.ts'
 import { checkCanonicalAlias } from './check-canonical-alias.ts'
 import { loadHolders } from './load-holders.ts'
+import { requireInvitable } from './require-invitable.ts'
 import { requireJoined } from './require-joined.ts'
+import { requireUserId } from './require-user-id.ts'
 import type { RoomLine } from './room-line.ts'
 
 export type StateChange = {
@@ -40,6 +42,8 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
 /** Some types of state have conditions of their own. */
 async function checkedContent(ctx: Needs, line: RoomLine, { type, stateKey, sender, content }: StateChange) {
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, line, content)
+  if (type === 'm.room.member') requireUserId(stateKey)
+  if (type === 'm.room.member' && content.membership === 'invite') requireInvitable(ctx, stateKey)
   if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, line, content)
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.
