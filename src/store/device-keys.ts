@@ -35,6 +35,15 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return row && fromRow(row)
   },
 
+  /** Keeps the device from being deleted until the transaction ends; false when it is gone. */
+  async holdDevice(userId: string, deviceId: string): Promise<boolean> {
+    const row: unknown = await db('devices')
+      .where({ user_id: userId, device_id: deviceId })
+      .forShare()
+      .first('device_id')
+    return row !== undefined
+  },
+
   /** The keys of all devices of some users. */
   async listOf(userIds: readonly string[]): Promise<NamedDeviceKeys[]> {
     if (userIds.length === 0) return []

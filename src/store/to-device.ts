@@ -22,12 +22,13 @@ type Row = { user_id: string; device_id: string; position: number; sender: strin
 type TransactionRow = { user_id: string; device_id: string; type: string; transaction_id: string; created_at: number }
 
 export const toDevice = (db: Db, kind: Engine['kind']) => ({
-  /** The devices of some users: others can have no messages. */
+  /** The devices of some users, kept from being deleted until the transaction ends: others can have no messages. */
   async listDevices(userIds: readonly string[]): Promise<{ userId: string; deviceId: string }[]> {
     if (userIds.length === 0) return []
     const rows = (await db('devices')
       .whereRaw(...inList(kind, 'user_id', userIds))
       .orderBy(['user_id', 'device_id'])
+      .forShare()
       .select('user_id', 'device_id')) as unknown as Row[]
     return rows.map((row) => ({ userId: row.user_id, deviceId: row.device_id }))
   },

@@ -61,15 +61,6 @@ export async function uploadCrossSigningKeys(
 const hasPermit = async ({ store, clock }: Needs, userId: string): Promise<boolean> =>
   (await store.crossSigning.mayReplaceUntil(userId)) > clock.now()
 
-/** Lets the user replace the keys without confirmation until then, in ms: for administrators and outside logins. */
-export async function permitCrossSigningReplacement(
-  { store }: Pick<Context, 'store'>,
-  userId: string,
-  until: number,
-): Promise<void> {
-  await store.crossSigning.permitReplacement(userId, until)
-}
-
 function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
   const keys = keyUsages.flatMap((usage) => {
     const upload = uploads[`${usage}_key`]

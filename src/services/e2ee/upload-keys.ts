@@ -1,4 +1,4 @@
-import { forbidden, invalidParam, unknown } from '#base/errors.ts'
+import { forbidden, invalidParam, unknown, unknownToken } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredDeviceKeys } from '#store/device-keys.ts'
 import type { KeyStock, PublicKey } from '#store/one-time-keys.ts'
@@ -54,6 +54,7 @@ export async function saveKeys(
   keys: CheckedUpload,
 ): Promise<{ changed: boolean; stock: KeyStock }> {
   const { userId, deviceId } = device
+  if (!(await tx.deviceKeys.holdDevice(userId, deviceId))) throw unknownToken()
   await tx.oneTimeKeys.lock(userId, deviceId)
   await addOneTimeKeys(tx, device, keys.oneTimeKeys)
   for (const key of keys.fallbackKeys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
