@@ -2,12 +2,12 @@ import { badJson, forbidden, invalidParam, MatrixError, notFound, tooLarge } fro
 import type { Context, Transaction } from '#context.ts'
 import { isValidRoomId } from '#protocol/ids.ts'
 import type { JsonObject } from '#protocol/event.ts'
-import { fullRuleset, noUserPushRules, type UserPushRules } from '#protocol/push-rules.ts'
+import { fullRuleset } from '#protocol/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/account-data.ts'
+import { pushRulesType, readPushRules } from './stored-push-rules.ts'
 
-const pushRules = 'm.push_rules'
 /** What has its own endpoints: these check what they write. */
-const kept: readonly string[] = [pushRules, 'm.fully_read']
+const kept: readonly string[] = [pushRulesType, 'm.fully_read']
 const maxTypeLength = 255
 
 /** Which object: without room, one of the account itself. */
@@ -61,27 +61,27 @@ export const lockAccountData = (tx: Transaction): Promise<number> => tx.streams.
 export type AccountDataChanges = { global: string[]; rooms: Map<string, string[]> }
 
 /**
- * What was set after one position of the stream and up to another (0: everything). Push rules come with the default
- * ones filled in, and always with everything.
+ * What was set after one position of the stream and up to another; everything where `after` is undefined. Push rules
+ * come with the default ones filled in, and always with everything.
  */
 export async function accountDataChanges(
   { store }: Pick<Context, 'store'>,
   userId: string,
-  { after, upTo }: { after: number; upTo: number },
+  { after, upTo }: { after: number | undefined; upTo: number },
 ): Promise<AccountDataChanges> {
   const changes: AccountDataChanges = { global: [], rooms: new Map() }
-  const changed = after === upTo ? [] : await store.accountData.listChanged(userId, { after, upTo })
+  const changed = after === upTo ? [] : await store.accountData.listChanged(userId, { after: after ?? 0, upTo })
   for (const data of changed) {
     const json = eventText(data)
     if (data.roomId === '') changes.global.push(json)
     else changes.rooms.set(data.roomId, [...(changes.rooms.get(data.roomId) ?? []), json])
   }
-  if (after === 0 && !changed.some(isPushRules))
-    changes.global.push(eventText({ userId, roomId: '', type: pushRules, content: JSON.stringify(noUserPushRules) }))
+  if (after === undefined && !changed.some(isPushRules))
+    changes.global.push(`{"type":"${pushRulesType}","content":${pushRulesContent(userId, undefined)}}`)
   return changes
 }
 
-const isPushRules = ({ roomId, type }: AccountDataKey): boolean => roomId === '' && type === pushRules
+const isPushRules = ({ roomId, type }: AccountDataKey): boolean => roomId === '' && type === pushRulesType
 
 function eventText(data: AccountData): string {
   const content = isPushRules(data) ? pushRulesContent(data.userId, data.content) : data.content
@@ -90,23 +90,3 @@ function eventText(data: AccountData): string {
 
 const pushRulesContent = (userId: string, stored: string | undefined): string =>
   JSON.stringify({ global: fullRuleset(readPushRules(stored), userId) })
-
-/** What is stored of a user's push rules. */
-export async function findPushRules(
-  { accountData }: Pick<Transaction, 'accountData'>,
-  userId: string,
-): Promise<UserPushRules> {
-  return readPushRules(await accountData.find({ userId, roomId: '', type: pushRules }))
-}
-
-/** Stores push rules that `protocol/push-rules` made. */
-export async function savePushRules(
-  tx: Pick<Transaction, 'accountData'>,
-  { userId, rules, position }: { userId: string; rules: UserPushRules; position: number },
-): Promise<void> {
-  const content = JSON.stringify(rules)
-  await tx.accountData.save({ userId, roomId: '', type: pushRules, content }, position)
-}
-
-const readPushRules = (stored: string | undefined): UserPushRules =>
-  stored === undefined ? noUserPushRules : (JSON.parse(stored) as UserPushRules)

@@ -13,10 +13,11 @@ export async function deleteDevices(ctx: Needs, devices: Devices): Promise<void>
 /** What was removed, to be told by `devicesDeleted` once it is committed. */
 export type RemovedDevices = Devices & { hadKeys: boolean }
 
-/** The part inside a transaction: tokens, keys and messages go with the devices. */
+/** The part inside a transaction: tokens, pushers, keys and messages go with the devices. */
 export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devices): Promise<RemovedDevices> {
   await tx.accessTokens.deleteForDevices(userId, deviceIds)
   await tx.refreshTokens.deleteForDevices(userId, deviceIds)
+  await tx.pushers.deleteForDevices(userId, deviceIds)
   await tx.devices.delete(userId, deviceIds)
   const withKeys = await tx.deviceKeys.forget(userId, deviceIds)
   await recordKeyChange(tx, { userId, deviceIds: withKeys })

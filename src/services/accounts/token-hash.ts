@@ -11,4 +11,5 @@ export const tokenPrefixes = {
   registration: 'myt',
   interactive: 'myi',
   nonce: 'myn',
+  openid: 'myo',
 } as const

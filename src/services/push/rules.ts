@@ -2,7 +2,8 @@ import { forbidden, invalidParam, notFound, unknown, type MatrixError } from '#b
 import type { Context } from '#context.ts'
 import { fullRuleset, isRefusal, type Refusal, type UserPushRules } from '#protocol/push-rules.ts'
 import type { Ruleset } from '#protocol/push-ruleset.ts'
-import { findPushRules, lockAccountData, savePushRules } from '#services/accounts/account-data.ts'
+import { lockAccountData } from '#services/accounts/account-data.ts'
+import { findPushRules, savePushRules } from '#services/accounts/stored-push-rules.ts'
 
 /** The rules in force for a user, the default ones among them. */
 export async function findRuleset({ store }: Pick<Context, 'store'>, userId: string): Promise<Ruleset> {
@@ -19,7 +20,7 @@ export async function changeRules(
     const position = await lockAccountData(tx)
     const rules = change(await findPushRules(tx, userId))
     if (isRefusal(rules)) throw errorOf(rules)
-    await savePushRules(tx, { userId, rules, position })
+    await savePushRules(tx, { userId, rules }, position)
   })
   bus.publish('push_rules', userId)
   bus.publish('wake', [userId])

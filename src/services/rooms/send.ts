@@ -1,4 +1,5 @@
 import { badJson } from '#base/errors.ts'
+import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/events.ts'
@@ -7,6 +8,9 @@ import type { AppendNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
 import { redactEvent } from './redact.ts'
 import { requireJoined } from './require-joined.ts'
+import { stopTyping } from './typing.ts'
+
+type Needs = AppendNeeds & Pick<Context, 'typing'>
 
 export type Sending = {
   roomId: string
@@ -20,12 +24,13 @@ export type Sending = {
 }
 
 /** Sends what is no state into a room; a retried request answers the same event. */
-export async function sendEvent(ctx: AppendNeeds, sending: Sending): Promise<EventId> {
+export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> {
   const { roomId, type, sender, content, transaction, originServerTs } = sending
   if (type === 'm.room.redaction') return sendRedaction(ctx, sending)
   await requireJoined(ctx, roomId, sender)
   return appendOnce(ctx, transaction, async () => {
     const { eventId } = await appendEvent(ctx, roomId, { type, sender, content, transaction, originServerTs })
+    await stopTyping(ctx, roomId, sender)
     return eventId
   })
 }

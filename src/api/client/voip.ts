@@ -1,0 +1,18 @@
+import { Type } from '@sinclair/typebox'
+import { endpoint } from '#http/endpoint.ts'
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3voipturnserver */
+export const getTurnServer = endpoint({
+  method: 'GET',
+  path: '/_matrix/client/v3/voip/turnServer',
+  auth: 'user',
+  reply: Type.Object({}),
+  summary: 'Tells of relays for calls: there are none.',
+  spec: 'client-server-api/#get_matrixclientv3voipturnserver',
+  async handle() {
+    // NOTSPEC: without a relay there are no credentials; clients read an empty object as just that.
+    return {}
+  },
+})
+
+export const voip = [getTurnServer]

@@ -1,0 +1,26 @@
+import type { Context } from '#context.ts'
+import { hashToken, tokenPrefixes } from './token-hash.ts'
+
+const lifetimeMs = 3_600_000
+
+export type OpenidToken = { token: string; expiresInMs: number }
+
+/** A token that lets a third party see who the user is, and nothing more. https://spec.matrix.org/v1.19/client-server-api/#openid */
+export async function createOpenidToken(
+  { store, tokens, clock }: Pick<Context, 'store' | 'tokens' | 'clock'>,
+  userId: string,
+): Promise<OpenidToken> {
+  const token = tokens.secret(tokenPrefixes.openid)
+  const now = clock.now()
+  await store.openidTokens.deleteExpired(now)
+  await store.openidTokens.insert(hashToken(token), userId, now + lifetimeMs)
+  return { token, expiresInMs: lifetimeMs }
+}
+
+/** Whose token it is; undefined when it is none, or no longer. */
+export async function findOpenidUser(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  token: string,
+): Promise<string | undefined> {
+  return store.openidTokens.find(hashToken(token), clock.now())
+}

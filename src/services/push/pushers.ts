@@ -1,0 +1,78 @@
+import { forbidden, invalidParam, missingParam } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+
+const maxPushers = 100
+const maxAppIdLength = 64
+const maxPushkeyBytes = 512
+const maxPusherBytes = 16_384
+
+/** A pusher as its user sees it. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3pushers */
+export type Pusher = {
+  kind: string
+  app_id: string
+  pushkey: string
+  app_display_name: string
+  device_display_name: string
+  lang: string
+  data: JsonObject
+  profile_tag?: string
+}
+
+/** What a client sends: nothing is promised but what names the pusher. */
+export type PusherWish = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
+
+export type PusherOwner = { userId: string; deviceId: string | undefined }
+
+export async function listPushers({ store }: Pick<Context, 'store'>, userId: string): Promise<Pusher[]> {
+  return (await store.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
+}
+
+/** Unless the same app and key may serve several users, those that others had with them go: the device changed hands. */
+export async function putPusher(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { userId, deviceId }: PusherOwner,
+  { wish, isShared }: { wish: PusherWish; isShared: boolean },
+): Promise<void> {
+  const pusher = checkPusher(wish)
+  const { app_id: appId, pushkey } = pusher
+  const text = JSON.stringify(pusher)
+  if (Buffer.byteLength(text) > maxPusherBytes) throw invalidParam('The pusher is too large')
+  await store.transaction(async (tx) => {
+    if (!isShared) await tx.pushers.deleteOfOthers(userId, appId, pushkey)
+    await tx.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
+    if ((await tx.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
+  })
+}
+
+export async function deletePusher(
+  { store }: Pick<Context, 'store'>,
+  userId: string,
+  { app_id: appId, pushkey }: Pick<Pusher, 'app_id' | 'pushkey'>,
+): Promise<void> {
+  await store.pushers.delete(userId, appId, pushkey)
+}
+
+const required = ['app_display_name', 'device_display_name', 'lang', 'data'] as const
+
+function checkPusher(wish: PusherWish): Pusher {
+  const { kind, app_id, pushkey, app_display_name = '', device_display_name = '', lang = '', data = {} } = wish
+  const missing = required.filter((name) => wish[name] === undefined)
+  if (missing.length > 0) throw missingParam(`Missing parameters: ${missing.join(', ')}`)
+  if (kind !== 'http') throw invalidParam('Only pushers of the kind http are served')
+  if (app_id === '' || app_id.length > maxAppIdLength) throw invalidParam('The app id is empty or too long')
+  if (pushkey === '' || Buffer.byteLength(pushkey) > maxPushkeyBytes)
+    throw invalidParam('The push key is empty or too long')
+  if (`${app_id}${pushkey}`.includes('\0')) throw invalidParam('The app id and push key must not hold U+0000')
+  checkGateway(data.url)
+  const profile = wish.profile_tag === undefined ? {} : { profile_tag: wish.profile_tag }
+  return { kind, app_id, pushkey, app_display_name, device_display_name, lang, data, ...profile }
+}
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset */
+function checkGateway(text: unknown): void {
+  const url = typeof text === 'string' ? URL.parse(text) : null
+  if (url?.protocol !== 'https:' || url.pathname !== '/_matrix/push/v1/notify')
+    throw invalidParam('data.url must be an https URL with the path /_matrix/push/v1/notify')
+  if (url.username !== '' || url.password !== '') throw invalidParam('data.url must not hold credentials')
+}
