@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import Olm from '@matrix-org/olm'
 import { canonicalJson } from '#protocol/canonical-json.ts'
 import type { JsonObject } from '#protocol/event.ts'
-import { toDeviceMessages } from '#services/e2ee/to-device.ts'
 import type { TestUser } from '../support/client.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestServer } from '../support/server.ts'
 
 type Keys = { curve25519: string; ed25519: string }
 
@@ -102,9 +101,20 @@ class OlmDevice {
   }
 }
 
-const receive = async ({ context }: TestServer, { userId, deviceId }: TestUser) => {
-  const upTo = (await context.store.streams.positions()).to_device
-  return (await toDeviceMessages(context, { userId, deviceId, upTo })).events
+const sync = async ({ user }: OlmDevice) => (await user.request('GET', '/_matrix/client/v3/sync')).body
+const receive = async (device: OlmDevice): Promise<{ sender: string; type: string; content: JsonObject }[]> =>
+  (await sync(device)).to_device.events
+
+/** A room that both are in. */
+async function sharedRoom(alice: OlmDevice, bob: OlmDevice): Promise<string> {
+  const encryption = { type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }
+  const created = await alice.user.request('POST', '/_matrix/client/v3/createRoom', {
+    preset: 'public_chat',
+    initial_state: [encryption],
+  })
+  const room = created.body.room_id as string
+  assert.equal((await bob.user.request('POST', `/_matrix/client/v3/join/${encodeURIComponent(room)}`, {})).status, 200)
+  return room
 }
 
 describe('libolm clients', () => {
@@ -116,20 +126,30 @@ describe('libolm clients', () => {
     const bob = new OlmDevice(await server.register('bob'))
     await alice.upload()
     await bob.upload()
+    const room = await sharedRoom(alice, bob)
     const outbound = new Olm.OutboundGroupSession()
     outbound.create()
 
     await alice.send(bob.user, { type: 'm.room_key', content: { session_key: outbound.session_key() } })
-    const [event] = await receive(server, bob.user)
-    assert.ok(event)
+    const encrypted = {
+      algorithm: 'm.megolm.v1.aes-sha2',
+      session_id: outbound.session_id(),
+      ciphertext: outbound.encrypt('hello'),
+    }
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/m.room.encrypted/1`
+    await alice.user.request('PUT', path, encrypted)
+
+    const seen = await sync(bob)
+    const [event] = seen.to_device.events
     const { content } = bob.decrypt(event.content) as { content: { session_key: string } }
     const inbound = new Olm.InboundGroupSession()
     inbound.create(content.session_key)
-    const { plaintext } = inbound.decrypt(outbound.encrypt('hello'))
-
+    const message = seen.rooms.join[room].timeline.events.at(-1)
     assert.deepEqual([event.sender, event.type], [alice.user.userId, 'm.room.encrypted'])
-    assert.equal(plaintext, 'hello')
-    assert.equal(inbound.session_id(), outbound.session_id())
+    assert.equal(message.content.session_id, inbound.session_id())
+    assert.equal(inbound.decrypt(message.content.ciphertext).plaintext, 'hello')
+    assert.deepEqual(seen.device_one_time_keys_count, { signed_curve25519: 1 })
+    assert.deepEqual(seen.device_unused_fallback_key_types, ['signed_curve25519'])
   })
 
   it('open sessions with the fallback key when one-time keys are used up', async () => {
@@ -139,7 +159,7 @@ describe('libolm clients', () => {
     await bob.upload()
 
     for (let number = 0; number < 4; number++) await alice.send(bob.user, { number })
-    const events = await receive(server, bob.user)
+    const events = await receive(bob)
 
     const numbers = events.map((event) => bob.decrypt(event.content).number)
     assert.deepEqual(numbers, [0, 1, 2, 3])

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { toDeviceMessages } from '#services/e2ee/to-device.ts'
 import type { TestUser } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 
@@ -9,9 +8,12 @@ const send = (user: TestUser, messages: unknown, { type = 'm.test', txnId = `t${
 
 const position = async ({ context }: TestServer) => (await context.store.streams.positions()).to_device
 
-/** What a /sync of the device would carry. */
-const receive = async (server: TestServer, { userId, deviceId }: TestUser, since?: number) =>
-  toDeviceMessages(server.context, { userId, deviceId, since, upTo: await position(server) })
+/** The messages of a /sync, and the token that acknowledges them. */
+const receive = async (user: TestUser, since?: string) => {
+  const query = since === undefined ? '' : `&since=${since}`
+  const { body } = await user.request('GET', `/_matrix/client/v3/sync?timeout=0${query}`)
+  return { events: body.to_device.events as { content: { number: number } }[], next: body.next_batch as string }
+}
 
 const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: string; deviceId: string }) =>
   (await context.store.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
@@ -31,10 +33,10 @@ describe('to-device messages', () => {
 
     assert.deepEqual([reply.status, reply.body], [200, {}])
     const event = (to: string) => ({ sender: alice.userId, type: 'm.test', content: { to } })
-    assert.deepEqual((await receive(server, bob)).events, [event('phone')])
-    assert.deepEqual((await receive(server, tablet)).events, [event('rest')])
-    assert.deepEqual((await receive(server, carol)).events, [event('all')])
-    assert.deepEqual((await receive(server, alice)).events, [])
+    assert.deepEqual((await receive(bob)).events, [event('phone')])
+    assert.deepEqual((await receive(tablet)).events, [event('rest')])
+    assert.deepEqual((await receive(carol)).events, [event('all')])
+    assert.deepEqual((await receive(alice)).events, [])
   })
 
   it('are sent once for each transaction of a device', async () => {
@@ -55,21 +57,22 @@ describe('to-device messages', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     for (let number = 0; number < 105; number++) await send(alice, { [bob.userId]: { [bob.deviceId]: { number } } })
 
-    const first = await receive(server, bob)
-    const repeated = await receive(server, bob)
-    const second = await receive(server, bob, first.position)
-    const lost = await receive(server, bob, first.position)
-    const last = await receive(server, bob, second.position)
+    const first = await receive(bob)
+    const repeated = await receive(bob)
+    const second = await receive(bob, first.next)
+    const lost = await receive(bob, first.next)
+    const last = await receive(bob, second.next)
 
     assert.deepEqual(
       numbers(first),
       Array.from({ length: 100 }, (_, number) => number),
     )
-    assert.deepEqual(repeated, first)
+    assert.deepEqual(repeated.events, first.events)
     assert.deepEqual(numbers(second), [100, 101, 102, 103, 104])
-    assert.deepEqual(lost, second)
+    assert.deepEqual(lost.events, second.events)
     assert.deepEqual(last.events, [])
     assert.equal(await waiting(server, bob), 0)
+    assert.deepEqual((await receive(bob)).events, [])
   })
 
   it('T40 for unknown devices, unknown users and other servers are not stored', async () => {
@@ -118,15 +121,24 @@ describe('to-device messages', () => {
     assert.equal(await waiting(server, bob), 0)
   })
 
-  it('wake the long polls of those who get them', async () => {
+  it('end the long polls of those who get them, and of nobody else', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const [bobs, alices] = [server.context.waiters.register(bob.userId), server.context.waiters.register(alice.userId)]
+    const poll = async (user: TestUser) => {
+      const { next } = await receive(user)
+      return user.request('GET', `/_matrix/client/v3/sync?timeout=30000&since=${next}`)
+    }
+    const [bobs, alices] = [poll(bob), poll(alice)]
+    await server.clock.waiting(2)
 
-    await send(alice, { [bob.userId]: { '*': {} } })
+    await send(alice, { [bob.userId]: { '*': { number: 1 } } })
 
-    await bobs.woken
-    assert.equal(await Promise.race([alices.woken.then(() => 'woken'), Promise.resolve('asleep')]), 'asleep')
+    const got = await bobs
+    assert.deepEqual(numbers({ events: got.body.to_device.events, next: '' }), [1])
+    await server.clock.advance(30_000)
+    const empty = (await alices).body
+    assert.deepEqual(empty.device_one_time_keys_count, { signed_curve25519: 0 })
+    assert.equal(empty.to_device, undefined)
   })
 
   it('T41 of a wrong shape are 400', async () => {
