@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { authenticators } from '#api/authenticators.ts'
 import { allEndpoints } from '#api/index.ts'
@@ -13,8 +12,7 @@ import { Waiters } from '#base/waiters.ts'
 import type { Context } from '#context.ts'
 import { createApp } from '#http/app.ts'
 import type { Endpoint } from '#http/endpoint.ts'
-import { listen, type Listener } from '#http/listener.ts'
-import { operationsApp } from '#http/operations-app.ts'
+import { openListeners } from '#http/open-listeners.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { CompiledFilters } from '#services/accounts/compiled-filters.ts'
@@ -51,6 +49,8 @@ export type Effects = {
 export type RunningServer = AsyncDisposable & {
   url: string
   port: number
+  /** Absent without a TLS listener. */
+  tlsUrl: string | undefined
   /** Absent without a metrics listener. */
   metricsUrl: string | undefined
   context: Context
@@ -80,22 +80,23 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     await context.store.close()
     context.metrics.close()
   }
-  const listeners = await openListeners(app.listener, context).catch(async (error: unknown) => {
+  const listeners = await openListeners(context, app.listener).catch(async (error: unknown) => {
     await release()
     throw error
   })
   const shutDown = async () => {
     app.stop()
-    await closeAll(listeners)
+    await listeners.close()
     await release()
   }
   let closed: Promise<void> | undefined
   const close = () => (closed ??= shutDown())
-  const { main, operations } = listeners
-  context.log.info('listening', { url: main.url, metrics_url: operations?.url })
+  const { main, tls, operations } = listeners
+  context.log.info('listening', { url: main.url, tls_url: tls?.url, metrics_url: operations?.url })
   return {
     url: main.url,
     port: main.port,
+    tlsUrl: tls?.url,
     metricsUrl: operations?.url,
     context,
     settle: () => accounts.settle(),
@@ -103,22 +104,6 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     [Symbol.asyncDispose]: close,
   }
 }
-
-type Listeners = { main: Listener; operations: Listener | undefined }
-
-async function openListeners(answer: RequestListener, context: Context): Promise<Listeners> {
-  const { listen: place, metrics } = context.config
-  const main = await listen(answer, place)
-  if (metrics.port === undefined) return { main, operations: undefined }
-  try {
-    return { main, operations: await listen(operationsApp(context), { host: metrics.host, port: metrics.port }) }
-  } catch (error) {
-    await main.close()
-    throw error
-  }
-}
-
-const closeAll = ({ main, operations }: Listeners) => Promise.all([main.close(), operations?.close()])
 
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {

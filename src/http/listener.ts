@@ -1,4 +1,5 @@
 import { createServer, STATUS_CODES, type RequestListener, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { systemClock } from '#base/clock.ts'
 import { corsHeaders } from './cors.ts'
@@ -22,11 +23,15 @@ export type Listener = {
   close(): Promise<void>
 }
 
-type Place = { host: string; port: number; limits?: ServerOptions }
+/** A certificate with its chain, and its private key, both PEM. */
+export type Identity = { cert: string; key: string }
 
-/** Serves on an address; port 0 takes a free one. */
-export async function listen(answer: RequestListener, { host, port, limits = {} }: Place): Promise<Listener> {
-  const server = createServer({ ...httpLimits, ...limits, insecureHTTPParser: false }, answer)
+type Place = { host: string; port: number; limits?: ServerOptions; tls?: Identity | undefined }
+
+/** Serves on an address, with TLS where an identity is given; port 0 takes a free one. */
+export async function listen(answer: RequestListener, { host, port, limits = {}, tls }: Place): Promise<Listener> {
+  const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
+  const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuse(socket, error.code))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -35,7 +40,7 @@ export async function listen(answer: RequestListener, { host, port, limits = {} 
   const taken = (server.address() as AddressInfo).port
   return {
     port: taken,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       const giveUp = new AbortController()

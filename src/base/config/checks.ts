@@ -7,6 +7,7 @@ export function findMistakes(config: Config): string[] {
   return [
     ...serverNameMistakes(config.server_name),
     ...databaseMistakes(config.database.url),
+    ...tlsMistakes(config.listen.tls),
     ...config.listen.trusted_proxies
       .filter((range) => !isAddressRange(range))
       .map((range) => `listen.trusted_proxies: expected an IP address or a CIDR range, got ${JSON.stringify(range)}`),
@@ -83,6 +84,12 @@ function databaseMistakes(url: string | undefined): string[] {
   const parsed = URL.parse(url)
   if (parsed && /^postgres(ql)?:$/.test(parsed.protocol) && parsed.pathname.length > 1) return []
   return ['database.url: expected postgres://user:password@host/name or sqlite:PATH']
+}
+
+function tlsMistakes({ port, certificate, key }: Config['listen']['tls']): string[] {
+  const given = Object.entries({ port, certificate, key }).filter(([, value]) => value !== undefined)
+  if (given.length === 0 || given.length === 3) return []
+  return [`listen.tls: port, certificate and key belong together, got ${given.map(([name]) => name).join(' and ')}`]
 }
 
 function isAddressRange(range: string): boolean {

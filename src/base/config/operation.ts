@@ -2,6 +2,23 @@ import { Type } from '@sinclair/typebox'
 
 const closed = { additionalProperties: false, default: {} }
 
+const tls = Type.Object(
+  {
+    port: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65535,
+        description: 'Port of the same APIs with TLS, for servers without a reverse proxy; absent: none.',
+      }),
+    ),
+    certificate: Type.Optional(
+      Type.String({ description: 'File of the certificate and those that vouch for it, in PEM.' }),
+    ),
+    key: Type.Optional(Type.String({ description: "File of the certificate's private key, in PEM." })),
+  },
+  closed,
+)
+
 export const listen = Type.Object(
   {
     host: Type.String({ default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 or :: for all.' }),
@@ -15,6 +32,7 @@ export const listen = Type.Object(
       default: [],
       description: 'Addresses or CIDR ranges of reverse proxies whose X-Forwarded-For is believed.',
     }),
+    tls,
   },
   closed,
 )

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import type { Config } from '#base/config/schema.ts'
+import type { Context } from '#context.ts'
+import { listen, type Identity, type Listener } from './listener.ts'
+import { operationsApp } from './operations-app.ts'
+
+export type Listeners = {
+  main: Listener
+  /** The same as `main`, with TLS. */
+  tls: Listener | undefined
+  operations: Listener | undefined
+  /** Closes all of them. */
+  close(): Promise<void>
+}
+
+type Needs = Pick<Context, 'config' | 'metrics' | 'store'>
+
+/** Opens every port that the configuration names, or none of them. */
+export async function openListeners(ctx: Needs, answer: RequestListener): Promise<Listeners> {
+  const { listen: place, metrics } = ctx.config
+  const opened: Listener[] = []
+  const open = async (answering: RequestListener, at: Parameters<typeof listen>[1]) => {
+    const listener = await listen(answering, at)
+    opened.push(listener)
+    return listener
+  }
+  const close = async () => void (await Promise.all(opened.map((listener) => listener.close())))
+  try {
+    const identity = await readIdentity(place.tls)
+    const main = await open(answer, { host: place.host, port: place.port })
+    const tls = identity && (await open(answer, { host: place.host, port: place.tls.port!, tls: identity }))
+    const operations =
+      metrics.port === undefined
+        ? undefined
+        : await open(operationsApp(ctx), { host: metrics.host, port: metrics.port })
+    return { main, tls, operations, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function readIdentity({ certificate, key }: Config['listen']['tls']): Promise<Identity | undefined> {
+  if (certificate === undefined || key === undefined) return undefined
+  return { cert: await readFile(certificate, 'utf8'), key: await readFile(key, 'utf8') }
+}
