@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import { canonicalJson } from './canonical-json.ts'
-import type { Pdu } from './event.ts'
-import type { EventId, RoomId } from './ids.ts'
+import type { EventReference, Pdu, UnsignedPdu } from './event.ts'
+import type { EventId, RoomId, ServerName } from './ids.ts'
 import { redact } from './redaction.ts'
 import type { RoomVersion } from './room-version.ts'
+import { encodeUnpaddedBase64 } from './unpadded-base64.ts'
 
 /**
  * The event's name: from room version 3 its reference hash, before that what its origin chose.
@@ -16,6 +17,17 @@ export function eventId(pdu: Pdu, version: RoomVersion): EventId {
   }
   const digest = referenceHash(pdu, version)
   return `$${digest.toString(version.eventIds === 'url-safe' ? 'base64url' : 'base64').replace(/=+$/, '')}`
+}
+
+/** How an event is cited in `prev_events` and `auth_events`: by its id, before room version 3 with its hash. */
+export function citationOf(pdu: Pdu, version: RoomVersion): EventId | EventReference {
+  const id = eventId(pdu, version)
+  return version.eventFormat === 'v1' ? [id, { sha256: encodeUnpaddedBase64(referenceHash(pdu, version)) }] : id
+}
+
+/** A name for an event of room versions 1 and 2, where its origin chooses: no two events of a server are alike. */
+export function chosenEventId(event: UnsignedPdu, serverName: ServerName): EventId {
+  return `$${hash('sha256', canonicalJson(event), 'base64url').slice(0, 24)}:${serverName}`
 }
 
 /** The id of the room that the create event opens: its own event id under another sigil, from room version 12. */

@@ -132,6 +132,18 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
     },
 
+    /** What one user made of an event by one relation type and event type, the newest 1000. */
+    async listBy(
+      parentId: string,
+      { roomNid, relType, eventType, sender }: { roomNid: number; relType: string; eventType: string; sender: string },
+    ): Promise<StoredEvent[]> {
+      const query = children(roomNid)
+        .where({ 'r.parent_id': parentId, 'r.rel_type': relType, 'r.sender': sender, 'e.type': eventType })
+        .orderBy('r.position', 'desc')
+        .limit(1000)
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
     /** Ids of the newest children of some parents. */
     async childIds(
       parentIds: readonly string[],

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
-import { accepted, createRoom, eventsOf, join, refused, stateOf } from '../../support/rooms.ts'
+import { hasValidContentHash } from '#protocol/content-hash.ts'
+import { citationOf } from '#protocol/event-id.ts'
+import { roomVersion } from '#protocol/room-version.ts'
+import { storedPdu } from '#services/rooms/stored-pdu.ts'
+import { accepted, createRoom, eventsOf, join, refused, sendText, stateOf } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
 const path = '/_matrix/client/v3/createRoom'
@@ -9,7 +13,7 @@ const started = async () => {
 }
 
 describe('creating rooms', () => {
-  for (const version of ['3', '6', '9', '10', '11', '12'])
+  for (const version of ['1', '2', '3', '6', '9', '10', '11', '12'])
     it(`makes a room of version ${version}`, async () => {
       await using setting = await started()
       const { server, alice } = setting
@@ -19,6 +23,24 @@ describe('creating rooms', () => {
       assert.equal(create!.content.creator, Number(version) < 11 ? alice.userId : undefined)
       assert.match(roomId, version === '12' ? /^![\w-]{43}$/ : /^![A-Za-z0-9]{18}:test$/)
       assert.equal(roomId === `!${create!.eventId.slice(1)}`, version === '12')
+    })
+
+  for (const version of ['1', '2'])
+    it(`cites events with their hashes in version ${version}, also once the room is read again`, async () => {
+      await using setting = await started()
+      const { server, alice } = setting
+      const roomId = await createRoom(alice, { room_version: version })
+      server.context.rooms.drop(roomId)
+      await sendText(alice, roomId, 'hello')
+      const place = { roomId: roomId as '!', version: roomVersion(version)! }
+      const room = await server.context.store.rooms.find(roomId)
+      const page = { roomNid: room!.nid, from: 0, direction: 'forwards' as const, limit: 100 }
+      const pdus = (await server.context.store.events.page(page)).map((event) => storedPdu(event, place))
+      for (const [at, pdu] of pdus.entries()) {
+        assert.deepEqual(pdu.prev_events, at === 0 ? [] : [citationOf(pdus[at - 1]!, place.version)])
+        assert.ok(hasValidContentHash(pdu))
+        assert.match(pdu.event_id!, /^\$[\w-]+:test$/)
+      }
     })
 
   it('starts with the events of the specification in its order', async () => {

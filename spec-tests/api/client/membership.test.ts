@@ -84,6 +84,42 @@ describe('memberships', () => {
     refused(await alice.request('POST', roomPath(roomId, 'invite'), threepid), 403, 'M_SERVER_NOT_TRUSTED')
   })
 
+  it('invites nobody who wants no invites', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice)
+    const permit = (content: object) =>
+      bob.request('PUT', `${client}/user/${bob.userId}/account_data/m.invite_permission_config`, content)
+    accepted(await permit({ default_action: 'block' }))
+    const byState = () => putState(alice, roomId, ['m.room.member', bob.userId], { membership: 'invite' })
+    refused(await act(alice, 'invite', roomId, bob.userId), 403, 'M_INVITE_BLOCKED')
+    refused(await byState(), 403, 'M_INVITE_BLOCKED')
+    refused(await alice.request('POST', `${client}/createRoom`, { invite: [bob.userId] }), 403, 'M_INVITE_BLOCKED')
+    accepted(await permit({}))
+    accepted(await byState())
+  })
+
+  it('makes one event of ten joins at once', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    for (const reply of await Promise.all(Array.from({ length: 10 }, () => join(bob, roomId)))) accepted(reply)
+    const joins = (await eventsOf(server, roomId)).filter(({ stateKey }) => stateKey === bob.userId)
+    assert.equal(joins.length, 1)
+  })
+
+  it('lets a ban stand that races with joins and kicks', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    const [ban] = await Promise.all([
+      act(alice, 'ban', roomId, bob.userId),
+      ...Array.from({ length: 5 }, () => [join(bob, roomId), act(alice, 'kick', roomId, bob.userId)]).flat(),
+    ])
+    accepted(ban!)
+    assert.equal(memberOf(await eventsOf(server, roomId), bob.userId)?.membership, 'ban')
+  })
+
   it('leaves a room once, and again without effect', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

@@ -17,7 +17,7 @@ const redact = (user: TestUser, roomId: string, eventId: string, txnId = '1') =>
   user.request('PUT', roomPath(roomId, 'redact', eventId, txnId), { reason: 'sorry' })
 
 describe('redacting events', () => {
-  for (const version of ['3', '10', '11', '12'])
+  for (const version of ['1', '2', '3', '10', '11', '12'])
     it(`empties an event of room version ${version}, by either way`, async () => {
       await using server = await startTestServer()
       const alice = await server.register('alice')

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { RoomLines } from '#services/rooms/room-lines.ts'
+import { sendEvent } from '#services/rooms/send.ts'
 import { accepted, createRoom, eventsOf, join, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
@@ -39,6 +41,40 @@ describe('sending events', () => {
     assert.equal(new Set(await Promise.all(twenty)).size, 1)
     assert.equal(new Set(await Promise.all(others)).size, 5)
     assert.equal((await eventsOf(server, roomId)).filter(({ type }) => type === 'm.room.message').length, 6)
+  })
+
+  it('takes an annotation once, until it is redacted', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+    const target = await sendText(alice, roomId, 'hello')
+    let txn = 0
+    const react = (user: typeof alice, key: string, type = 'm.reaction') =>
+      user.request('PUT', roomPath(roomId, 'send', type, `r${txn++}`), {
+        'm.relates_to': { rel_type: 'm.annotation', event_id: target, key },
+      })
+    const { event_id: first } = accepted(await react(alice, '👍'))
+    refused(await react(alice, '👍'), 400, 'M_DUPLICATE_ANNOTATION')
+    accepted(await react(alice, '👎'))
+    accepted(await react(alice, '👍', 'org.example.reaction'))
+    accepted(await react(bob, '👍'))
+    accepted(await alice.request('PUT', roomPath(roomId, 'redact', first, 'x'), {}))
+    const atOnce = await Promise.all([1, 2, 3].map(() => react(alice, '👍')))
+    assert.deepEqual(atOnce.map(({ status }) => status).toSorted(), [200, 400, 400])
+  })
+
+  it('lets two processes race for one transaction id, and makes one event', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const ctx = server.context
+    const other = { ...ctx, rooms: new RoomLines(ctx.store, 'test') }
+    const transaction = { userId: alice.userId, deviceId: 'D', scope: 'x', transactionId: 'txn' }
+    const sending = { roomId, type: 'm.room.message', sender: alice.userId, isAdmin: false, content: {}, transaction }
+    const made = await Promise.all([ctx, other, ctx, other].map((process) => sendEvent(process, sending)))
+    assert.equal(new Set(made).size, 1)
+    assert.equal((await eventsOf(server, roomId)).filter(({ type }) => type === 'm.room.message').length, 1)
   })
 
   it('lets nobody but application services say when it was', async () => {

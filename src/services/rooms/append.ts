@@ -8,6 +8,7 @@ import type { RoomVersion } from '#protocol/room-version.ts'
 import { buildEvent, keysToLoad, type BuiltEvent, type EventDraft } from './build-event.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import { commitWrite, type Staged } from './commit-write.ts'
+import { loadHeads } from './load-heads.ts'
 import { loadHolders } from './load-holders.ts'
 import { RoomLine, type Holder } from './room-line.ts'
 import { isStaleRoom } from './stale-room.ts'
@@ -65,7 +66,8 @@ async function stage(
   line: RoomLine,
   drafts: readonly EventDraft[],
 ): Promise<{ committed: Promise<Appended[]> }> {
-  const base = { heads: line.heads, depth: line.depth }
+  if (line.version.eventFormat === 'v1') await loadHeads(ctx, line)
+  const base = { heads: line.heads, depth: line.depth, headPdus: line.headPdus }
   const staged: Staged[] = []
   const answers: (Appended | Staged)[] = []
   try {
@@ -78,7 +80,7 @@ async function stage(
       }
       const built = buildEvent(line, draft, { key: ctx.signingKey, now: ctx.clock.now() })
       const one = await prepare(ctx, line, { draft, built })
-      line.extend(built.eventId, built.pdu.depth, one.holder)
+      line.extend(built, one.holder)
       staged.push(one)
       answers.push(one)
     }

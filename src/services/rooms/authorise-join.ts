@@ -5,7 +5,7 @@ import { isRestrictedRule, joinRuleOf, roomsThatAdmit } from '#protocol/restrict
 import { nextContent, nextMembership, nextPowerLevels } from './next-state.ts'
 import type { RoomLine } from './room-line.ts'
 
-type Needs = Pick<Context, 'store' | 'rooms'>
+type Needs = Pick<Context, 'store'>
 
 /**
  * What a join must say beyond the membership: in a restricted room that did not invite the user, the local member in
@@ -25,8 +25,8 @@ export async function joinAuthority(ctx: Needs, line: RoomLine, userId: string):
 }
 
 async function isInOneOf(ctx: Needs, roomIds: readonly string[], userId: string): Promise<boolean> {
-  for (const roomId of roomIds) if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return true
-  return false
+  const joined = new Set<string>(await ctx.store.rooms.listJoined(userId))
+  return roomIds.some((roomId) => joined.has(roomId))
 }
 
 async function memberWhoMayInvite(ctx: Needs, line: RoomLine): Promise<string | undefined> {

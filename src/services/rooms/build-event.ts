@@ -2,9 +2,9 @@ import { badJson, tooLarge, forbidden } from '#base/errors.ts'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { isCanonicalSafe } from '#protocol/canonical-json.ts'
-import { eventId } from '#protocol/event-id.ts'
+import { chosenEventId, citationOf, eventId } from '#protocol/event-id.ts'
 import { depthAfter, eventLimitViolation } from '#protocol/event-limits.ts'
-import type { JsonObject, Pdu } from '#protocol/event.ts'
+import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { signEvent } from '#protocol/signatures.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
@@ -33,17 +33,14 @@ export function keysToLoad(draft: EventDraft, line: RoomLine): (readonly [string
   return [['m.room.create', ''], ...authEventKeys(entitled(draft), line.version)]
 }
 
-/** Builds, authorizes, hashes and signs an event on the room's head. Holders of `keysToLoad` must be loaded. */
+/** Builds, authorizes, hashes and signs an event on the room's head. Holders of `keysToLoad` and heads must be loaded. */
 export function buildEvent(
   line: RoomLine,
   draft: EventDraft,
   { key, now }: { key: SigningKey; now: number },
 ): BuiltEvent {
   refuseUnstorable(draft)
-  const authEvents = authEventKeys(entitled(draft), line.version).flatMap(
-    ([type, stateKey]) => line.nextHolder(type, stateKey)?.eventId ?? [],
-  )
-  const unsigned = withoutUndefined({
+  const unsigned: UnsignedPdu = withoutUndefined({
     type: draft.type,
     sender: draft.sender as UserId,
     room_id: line.version.roomIdIsCreateHash && draft.type === 'm.room.create' ? undefined : line.roomId,
@@ -53,12 +50,29 @@ export function buildEvent(
     redacts: line.version.redactsInContent ? undefined : (draft.redacts as EventId | undefined),
     origin_server_ts: draft.originServerTs ?? now,
     depth: depthAfter([line.depth]),
-    prev_events: line.heads,
-    auth_events: authEvents,
+    ...citations(line, draft),
   })
   if (!isCanonicalSafe(unsigned as unknown as JsonObject))
     throw badJson('Numbers in events must be integers in the range of canonical JSON')
+  if (line.version.eventIds === 'chosen-by-origin') unsigned.event_id = chosenEventId(unsigned, key.serverName)
   return judge(line, signEvent(unsigned, line.version, key))
+}
+
+/** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
+function citations(line: RoomLine, draft: EventDraft): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
+  const entitling = authEventKeys(entitled(draft), line.version).flatMap(
+    ([type, stateKey]) => line.nextHolder(type, stateKey) ?? [],
+  )
+  if (line.version.eventFormat !== 'v1')
+    return { prev_events: line.heads, auth_events: entitling.map(({ eventId: id }) => id) }
+  const cite = (pdu: Pdu | undefined) => {
+    if (!pdu) throw new Error('An event to cite is not loaded')
+    return citationOf(pdu, line.version) as EventReference
+  }
+  return {
+    prev_events: line.heads.map((head) => cite(line.headPdus.get(head))),
+    auth_events: entitling.map(({ pdu }) => cite(pdu)),
+  }
 }
 
 function judge(line: RoomLine, pdu: Pdu): BuiltEvent {

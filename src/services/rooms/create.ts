@@ -36,7 +36,7 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
   const { creator, isPublished } = wish
   const version = requireVersion(wish.version ?? ctx.config.rooms.default_version)
   const alias = wish.aliasName === undefined ? undefined : await freeAlias(ctx, wish.aliasName, creator)
-  const invite = invitees(ctx, wish)
+  const invite = await invitees(ctx, wish)
   const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
   const partners = preset === 'trusted_private_chat' ? invite : []
   const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: wish.isDirect })
@@ -76,9 +76,10 @@ async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise
   return alias
 }
 
-function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): string[] {
+/** Refuses the whole room rather than to leave somebody out of it. */
+async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<string[]> {
   const userIds: string[] = [...new Set(invite.map(requireUserId))]
   if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
-  for (const userId of userIds) requireInvitable(ctx, userId)
+  for (const userId of userIds) await requireInvitable(ctx, userId)
   return userIds
 }

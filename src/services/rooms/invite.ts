@@ -12,7 +12,7 @@ export async function inviteUser(
 ): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)
-  requireInvitable(ctx, userId)
+  await requireInvitable(ctx, userId)
   const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })
   await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender, content }])
 }

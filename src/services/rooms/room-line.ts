@@ -46,6 +46,8 @@ export class RoomLine {
   lineVersion: number
   heads: EventId[]
   depth: number
+  /** The heads themselves, where the room version cites events with their hashes (1 and 2); loaded when needed. */
+  headPdus: ReadonlyMap<EventId, Pdu> = new Map()
   /** Position of the newest committed event. */
   lastPosition: number
   /** A failed write makes everything built on it void: the line is dropped and read again. */
@@ -106,16 +108,18 @@ export class RoomLine {
   }
 
   /** Lays an event that waits for its commit over the line. */
-  extend(eventId: EventId, depth: number, holder: Holder | undefined): void {
+  extend({ eventId, pdu }: { eventId: EventId; pdu: Pdu }, holder: Holder | undefined): void {
     this.heads = [eventId]
-    this.depth = depth
+    this.depth = pdu.depth
+    if (this.version.eventFormat === 'v1') this.headPdus = new Map([[eventId, pdu]])
     if (holder) this.#pending.set(keyOf(holder.type, holder.stateKey), holder)
   }
 
   /** Takes back what was laid over the line and never reached the writer. */
-  retract(base: { heads: EventId[]; depth: number }, holders: readonly Holder[]): void {
+  retract(base: Pick<RoomLine, 'heads' | 'depth' | 'headPdus'>, holders: readonly Holder[]): void {
     this.heads = base.heads
     this.depth = base.depth
+    this.headPdus = base.headPdus
     for (const holder of holders) {
       const key = keyOf(holder.type, holder.stateKey)
       if (this.#pending.get(key) === holder) this.#pending.delete(key)

@@ -3,6 +3,7 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/events.ts'
+import { annotateOnce } from './annotate-once.ts'
 import { appendEvent } from './append.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
@@ -27,9 +28,10 @@ export type Sending = {
 export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> {
   const { roomId, type, sender, content, transaction, originServerTs } = sending
   if (type === 'm.room.redaction') return sendRedaction(ctx, sending)
-  await requireJoined(ctx, roomId, sender)
+  const line = await requireJoined(ctx, roomId, sender)
+  const draft = { type, sender, content, transaction, originServerTs }
   return appendOnce(ctx, transaction, async () => {
-    const { eventId } = await appendEvent(ctx, roomId, { type, sender, content, transaction, originServerTs })
+    const { eventId } = await annotateOnce(ctx, { line, draft }, () => appendEvent(ctx, roomId, draft))
     await stopTyping(ctx, roomId, sender)
     return eventId
   })

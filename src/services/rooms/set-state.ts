@@ -43,7 +43,7 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
 async function checkedContent(ctx: Needs, line: RoomLine, { type, stateKey, sender, content }: StateChange) {
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, line, content)
   if (type === 'm.room.member') requireUserId(stateKey)
-  if (type === 'm.room.member' && content.membership === 'invite') requireInvitable(ctx, stateKey)
+  if (type === 'm.room.member' && content.membership === 'invite') await requireInvitable(ctx, stateKey)
   if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, line, content)
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.
