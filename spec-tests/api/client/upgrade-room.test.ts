@@ -96,6 +96,30 @@ describe('upgrading rooms', () => {
     assert.equal((await stateOf(server, young, 'm.room.create')).type, 'm.space')
   })
 
+  it('keeps how its users filed the room: tags, notifications and direct chats', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const old = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, old))
+    const mine = (user: TestUser) => `/_matrix/client/v3/user/${user.userId}`
+    const muted = (roomId: string) => `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(roomId)}`
+    for (const user of [alice, bob]) {
+      const tag = `${mine(user)}/rooms/${encodeURIComponent(old)}/tags/m.favourite`
+      accepted(await user.request('PUT', tag, { order: 0.5 }))
+      accepted(await user.request('PUT', muted(old), { actions: [] }))
+      accepted(await user.request('PUT', `${mine(user)}/account_data/m.direct`, { '@x:y': [old], '@z:y': [] }))
+    }
+    const { replacement_room: young } = accepted(await upgrade(alice, old, '12'))
+    accepted(await join(bob, young))
+    for (const user of [alice, bob]) {
+      const { tags } = accepted(await user.request('GET', `${mine(user)}/rooms/${encodeURIComponent(young)}/tags`))
+      assert.deepEqual(tags, { 'm.favourite': { order: 0.5 } })
+      assert.deepEqual(accepted(await user.request('GET', muted(young))).actions, [])
+      const direct = accepted(await user.request('GET', `${mine(user)}/account_data/m.direct`))
+      assert.deepEqual(direct, { '@x:y': [old, young], '@z:y': [] })
+    }
+  })
+
   it('is for who may send tombstones', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

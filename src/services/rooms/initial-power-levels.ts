@@ -21,13 +21,17 @@ export function initialPowerLevels({ creator, equals, override = {} }: LevelWish
     ? {}
     : { ...(defaults.users as JsonObject), ...Object.fromEntries(equals.map((userId) => [userId, 100])) }
   const content: JsonObject = { ...defaults, users, ...override }
-  return version.creatorsOutrankAll ? withTombstoneLevel(content, version) : content
+  const { events } = override
+  const isSaid = isObject(events) && Object.hasOwn(events, 'm.room.tombstone')
+  return version.creatorsOutrankAll && !isSaid ? withTombstoneLevel(content, version) : content
 }
 
-/** From version 12 only what is above ordinary state may end a room, also when the client replaced `events`. */
+/** From version 12 only what is above ordinary state may end a room, whatever the client makes of the other levels. */
 export function withTombstoneLevel(content: JsonObject, version: RoomVersion): JsonObject {
   const { events = {}, state_default: stateDefault } = content
-  if (!isObject(events) || Object.hasOwn(events, 'm.room.tombstone')) return content
-  const level = Math.max(150, (readLevel(stateDefault, version) ?? 50) + 1)
+  if (!isObject(events)) return content
+  const former = readLevel(events['m.room.tombstone'], version) ?? 0
+  const ordinary = readLevel(stateDefault, version) ?? 50
+  const level = Math.min(Math.max(150, former, ordinary + 1), Number.MAX_SAFE_INTEGER)
   return { ...content, events: { ...events, 'm.room.tombstone': level } }
 }

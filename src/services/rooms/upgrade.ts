@@ -7,6 +7,7 @@ import type { RoomVersion } from '#protocol/room-version.ts'
 import { appendEvent, appendEvents } from './append.ts'
 import { createContent, readUserIds } from './create-content.ts'
 import { requireVersion } from './create.ts'
+import { inheritSettings } from './inherit-settings.ts'
 import { initialEvents, type StateEntry } from './initial-events.ts'
 import { loadHolders } from './load-holders.ts'
 import { memberContent } from './member-content.ts'
@@ -46,6 +47,7 @@ export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<Roo
   const content = { body, replacement_room: replacement }
   await appendEvent(ctx, roomId, { type: 'm.room.tombstone', stateKey: '', sender: by, content })
   await closeFormer(ctx, roomId, by)
+  await inheritSettings(ctx, { roomId: replacement, userId: by })
   return replacement
 }
 

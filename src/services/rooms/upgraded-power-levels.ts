@@ -26,7 +26,7 @@ export function upgradedPowerLevels(
   if (version.creatorsOutrankAll) {
     const owners = [creator, ...additional]
     const others = Object.fromEntries(Object.entries(users).filter(([userId]) => !owners.includes(userId)))
-    const final = withTombstoneLevel(withoutLowTombstone({ ...content, users: others }, version), version)
+    const final = withTombstoneLevel({ ...content, users: others }, version)
     return { initial: final, final }
   }
   // Whoever outranked all by being a creator goes on as an administrator.
@@ -53,10 +53,4 @@ function levelsIn(content: JsonObject): number[] {
     if (isObject(value)) return levelsIn(value)
     return typeof value === 'number' ? [value] : []
   })
-}
-
-function withoutLowTombstone(content: JsonObject, version: RoomVersion): JsonObject {
-  const { 'm.room.tombstone': tombstone, ...events } = asObject(content.events)
-  const level = readLevel(tombstone, version) ?? 0
-  return level > (readLevel(content.state_default, version) ?? 50) && level >= 150 ? content : { ...content, events }
 }
