@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import type { TestUser } from '../../support/client.ts'
+import { accepted, createRoom, join, refused } from '../../support/rooms.ts'
+import { startTestServer } from '../../support/server.ts'
+import { sync, type Synced } from '../../support/sync.ts'
+
+const pathOf = ({ userId }: { userId: string }) => `/_matrix/client/v3/presence/${encodeURIComponent(userId)}/status`
+const put = (user: TestUser, body: object) => user.request('PUT', pathOf(user), body)
+const told = ({ presence }: Synced, { userId }: TestUser) =>
+  presence.events.filter(({ sender }) => sender === userId).map(({ content }) => content)
+
+describe('presence', () => {
+  it('is seen by those who share a room, and by nobody else', async () => {
+    await using server = await startTestServer()
+    const [alice, bob, eve] = [
+      await server.register('alice'),
+      await server.register('bob'),
+      await server.register('eve'),
+    ]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+
+    accepted(await put(alice, { presence: 'online', status_msg: 'Reading' }))
+    await server.clock.advance(5_000)
+
+    const seen = { presence: 'online', status_msg: 'Reading', last_active_ago: 5_000, currently_active: true }
+    assert.deepEqual(accepted(await bob.request('GET', pathOf(alice))), seen)
+    refused(await eve.request('GET', pathOf(alice)), 403, 'M_FORBIDDEN')
+    assert.deepEqual(told(await sync(bob), alice), [seen])
+    assert.deepEqual(told(await sync(eve), alice), [])
+  })
+
+  it('comes by sync when it changes', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    accepted(await put(alice, { presence: 'online' }))
+    const first = await sync(bob)
+
+    accepted(await put(alice, { presence: 'online' }))
+    const same = await sync(bob, { since: first.next_batch })
+    const waiting = sync(bob, { since: same.next_batch, timeout: '60000' })
+    accepted(await put(alice, { presence: 'offline' }))
+    const gone = await waiting
+
+    assert.deepEqual(told(same, alice), [])
+    assert.deepEqual(
+      told(gone, alice).map(({ presence }) => presence),
+      ['offline'],
+    )
+  })
+
+  it('is offline until it is told, by its owner alone and in one of three words', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+
+    assert.deepEqual(accepted(await alice.request('GET', pathOf(alice))), { presence: 'offline' })
+    refused(await bob.request('PUT', pathOf(alice), { presence: 'online' }), 403, 'M_FORBIDDEN')
+    refused(await put(alice, { presence: 'asleep' }), 400, 'M_BAD_JSON')
+    refused(await put(alice, {}), 400, 'M_MISSING_PARAM')
+  })
+})
