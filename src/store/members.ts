@@ -74,6 +74,16 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return counts
   },
 
+  /** Users with a place in some room whose accounts have ended. */
+  async listDeactivated(): Promise<string[]> {
+    return db('accounts as a')
+      .join('memberships as m', 'm.user_id', 'a.user_id')
+      .whereNotNull('a.deactivated_at')
+      .whereIn('m.membership', ['join', 'invite', 'knock'])
+      .distinct('a.user_id')
+      .pluck('a.user_id')
+  },
+
   /** True when the user had left the room: only then can it be forgotten. */
   async forget(roomNid: number, userId: string): Promise<boolean> {
     const forgotten = await db<Row>('memberships')

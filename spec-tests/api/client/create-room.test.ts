@@ -199,6 +199,16 @@ describe('creating rooms', () => {
     ['levels that are no integers', { power_level_content_override: { ban: 'x' } }, 'M_INVALID_ROOM_STATE'],
     ['fractions', { initial_state: [{ type: 'x', content: { n: 1.5 } }] }, 'M_BAD_JSON'],
     ['a second create event', { initial_state: [{ type: 'm.room.create', content: {} }] }, 'M_INVALID_ROOM_STATE'],
+    [
+      'members that are not invited',
+      { initial_state: [{ type: 'm.room.member', state_key: '@bob:test', content: { membership: 'invite' } }] },
+      'M_INVALID_ROOM_STATE',
+    ],
+    [
+      "another room's alias",
+      { initial_state: [{ type: 'm.room.canonical_alias', content: { alt_aliases: ['#other:test'] } }] },
+      'M_BAD_ALIAS',
+    ],
     ['state without content', { initial_state: [{ type: 'x' }] }, 'M_MISSING_PARAM'],
     ['an invite of what is no user id', { invite: ['bob'] }, 'M_INVALID_PARAM'],
     ['an alias with a colon', { room_alias_name: 'a:b' }, 'M_INVALID_PARAM'],

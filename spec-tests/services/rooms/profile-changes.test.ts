@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { followAccounts } from '#services/rooms/profile-changes.ts'
 import { accepted, act, createRoom, eventsOf, join, stateOf } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
@@ -52,6 +53,18 @@ describe('changes of accounts', () => {
     for (const roomId of [joined, invited, knocked])
       assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).membership, 'leave')
     assert.equal((await stateOf(server, banned, 'm.room.member', alice.userId)).membership, 'ban')
+  })
+
+  it('are made up for when the server starts', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(bob, { preset: 'public_chat' })
+    accepted(await join(alice, roomId))
+    await server.context.store.accounts.deactivate(alice.userId, { at: 1, erase: false })
+    const started = followAccounts(server.context)
+    await started.stop()
+    assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).membership, 'leave')
+    assert.equal((await stateOf(server, roomId, 'm.room.member', bob.userId)).membership, 'join')
   })
 
   it('survive a message that means nothing', async () => {

@@ -28,7 +28,7 @@ export async function checkCanonicalAlias(
 }
 
 /** Every alias that the event lists; null and an empty text stand for none. */
-function aliasesIn({ alias, alt_aliases: others }: JsonObject): JsonValue[] {
+export function aliasesIn({ alias, alt_aliases: others }: JsonObject): JsonValue[] {
   const main = alias === undefined || alias === null || alias === '' ? [] : [alias]
   if (others === undefined || others === null) return main
   return [...main, ...(Array.isArray(others) ? others : [others])]

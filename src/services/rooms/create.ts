@@ -3,6 +3,7 @@ import type { JsonObject } from '#protocol/event.ts'
 import { isValidRoomAlias, type RoomAlias, type RoomId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/room-version.ts'
 import { requireAliasLeft } from './aliases.ts'
+import { checkInitialState } from './check-initial-state.ts'
 import { createContent } from './create-content.ts'
 import { initialEvents, type Preset, type StateEntry } from './initial-events.ts'
 import { initialPowerLevels } from './initial-power-levels.ts'
@@ -36,6 +37,7 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
   const { creator, isPublished } = wish
   const version = requireVersion(wish.version ?? ctx.config.rooms.default_version)
   const alias = wish.aliasName === undefined ? undefined : await freeAlias(ctx, wish.aliasName, creator)
+  checkInitialState(wish.initialState, { creator, alias })
   const invite = await invitees(ctx, wish)
   const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
   const partners = preset === 'trusted_private_chat' ? invite : []

@@ -31,6 +31,10 @@ export function followAccounts(ctx: Needs): Following {
       .finally(() => running.delete(done))
     running.add(done)
   }
+  // A server that stopped in between has leaves to make up for.
+  run('the deactivated', async () => {
+    for (const userId of await ctx.store.members.listDeactivated()) await leaveAllRooms(ctx, userId)
+  })
   const settle = async () => {
     while (running.size > 0) await Promise.all(running)
   }
@@ -53,7 +57,7 @@ export function followAccounts(ctx: Needs): Following {
 }
 
 /** Says in every room of the user how their profile presents them now. */
-export async function presentAnew(ctx: Needs, userId: string): Promise<void> {
+async function presentAnew(ctx: Needs, userId: string): Promise<void> {
   const content = { ...presentation(await ctx.store.profiles.find(userId)), membership: 'join' }
   const roomIds = await ctx.store.rooms.listJoined(userId)
   await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
@@ -70,7 +74,7 @@ async function presentIn(
 }
 
 /** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
-export async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
+async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
   const memberships = await ctx.store.members.listRooms(userId, ['join', 'invite', 'knock'])
   await inEach(ctx, memberships, async ({ roomNid }) => {
     const room = await ctx.store.rooms.findByNid(roomNid)
