@@ -30,6 +30,8 @@ const store = (row: [string, string]): Promise<void> =>
     flush()
   })
 
+let depth = 0
+
 const app = new Koa()
 app.use(async (exchange) => {
   const chunks: Buffer[] = []
@@ -42,7 +44,7 @@ app.use(async (exchange) => {
     sender: '@a:b',
     room_id: '!r',
     origin_server_ts: Date.now(),
-    depth: 1,
+    depth: ++depth,
   }
   event['hashes'] = { sha256: createHash('sha256').update(canonicalJson(event)).digest('base64') }
   const signed = canonicalJson(event)

@@ -46,7 +46,7 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     loader: new EventLoader(ctx),
   }
   const { now } = moment
-  const span = { after: request.since?.accountData ?? 0, upTo: now.accountData }
+  const span = { after: request.since?.accountData, upTo: now.accountData }
   const accountData = await accountDataChanges(ctx, request.userId, span)
   const [devices, rooms, presence] = await Promise.all([
     deviceSection(ctx, moment),

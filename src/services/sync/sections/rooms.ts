@@ -77,9 +77,11 @@ async function roomExtras(
   const known = since === undefined ? [] : joined.filter(({ isNew }) => !isNew).map(({ roomId }) => roomId)
   const fresh = joined.filter(({ isNew }) => isNew).map(({ roomId }) => roomId)
   const [receipts, freshReceipts, freshData] = await Promise.all([
-    receiptChanges(ctx, userId, known, { after: since?.receipts ?? 0, upTo: now.receipts }),
-    receiptChanges(ctx, userId, fresh, { after: 0, upTo: now.receipts }),
-    since && fresh.length > 0 ? accountDataChanges(ctx, userId, { after: 0, upTo: now.accountData }) : accountData,
+    receiptChanges(ctx, userId, { roomIds: known, after: since?.receipts ?? 0, upTo: now.receipts }),
+    receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts }),
+    since && fresh.length > 0
+      ? accountDataChanges(ctx, userId, { after: undefined, upTo: now.accountData })
+      : accountData,
   ])
   const typing = ctx.typing.changes(since?.typing ?? 0)
   const typingNow = since && fresh.length > 0 ? ctx.typing.changes(0) : typing
