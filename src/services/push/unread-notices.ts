@@ -37,12 +37,15 @@ type Slot = { receiptMoves: number; tally: Tally | undefined }
 export type SeenEvent = { flat: FlatEvent; threadId: string; redacts: string | undefined }
 
 const maxWeight = 300_000
+/** What was sent a moment ago, for all who are about to sync. */
+const maxSeen = 1000
 
 /** What is unread, by user and room, as far as anybody asked; the store can always tell again. */
 export class UnreadNotices {
   /** The least recently used first. */
   readonly #slots = new Map<string, Slot>()
-  readonly #seen = new WeakMap<StoredEvent, SeenEvent>()
+  /** The newest at the end; when an event is redacted another object takes its place. */
+  readonly #seen = new Map<StoredEvent, SeenEvent>()
   #weight = 0
 
   slot(userId: string, roomId: string): Slot {
@@ -68,12 +71,14 @@ export class UnreadNotices {
     if (slot) slot.receiptMoves++
   }
 
-  /** Parsed once for all readers, as long as the event stays in memory. */
+  /** Parsed once for all readers, when they come soon after another. */
   seen(event: StoredEvent, see: (event: StoredEvent) => SeenEvent): SeenEvent {
     const known = this.#seen.get(event)
     if (known) return known
     const seen = see(event)
     this.#seen.set(event, seen)
+    const [oldest] = this.#seen.keys()
+    if (this.#seen.size > maxSeen && oldest) this.#seen.delete(oldest)
     return seen
   }
 

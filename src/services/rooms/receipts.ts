@@ -95,7 +95,7 @@ export async function receiptChanges(
 type Told = { ts: number; thread_id?: string }
 
 /** A user has one place for each event and type: there, the receipt without thread says more. */
-export function receiptContent(receipts: readonly Receipt[]): Record<string, Record<string, Record<string, Told>>> {
+function receiptContent(receipts: readonly Receipt[]): Record<string, Record<string, Record<string, Told>>> {
   const content: Record<string, Record<string, Record<string, Told>>> = {}
   for (const { eventId, type, userId, threadId, receivedAt } of receipts) {
     const users = ((content[eventId] ??= {})[type] ??= {})
