@@ -8,8 +8,8 @@ export type RuleBody = { actions: JsonValue[]; conditions?: JsonValue[]; pattern
 export const maxPatternLength = 255
 const maxRuleLength = 4_096
 
-/** Actions of the past, to be ignored: https://spec.matrix.org/v1.19/client-server-api/#historical-actions */
-const historicalActions: readonly JsonValue[] = ['dont_notify', 'coalesce']
+/** The last two are of the past, kept for the clients that set them: https://spec.matrix.org/v1.19/client-server-api/#historical-actions */
+const plainActions: readonly JsonValue[] = ['notify', 'dont_notify', 'coalesce']
 
 /** The rule, enabled, or in words what is wrong with it. */
 export function checkRule(kind: RuleKind, ruleId: string, body: RuleBody): PushRule | string {
@@ -26,11 +26,10 @@ export function checkRule(kind: RuleKind, ruleId: string, body: RuleBody): PushR
   return JSON.stringify(rule).length > maxRuleLength ? 'The rule is too large' : rule
 }
 
-/** The actions without historical ones, or in words what is wrong with them. */
+/** The actions, or in words what is wrong with them. */
 export function checkActions(actions: readonly JsonValue[]): PushAction[] | string {
   if (JSON.stringify(actions).length > maxRuleLength) return 'The actions are too large'
-  const current = actions.filter((action) => !historicalActions.includes(action))
-  return current.every(isAction) ? current : 'An action is unknown'
+  return actions.every(isAction) ? [...actions] : 'An action is unknown'
 }
 
 function checkConditions(conditions: JsonValue[]): PushCondition[] | string {
@@ -40,7 +39,7 @@ function checkConditions(conditions: JsonValue[]): PushCondition[] | string {
 }
 
 function isAction(action: JsonValue): action is PushAction {
-  return action === 'notify' || (isObject(action) && typeof action['set_tweak'] === 'string')
+  return plainActions.includes(action) || (isObject(action) && typeof action['set_tweak'] === 'string')
 }
 
 function isCondition(condition: JsonValue): condition is PushCondition {

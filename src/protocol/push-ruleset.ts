@@ -5,7 +5,8 @@ export const ruleKinds = ['override', 'content', 'room', 'sender', 'underride'] 
 
 export type RuleKind = (typeof ruleKinds)[number]
 
-export type PushAction = 'notify' | { set_tweak: string; value?: JsonValue }
+/** Of the plain ones, only `notify` does anything. */
+export type PushAction = 'notify' | 'dont_notify' | 'coalesce' | { set_tweak: string; value?: JsonValue }
 
 /** Its other keys depend on the kind. */
 export type PushCondition = JsonObject & { kind: string }

@@ -128,10 +128,16 @@ describe('user-interactive authentication', () => {
     const mallory = { username: 'mallory', password: auth.password, auth: { type: 'm.login.dummy' } }
     await server.anonymous.request('POST', '/_matrix/client/v3/register', mallory)
 
-    for (const identifier of [{ type: 'm.id.user', user: 'mallory' }, { type: 'm.id.thirdparty' }, undefined]) {
-      const reply = await alice.request('POST', deletePath, { devices: [], auth: { ...auth, identifier } })
-      assert.deepEqual([reply.status, reply.body.errcode], [401, 'M_FORBIDDEN'])
+    const attempt = async (identifier: object | undefined, password: string) => {
+      const reply = await alice.request('POST', deletePath, { devices: [], auth: { ...auth, password, identifier } })
+      assert.equal(reply.body.errcode, 'M_FORBIDDEN')
+      return reply.status
     }
+    assert.equal(await attempt({ type: 'm.id.thirdparty' }, auth.password), 401)
+    assert.equal(await attempt(undefined, auth.password), 401)
+    // Of another user not even the password is tried.
+    for (const password of [auth.password, 'wrong'])
+      assert.equal(await attempt({ type: 'm.id.user', user: 'mallory' }, password), 403)
   })
 
   it('T68 binds a session to its user, its path and its body', async () => {

@@ -30,6 +30,23 @@ describe('memberships', () => {
     assert.deepEqual(memberOf(events, carol.userId), { membership: 'join' })
   })
 
+  it('lets clients say more of their joining, but nothing that the server answers for', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    const forged = {
+      membership: 'ban',
+      displayname: 'Alice',
+      is_direct: true,
+      join_authorised_via_users_server: alice.userId,
+      third_party_signed: { token: 'x' },
+      third_party_invite: { signed: {} },
+    }
+    accepted(await bob.request('POST', roomPath(roomId, 'join'), { ...forged, 'org.example.mood': 'curious' }))
+    const content = memberOf(await eventsOf(server, roomId), bob.userId)
+    assert.deepEqual(content, { membership: 'join', 'org.example.mood': 'curious' })
+  })
+
   it('does nothing when somebody joins who is in already', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { appendEvents } from '#services/rooms/append.ts'
-import { accepted, createRoom, join, putState, refused, sendText } from '../../support/rooms.ts'
+import { accepted, createRoom, join, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { readAllMessages, readMessages, readRoom, sendEvent, sendRelated, textsOf } from '../../support/room-reads.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 
@@ -185,6 +185,9 @@ describe('GET /rooms/{roomId}/messages', () => {
       refused(await readMessages(alice, roomId, { from }), 400, 'M_INVALID_PARAM')
     refused(await readMessages(alice, roomId, { to: 'nonsense' }), 400, 'M_INVALID_PARAM')
     refused(await readMessages(alice, roomId, { dir: 'sideways' }), 400, 'M_INVALID_PARAM')
+    refused(await alice.request('GET', roomPath(roomId, 'messages')), 400, 'M_MISSING_PARAM')
+    const stranger = await server.register('stranger')
+    refused(await stranger.request('GET', roomPath(roomId, 'messages')), 403, 'M_FORBIDDEN')
     for (const text of ['{', '[]', '{"types":1}', '{"limit":-1}'])
       refused(await readMessages(alice, roomId, { filter: text }), 400, 'M_INVALID_PARAM')
     accepted(await readMessages(alice, roomId, { from: 't0', dir: 'f' }))

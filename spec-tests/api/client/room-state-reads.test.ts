@@ -90,6 +90,7 @@ describe('GET /rooms/{roomId}/members', () => {
 
     assert.deepEqual(await read({}), everybody)
     assert.deepEqual(await read({ at: before }), [alice.userId, carol.userId])
+    assert.deepEqual(await read({ at: 't0' }), [alice.userId])
     assert.deepEqual(await read({ membership: 'join' }), [alice.userId])
     assert.deepEqual(await read({ not_membership: 'leave' }), [alice.userId, carol.userId])
     assert.deepEqual(await read({ membership: 'leave', not_membership: 'join' }), [bob.userId, carol.userId])
@@ -110,6 +111,7 @@ describe('GET /rooms/{roomId}/members', () => {
     const { joined } = accepted(await readRoom(alice, [roomId, 'joined_members']))
 
     assert.deepEqual(Object.keys(joined).sort(), [alice.userId, bob.userId])
+    assert.deepEqual(joined[alice.userId], { display_name: null })
     assert.deepEqual(joined[bob.userId], { display_name: 'Bob', avatar_url: 'mxc://test/bob' })
   })
 })

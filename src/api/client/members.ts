@@ -37,7 +37,8 @@ export const getMembers = endpoint({
 })
 
 const JoinedMember = Type.Object({
-  display_name: Type.Optional(Type.String()),
+  // NOTSPEC: null for who has no name there: clients take the key for granted.
+  display_name: Type.Union([Type.String(), Type.Null()]),
   avatar_url: Type.Optional(Type.String()),
 })
 
@@ -55,7 +56,7 @@ export const getJoinedMembers = endpoint({
     const line = await requireJoined(ctx, params.roomId, userId)
     const members = await listJoinedMembers(ctx, line)
     const entries = members.map(
-      (member) => [member.userId, { display_name: member.displayName, avatar_url: member.avatarUrl }] as const,
+      (member) => [member.userId, { display_name: member.displayName ?? null, avatar_url: member.avatarUrl }] as const,
     )
     return { joined: Object.fromEntries(entries) }
   },

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { missingParam, serverNotTrusted } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
+import type { JsonObject } from '#protocol/event.ts'
 import { banUser } from '#services/rooms/ban.ts'
 import { forgetRoom } from '#services/rooms/forget.ts'
 import { inviteUser } from '#services/rooms/invite.ts'
@@ -67,8 +68,8 @@ export const postJoin = endpoint({
   reply: JoinedRoom,
   summary: 'Enters a room.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidjoin',
-  async handle(ctx, { params: { roomId }, body: { reason } }, { userId }) {
-    await joinRoom(ctx, { roomId, userId, reason })
+  async handle(ctx, { params: { roomId }, body }, { userId }) {
+    await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
     return { room_id: roomId }
   },
 })
@@ -84,9 +85,9 @@ export const postJoinByAlias = endpoint({
   reply: JoinedRoom,
   summary: 'Enters a room that is named by id or alias.',
   spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
-  async handle(ctx, { params, body: { reason } }, { userId }) {
+  async handle(ctx, { params, body }, { userId }) {
     const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
-    await joinRoom(ctx, { roomId, userId, reason })
+    await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
     return { room_id: roomId }
   },
 })

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { missingParam } from '#base/errors.ts'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import { membersOfSenders } from '#services/rooms/members-of-senders.ts'
 import { lastReadable, openReading } from '#services/rooms/open-reading.ts'
@@ -19,7 +20,7 @@ export const getMessages = endpoint({
   limit: 'default',
   params: Type.Object({ roomId: Type.String() }),
   query: Type.Object({
-    dir: DirectionQuery,
+    dir: Type.Optional(DirectionQuery),
     from: Type.Optional(Type.String()),
     to: Type.Optional(Type.String()),
     limit: Type.Optional(LimitQuery),
@@ -38,6 +39,8 @@ export const getMessages = endpoint({
     const to = query.to === undefined ? undefined : parsePosition(query.to)
     const given = query.from === undefined ? undefined : parsePosition(query.from)
     const reading = await openReading(ctx, params.roomId, userId)
+    // After the question whether there is anything to read: strangers learn that first.
+    if (query.dir === undefined) throw missingParam('query.dir is missing')
     const direction = directionOf(query.dir)
     const from = given ?? (direction === 'backwards' ? lastReadable(reading) : 0)
     const limit = clamped(query.limit ?? 10, maxMessages)

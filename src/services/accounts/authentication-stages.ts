@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { forbidden } from '#base/errors.ts'
+import { forbidden, MatrixError } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { findAccount } from './find-account.ts'
 import { verifyPassword } from './password-hash.ts'
@@ -20,13 +20,21 @@ export const authenticationStages: { readonly [type: string]: Stage } = {
   'm.login.registration_token': passRegistrationToken,
 }
 
+/** Somebody else than the one who asks was named: no attempt of the session, whatever the password. */
+export class WrongApprover extends MatrixError {
+  constructor() {
+    super(403, 'M_FORBIDDEN', 'The request must be approved by the user who makes it')
+  }
+}
+
 async function passPassword(ctx: Needs, { auth, userId }: StageAttempt): Promise<string> {
   if (userId === undefined) throw forbidden('There is no account to prove a password of')
   const account = await claimedAccount(ctx, auth, userId)
+  if (account && account.userId !== userId) throw new WrongApprover()
   ctx.rateBuckets.spend('login', `account ${userId}`)
   const password = typeof auth.password === 'string' ? auth.password : ''
   const isRight = await verifyPassword(ctx, password, account?.passwordHash)
-  if (!isRight || account?.userId !== userId) throw forbidden('Wrong user name or password')
+  if (!isRight || !account) throw forbidden('Wrong user name or password')
   return userId
 }
 

@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import { forbidden, MatrixError } from '#base/errors.ts'
 import { canonicalJson } from '#protocol/canonical-json.ts'
 import type { JsonObject, JsonValue } from '#protocol/event.ts'
-import { authenticationStages } from './authentication-stages.ts'
+import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
@@ -97,7 +97,8 @@ async function attempt(ctx: Needs, session: Session, auth: JsonObject): Promise<
   try {
     session.proofs = await provedBy(ctx, session, auth)
   } catch (error) {
-    if (error instanceof MatrixError && error.status === 403) throw await ask(ctx, session, error)
+    const isRefusal = error instanceof MatrixError && error.status === 403 && !(error instanceof WrongApprover)
+    if (isRefusal) throw await ask(ctx, session, error)
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from '#protocol/event.ts'
 import { appendEvents } from './append.ts'
 import { joinAuthority } from './authorise-join.ts'
 import { inheritSettings } from './inherit-settings.ts'
@@ -5,11 +6,29 @@ import { memberContent } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from './next-state.ts'
 
-export type Join = { roomId: string; userId: string; reason?: string | undefined }
+export type Join = {
+  roomId: string
+  userId: string
+  /** What the client says of its joining: the reason, and what it wants to stand in its member event besides. */
+  content: JsonObject
+}
+
+/** What is not for the client to say while it joins. */
+const reserved: readonly string[] = [
+  'membership',
+  'displayname',
+  'avatar_url',
+  'is_direct',
+  'join_authorised_via_users_server',
+  'third_party_invite',
+  'third_party_signed',
+]
 
 /** Lets a user enter a room of this server; throws M_NOT_FOUND for a room that is not known here. */
-export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Join): Promise<void> {
-  const content = await memberContent(ctx, userId, { membership: 'join', reason })
+export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, content: given }: Join): Promise<void> {
+  // NOTSPEC: more keys than the reason reach the event, as bridges expect.
+  const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
+  const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }
   const appended = await appendEvents(ctx, roomId, async (line) => {
     // Who is in already stays in as they are: the event may say more than a join would.
     if ((await nextMembership(ctx, line, userId)) === 'join') return []

@@ -24,9 +24,10 @@ export async function listMembers(
   const position = Math.min(at ?? Infinity, lastReadable(reading))
   const types = ['m.room.member']
   const isPresent = position >= line.lastPosition
-  const events = isPresent
+  const told = isPresent
     ? await ctx.store.roomState.current([nidOf(line)], { types })
     : await ctx.store.roomState.at([nidOf(line)], position, { types })
+  const events = told.length > 0 ? told : await firstMember(ctx, line)
   if (membership === undefined && notMembership === undefined) return events
   return events.filter((event) => {
     const actual = membershipOf(JSON.parse(event.clientJson) as Pick<Pdu, 'content'>)
@@ -34,6 +35,12 @@ export async function listMembers(
       (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
     )
   })
+}
+
+/** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
+async function firstMember({ store }: Needs, line: RoomLine): Promise<StoredEvent[]> {
+  const first = await store.events.page({ roomNid: nidOf(line), from: 0, direction: 'forwards', limit: 2 })
+  return first.filter(({ type }) => type === 'm.room.member')
 }
 
 /** Who is in the room, with the name and avatar they have there. */
