@@ -35,12 +35,15 @@ async function readFormers(
 ): Promise<Map<EventId, Former>> {
   const formers = new Map<EventId, Former>()
   const positions = events.map(({ position }) => position)
+  const { lastPosition } = line
   const found = await ctx.store.roomState.formers(nidOf(line), positions)
+  // What was read may have been redacted since: then it must not stay in memory.
+  const isSettled = line.lastPosition === lastPosition
   for (const { eventId, position } of events) {
     const stored = found.get(position)
     const former = stored && { eventId: stored.eventId, position: stored.position, pdu: storedPdu(stored, line) }
     if (former) formers.set(eventId, former)
-    if (position > line.recentFrom) line.formers.set(eventId, former && holderOf(former))
+    if (isSettled && position > line.recentFrom) line.formers.set(eventId, former && holderOf(former))
   }
   return formers
 }

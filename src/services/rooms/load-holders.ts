@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import type { StoredEvent } from '#store/events.ts'
 import type { Holder, RoomLine } from './room-line.ts'
 import { storedPdu } from './stored-pdu.ts'
 
@@ -14,8 +15,21 @@ export async function loadHolders(
     if (holder && !holder.pdu && holder.position !== undefined) missing.set(holder.position, holder)
   }
   if (missing.size === 0) return
-  for (const event of await ctx.store.events.atPositions([...missing.keys()])) {
+  for (const event of await readSettled(ctx, line, [...missing.keys()])) {
     const holder = missing.get(event.position)
     if (holder) holder.pdu = storedPdu(event, line)
+  }
+}
+
+/** Reads again when the room moved on meanwhile: what was read may have been redacted since, and would stay in memory. */
+async function readSettled(
+  ctx: Pick<Context, 'store'>,
+  line: RoomLine,
+  positions: readonly number[],
+): Promise<StoredEvent[]> {
+  for (;;) {
+    const { lastPosition } = line
+    const events = await ctx.store.events.atPositions(positions)
+    if (line.lastPosition === lastPosition) return events
   }
 }
