@@ -8,6 +8,7 @@ import type { Waiters } from '#base/waiters.ts'
 import type { Bus } from './bus/bus.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
 import type { CompiledFilters } from '#services/accounts/compiled-filters.ts'
+import type { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import type { SessionCache } from '#services/accounts/session-cache.ts'
 import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
 import type { Presences } from '#services/presence/presences.ts'
@@ -37,6 +38,8 @@ export type Context = {
   lazyMembers: LazyMembers
   /** Filters ready for use. */
   filters: CompiledFilters
+  /** Whom users ignore. */
+  ignoredUsers: IgnoredUsers
   /** Push rules ready for use, by user. */
   pushRulesets: PushRulesets
   /** What each user is to be notified of. */

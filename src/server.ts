@@ -16,6 +16,7 @@ import { openListeners } from '#http/open-listeners.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { CompiledFilters } from '#services/accounts/compiled-filters.ts'
+import { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
@@ -157,6 +158,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     store,
     lazyMembers: new LazyMembers(),
     filters: new CompiledFilters(),
+    ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotices(),
     typing: new TypingRooms(clock),

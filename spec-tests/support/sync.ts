@@ -19,7 +19,7 @@ export type SyncedRoom = {
   ephemeral: Events
   account_data: Events
   unread_notifications: { notification_count: number; highlight_count: number }
-  unread_thread_notifications: Record<string, { notification_count: number; highlight_count: number }>
+  unread_thread_notifications?: Record<string, { notification_count: number; highlight_count: number }>
 }
 export type Synced = {
   next_batch: string

@@ -50,6 +50,20 @@ describe('presence', () => {
     )
   })
 
+  it('is marked by a sync that asks for it, without touching the status', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    accepted(await put(alice, { presence: 'online', status_msg: 'Reading' }))
+    const { next_batch: since } = await sync(bob)
+
+    await sync(alice)
+    await sync(alice, { set_presence: 'unavailable' })
+
+    const [seen] = told(await sync(bob, { since }), alice)
+    assert.deepEqual([seen?.presence, seen?.status_msg], ['unavailable', 'Reading'])
+  })
+
   it('is offline until it is told, by its owner alone and in one of three words', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

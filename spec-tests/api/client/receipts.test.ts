@@ -105,6 +105,7 @@ describe('receipts', () => {
     const { alice, bob, roomId, one, two } = await room(server)
     const reply = await sendRelated(alice, roomId, inThread(one))
     const reaction = await sendRelated(alice, roomId, { rel_type: 'm.annotation', event_id: reply, key: '+' })
+    const reference = await sendRelated(alice, roomId, { rel_type: 'm.reference', event_id: one })
 
     for (const [eventId, thread_id] of [
       [one, 'main'],
@@ -112,6 +113,9 @@ describe('receipts', () => {
       [reply, one],
       [reaction, one],
       [two, 'main'],
+      [reference, 'main'],
+      // Not in the thread, but related to its root.
+      [reference, one],
     ] as const)
       accepted(await read(bob, [roomId, eventId], 'm.read', { thread_id }))
     for (const [eventId, thread_id] of [

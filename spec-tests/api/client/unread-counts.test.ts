@@ -180,7 +180,7 @@ describe('unread counts', () => {
     const last = await sendText(alice, roomId, 'last')
     const counts = async () => {
       const { unread_notifications: main, unread_thread_notifications: threads } = await roomOf(bob, roomId, byThread)
-      return [main.notification_count, threads[root]?.notification_count]
+      return [main.notification_count, threads?.[root]?.notification_count]
     }
 
     const all = await counts()
@@ -222,6 +222,28 @@ describe('unread counts', () => {
         [1, 0],
         [0, 0],
         [1, 1],
+      ],
+    )
+  })
+
+  it('leave out whom the user ignores, as long as she does', async () => {
+    await using server = await startTestServer()
+    const { alice, bob, carol, roomId } = await room(server)
+    await sendText(alice, roomId, 'one')
+    await sendText(carol, roomId, 'two')
+    const path = `/_matrix/client/v3/user/${encodeURIComponent(bob.userId)}/account_data/m.ignored_user_list`
+
+    const before = await unread(bob, roomId)
+    accepted(await bob.request('PUT', path, { ignored_users: { [carol.userId]: {} } }))
+    const ignoring = await unread(bob, roomId)
+    accepted(await bob.request('PUT', path, { ignored_users: {} }))
+
+    assert.deepEqual(
+      [before, ignoring, await unread(bob, roomId)],
+      [
+        [2, 0],
+        [1, 0],
+        [2, 0],
       ],
     )
   })

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import { resolveFilter } from '#services/accounts/filters.ts'
+import { markPresence } from '#services/presence/presence.ts'
 import { sync as answerSync } from '#services/sync/sync.ts'
 import { readToken } from '#services/sync/token.ts'
 
@@ -10,7 +11,9 @@ const Query = Type.Object({
   filter: Type.Optional(Type.String()),
   since: Type.Optional(Type.String()),
   full_state: Type.Optional(Type.Boolean()),
-  set_presence: Type.Optional(Type.String()),
+  set_presence: Type.Optional(
+    Type.Union([Type.Literal('online'), Type.Literal('unavailable'), Type.Literal('offline')]),
+  ),
   timeout: Type.Optional(Type.Integer()),
   use_state_after: Type.Optional(Type.Boolean()),
   'org.matrix.msc4222.use_state_after': Type.Optional(Type.Boolean()),
@@ -26,6 +29,8 @@ const getSync = endpoint({
   spec: 'https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync',
   async handle(ctx, { query, signal }, { userId, deviceId }) {
     const since = query.since === undefined || query.since === '' ? undefined : readToken(query.since)
+    // NOTSPEC: syncing alone makes nobody online; what is not asked for would wake everybody for each who comes or goes.
+    if (query.set_presence) await markPresence(ctx, userId, query.set_presence)
     return new JsonText(
       await answerSync(ctx, {
         userId,

@@ -4,6 +4,7 @@ import { isValidRoomId } from '#protocol/ids.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { fullRuleset } from '#protocol/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/account-data.ts'
+import { ignoredUsersType } from './ignored-users.ts'
 import { pushRulesType, readPushRules } from './stored-push-rules.ts'
 
 /** What has its own endpoints: these check what they write. */
@@ -31,6 +32,7 @@ export async function putAccountData(
 ): Promise<void> {
   if (kept.includes(key.type)) throw new MatrixError(405, 'M_BAD_JSON', `Cannot set ${key.type} through this API.`)
   await ctx.store.transaction((tx) => writeAccountData(tx, ctx.config.limits, { ...key, content }))
+  if (key.roomId === undefined && key.type === ignoredUsersType) ctx.bus.publish('ignored_users', key.userId)
   ctx.bus.publish('wake', [key.userId])
 }
 

@@ -13,6 +13,15 @@ export async function setPresence(
     bus.publish('wake', [userId, ...(await store.members.usersSharingRooms(userId))])
 }
 
+/** The same without touching what the user says of herself. */
+export async function markPresence(
+  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
+  userId: string,
+  state: PresenceState,
+): Promise<void> {
+  await setPresence(ctx, { userId, state, status: ctx.presence.find(userId)?.status_msg })
+}
+
 /** Presence is for those who share a room. */
 export async function findPresence(
   { store, presence }: Pick<Context, 'store' | 'presence'>,

@@ -1,18 +1,21 @@
 import type { Context } from '#context.ts'
 
-/** Keeps what this process knows of rules and unread events in step with changes anywhere; the answer stops it. */
+/** Keeps what this process knows of rules, ignored users and unread events in step with changes anywhere; the answer stops it. */
 export function followPushChanges({
   bus,
   pushRulesets,
+  ignoredUsers,
   unread,
-}: Pick<Context, 'bus' | 'pushRulesets' | 'unread'>): () => void {
+}: Pick<Context, 'bus' | 'pushRulesets' | 'ignoredUsers' | 'unread'>): () => void {
   const stopRules = bus.subscribe('push_rules', (userId) => pushRulesets.forget(String(userId)))
+  const stopIgnored = bus.subscribe('ignored_users', (userId) => ignoredUsers.forget(String(userId)))
   const stopReceipts = bus.subscribe('receipts', (message) => {
     const { userId, roomId } = message as { userId: string; roomId: string }
     unread.receiptMoved(userId, roomId)
   })
   return () => {
     stopRules()
+    stopIgnored()
     stopReceipts()
   }
 }

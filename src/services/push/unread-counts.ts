@@ -7,7 +7,7 @@ import { visibleEvents } from '#services/rooms/visibility.ts'
 import { noticesAmong } from './notices-among.ts'
 import type { Notice, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notices.ts'
 
-type Needs = Pick<Context, 'store' | 'pushRulesets' | 'unread'>
+type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
 /** Of a room that nobody has counted yet, so many of the newest events are looked at: clients show 99+ anyway. */
 const maxLookedAt = 300
@@ -18,22 +18,23 @@ const maxLookedAt = 300
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
 export async function unreadCounts(ctx: Needs, line: RoomLine, userId: string): Promise<UnreadCounts> {
-  const ruleset = await ctx.pushRulesets.get(userId)
+  const [ruleset, ignored] = await Promise.all([ctx.pushRulesets.get(userId), ctx.ignoredUsers.of(userId)])
   const { tally, receiptMoves } = ctx.unread.slot(userId, line.roomId)
-  const former = tally?.ruleset === ruleset ? tally : undefined
+  const former = tally && tally.ruleset === ruleset && tally.ignored === ignored ? tally : undefined
   const knowsReceipts = former?.receiptMoves === receiptMoves
   if (former && knowsReceipts && former.upTo >= line.lastPosition) return former.counts
   const upTo = line.lastPosition
   const read = knowsReceipts ? former.read : await readPositions(ctx, line.roomId, userId)
-  const notices = await advance(ctx, line, { userId, ruleset, former, read, upTo })
+  const notices = await advance(ctx, line, { userId, ruleset, ignored, former, read, upTo })
   const counts = countsOf(notices)
-  ctx.unread.keep(userId, line.roomId, { ruleset, upTo, receiptMoves, read, notices, counts })
+  ctx.unread.keep(userId, line.roomId, { ruleset, ignored, upTo, receiptMoves, read, notices, counts })
   return counts
 }
 
 type Advance = {
   userId: string
   ruleset: CompiledRuleset
+  ignored: ReadonlySet<string>
   former: Tally | undefined
   read: ReadPositions
   upTo: number
@@ -42,12 +43,13 @@ type Advance = {
 async function advance(
   ctx: Needs,
   line: RoomLine,
-  { userId, ruleset, former, read, upTo }: Advance,
+  { userId, ruleset, ignored, former, read, upTo }: Advance,
 ): Promise<Notice[]> {
   const joinedAt = line.holder('m.room.member', userId)?.position ?? upTo
   const after = former?.upTo ?? read.everywhere ?? joinedAt
   const newest = await previousEvents(ctx, line, { after, before: upTo + 1, limit: maxLookedAt })
-  const events = await visibleEvents(ctx, { line, userId }, newest.reverse())
+  const heard = newest.reverse().filter(({ sender }) => !ignored.has(sender))
+  const events = await visibleEvents(ctx, { line, userId }, heard)
   const notices = await noticesAmong(ctx, line, { userId, ruleset, events, former: former?.notices ?? [] })
   return notices.filter(({ position, threadId }) => position > readUpTo(read, threadId))
 }

@@ -22,6 +22,8 @@ export type ReadPositions = { everywhere: number | undefined; threads: ReadonlyM
 export type Tally = {
   /** By these rules. */
   ruleset: CompiledRuleset
+  /** Without these senders. */
+  ignored: ReadonlySet<string>
   /** Events up to here were looked at. */
   upTo: number
   /** `receiptMoves` of the slot when `read` was read. */

@@ -4,7 +4,7 @@ import type { StoredEvent } from '#store/events.ts'
 import type { Receipt } from '#store/receipts.ts'
 import { requireJoined } from './require-joined.ts'
 import type { RoomLine } from './room-line.ts'
-import { threadOf } from './thread-of.ts'
+import { isInThread } from './thread-of.ts'
 
 export type ReceiptType = 'm.read' | 'm.read.private'
 
@@ -49,7 +49,7 @@ export async function requireEvent(
   return event
 }
 
-/** A receipt for a thread names an event of it. */
+/** A receipt for a thread names an event that belongs to it. */
 async function requireThread(
   ctx: Pick<Context, 'store'>,
   event: StoredEvent,
@@ -57,9 +57,7 @@ async function requireThread(
 ): Promise<void> {
   if (threadId === undefined) return
   if (threadId === '') throw invalidParam('The thread id must not be empty')
-  // A root stands in the main timeline and begins its thread as well.
-  if (threadId === event.eventId) return
-  if ((await threadOf(ctx, event)) !== threadId) throw invalidParam('The event is not in this thread')
+  if (!(await isInThread(ctx, event, threadId))) throw invalidParam('The event is not in this thread')
 }
 
 async function advance(

@@ -3,24 +3,29 @@ import type { JsonObject } from '#protocol/event.ts'
 import { relationOf } from '#protocol/relation.ts'
 import type { StoredEvent } from '#store/events.ts'
 
+/** The id of the thread that every event without another belongs to. */
 export const mainTimeline = 'main'
 
+/** Of indirect relations; the one to the thread's root is not counted. */
 const maxHops = 3
 
 /**
- * The id of the thread's root that an event belongs to, by itself or by what it relates to, or `main`.
- * https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts
+ * Whether an event belongs to a thread, or relates to what does: to the main timeline (`main`) or to that of a root,
+ * however it relates to it. https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts
  */
-export async function threadOf(ctx: Pick<Context, 'store'>, event: StoredEvent): Promise<string> {
+export async function isInThread(ctx: Pick<Context, 'store'>, event: StoredEvent, threadId: string): Promise<boolean> {
+  // A root stands in the main timeline and begins its thread as well.
+  if (event.eventId === threadId) return true
   let related: StoredEvent | undefined = event
   for (let hop = 0; related && hop <= maxHops; hop++) {
     const relation = relationIn(related)
     if (!relation) break
-    if (relation.relType === 'm.thread') return relation.parentId
+    if (relation.parentId === threadId) return true
+    if (relation.relType === 'm.thread') return false
     const parent: StoredEvent | undefined = await ctx.store.events.find(relation.parentId)
     related = parent?.roomNid === event.roomNid ? parent : undefined
   }
-  return mainTimeline
+  return threadId === mainTimeline
 }
 
 /** State belongs to no thread. */

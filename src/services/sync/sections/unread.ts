@@ -8,5 +8,7 @@ export async function unreadSection(ctx: Context, line: RoomLine, { request }: S
   const counts = await unreadCounts(ctx, line, request.userId)
   if (!request.filter.timeline.unreadThreadNotifications)
     return `"unread_notifications":${JSON.stringify(counts.total)}`
-  return `"unread_notifications":${JSON.stringify(counts.main)},"unread_thread_notifications":${JSON.stringify(counts.threads)}`
+  const main = `"unread_notifications":${JSON.stringify(counts.main)}`
+  const { threads } = counts
+  return Object.keys(threads).length === 0 ? main : `${main},"unread_thread_notifications":${JSON.stringify(threads)}`
 }
