@@ -120,6 +120,16 @@ describe('upgrading rooms', () => {
     }
   })
 
+  it('files the new room like the old one also where a client makes it itself', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const old = await createRoom(alice)
+    const muted = (roomId: string) => `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(roomId)}`
+    accepted(await alice.request('PUT', muted(old), { actions: [] }))
+    const young = await createRoom(alice, { creation_content: { predecessor: { room_id: old } } })
+    assert.deepEqual(accepted(await alice.request('GET', muted(young))).actions, [])
+  })
+
   it('is for who may send tombstones', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

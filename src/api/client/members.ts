@@ -37,9 +37,9 @@ export const getMembers = endpoint({
 })
 
 const JoinedMember = Type.Object({
-  // NOTSPEC: null for who has no name there: clients take the key for granted.
+  // NOTSPEC: null for who has none there: clients take the keys for granted.
   display_name: Type.Union([Type.String(), Type.Null()]),
-  avatar_url: Type.Optional(Type.String()),
+  avatar_url: Type.Union([Type.String(), Type.Null()]),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidjoined_members */
@@ -56,7 +56,8 @@ export const getJoinedMembers = endpoint({
     const line = await requireJoined(ctx, params.roomId, userId)
     const members = await listJoinedMembers(ctx, line)
     const entries = members.map(
-      (member) => [member.userId, { display_name: member.displayName ?? null, avatar_url: member.avatarUrl }] as const,
+      (member) =>
+        [member.userId, { display_name: member.displayName ?? null, avatar_url: member.avatarUrl ?? null }] as const,
     )
     return { joined: Object.fromEntries(entries) }
   },

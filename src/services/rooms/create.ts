@@ -5,6 +5,7 @@ import { roomVersion, type RoomVersion } from '#protocol/room-version.ts'
 import { requireAliasLeft } from './aliases.ts'
 import { checkInitialState } from './check-initial-state.ts'
 import { createContent } from './create-content.ts'
+import { inheritSettings } from './inherit-settings.ts'
 import { initialEvents, type Preset, type StateEntry } from './initial-events.ts'
 import { initialPowerLevels } from './initial-power-levels.ts'
 import { memberContent, memberContents } from './member-content.ts'
@@ -42,7 +43,7 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
   const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
   const partners = preset === 'trusted_private_chat' ? invite : []
   const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: wish.isDirect })
-  return openRoom(ctx, {
+  const roomId = await openRoom(ctx, {
     version,
     creator,
     isPublished,
@@ -61,6 +62,8 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
       })),
     }),
   })
+  if (wish.createContent?.predecessor !== undefined) await inheritSettings(ctx, { roomId, userId: creator })
+  return roomId
 }
 
 /** The rules of a version in which rooms can be made here. */
