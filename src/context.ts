@@ -8,13 +8,14 @@ import type { Waiters } from '#base/waiters.ts'
 import type { Bus } from './bus/bus.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
 import type { CompiledFilters } from '#services/accounts/compiled-filters.ts'
-import type { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import type { SessionCache } from '#services/accounts/session-cache.ts'
 import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
 import type { Presences } from '#services/presence/presences.ts'
+import type { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotices } from '#services/push/unread-notices.ts'
 import type { RoomLines } from '#services/rooms/room-lines.ts'
+import type { SentTransactions } from '#services/rooms/sent-transactions.ts'
 import type { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import type { LazyMembers } from '#services/sync/lazy-members.ts'
 import type { Store } from '#store/open.ts'
@@ -34,6 +35,8 @@ export type Context = {
   rateBuckets: RateBuckets
   /** The rooms this process has in memory. */
   rooms: RoomLines
+  /** The transaction ids that devices have used. */
+  sentTransactions: SentTransactions
   /** Which members each device was told of. */
   lazyMembers: LazyMembers
   /** Filters ready for use. */

@@ -26,6 +26,7 @@ import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotices } from '#services/push/unread-notices.ts'
 import { followAccounts } from '#services/rooms/profile-changes.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
+import { SentTransactions } from '#services/rooms/sent-transactions.ts'
 import { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from '#services/sync/lazy-members.ts'
@@ -165,6 +166,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     presence: new Presences(clock),
     processId: tokens.id(8),
     rooms: new RoomLines(store, config.server_name),
+    sentTransactions: new SentTransactions(store),
     bus: effects.bus ?? localBus(),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }

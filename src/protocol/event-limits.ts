@@ -13,12 +13,20 @@ const shortFields = ['sender', 'room_id', 'state_key', 'type', 'event_id'] as co
 
 /** Why the event is too big for the protocol, if it is. https://spec.matrix.org/v1.19/client-server-api/#size-limits */
 export function eventLimitViolation(pdu: Pdu, version: RoomVersion): string | undefined {
+  return fieldViolation(pdu) ?? sizeViolation(pdu, version)
+}
+
+/** As `eventLimitViolation`, where the size in bytes of canonical JSON is known. */
+export function sizedEventViolation(pdu: Pdu, bytes: number): string | undefined {
+  return fieldViolation(pdu) ?? byteViolation(bytes)
+}
+
+function fieldViolation(pdu: Pdu): string | undefined {
   for (const field of shortFields)
     if (Buffer.byteLength(pdu[field] ?? '') > maxIdBytes) return `${field} is longer than ${maxIdBytes} bytes`
   if (pdu.prev_events.length > maxPrevEvents) return `More than ${maxPrevEvents} prev_events`
   if (pdu.auth_events.length > maxAuthEvents) return `More than ${maxAuthEvents} auth_events`
-  if (!isDepth(pdu.depth)) return 'depth is not an integer between 0 and (2^53)-1'
-  return sizeViolation(pdu, version)
+  return isDepth(pdu.depth) ? undefined : 'depth is not an integer between 0 and (2^53)-1'
 }
 
 /** The depth of an event after others; it stops growing at the largest integer that all servers can read. */
@@ -35,9 +43,12 @@ function isDepth(depth: number): boolean {
 function sizeViolation(pdu: Pdu, version: RoomVersion): string | undefined {
   try {
     const text = canonicalJson(pdu, version.enforceCanonicalJson ? 'strict' : 'lenient')
-    return Buffer.byteLength(text) > maxEventBytes ? `The event is larger than ${maxEventBytes} bytes` : undefined
+    return byteViolation(Buffer.byteLength(text))
   } catch (error) {
     if (error instanceof CanonicalJsonError) return error.message
     throw error
   }
 }
+
+const byteViolation = (bytes: number): string | undefined =>
+  bytes > maxEventBytes ? `The event is larger than ${maxEventBytes} bytes` : undefined

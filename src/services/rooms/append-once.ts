@@ -15,10 +15,12 @@ export function appendOnce(
   const { userId, deviceId, scope, transactionId } = transaction
   // In turn, since the second of two writes would fail and take down what was built on it.
   return ctx.rooms.inTurn(JSON.stringify([userId, deviceId, scope, transactionId]), async () => {
-    const made = await ctx.store.events.byTransaction(transaction)
+    const made = await ctx.sentTransactions.find(transaction)
     if (made) return made
     try {
-      return await append()
+      const eventId = await append()
+      await ctx.sentTransactions.remember(transaction, eventId)
+      return eventId
     } catch (error) {
       if (error instanceof MatrixError) throw error
       // Another process was faster: its row stands.

@@ -1,12 +1,12 @@
 import { badJson, tooLarge, forbidden } from '#base/errors.ts'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { isCanonicalSafe } from '#protocol/canonical-json.ts'
-import { chosenEventId, citationOf, eventId } from '#protocol/event-id.ts'
-import { depthAfter, eventLimitViolation } from '#protocol/event-limits.ts'
+import { CanonicalJsonError } from '#protocol/canonical-json.ts'
+import { chosenEventId, citationOf } from '#protocol/event-id.ts'
+import { depthAfter, sizedEventViolation } from '#protocol/event-limits.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { signEvent } from '#protocol/signatures.ts'
+import { sealEvent, type SealedEvent } from '#protocol/seal-event.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
 import type { EventTransaction } from '#store/events.ts'
 import type { RoomLine } from './room-line.ts'
@@ -52,10 +52,17 @@ export function buildEvent(
     depth: depthAfter([line.depth]),
     ...citations(line, draft),
   })
-  if (!isCanonicalSafe(unsigned as unknown as JsonObject))
+  return judge(line, sealed(unsigned, line, key))
+}
+
+function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): SealedEvent {
+  try {
+    if (version.eventIds === 'chosen-by-origin') event.event_id = chosenEventId(event, key.serverName)
+    return sealEvent(event, version, key)
+  } catch (error) {
+    if (!(error instanceof CanonicalJsonError)) throw error
     throw badJson('Numbers in events must be integers in the range of canonical JSON')
-  if (line.version.eventIds === 'chosen-by-origin') unsigned.event_id = chosenEventId(unsigned, key.serverName)
-  return judge(line, signEvent(unsigned, line.version, key))
+  }
 }
 
 /** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
@@ -75,12 +82,12 @@ function citations(line: RoomLine, draft: EventDraft): Pick<UnsignedPdu, 'prev_e
   }
 }
 
-function judge(line: RoomLine, pdu: Pdu): BuiltEvent {
-  const violation = eventLimitViolation(pdu, line.version)
+function judge(line: RoomLine, { pdu, eventId, bytes }: SealedEvent): BuiltEvent {
+  const violation = sizedEventViolation(pdu, bytes)
   if (violation) throw tooLarge(violation)
   const rejection = authorize(pdu, line.version, (type, stateKey) => line.nextHolder(type, stateKey)?.pdu)
   if (rejection) throw forbidden(rejection.reason)
-  return { pdu, eventId: eventId(pdu, line.version) }
+  return { pdu, eventId }
 }
 
 /** PostgreSQL cannot hold U+0000 in a column; inside JSON it is escaped and does no harm. */
