@@ -41,12 +41,12 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
-  /** Every room the user is or was in and has not forgotten, with its name. */
-  async listPlaces(userId: string): Promise<Place[]> {
-    const rows = (await db('memberships as m')
-      .join('rooms as r', 'r.nid', 'm.room_nid')
-      .where({ 'm.user_id': userId, 'm.is_forgotten': false })
-      .select('m.*', 'r.room_id')) as (Row & { room_id: RoomId })[]
+  /** Every room the user is or was in, with its name, but of those she forgot only what she left after a position. */
+  async listPlaces(userId: string, leftAfter?: number): Promise<Place[]> {
+    const query = db('memberships as m').join('rooms as r', 'r.nid', 'm.room_nid').where({ 'm.user_id': userId })
+    if (leftAfter === undefined) void query.where({ 'm.is_forgotten': false })
+    else void query.whereRaw('(m.is_forgotten = ? or m.position > ?)', [false, leftAfter])
+    const rows = (await query.select('m.*', 'r.room_id')) as (Row & { room_id: RoomId })[]
     return rows.map((row) => ({ ...fromRow(row), roomId: row.room_id }))
   },
 

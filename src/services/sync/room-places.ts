@@ -8,6 +8,8 @@ export type RoomPlace = {
   roomId: string
   roomNid: number
   membership: Membership
+  /** Who sent the user's member event. */
+  sender: string
   /** Position of the user's member event. */
   position: number
   /** True when she knows nothing of the room yet: it is told from scratch. */
@@ -22,7 +24,9 @@ export async function roomPlaces(
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
   upTo: number,
 ): Promise<RoomPlace[]> {
-  const places = (await ctx.store.members.listPlaces(userId)).filter(({ roomId }) => filter.matchesRoom(roomId))
+  const places = (await ctx.store.members.listPlaces(userId, since?.events)).filter(({ roomId }) =>
+    filter.matchesRoom(roomId),
+  )
   const told = await Promise.all(places.map((place) => toldPlace(ctx, place, { since: since?.events, upTo })))
   return told
     .filter((place) => place !== undefined)
@@ -34,10 +38,10 @@ const isInRoom = (membership: Membership): boolean => membership !== 'leave' && 
 type Span = { since: number | undefined; upTo: number }
 
 async function toldPlace({ store }: Needs, place: Place, { since, upTo }: Span): Promise<RoomPlace | undefined> {
-  const { roomId, roomNid, userId, position } = place
+  const { roomId, roomNid, userId, sender, position } = place
   const membership = position > upTo ? await membershipAt(store, place, upTo) : place.membership
   if (!membership) return undefined
-  const told = { roomId, roomNid, membership, position: Math.min(position, upTo) }
+  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo) }
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
   const before = await membershipAt(store, { roomNid, userId }, since)

@@ -8,4 +8,6 @@ export type SyncMoment = {
   /** The token that the answer will carry: nothing later is told. */
   now: SyncToken
   loader: EventLoader
+  /** Of whom the user wants to hear nothing but state. */
+  ignored: ReadonlySet<string>
 }

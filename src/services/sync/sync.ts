@@ -44,6 +44,7 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     request,
     now: await currentToken(ctx),
     loader: new EventLoader(ctx),
+    ignored: await ctx.ignoredUsers.of(request.userId),
   }
   const { now } = moment
   const span = { after: request.since?.accountData, upTo: now.accountData }

@@ -13,6 +13,7 @@ export type TimelineWindow = {
   /** Inclusive. */
   upTo: number
   filter: CompiledRoomEventFilter
+  ignored: ReadonlySet<string>
 }
 
 export type Timeline = {
@@ -31,7 +32,7 @@ const maxPages = 10
 export async function readTimeline(
   ctx: Context,
   line: RoomLine,
-  { userId, after, upTo, filter }: TimelineWindow,
+  { userId, after, upTo, filter, ignored }: TimelineWindow,
 ): Promise<Timeline> {
   const found: StoredEvent[] = []
   const isWanted = filter.matchesRoom(line.roomId) && !filter.matchesNothing
@@ -43,7 +44,8 @@ export async function readTimeline(
     isComplete = events.length < limit
     before = events.at(-1)?.position ?? before
     const visible = await visibleEvents(ctx, { line, userId }, events.reverse())
-    found.push(...visible.filter((event) => filter.matches(filterable(event))).reverse())
+    const isTold = (event: StoredEvent) => event.stateKey !== null || !ignored.has(event.sender)
+    found.push(...visible.filter((event) => isTold(event) && filter.matches(filterable(event))).reverse())
   }
   const events = found.slice(0, filter.limit).reverse()
   const limited = isWanted && (!isComplete || found.length > filter.limit)

@@ -22,12 +22,15 @@ export async function joinedRoom(
   const after = place.isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = line.lastPosition > after
   if (!isFull && !hasEvents && !extras.any) return undefined
-  const timeline = await readTimeline(ctx, line, {
+  const read = await readTimeline(ctx, line, {
     userId: request.userId,
     after,
     upTo: now.events,
     filter: request.filter.timeline,
+    ignored: moment.ignored,
   })
+  // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
+  const timeline = { ...read, limited: read.limited || (place.isNew && request.since !== undefined) }
   const state =
     isFull || hasEvents
       ? await roomState(ctx, moment, { line, timeline, after: isFull ? undefined : after, upTo: now.events })

@@ -51,6 +51,7 @@ async function roomText(
     since === undefined || place.position > since || (moment.request.fullState && sectionOf(place) !== 'leave')
   if (!isNews) return undefined
   if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, line, accountData: extras.accountData })
+  if (place.membership === 'invite' && moment.ignored.has(place.sender)) return undefined
   return invitedRoom(ctx, { place, line, userId: moment.request.userId })
 }
 
