@@ -64,6 +64,40 @@ describe('presence', () => {
     assert.deepEqual([seen?.presence, seen?.status_msg], ['unavailable', 'Reading'])
   })
 
+  it('is told to who begins to share a room', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await put(alice, { presence: 'unavailable', status_msg: 'At lunch' }))
+    const [forAlice, forBob] = [await sync(alice), await sync(bob)]
+    accepted(await join(bob, roomId))
+
+    const met = await sync(bob, { since: forBob.next_batch })
+    assert.deepEqual(
+      told(met, alice).map(({ status_msg }) => status_msg),
+      ['At lunch'],
+    )
+    assert.deepEqual(
+      told(await sync(alice, { since: forAlice.next_batch }), bob).map(({ presence }) => presence),
+      ['online'],
+    )
+    assert.deepEqual(told(await sync(bob, { since: met.next_batch }), alice), [])
+  })
+
+  it('is online for who merely syncs, and wakes nobody', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    const { next_batch: since } = await sync(bob)
+    await sync(alice)
+
+    assert.deepEqual((await sync(bob, { since })).presence?.events ?? [], [])
+    assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'online')
+    await server.clock.advance(6 * 60_000)
+    assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'offline')
+    assert.deepEqual(told(await sync(bob), alice), [])
+  })
+
   it('is offline until it is told, by its owner alone and in one of three words', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

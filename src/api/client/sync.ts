@@ -29,8 +29,8 @@ const getSync = endpoint({
   spec: 'https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync',
   async handle(ctx, { query, signal }, { userId, deviceId }) {
     const since = query.since === undefined || query.since === '' ? undefined : readToken(query.since)
-    // NOTSPEC: syncing alone makes nobody online; what is not asked for would wake everybody for each who comes or goes.
-    if (query.set_presence) await markPresence(ctx, userId, query.set_presence)
+    // NOTSPEC: who merely syncs is online, but that wakes nobody: it is told to who asks or meets her.
+    await markPresence(ctx, userId, query.set_presence)
     return new JsonText(
       await answerSync(ctx, {
         userId,

@@ -7,8 +7,8 @@ export type DeviceListPosition = { deviceLists: number; events: number }
 export type DeviceListSpan = {
   from: DeviceListPosition
   to: DeviceListPosition
-  /** False when the caller knows that no membership in the user's rooms changed between the two. */
-  membershipsChanged?: boolean
+  /** `sharingCandidates` of the two, when the caller knows them. */
+  moved?: Promise<readonly string[]>
 }
 
 export type DeviceListChanges = { changed: string[]; left: string[] }
@@ -20,14 +20,12 @@ export type DeviceListChanges = { changed: string[]; left: string[] }
 export async function deviceListChanges(
   { store }: Pick<Context, 'store'>,
   userId: string,
-  { from, to, membershipsChanged = true }: DeviceListSpan,
+  { from, to, moved: known }: DeviceListSpan,
 ): Promise<DeviceListChanges> {
   const updated =
     from.deviceLists < to.deviceLists ? await store.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
-    membershipsChanged && from.events < to.events
-      ? await store.members.sharingCandidates(userId, from.events, to.events)
-      : []
+    from.events < to.events ? await (known ?? store.members.sharingCandidates(userId, from.events, to.events)) : []
   const others = new Set([...updated, ...moved])
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }

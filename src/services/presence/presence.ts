@@ -13,12 +13,13 @@ export async function setPresence(
     bus.publish('wake', [userId, ...(await store.members.usersSharingRooms(userId))])
 }
 
-/** The same without touching what the user says of herself. */
+/** The same without touching what the user says of herself; without a state she is merely seen, which wakes nobody. */
 export async function markPresence(
   ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
   userId: string,
-  state: PresenceState,
+  state: PresenceState | undefined,
 ): Promise<void> {
+  if (state === undefined) return ctx.presence.see(userId)
   await setPresence(ctx, { userId, state, status: ctx.presence.find(userId)?.status_msg })
 }
 

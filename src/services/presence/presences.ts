@@ -11,7 +11,17 @@ export type PresenceContent = {
   currently_active?: boolean
 }
 
-type Presence = { state: PresenceState; status: string | undefined; activeAt: number | undefined; serial: number }
+type Presence = {
+  state: PresenceState
+  status: string | undefined
+  activeAt: number | undefined
+  serial: number
+  /** Nobody said it: she is online as long as she has been seen lately. */
+  isImplied?: boolean
+}
+
+/** How long nobody has to be heard of to count as gone. */
+const goneAfterMs = 5 * 60 * 1000
 
 /** Who is there, in memory alone. */
 export class Presences {
@@ -38,20 +48,39 @@ export class Presences {
     return presence && this.#content(presence)
   }
 
+  /** The user is there, although she does not say so: no news to anybody, but told to who asks or meets her. */
+  see(userId: string): void {
+    const known = this.#users.get(userId)
+    if (known && !known.isImplied) return
+    if (known) known.activeAt = this.#clock.now()
+    else
+      this.#keep(userId, {
+        state: 'online',
+        status: undefined,
+        activeAt: this.#clock.now(),
+        serial: 0,
+        isImplied: true,
+      })
+  }
+
   /** True when it is news to others. */
   set(userId: string, state: PresenceState, status: string | undefined): boolean {
     const former = this.#users.get(userId)
     const activeAt = state === 'online' ? this.#clock.now() : former?.activeAt
-    if (former?.state === state && former.status === status) {
+    if (former?.state === state && former.status === status && !former.isImplied) {
       former.activeAt = activeAt
       return false
     }
     this.#serial = Math.max(this.#serial + 1, this.#clock.now())
     this.#users.delete(userId)
-    this.#users.set(userId, { state, status, activeAt, serial: this.#serial })
+    this.#keep(userId, { state, status, activeAt, serial: this.#serial })
+    return true
+  }
+
+  #keep(userId: string, presence: Presence): void {
+    this.#users.set(userId, presence)
     const [oldest] = this.#users.keys()
     if (this.#users.size > this.#capacity && oldest !== undefined) this.#users.delete(oldest)
-    return true
   }
 
   /** Who changed after a serial. 0: everybody who is there. */
@@ -59,12 +88,16 @@ export class Presences {
     const changes = new Map<string, PresenceContent>()
     if (after >= this.#serial) return changes
     for (const [userId, presence] of this.#users)
-      if (presence.serial > after && (after > 0 || presence.state !== 'offline'))
-        changes.set(userId, this.#content(presence))
+      if (presence.serial > after || after === 0) {
+        const content = this.#content(presence)
+        if (after > 0 || content.presence !== 'offline') changes.set(userId, content)
+      }
     return changes
   }
 
-  #content({ state, status, activeAt }: Presence): PresenceContent {
+  #content({ state: told, status, activeAt, isImplied }: Presence): PresenceContent {
+    const isGone = isImplied && this.#clock.now() - (activeAt ?? 0) > goneAfterMs
+    const state = isGone ? 'offline' : told
     return {
       presence: state,
       ...(status === undefined ? {} : { status_msg: status }),

@@ -10,4 +10,6 @@ export type SyncMoment = {
   loader: EventLoader
   /** Of whom the user wants to hear nothing but state. */
   ignored: ReadonlySet<string>
+  /** Who may share a room with the user, or no longer share one, since the token. */
+  moved: Promise<readonly string[]>
 }

@@ -40,13 +40,15 @@ const isUpToDate = (ctx: Context, { userId, since, fullState }: SyncRequest): bo
   since !== undefined && !fullState && since.process === ctx.processId && !ctx.waiters.wokenSince(userId, since.moment)
 
 async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
+  const now = await currentToken(ctx)
+  const ignored = await ctx.ignoredUsers.of(request.userId)
   const moment: SyncMoment = {
     request,
-    now: await currentToken(ctx),
+    now,
     loader: new EventLoader(ctx),
-    ignored: await ctx.ignoredUsers.of(request.userId),
+    ignored,
+    moved: movedUsers(ctx, request, now),
   }
-  const { now } = moment
   const span = { after: request.since?.accountData, upTo: now.accountData }
   const accountData = await accountDataChanges(ctx, request.userId, span)
   const [devices, rooms, presence] = await Promise.all([
@@ -68,6 +70,14 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     json: `{${parts.join(',')}}`,
     hasNews: devices.hasNews || rooms.hasNews || presence.hasNews || global.length > 0,
   }
+}
+
+async function movedUsers(
+  { store }: Pick<Context, 'store'>,
+  { userId, since }: SyncRequest,
+  now: SyncToken,
+): Promise<readonly string[]> {
+  return since && since.events < now.events ? store.members.sharingCandidates(userId, since.events, now.events) : []
 }
 
 /** With to-device messages to acknowledge or still waiting, a token must not look up to date: it is of no process. */

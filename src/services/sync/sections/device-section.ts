@@ -17,12 +17,12 @@ export type DeviceSection = {
 }
 
 /** To-device messages, device lists and key counts. Counts stand in every answer: clients read silence as zero. */
-export async function deviceSection(ctx: Context, { request, now }: SyncMoment): Promise<DeviceSection> {
+export async function deviceSection(ctx: Context, { request, now, moved }: SyncMoment): Promise<DeviceSection> {
   const { userId, deviceId, since } = request
   if (deviceId === undefined) return { json: '', toDevice: now.toDevice, isDelivering: false, hasNews: false }
   const [inbox, lists, stock] = await Promise.all([
     toDeviceMessages(ctx, { userId, deviceId, since: since?.toDevice, upTo: now.toDevice }),
-    since ? deviceListChanges(ctx, userId, { from: since, to: now }) : { changed: [], left: [] },
+    since ? deviceListChanges(ctx, userId, { from: since, to: now, moved }) : { changed: [], left: [] },
     keyStock(ctx, userId, deviceId),
   ])
   const json = [
