@@ -36,7 +36,7 @@ async function render(
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
   const [memberships, transactions, companions] = await Promise.all([
     membershipSpans(ctx, viewer.line, { userId: viewer.userId, since: first }),
-    transactionIds(ctx, viewer, events),
+    depth === 'bare' ? noTransactions : transactionIds(ctx, viewer, events),
     depth === 'bare' ? undefined : findCompanions(ctx, viewer, events),
   ])
   const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
@@ -64,6 +64,8 @@ function clientMembers(event: StoredEvent, line: RoomLine): string {
   const both = redacts === undefined ? pdu : { ...pdu, redacts, content: { ...pdu.content, redacts } }
   return JSON.stringify(both).slice(1, -1)
 }
+
+const noTransactions: ReadonlyMap<number, string> = new Map()
 
 /** Only the device that sent an event learns its transaction id. */
 async function transactionIds(
