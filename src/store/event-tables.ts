@@ -38,6 +38,16 @@ export const eventTables = {
     graph_json: text,
     status: 'smallint',
   }),
+  movedEvents: update('events', ['event_id'], { event_id: text, position: big, status: 'smallint' }),
+  movedIndex: update('auth_index', ['room_nid', 'nid'], { room_nid: big, nid: big, position: big }),
+  branches: insert('event_branches', {
+    position: big,
+    room_nid: big,
+    base_position: big,
+    hops: 'smallint',
+    delta: text,
+  }),
+  authIndex: insert('auth_index', { room_nid: big, nid: big, auth: text }),
   closedSpans: update('room_state', ['room_nid', 'key_nid', 'from_position'], {
     room_nid: big,
     key_nid: big,

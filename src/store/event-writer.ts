@@ -1,3 +1,4 @@
+import { AuthNids } from './auth-nids.ts'
 import type { Engine } from './engine.ts'
 import type { RoomWrite, Written } from './room-write.ts'
 import { StateKeyNids } from './state-key-nids.ts'
@@ -29,7 +30,7 @@ type Waiting = {
 /** One loop a process: takes all that waits, of any rooms, and commits it at once. */
 export function eventWriter(engine: Engine, options: WriterOptions) {
   const waiting: Waiting[] = []
-  const keyNids = new StateKeyNids(engine.kind)
+  const numbers = { keyNids: new StateKeyNids(engine.kind), authNids: new AuthNids(engine.kind) }
   let running = false
   let position = options.position
 
@@ -43,7 +44,7 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
   const flush = async (batch: Waiting[]): Promise<void> => {
     try {
       const started = options.now()
-      const written = await writeBatch(engine, { writes: batch.map(({ write }) => write), keyNids, now: started })
+      const written = await writeBatch(engine, { writes: batch.map(({ write }) => write), ...numbers, now: started })
       options.observe?.(
         batch.reduce((sum, { write }) => sum + write.events.length, 0),
         options.now() - started,

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { accessTokens } from './access-tokens.ts'
 import { accountData } from './account-data.ts'
 import { accounts } from './accounts.ts'
+import { authIndex } from './auth-index.ts'
 import { crossSigning } from './cross-signing.ts'
 import { dehydratedDevices } from './dehydrated-devices.ts'
 import { deviceKeys } from './device-keys.ts'
@@ -23,6 +24,7 @@ import { registrationNonces } from './registration-nonces.ts'
 import { registrationTokens } from './registration-tokens.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
+import { eventBranches } from './event-branches.ts'
 import { eventWriter } from './event-writer.ts'
 import { events } from './events.ts'
 import { members } from './members.ts'
@@ -39,6 +41,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   accessTokens: accessTokens(db),
   accountData: accountData(db),
   accounts: accounts(db),
+  authIndex: authIndex(db),
   crossSigning: crossSigning(db, kind),
   dehydratedDevices: dehydratedDevices(db),
   deviceKeys: deviceKeys(db, kind),
@@ -58,6 +61,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   refreshTokens: refreshTokens(db),
   registrationNonces: registrationNonces(db),
   registrationTokens: registrationTokens(db),
+  eventBranches: eventBranches(db, kind),
   events: events(db, kind),
   members: members(db, kind),
   relations: relations(db, kind),

@@ -1,7 +1,7 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
-import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from './in-list.ts'
 
 /** Which event holds a state key, without its content. */
@@ -15,12 +15,19 @@ export type StateHolder = {
   from: number
 }
 
+/** Who held a state key; null: nobody. */
+export type FormerHolder = { type: string; stateKey: string; eventId: EventId | null }
+
 /** Narrows state to some types, or to some keys of them. */
 export type StateSelection = { types?: readonly string[]; notTypes?: readonly string[]; members?: readonly string[] }
 
 type HolderRow = { type: string; state_key: string; event_id: EventId; position: number; from_position: number }
 
-/** State as spans: a key's holder from one position until the next (`to_position` is null while it holds). */
+/**
+ * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). A holder may
+ * be older than its span: branches that meet can bring it back. Where nobody follows, an empty span of no event (its
+ * end is its beginning) says that the key changed.
+ */
 export const roomState = (db: Db, kind: Engine['kind']) => {
   const spans = () =>
     db('room_state as s')
@@ -83,8 +90,9 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .where('s.from_position', '<=', position)
         .orderBy('s.from_position', 'desc')
-        .first('e.*')) as EventRow | undefined
-      return row && toStoredEvent(row)
+        .first('e.*', 's.to_position')) as (EventRow & { to_position: number | null }) | undefined
+      const isHeld = row && (row.to_position === null || Number(row.to_position) > position)
+      return isHeld ? toStoredEvent(row) : undefined
     },
 
     /** For state events at these positions, what held their keys before them, by position of the later event. */
@@ -107,16 +115,40 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return new Map(rows.map((row) => [Number(row.from_position), toStoredEvent(row)]))
     },
 
-    /** Every holder a key has had, oldest first: for visibility, which depends on when it changed. */
+    /**
+     * Every holder a key has had, oldest first, and undefined where it had none: for visibility, which depends on when
+     * it changed.
+     */
     async history(
       roomNid: number,
       [type, stateKey]: readonly [string, string],
-    ): Promise<{ from: number; event: StoredEvent }[]> {
-      const rows = (await spans()
+    ): Promise<{ from: number; event: StoredEvent | undefined }[]> {
+      const rows = (await db('room_state as s')
+        .join('state_keys as k', 'k.nid', 's.key_nid')
+        .leftJoin('events as e', 'e.position', 's.event_position')
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .orderBy('s.from_position')
-        .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
-      return rows.map((row) => ({ from: Number(row.from_position), event: toStoredEvent(row) }))
+        .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
+      return rows.map((row) => ({
+        from: Number(row.from_position),
+        event: row.event_id === null ? undefined : toStoredEvent(row),
+      }))
+    },
+
+    /** State keys that changed after a position, each with who held it just after that position. */
+    async holdersBefore(roomNid: number, position: number): Promise<FormerHolder[]> {
+      const sql = `select k.type, k.state_key, e.event_id from
+          (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
+        join state_keys k on k.nid = c.key_nid
+        left join room_state s on s.room_nid = ? and s.key_nid = c.key_nid and s.from_position <= ?
+          and (s.to_position is null or s.to_position > ?)
+        left join events e on e.position = s.event_position`
+      const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
+      return rowsOf<Omit<HolderRow, 'event_id'> & { event_id: EventId | null }>(raw).map((row) => ({
+        type: row.type,
+        stateKey: row.state_key,
+        eventId: row.event_id,
+      }))
     },
   }
 

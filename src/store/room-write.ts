@@ -1,6 +1,22 @@
 import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
 import type { Membership } from './members.ts'
+
+/** In place of an event's position: nobody holds the state key. */
+export const nobody = 0
+
+/** A state key that gets another holder on the room's line. */
+export type SpanChange = {
+  type: string
+  stateKey: string
+  /** Position of the holder, or `nobody`; the event that is written unless given. */
+  holder?: number
+  /** Position since which the former holder stood there; asked when it is written. */
+  formerFrom(): number | undefined
+}
+
+export type MemberWrite = { userId: string; membership: Membership; sender: string }
 
 /** An event and everything derived from it, ready to be written in one transaction. */
 export type EventWrite = {
@@ -12,9 +28,17 @@ export type EventWrite = {
   clientJson: string
   graphJson: string
   status: EventStatus
-  /** Set when the event becomes the holder of its state key; answers the position since which the former holder stood there. */
-  formerHolderFrom?: (() => number | undefined) | undefined
-  membership?: { userId: string; membership: Membership; sender: string } | undefined
+  /** It has no place in the timeline: its position is negative, and nobody follows it yet. */
+  isOutlier?: boolean
+  /** The position of an outlier that gets its place now; all else of it is on disk. */
+  movesFrom?: number | undefined
+  /** What it changes on the room's line. */
+  spans?: readonly SpanChange[]
+  /** The state before it, where that is not the line. */
+  branch?: Branch | undefined
+  /** Set on state events that the rules allow: what they rest on, the create event included. */
+  authIds?: readonly EventId[] | undefined
+  memberships?: readonly MemberWrite[]
   relation?: { parentId: string; relType: string } | undefined
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it stands after the redaction. */
@@ -27,11 +51,13 @@ export type RoomWrite = {
   version: string
   /** Undefined for a room that its first event creates. */
   nid: number | undefined
-  /** The line version the events were built on. */
-  lineVersion: number
+  /** The line version the events were built on; undefined for outliers, which fit any. */
+  lineVersion: number | undefined
   /** Forward extremities after the write. */
   heads: readonly EventId[]
   depth: number
+  /** Position of the newest accepted event before the write. */
+  lastPosition: number
   events: readonly EventWrite[]
 }
 

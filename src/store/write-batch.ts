@@ -1,32 +1,41 @@
-import type { Bulk } from './bulk.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { AuthNids } from './auth-nids.ts'
 import type { Batch, Engine } from './engine.ts'
-import type { EventWrite, RoomWrite, Written } from './room-write.ts'
-import { eventTables as tables } from './event-tables.ts'
-import { statusCodes } from './events.ts'
+import { eventRows, type Placed } from './event-rows.ts'
 import { inList } from './in-list.ts'
+import type { RoomWrite, Written } from './room-write.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
 
-type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; now: number }
-type Placed = { event: EventWrite; position: number; nid: number }
+type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; authNids: AuthNids; now: number }
 
 /** Commits the writes in one transaction; a write that was built on a stale room is left out and answers undefined. */
-export function writeBatch(engine: Engine, { writes, keyNids, now }: Work): Promise<(Written | undefined)[]> {
-  let resolved = new Map<string, number>()
+export function writeBatch(engine: Engine, work: Work): Promise<(Written | undefined)[]> {
+  const { writes, keyNids, authNids } = work
+  let keys = new Map<string, number>()
+  let nids = new Map<EventId, number>()
   return engine
     .batch(async (batch) => {
       const fresh = await dropStale(engine, batch, writes)
       const events = fresh.flatMap((write) => write.events)
       if (events.length === 0) return { fresh, placed: [] }
-      const opened = events.flatMap(({ type, stateKey, formerHolderFrom }) =>
-        formerHolderFrom && stateKey !== null ? [[type, stateKey] as const] : [],
+      keys = await keyNids.resolve(
+        batch,
+        events.flatMap(({ spans = [] }) => spans.map(({ type, stateKey }) => [type, stateKey] as const)),
       )
-      resolved = await keyNids.resolve(batch, opened)
-      const placed = place(fresh, await takePositions(batch, events.length))
-      await batch.write(operations(fresh, placed, { resolved, now }))
+      const own = new Set(events.map(({ eventId }) => eventId))
+      nids = await authNids.resolve(
+        batch,
+        events.flatMap(({ authIds = [] }) => authIds.filter((id) => !own.has(id))),
+      )
+      const placed = place(fresh, await takePositions(batch, events))
+      for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
+      await moveHolders(batch, placed)
+      await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
       return { fresh, placed }
     })
     .then(({ fresh, placed }) => {
-      keyNids.keep(resolved)
+      keyNids.keep(keys)
+      authNids.keep(nids)
       const outcomes = outcomesOf(fresh, placed)
       return writes.map((write) => outcomes.get(write))
     })
@@ -44,27 +53,46 @@ async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrit
   }
   return writes.filter(({ nid, lineVersion }) => {
     if (nid === undefined) return true
-    if (versions.get(nid) !== lineVersion) return false
+    const version = versions.get(nid)
+    if (lineVersion === undefined) return version !== undefined
+    if (version !== lineVersion) return false
     versions.set(nid, lineVersion + 1)
     return true
   })
 }
 
-/** Positions are taken inside the transaction, so they appear in commit order; answers the first. */
-async function takePositions(batch: Batch, count: number): Promise<number> {
-  const [row] = await batch.query('update streams set position = position + ? where name = ? returning position', [
-    count,
-    'events',
-  ])
-  return Number(row?.position) - count + 1
+type Counters = { live: number; outlier: number }
+
+/** Positions are taken inside the transaction, so they appear in commit order; answers the first of each kind. */
+async function takePositions(batch: Batch, events: readonly { isOutlier?: boolean }[]): Promise<Counters> {
+  const outliers = events.filter(({ isOutlier }) => isOutlier).length
+  const live = events.length - outliers
+  const take = async (name: string, step: number): Promise<number> => {
+    if (step === 0) return 0
+    const sql = 'update streams set position = position + ? where name = ? returning position'
+    const [row] = await batch.query(sql, [step, name])
+    return Number(row?.position) - step
+  }
+  return { live: (await take('events', live)) + 1, outlier: (await take('outliers', -outliers)) - 1 }
 }
 
-function place(writes: readonly RoomWrite[], first: number): Placed[] {
-  let next = first
+function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
   return writes.flatMap((write) => {
-    const nid = write.nid ?? next
-    return write.events.map((event) => ({ event, position: next++, nid }))
+    const nid = write.nid ?? next.live
+    return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))
   })
+}
+
+/** State that outliers hold follows them to their places; rare, since only what came with a join is held by outliers. */
+async function moveHolders(batch: Batch, placed: readonly Placed[]): Promise<void> {
+  for (const { event, position, nid } of placed) {
+    if (event.movesFrom === undefined || event.stateKey === null) continue
+    await batch.query(
+      `update room_state set event_position = ? where room_nid = ? and event_position = ?
+        and key_nid = (select nid from state_keys where type = ? and state_key = ?)`,
+      [position, nid, event.movesFrom, event.type, event.stateKey],
+    )
+  }
 }
 
 function outcomesOf(writes: readonly RoomWrite[], placed: readonly Placed[]): Map<RoomWrite, Written> {
@@ -76,92 +104,3 @@ function outcomesOf(writes: readonly RoomWrite[], placed: readonly Placed[]): Ma
     }),
   )
 }
-
-function operations(
-  writes: readonly RoomWrite[],
-  placed: readonly Placed[],
-  { resolved, now }: { resolved: ReadonlyMap<string, number>; now: number },
-): Bulk[] {
-  const { spans, closedSpans } = spanRows(placed, resolved)
-  const rows: Record<keyof typeof tables, unknown[][]> = {
-    ...roomRows(writes, placed),
-    events: placed.map(({ event: e, position, nid }) => [
-      position,
-      e.eventId,
-      nid,
-      e.type,
-      e.stateKey,
-      e.sender,
-      e.originServerTs,
-      e.clientJson,
-      e.graphJson,
-      statusCodes[e.status],
-    ]),
-    closedSpans,
-    spans,
-    memberships: lastOf(placed.flatMap(membershipRow), (row) => `${String(row[0])} ${String(row[1])}`),
-    relations: placed.flatMap(({ event: { relation, sender }, position, nid }) =>
-      relation ? [[relation.parentId, relation.relType, position, nid, sender]] : [],
-    ),
-    transactions: placed.flatMap(({ event: { transaction: t, eventId }, position }) =>
-      t ? [[t.userId, t.deviceId, t.scope, t.transactionId, eventId, position, now]] : [],
-    ),
-    redactions: lastOf(
-      placed.flatMap(({ event: { redaction: r, eventId } }) =>
-        r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : [],
-      ),
-      (row) => String(row[0]),
-    ),
-  }
-  return (Object.keys(tables) as (keyof typeof tables)[])
-    .filter((name) => rows[name].length > 0)
-    .map((name) => ({ ...tables[name], rows: rows[name] }))
-}
-
-function roomRows(
-  writes: readonly RoomWrite[],
-  placed: readonly Placed[],
-): { newRooms: unknown[][]; rooms: unknown[][] } {
-  const newRooms: unknown[][] = []
-  const rooms: unknown[][] = []
-  let next = 0
-  for (const write of writes) {
-    const nid = placed[next]?.nid
-    next += write.events.length
-    const last = placed[next - 1]?.position
-    const tail = [JSON.stringify(write.heads), write.depth, last]
-    if (write.nid === undefined) newRooms.push([nid, write.roomId, write.version, 1, ...tail, false])
-    else rooms.push([nid, write.lineVersion + 1, ...tail])
-  }
-  return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }
-}
-
-/** A key that changes twice in one batch gets both spans, the first already closed. */
-function spanRows(
-  placed: readonly Placed[],
-  resolved: ReadonlyMap<string, number>,
-): { spans: unknown[][]; closedSpans: unknown[][] } {
-  const open = new Map<string, unknown[]>()
-  const spans: unknown[][] = []
-  const closedSpans: unknown[][] = []
-  for (const { event, position, nid } of placed) {
-    if (!event.formerHolderFrom) continue
-    const keyNid = resolved.get(`${event.type}\0${event.stateKey}`)
-    const former = open.get(`${nid} ${keyNid}`)
-    const formerFrom = former ? undefined : event.formerHolderFrom()
-    if (former) former[3] = position
-    if (formerFrom !== undefined) closedSpans.push([nid, keyNid, formerFrom, position])
-    const span = [nid, keyNid, position, null, position]
-    open.set(`${nid} ${keyNid}`, span)
-    spans.push(span)
-  }
-  return { spans, closedSpans }
-}
-
-const membershipRow = ({ event: { membership: m }, position, nid }: Placed): unknown[][] =>
-  m ? [[nid, m.userId, m.membership, m.sender, position, false]] : []
-
-/** PostgreSQL refuses to touch a row twice in one statement: only the last of each key stands. */
-const lastOf = (rows: unknown[][], keyOf: (row: unknown[]) => string): unknown[][] => [
-  ...new Map(rows.map((row) => [keyOf(row), row])).values(),
-]

@@ -1,12 +1,14 @@
 import type { Pdu } from '#protocol/event.ts'
 import { membershipOf } from '#protocol/event.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
 import { relationOf } from '#protocol/relation.ts'
 import type { EventWrite } from '#store/room-write.ts'
 import type { EventTransaction, StoredEvent } from '#store/events.ts'
 import type { Membership } from '#store/members.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import type { Holder, RoomLine } from './room-line.ts'
+import { indexedAuthIds } from './indexed-auth-ids.ts'
 import { splitPdu } from './stored-pdu.ts'
 
 /** An event that is built and authorized and waits for its commit. */
@@ -34,7 +36,7 @@ export async function commitWrite(ctx: AppendNeeds, line: RoomLine, { staged, an
 }
 
 async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): Promise<number[]> {
-  const events = staged.map(eventWrite)
+  const events = staged.map((one) => eventWrite(one, line.version))
   const lineVersion = line.lineVersion++
   line.inFlight++
   try {
@@ -46,6 +48,7 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
         lineVersion,
         heads: line.heads,
         depth: line.depth,
+        lastPosition: line.lastPosition,
         events,
       },
       ({ nid, positions }) => {
@@ -80,7 +83,7 @@ function take(line: RoomLine, staged: Staged, { write, position }: { write: Even
     status: 'accepted',
     redactedBy: null,
   }
-  line.commit(event, staged.holder, write.membership)
+  line.commit(event, staged.holder, write.memberships?.[0])
   if (staged.redaction) line.redact({ ...staged.redaction, redactedBy: staged.eventId })
 }
 
@@ -93,7 +96,10 @@ function announce(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): 
   ctx.bus.publish('events', { roomId: line.roomId, position: line.lastPosition })
 }
 
-function eventWrite({ pdu, eventId, holder, formerHolder, transaction, redaction }: Staged): EventWrite {
+function eventWrite(
+  { pdu, eventId, holder, formerHolder, transaction, redaction }: Staged,
+  version: RoomVersion,
+): EventWrite {
   const membership = membershipOf(pdu)
   return {
     eventId,
@@ -104,11 +110,12 @@ function eventWrite({ pdu, eventId, holder, formerHolder, transaction, redaction
     ...splitPdu(pdu),
     status: 'accepted',
     // Known only when it is written: the former holder may wait for its commit in an earlier batch.
-    formerHolderFrom: holder && (() => formerHolder?.from),
-    membership:
+    spans: holder ? [{ type: holder.type, stateKey: holder.stateKey, formerFrom: () => formerHolder?.from }] : [],
+    authIds: holder && indexedAuthIds(pdu, version),
+    memberships:
       holder?.type === 'm.room.member' && membership
-        ? { userId: holder.stateKey, membership: membership as Membership, sender: pdu.sender }
-        : undefined,
+        ? [{ userId: holder.stateKey, membership: membership as Membership, sender: pdu.sender }]
+        : [],
     relation: relationOf(pdu.content),
     transaction,
     redaction,

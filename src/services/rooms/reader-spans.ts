@@ -20,7 +20,7 @@ export async function membershipSpans(
   if (holder?.from === undefined) return []
   if (holder.from <= since) return [{ from: holder.from, value: line.members.get(userId) ?? 'leave' }]
   const history = await ctx.store.roomState.history(nidOf(line), ['m.room.member', userId])
-  return history.map(({ from, event }) => ({ from, value: membershipOf(contentOf(event)) ?? 'leave' }))
+  return history.map(({ from, event }) => ({ from, value: (event && membershipOf(contentOf(event))) ?? 'leave' }))
 }
 
 /** The room's history visibilities in the same way. */
@@ -37,7 +37,7 @@ export async function visibilitySpans(
     return [{ from: holder.from, value: historyVisibilityOf(holder.pdu) }]
   }
   const history = await ctx.store.roomState.history(nidOf(line), [type, ''])
-  return history.map(({ from, event }) => ({ from, value: historyVisibilityOf(contentOf(event)) }))
+  return history.map(({ from, event }) => ({ from, value: historyVisibilityOf(event && contentOf(event)) }))
 }
 
 /** What held just after a position. */
