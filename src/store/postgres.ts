@@ -18,7 +18,7 @@ const types = {
 export function openPostgres(url: string, poolSize: number): Engine {
   const db = knex({
     client: 'pg',
-    connection: { connectionString: url, types } as never,
+    connection: { connectionString: url, types, pipeline: true } as never,
     pool: { min: 0, max: poolSize },
   })
   return {
@@ -29,19 +29,31 @@ export function openPostgres(url: string, poolSize: number): Engine {
   }
 }
 
+/**
+ * Statements are sent without waiting for the answers of those before, which saves a round trip each; the connection
+ * keeps their order, and after a failure all that follows fails up to the rollback.
+ */
 async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): Promise<T> {
   const connection = (await db.client.acquireConnection()) as pg.Client
-  const run = (text: string, values: unknown[] = []): Promise<pg.QueryResult> =>
-    connection.query({ text, values, name: nameOf(text) })
+  const sent: Promise<pg.QueryResult>[] = []
+  const send = (text: string, values?: unknown[]): Promise<pg.QueryResult> => {
+    const result = connection.query(values ? { text, values, name: nameOf(text) } : text)
+    result.catch(() => {}) // told once, by the first of `sent` that failed
+    sent.push(result)
+    return result
+  }
   try {
-    await connection.query('begin')
+    void send('begin')
     const answer = await work({
-      query: async (sql, bindings = []) => (await run(numbered(sql), [...bindings])).rows,
+      query: async (sql, bindings = []) => (await send(numbered(sql), [...bindings])).rows,
       write: async (operations) => {
-        for (const { sql, bindings } of operations.map(postgresStatement)) await run(sql, bindings)
+        for (const { sql, bindings } of operations.map(postgresStatement)) void send(sql, bindings)
       },
     })
-    await connection.query('commit')
+    const committed = send('commit')
+    await Promise.all(sent)
+    // A transaction that failed answers a commit with a rollback, and no error.
+    if ((await committed).command !== 'COMMIT') throw new Error('The transaction was rolled back')
     return answer
   } catch (error) {
     await connection.query('rollback').catch(() => {})
