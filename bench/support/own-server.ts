@@ -47,7 +47,7 @@ export async function startOwnServer({ database, profileTo }: OwnServerOptions =
 }
 
 /** Starts the bare prototype that the send figures are measured against. */
-export async function startCeiling(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startCeiling(): Promise<{ url: string; pid: number | undefined; stop(): Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'myelin-ceiling-'))
   const port = await freePort()
   const script = new URL('../ceiling/server.ts', import.meta.url).pathname
@@ -58,6 +58,7 @@ export async function startCeiling(): Promise<{ url: string; stop(): Promise<voi
   await untilAnswering(url, server)
   return {
     url,
+    pid: server.pid,
     async stop() {
       await ended(server)
       await rm(dataDir, { recursive: true, force: true })

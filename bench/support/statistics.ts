@@ -18,8 +18,9 @@ export function processFigures(pid: number | undefined): Figures {
   return { resident_mb: round(kib('VmRSS') / 1024), peak_resident_mb: round(kib('VmHWM') / 1024) }
 }
 
-/** Seconds of processor time a process has used. */
-export function processorSeconds(pid: number): number {
+/** Seconds of processor time a process has used, all its threads together; 0 where it is not ours. */
+export function processorSeconds(pid: number | undefined): number {
+  if (pid === undefined) return 0
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   const ticksPerSecond = 100
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond

@@ -20,9 +20,9 @@ export const idleSync: Workload = {
     )
     await new Promise((resolve) => setTimeout(resolve, 5000))
     const after = processFigures(target.pid)['resident_mb'] ?? 0
-    const started = target.pid === undefined ? 0 : processorSeconds(target.pid)
+    const started = processorSeconds(target.pid)
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
-    const used = target.pid === undefined ? 0 : processorSeconds(target.pid) - started
+    const used = processorSeconds(target.pid) - started
     target.http.close()
     await Promise.allSettled(waiting)
     return {

@@ -1,4 +1,4 @@
-import { inParallel, percentiles, processFigures, round } from '../support/statistics.ts'
+import { inParallel, percentiles, processFigures, processorSeconds, round } from '../support/statistics.ts'
 import type { Target } from '../support/target.ts'
 import type { User } from '../support/user.ts'
 import type { Workload } from '../support/workload.ts'
@@ -11,9 +11,11 @@ export const send: Workload = {
     const users = await makeUsers(target, clients)
     const roomIds = await makeRooms(users, rooms)
     await sendFor(users, roomIds, Math.min(2, seconds))
+    const before = processorSeconds(target.pid)
     const durations = await sendFor(users, roomIds, seconds)
     return {
       sends_per_s: round(durations.length / seconds),
+      processor_us_per_send: round(((processorSeconds(target.pid) - before) * 1e6) / durations.length),
       ...percentiles(durations, 'send'),
       ...processFigures(target.pid),
     }
