@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 import Koa, { type Context as Exchange } from 'koa'
+import { systemClock } from '#base/clock.ts'
 import type { Context } from '#context.ts'
 import { clientAddress } from './client-address.ts'
 import { corsHeaders } from './cors.ts'
@@ -24,6 +25,8 @@ export type App = {
   listener: RequestListener
   /** Aborts the signal of all requests under way and lets connections end with their answers. */
   stop(): void
+  /** Waits for work whose client may be gone already, for half a second at most. */
+  finish(): Promise<void>
 }
 
 /** What the steps of one request share. */
@@ -60,11 +63,20 @@ export function createApp(options: AppOptions): App {
     }),
   )
   const callback = koa.callback()
+  const unfinished = new Set<Promise<void>>()
   return {
-    listener: (request, response) => void callback(request, response),
+    listener(request, response) {
+      const answered = callback(request, response).finally(() => unfinished.delete(answered))
+      unfinished.add(answered)
+    },
     stop() {
       stopping = true
       for (const controller of kernel.underWay) controller.abort()
+    },
+    async finish() {
+      const giveUp = new AbortController()
+      await Promise.race([Promise.allSettled(unfinished), systemClock.sleep(500, giveUp.signal)])
+      giveUp.abort()
     },
   }
 }
