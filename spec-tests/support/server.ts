@@ -42,7 +42,8 @@ export async function startTestServer({ settings, ...effects }: TestOptions = {}
   }
 }
 
-const testSettings = ({ url, folder }: { url: string; folder: string }) => ({
+/** The configuration of a server over this database. */
+export const testSettings = ({ url, folder }: { url: string; folder: string }) => ({
   server_name: 'test',
   data_dir: folder,
   listen: { port: 0 },
@@ -53,7 +54,7 @@ const testSettings = ({ url, folder }: { url: string; folder: string }) => ({
 })
 
 /** Silent but for what a test did not intend: a request that failed inside. */
-const failuresOnly: Log = {
+export const failuresOnly: Log = {
   error: (message, fields) => console.error(message, fields),
   warn: () => {},
   info: () => {},

@@ -1,0 +1,158 @@
+import {
+  ClientEvent,
+  MatrixEventEvent,
+  RoomEvent,
+  RoomMemberEvent,
+  RoomStateEvent,
+  createClient,
+  type ICreateClientOpts,
+  type MatrixClient,
+  type MatrixEvent,
+} from 'matrix-js-sdk'
+import { CryptoEvent, type GeneratedSecretStorageKey } from 'matrix-js-sdk/lib/crypto-api/index.js'
+import { logger, type Logger } from 'matrix-js-sdk/lib/logger.js'
+import { RustBackupManager } from 'matrix-js-sdk/lib/rust-crypto/backup.js'
+import type { TestUser } from './client.ts'
+
+const silent: Logger = {
+  trace: () => {},
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  getChild: () => silent,
+}
+
+/** What may have happened when something awaited is there. */
+const news = [
+  ClientEvent.Sync,
+  ClientEvent.AccountData,
+  MatrixEventEvent.Decrypted,
+  RoomEvent.Timeline,
+  RoomEvent.LocalEchoUpdated,
+  RoomEvent.Receipt,
+  RoomEvent.Redaction,
+  RoomMemberEvent.Typing,
+  RoomStateEvent.Members,
+  CryptoEvent.DevicesUpdated,
+  CryptoEvent.KeyBackupStatus,
+  CryptoEvent.KeyBackupSessionsRemaining,
+  CryptoEvent.KeyBackupDecryptionKeyCached,
+  CryptoEvent.KeysChanged,
+  CryptoEvent.UserTrustStatusChanged,
+  CryptoEvent.VerificationRequestReceived,
+] as const
+
+type Found<T> = Exclude<T, undefined | null | false>
+
+const deadlineMs = 15_000
+
+/** One device that runs `matrix-js-sdk` with its Rust crypto, everything in memory; disposing stops its timers. */
+export class SdkClient {
+  readonly sdk: MatrixClient
+  readonly user: TestUser
+  /** What a person would have written down. */
+  recoveryKey: GeneratedSecretStorageKey | undefined
+
+  constructor(url: string, user: TestUser, options: Partial<ICreateClientOpts> = {}) {
+    this.user = user
+    const { userId, deviceId, accessToken } = user
+    this.sdk = createClient({
+      baseUrl: url,
+      userId,
+      deviceId,
+      accessToken,
+      logger: silent,
+      disableVoip: true,
+      cryptoCallbacks: { getSecretStorageKey: async ({ keys }) => this.#storageKey(Object.keys(keys)) },
+      ...options,
+    })
+  }
+
+  /** Starts encryption and syncing, and waits for the first sync. */
+  async start(): Promise<this> {
+    // Parts of the SDK speak to the logger of all clients.
+    Object.assign(logger, silent, { log: () => {} })
+    // The SDK waits up to ten seconds before it backs keys up, to be kind to large servers.
+    Object.assign(RustBackupManager, { maxBackupLoopStartDelayMillis: 0 })
+    await this.sdk.initRustCrypto({ useIndexedDB: false })
+    await this.sdk.startClient({
+      threadSupport: true,
+      lazyLoadMembers: true,
+      initialSyncLimit: 50,
+      pollTimeout: 10_000,
+    })
+    await this.until('the first sync', () => this.sdk.isInitialSyncComplete())
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.sdk.stopClient()
+    this.sdk.http.abort()
+  }
+
+  get crypto() {
+    const crypto = this.sdk.getCrypto()
+    if (!crypto) throw new Error('Encryption has not started')
+    return crypto
+  }
+
+  /** Makes cross-signing keys, secret storage behind a new recovery key, and a key backup. */
+  async setUpEncryption(): Promise<void> {
+    await this.crypto.bootstrapCrossSigning({
+      setupNewCrossSigning: true,
+      authUploadDeviceSigningKeys: async (upload) => void (await upload(null)),
+    })
+    await this.crypto.bootstrapSecretStorage({
+      setupNewSecretStorage: true,
+      setupNewKeyBackup: true,
+      createSecretStorageKey: async () => (this.recoveryKey = await this.crypto.createRecoveryKeyFromPassphrase()),
+    })
+  }
+
+  /** Resolves with what `look` finds, which is asked again whenever the SDK has news. */
+  async until<T>(what: string, look: () => T | Promise<T>): Promise<Found<T>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Found<T>>()
+    const ask = () => {
+      const answer = async () => {
+        const found = await look()
+        if (found !== undefined && found !== null && found !== false) resolve(found as Found<T>)
+      }
+      answer().catch(reject)
+    }
+    const tooLate = () => reject(new Error(`${this.user.userId} on ${this.user.deviceId} waited in vain for ${what}`))
+    const deadline = setTimeout(tooLate, deadlineMs)
+    for (const event of news) this.sdk.on(event, ask)
+    ask()
+    try {
+      return await promise
+    } finally {
+      clearTimeout(deadline)
+      for (const event of news) this.sdk.off(event, ask)
+    }
+  }
+
+  /** The event, once it is here and readable. */
+  readable(roomId: string, eventId: string): Promise<MatrixEvent> {
+    return this.until(`the event ${eventId}`, () => {
+      const event = this.sdk.getRoom(roomId)?.findEventById(eventId)
+      return event && !event.isBeingDecrypted() && !event.shouldAttemptDecryption() && !event.isDecryptionFailure()
+        ? event
+        : undefined
+    })
+  }
+
+  /** All events of the room on this device, those of threads too. */
+  eventsOf(roomId: string): MatrixEvent[] {
+    const room = this.sdk.getRoom(roomId)
+    if (!room) return []
+    return [room.getLiveTimeline(), ...room.getThreads().map(({ liveTimeline }) => liveTimeline)].flatMap((timeline) =>
+      timeline.getEvents(),
+    )
+  }
+
+  async #storageKey(keyIds: string[]): Promise<[string, Uint8Array<ArrayBuffer>] | null> {
+    const id = (await this.sdk.secretStorage.getDefaultKeyId()) ?? keyIds[0]
+    return id !== undefined && this.recoveryKey ? [id, this.recoveryKey.privateKey] : null
+  }
+}
