@@ -22,10 +22,14 @@ describe('metrics', () => {
 
   it('tell the event-loop delay, memory and processor time of the process', async () => {
     const metrics = createMetrics()
-    const { text } = await metrics.render()
+    let text = ''
+    while (!/myelin_event_loop_delay_seconds_count [1-9]/.test(text)) {
+      await new Promise((resolve) => setImmediate(resolve))
+      text = (await metrics.render()).text
+    }
     metrics.close()
 
-    assert.match(text, /myelin_event_loop_delay_seconds\{quantile="0.99"\} [\d.e-]+\n/)
+    assert.match(text, /myelin_event_loop_delay_seconds_bucket\{le="\+Inf"\} [1-9]/)
     assert.match(text, /process_resident_memory_bytes [1-9]/)
     assert.match(text, /process_cpu_seconds_total [\d.]+\n/)
   })

@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** What one server counts about itself; each server has its own registry, so that several live in one process. */
@@ -7,7 +6,7 @@ export type Metrics = {
   requestDone(request: { method: string; path: string; status: number; ms: number }): void
   /** One transaction of the event writer. */
   batchWritten(batch: { events: number; ms: number }): void
-  /** One assembled sync answer, without the time it waited for news. */
+  /** One making of a sync answer, without the time it waited for news. */
   syncDone(sync: { kind: 'initial' | 'incremental' | 'sliding'; ms: number }): void
   /** Says how many long polls wait; asked whenever the metrics are read. */
   countWaiting(count: () => number): void
@@ -18,6 +17,7 @@ export type Metrics = {
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const SAMPLE_EVERY_MS = 20
 
 /** Metrics with their own registry. */
 export function createMetrics(): Metrics {
@@ -48,7 +48,9 @@ export function createMetrics(): Metrics {
     },
   })
   measureProcess(registry)
-  const stopLoopDelay = measureLoopDelay(registry)
+  const stopSampling = sampleLoopDelay(
+    histogram('myelin_event_loop_delay_seconds', 'How late a timer is that is due every 20 ms'),
+  )
 
   return {
     requestDone: ({ method, path, status, ms }) =>
@@ -61,29 +63,22 @@ export function createMetrics(): Metrics {
     countWaiting: (count) => (waiting = count),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
-      stopLoopDelay()
+      stopSampling()
       registry.clear()
     },
   }
 }
 
-/** Quantiles of the event-loop delay since the metrics were last read; the answer stops the measurement. */
-function measureLoopDelay(registry: Registry): () => void {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
-  delay.enable()
-  new Gauge({
-    name: 'myelin_event_loop_delay_seconds',
-    help: 'Delay of the event loop since the last scrape',
-    labelNames: ['quantile'],
-    registers: [registry],
-    collect() {
-      for (const quantile of [0.5, 0.9, 0.99, 1]) {
-        this.set({ quantile: String(quantile) }, delay.percentile(quantile * 100) / 1e9)
-      }
-      delay.reset()
-    },
-  })
-  return () => void delay.disable()
+/** Samples of a timer's lateness: what any work that became due then had to wait. The answer ends the sampling. */
+function sampleLoopDelay(delays: Histogram): () => void {
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    delays.observe(Math.max(0, now - last - SAMPLE_EVERY_MS) / 1000)
+    last = now
+  }, SAMPLE_EVERY_MS)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 /** The library's own set of process metrics observes garbage collections and timers that cannot be stopped. */

@@ -43,11 +43,12 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
 
   const flush = async (batch: Waiting[]): Promise<void> => {
     try {
-      const started = options.now()
-      const written = await writeBatch(engine, { writes: batch.map(({ write }) => write), ...numbers, now: started })
+      const started = performance.now()
+      const writes = batch.map(({ write }) => write)
+      const written = await writeBatch(engine, { writes, ...numbers, now: options.now() })
       options.observe?.(
         batch.reduce((sum, { write }) => sum + write.events.length, 0),
-        options.now() - started,
+        performance.now() - started,
       )
       batch.forEach((one, index) => settle(one, written[index]))
     } catch (error) {

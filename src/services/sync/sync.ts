@@ -24,9 +24,9 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
       const last = request.signal.aborted || request.timeout === 0 || ctx.clock.now() >= deadline
       if (!last && isUpToDate(ctx, request)) {
         await waitForNews(ctx, ticket, { deadline, signal: request.signal })
-        if (isUpToDate(ctx, request)) return emptyAnswer(ctx, request)
+        if (isUpToDate(ctx, request)) return await timed(ctx, request, emptyAnswer)
       }
-      const { json, hasNews } = await answer(ctx, request)
+      const { json, hasNews } = await timed(ctx, request, answer)
       if (hasNews || last || !request.since || request.fullState) return json
       await waitForNews(ctx, ticket, { deadline, signal: request.signal })
     } finally {
@@ -38,6 +38,18 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
 /** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
 const isUpToDate = (ctx: Context, { userId, since, fullState }: SyncRequest): boolean =>
   since !== undefined && !fullState && since.process === ctx.processId && !ctx.waiters.wokenSince(userId, since.moment)
+
+/** Counts how long the making takes; waiting is not in it. */
+async function timed<T>(
+  ctx: Context,
+  request: SyncRequest,
+  make: (ctx: Context, request: SyncRequest) => Promise<T>,
+): Promise<T> {
+  const started = performance.now()
+  const made = await make(ctx, request)
+  ctx.metrics.syncDone({ kind: request.since ? 'incremental' : 'initial', ms: performance.now() - started })
+  return made
+}
 
 async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
   const now = await currentToken(ctx)
