@@ -21,11 +21,11 @@ export async function renderEvents(ctx: Needs, viewer: Viewer, events: readonly 
 
 /** As `renderEvents`, for lists of state: without what the events replaced and without bundles. */
 export async function renderState(ctx: Needs, viewer: Viewer, events: readonly StoredEvent[]): Promise<string[]> {
-  return render(ctx, viewer, { events, depth: 'bare' })
+  return render(ctx, viewer, { events, depth: 'state' })
 }
 
 /** Events inside others are poorer, so that nothing goes in circles. */
-type Depth = 'whole' | 'in thread' | 'bare'
+type Depth = 'whole' | 'in thread' | 'inside' | 'state'
 
 async function render(
   ctx: Needs,
@@ -36,8 +36,8 @@ async function render(
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
   const [memberships, transactions, companions] = await Promise.all([
     membershipSpans(ctx, viewer.line, { userId: viewer.userId, since: first }),
-    depth === 'bare' ? noTransactions : transactionIds(ctx, viewer, events),
-    depth === 'bare' ? undefined : findCompanions(ctx, viewer, events),
+    depth === 'state' ? noTransactions : transactionIds(ctx, viewer, events),
+    depth === 'state' || depth === 'inside' ? undefined : findCompanions(ctx, viewer, events),
   ])
   const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
   const now = ctx.clock.now()
@@ -90,7 +90,7 @@ async function companionTexts(
   const inner = [...redactions.values(), ...[...bundles.values()].flatMap(({ edits }) => edits)]
   const latest = depth === 'whole' ? [...bundles.values()].flatMap(({ thread }) => (thread ? [thread.latest] : [])) : []
   const [innerTexts, latestTexts] = await Promise.all([
-    render(ctx, whole, { events: inner, depth: 'bare' }),
+    render(ctx, whole, { events: inner, depth: 'inside' }),
     render(ctx, whole, { events: latest, depth: 'in thread' }),
   ])
   const textOf = new Map(inner.map((event, index) => [event.position, innerTexts[index] ?? '']))
