@@ -48,7 +48,6 @@ export const badAlias = maker(400, 'M_BAD_ALIAS', 'The alias does not point to t
 export const serverNotTrusted = maker(403, 'M_SERVER_NOT_TRUSTED', 'There is no identity server to ask for other ids')
 export const inviteBlocked = maker(403, 'M_INVITE_BLOCKED', 'The user takes no invites')
 export const duplicateAnnotation = maker(400, 'M_DUPLICATE_ANNOTATION', 'You have annotated the event so already')
-export const badState = maker(400, 'M_BAD_STATE', 'The state change cannot be made')
 export const unsupportedRoomVersion = maker(400, 'M_UNSUPPORTED_ROOM_VERSION', 'The room version is not supported')
 export const invalidRoomState = maker(400, 'M_INVALID_ROOM_STATE', 'The initial state is not valid')
 export const userDeactivated = maker(403, 'M_USER_DEACTIVATED', 'The account is deactivated')

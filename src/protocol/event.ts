@@ -48,10 +48,6 @@ export function authEventIds(pdu: Pick<Pdu, 'auth_events'>, version: RoomVersion
   return idsOf(pdu.auth_events, version)
 }
 
-export function isState(pdu: Pick<Pdu, 'state_key'>): boolean {
-  return pdu.state_key !== undefined
-}
-
 /** The place in the room state that the event takes, if it is a state event. */
 export function stateKeyOf(pdu: Pick<Pdu, 'type' | 'state_key'>): StateKeyPair | undefined {
   return pdu.state_key === undefined ? undefined : [pdu.type, pdu.state_key]
