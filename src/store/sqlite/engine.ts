@@ -5,6 +5,7 @@ import type { Batch, Engine } from '../engine.ts'
 import { sqliteStatement } from '../bulk.ts'
 import { openDatabase } from './database.ts'
 import { sqliteDialect } from './dialect.ts'
+import type { Result, Statement } from './protocol.ts'
 import { SqliteWriter } from './writer.ts'
 
 /** The embedded store: reads on this thread, writes in a thread of their own. */
@@ -31,21 +32,25 @@ export async function openSqlite(path: string): Promise<Engine> {
   }
 }
 
+/** Writes and the commit are sent without waiting for what comes before: a batch is two or three messages. */
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
-  const begin = { sql: 'begin immediate', rows: [[]] }
-  let begun = false
-  const run: SqliteWriter['run'] = (statements) => {
-    const first = begun ? [] : [begin]
-    begun = true
-    return writer.run([...first, ...statements], true)
+  const batch = writer.newBatch()
+  const sent: Promise<Result[]>[] = []
+  const run = (statements: readonly Statement[]): Promise<Result[]> => {
+    const results = writer.run(statements, batch)
+    results.catch(() => {}) // told once, by the first of `sent` that failed
+    sent.push(results)
+    return results
   }
   try {
+    void run([{ sql: 'begin immediate', rows: [[]] }])
     const answer = await work({
-      query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }])).at(-1)?.rows ?? [],
-      write: async (operations) => void (await run(operations.map(sqliteStatement))),
+      query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }]))[0]?.rows ?? [],
+      write: async (operations) => void run(operations.map(sqliteStatement)),
     })
-    await run([{ sql: 'commit', rows: [[]] }])
+    void run([{ sql: 'commit', rows: [[]] }])
+    await Promise.all(sent)
     return answer
   } catch (error) {
     await writer.run([{ sql: 'rollback', rows: [[]] }]).catch(() => {}) // already rolled back when a statement failed

@@ -8,9 +8,8 @@ export type Result = { rows: Row[]; changes: number; lastId: number }
 export type Request = {
   id: number
   statements: readonly Statement[]
-  /** Roll the open transaction back when a statement fails. */
-  rollback: boolean
-  close?: boolean
+  /** The batch it belongs to: a failure rolls the batch back, and what follows of it is refused. */
+  batch?: number | undefined
 }
 export type Answer =
   { id: number; results: Result[] } | { id: number; error: { message: string; code?: number | undefined } }

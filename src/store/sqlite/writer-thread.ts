@@ -1,5 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
-import { type SQLInputValue, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, statementCache } from './database.ts'
 import type { Answer, Request, Result } from './protocol.ts'
@@ -7,6 +6,7 @@ import type { Answer, Request, Result } from './protocol.ts'
 // The one connection that writes. It lives in its own thread so that neither fsync nor a checkpoint stops the event loop.
 const database: DatabaseSync = openDatabase((workerData as { path: string }).path)
 const prepare = statementCache(database)
+let failedBatch: number | undefined
 
 const run = (statement: StatementSync, bindings: readonly unknown[]): Result => {
   const values = bindings as SQLInputValue[]
@@ -15,28 +15,30 @@ const run = (statement: StatementSync, bindings: readonly unknown[]): Result => 
   return { rows: [], changes: Number(changes), lastId: Number(lastInsertRowid) }
 }
 
-const answer = (request: Request): Answer => {
+const answer = ({ id, statements, batch }: Request): Answer => {
   try {
+    // Outside its transaction, a statement would be committed by itself.
+    if (batch !== undefined && batch === failedBatch) throw new Error('The batch has failed')
     const results: Result[] = []
-    for (const { sql, rows } of request.statements) {
+    for (const { sql, rows } of statements) {
       const statement = prepare(sql)
       let result: Result = { rows: [], changes: 0, lastId: 0 }
       for (const bindings of rows) result = run(statement, bindings)
       results.push(result)
     }
-    return { id: request.id, results }
+    return { id, results }
   } catch (error) {
     const { message, errcode } = error as Error & { errcode?: number }
-    if (request.rollback && database.isTransaction) database.exec('rollback')
-    return { id: request.id, error: { message, code: errcode } }
+    if (batch !== undefined && batch !== failedBatch) {
+      failedBatch = batch
+      if (database.isTransaction) database.exec('rollback')
+    }
+    return { id, error: { message, code: errcode } }
   }
 }
 
-parentPort?.on('message', (request: Request) => {
-  if (request.close) {
-    database.close()
-    parentPort?.close()
-    return
-  }
-  parentPort?.postMessage(answer(request))
+parentPort?.on('message', (requests: Request[] | 'close') => {
+  if (requests !== 'close') return parentPort?.postMessage(requests.map(answer))
+  database.close()
+  parentPort?.close()
 })

@@ -7,13 +7,15 @@ type Pending = { resolve(results: Result[]): void; reject(error: Error): void }
 export class SqliteWriter {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
+  /** Asked for in this turn of the event loop: they travel in one message. */
+  #outbox: Request[] = []
   #nextId = 1
   #tail: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path } })
     this.#worker.unref()
-    this.#worker.on('message', (answer: Answer) => this.#settle(answer))
+    this.#worker.on('message', (answers: Answer[]) => answers.forEach((answer) => this.#settle(answer)))
     this.#worker.on('error', (error: Error) => this.#failAll(error))
     this.#worker.on('exit', () => this.#failAll(new Error('The SQLite writer thread has ended')))
   }
@@ -27,13 +29,18 @@ export class SqliteWriter {
     return turn
   }
 
-  /** Runs statements in one message. Only the holder of the lock may call it. */
-  run(statements: readonly Statement[], rollback = false): Promise<Result[]> {
-    const request: Request = { id: this.#nextId++, statements, rollback }
+  /** A number for a batch of statements that fail together. */
+  newBatch(): number {
+    return this.#nextId++
+  }
+
+  /** Runs statements after all that was asked before. Only the holder of the lock may call it. */
+  run(statements: readonly Statement[], batch?: number): Promise<Result[]> {
+    const request: Request = { id: this.#nextId++, statements, batch }
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) this.#worker.ref()
       this.#pending.set(request.id, { resolve, reject })
-      this.#worker.postMessage(request)
+      if (this.#outbox.push(request) === 1) queueMicrotask(() => this.#post())
     })
   }
 
@@ -41,8 +48,13 @@ export class SqliteWriter {
     await this.#tail
     const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
     this.#worker.ref()
-    this.#worker.postMessage({ id: 0, statements: [], rollback: false, close: true } satisfies Request)
+    this.#worker.postMessage('close')
     await ended
+  }
+
+  #post(): void {
+    this.#worker.postMessage(this.#outbox)
+    this.#outbox = []
   }
 
   #settle(answer: Answer): void {
