@@ -8,8 +8,9 @@ export const start: Command = {
   options: configOptions,
   async run(args, terminal) {
     const config = configOf(args, terminal)
-    const { startServer } = await import('#server.ts')
+    // Before the modules are loaded: a signal may come during that.
     const stopped = terminal.stopped()
+    const { startServer } = await import('#server.ts')
     const server = await startServer(config)
     const { log } = server.context
     for (const risk of findRisks(config)) log.warn('risky setting', { risk })
