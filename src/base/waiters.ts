@@ -1,21 +1,29 @@
 const maxRemembered = 200_000
 
+type Key = {
+  /** The newest wake-up; that of a key which is new counts as just now. */
+  lastWoken: number
+  readonly waiting: Set<() => void>
+}
+
 /**
  * Long polls by key. Register before reading, so that no wake-up is lost between the read and the wait. The last
- * wake-up of each key is remembered, so that a reader who was told everything up to one moment can see, without
- * reading, that nothing came since.
+ * wake-up of each key that was ever registered is remembered, so that a reader who was told everything up to one moment
+ * can see, without reading, that nothing came since. Keys that nobody asks for cost next to nothing to wake.
  */
 export class Waiters {
-  readonly #waiting = new Map<string, Set<() => void>>()
-  readonly #lastWoken = new Map<string, number>()
+  readonly #keys = new Map<string, Key>()
+  readonly #maxRemembered: number
   #moment = 0
-  /** Wake-ups up to here may have been forgotten. */
-  #forgotten = 0
+
+  constructor(limits: { maxRemembered: number } = { maxRemembered }) {
+    this.#maxRemembered = limits.maxRemembered
+  }
 
   /** How many wait now. */
   get size(): number {
     let size = 0
-    for (const set of this.#waiting.values()) size += set.size
+    for (const { waiting } of this.#keys.values()) size += waiting.size
     return size
   }
 
@@ -26,36 +34,42 @@ export class Waiters {
 
   /** Whether the key was, or may have been, woken after a moment. */
   wokenSince(key: string, moment: number): boolean {
-    return (this.#lastWoken.get(key) ?? this.#forgotten) > moment
+    return (this.#keys.get(key)?.lastWoken ?? Infinity) > moment
   }
 
   /** A ticket that remembers any wake-up of the key from now on. */
   register(key: string): Ticket {
     let wake = (): void => {}
     const woken = new Promise<void>((resolve) => (wake = resolve))
-    const set = this.#waiting.get(key) ?? new Set()
-    this.#waiting.set(key, set.add(wake))
-    return {
-      woken,
-      release: () => {
-        set.delete(wake)
-        if (set.size === 0 && this.#waiting.get(key) === set) this.#waiting.delete(key)
-      },
-    }
+    const { waiting } = this.#remember(key)
+    waiting.add(wake)
+    return { woken, release: () => void waiting.delete(wake) }
   }
 
   wake(key: string): void {
-    this.#lastWoken.delete(key)
-    this.#lastWoken.set(key, ++this.#moment)
-    if (this.#lastWoken.size > maxRemembered) this.#forgetOldest()
-    for (const wake of this.#waiting.get(key) ?? []) wake()
+    const known = this.#keys.get(key)
+    if (!known) return
+    known.lastWoken = ++this.#moment
+    for (const wake of known.waiting) wake()
   }
 
+  /** The key as the one that was asked for last. */
+  #remember(key: string): Key {
+    // Before it was known its wake-ups were missed: tokens of that time must not look up to date.
+    const known = this.#keys.get(key) ?? { lastWoken: ++this.#moment, waiting: new Set() }
+    this.#keys.delete(key)
+    this.#keys.set(key, known)
+    if (this.#keys.size > this.#maxRemembered) this.#forgetOldest()
+    return known
+  }
+
+  /** Those who wait are kept: their wake-up is still owed to them. */
   #forgetOldest(): void {
-    const [oldest] = this.#lastWoken
-    if (!oldest) return
-    this.#lastWoken.delete(oldest[0])
-    this.#forgotten = oldest[1]
+    for (const [key, { waiting }] of this.#keys) {
+      if (waiting.size > 0) continue
+      this.#keys.delete(key)
+      return
+    }
   }
 }
 
