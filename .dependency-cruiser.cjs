@@ -24,6 +24,7 @@ const domains = [
   'appservices',
   'sync',
   'admin',
+  'upkeep',
 ]
 const only = (name, home, module) => ({ name, from: { path: '^src/', pathNot: home }, to: { path: module } })
 

@@ -30,9 +30,11 @@ import { SentTransactions } from '#services/rooms/sent-transactions.ts'
 import { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from '#services/sync/lazy-members.ts'
+import { collectEvery, collectExpired } from '#services/upkeep/collect-expired.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
+import { recurring, type Worker } from './bus/recurring.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -66,29 +68,29 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
-  const app = createApp({
-    ctx: context,
-    endpoints: [...allEndpoints(), ...(effects.endpoints ?? [])],
-    authenticators,
-    requestIds,
-    checkReplies: effects.checkReplies ?? false,
-  })
-  const unfollow = followBus(context)
-  const accounts = followAccounts(context)
+  const work = startWork(context)
   const release = async () => {
-    unfollow()
-    await accounts.stop()
-    await context.bus.close()
-    await context.store.close()
-    context.metrics.close()
+    await work.stop()
+    await closeContext(context)
   }
-  const listeners = await openListeners(context, app.listener).catch(async (error: unknown) => {
+  const serve = async () => {
+    const app = createApp({
+      ctx: context,
+      endpoints: [...allEndpoints(), ...(effects.endpoints ?? [])],
+      authenticators,
+      requestIds,
+      checkReplies: effects.checkReplies ?? false,
+    })
+    return { app, listeners: await openListeners(context, app.listener) }
+  }
+  const { app, listeners } = await serve().catch(async (error: unknown) => {
     await release()
     throw error
   })
   const shutDown = async () => {
     app.stop()
     await listeners.close()
+    await app.finish()
     await release()
   }
   let closed: Promise<void> | undefined
@@ -101,10 +103,32 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     tlsUrl: tls?.url,
     metricsUrl: operations?.url,
     context,
-    settle: () => accounts.settle(),
+    settle: () => work.settle(),
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** All that goes on besides requests. */
+function startWork(context: Context): Worker {
+  const unfollow = followBus(context)
+  const workers: Worker[] = [
+    followAccounts(context),
+    recurring(context, { name: 'collect expired', every: collectEvery, run: () => collectExpired(context) }),
+  ]
+  return {
+    settle: async () => void (await Promise.all(workers.map((worker) => worker.settle()))),
+    async stop() {
+      unfollow()
+      await Promise.all(workers.map((worker) => worker.stop()))
+    },
+  }
+}
+
+async function closeContext({ bus, store, metrics }: Context): Promise<void> {
+  await bus.close()
+  await store.close()
+  metrics.close()
 }
 
 /** What other processes say concerns this one's waiting requests and caches. */
@@ -129,9 +153,7 @@ export async function withContext<T>(config: Config, work: (ctx: Context) => Pro
   try {
     return await work(context)
   } finally {
-    await context.bus.close()
-    await context.store.close()
-    context.metrics.close()
+    await closeContext(context)
   }
 }
 
@@ -144,8 +166,12 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const metrics = effects.metrics ?? createMetrics()
   const waiters = new Waiters()
   metrics.countWaiting(() => waiters.size)
-  const signingKey = await loadSigningKey(config, tokens)
-  const store = effects.store ?? (await openConfiguredStore(config, { clock, metrics }))
+  const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
+    (error: unknown) => {
+      metrics.close()
+      throw error
+    },
+  )
   return {
     config,
     clock,
@@ -178,6 +204,14 @@ async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKe
 }
 
 type Watching = Pick<Context, 'clock' | 'metrics'>
+
+async function openData(
+  config: Config,
+  { tokens, given, ...watching }: Watching & Pick<Context, 'tokens'> & { given: Store | undefined },
+): Promise<Pick<Context, 'signingKey' | 'store'>> {
+  const signingKey = await loadSigningKey(config, tokens)
+  return { signingKey, store: given ?? (await openConfiguredStore(config, watching)) }
+}
 
 const openConfiguredStore = (config: Config, { clock, metrics }: Watching): Promise<Store> =>
   openStore({

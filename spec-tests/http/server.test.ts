@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
 import { loadConfig } from '#base/config/load.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { openStore } from '#store/open.ts'
 import { createTestDatabase } from '../support/databases.ts'
 import { echoEndpoints } from '../support/echo.ts'
-import { startTestServer } from '../support/server.ts'
+import { failuresOnly, startTestServer, testSettings } from '../support/server.ts'
 import { startServer } from '../../src/server.ts'
 
 const wait = endpoint({
@@ -48,6 +49,20 @@ describe('a server', () => {
     assert.equal((await stat(file)).mode & 0o777, 0o600)
     assert.equal(first.context.signingKey.keyId, second.context.signingKey.keyId)
     await remove()
+  })
+
+  it('keeps its data folder and its database from other users of the machine', async () => {
+    const { folder, remove } = await createTestDatabase()
+    const data = join(folder, 'data')
+    const settings = { server_name: 'test', data_dir: data, listen: { port: 0 }, logging: { level: 'silent' } }
+    const server = await startServer(loadConfig({ settings }))
+    const modes = []
+    for (const file of ['.', 'myelin.db', 'myelin.db-wal', 'signing.key'])
+      modes.push((await stat(join(data, file))).mode & 0o777)
+    await server.close()
+    await remove()
+
+    assert.deepEqual(modes, [0o700, 0o600, 0o600, 0o600])
   })
 
   it('shares nothing with another in the same process', async () => {
@@ -100,6 +115,19 @@ describe('a server', () => {
     const metrics = await (await fetch(`${server.metricsUrl}/metrics`)).text()
     assert.match(metrics, /myelin_request_duration_seconds_count\{[^}]*path="\/health"[^}]*\} 1/)
     assert.match(metrics, /path="unmatched",status="404"/)
+  })
+
+  it('lets go of its database when its endpoints contradict each other', async () => {
+    const database = await createTestDatabase()
+    const store = await openStore({ url: database.url, poolSize: 1, now: () => 0 })
+    let closed = 0
+    const close = () => (closed++, store.close())
+    const config = loadConfig({ settings: testSettings(database) })
+    const starting = startServer(config, { log: failuresOnly, store: { ...store, close }, endpoints: [wait, wait] })
+    await assert.rejects(starting)
+    await database.remove()
+
+    assert.equal(closed, 1)
   })
 
   it('lets go of its database when the port is taken', async () => {

@@ -13,6 +13,8 @@ export type FakeClock = Clock & {
 export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let now = start
   const timers = new Set<Timer>()
+  /** Those of standing work, which no test waits for. */
+  const recurring = new Set<Timer>()
   const watchers = new Set<() => void>()
   const add = (ms: number, run: () => void) => {
     const timer = { at: now + ms, run }
@@ -21,11 +23,22 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
     return () => void timers.delete(timer)
   }
   const nextDue = (until: number) =>
-    [...timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)[0]
+    [...timers, ...recurring].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)[0]
 
   return {
     now: () => now,
     after: add,
+    every: (ms, work) => {
+      const timer: Timer = {
+        at: now + ms,
+        run: () => {
+          timer.at += ms
+          work()
+        },
+      }
+      recurring.add(timer)
+      return () => void recurring.delete(timer)
+    },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (ms <= 0 || signal?.aborted) return resolve()

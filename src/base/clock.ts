@@ -6,6 +6,8 @@ export type Clock = {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** Runs work once after ms; the answer cancels it. */
   after(ms: number, work: () => void): () => void
+  /** Runs work every ms; the answer ends that. Keeps no process alive. */
+  every(ms: number, work: () => void): () => void
 }
 
 export const systemClock: Clock = {
@@ -25,5 +27,10 @@ export const systemClock: Clock = {
     const timer = setTimeout(work, ms)
     timer.unref()
     return () => clearTimeout(timer)
+  },
+  every: (ms, work) => {
+    const timer = setInterval(work, ms)
+    timer.unref()
+    return () => clearInterval(timer)
   },
 }

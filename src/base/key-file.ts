@@ -28,7 +28,7 @@ function parse(file: string, text: string): KeySeed {
 
 /** The whole file or none, on disk before it is used: a lost key would be a lost identity. Who comes second keeps the first one's. */
 async function createOnce(file: string, { line, draft }: { line: string; draft: string }): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const handle = await open(draft, 'wx', 0o600)
   try {
     await handle.writeFile(line)

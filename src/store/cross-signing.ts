@@ -98,6 +98,10 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   async withdrawPermit(userId: string): Promise<void> {
     await db<PermitRow>('cross_signing_permits').where({ user_id: userId }).delete()
   },
+
+  async deleteExpiredPermits(now: number): Promise<void> {
+    await db<PermitRow>('cross_signing_permits').where('until', '<=', now).delete()
+  },
 })
 
 const keyOf = (row: KeyRow): CrossSigningKey => ({

@@ -46,4 +46,25 @@ export const deviceLists = (db: Db) => ({
       .limit(limit)
     return rows.map((row) => ({ userId: row.user_id, deviceId: row.device_id, position: Number(row.position) }))
   },
+
+  /**
+   * Of accounts of this server, turns the changes before a position whose devices are gone into one of the user.
+   * Inside a transaction.
+   */
+  async mergeDeleted(before: number): Promise<void> {
+    await db.raw(
+      `insert into device_list_changes (user_id, device_id, observer_id, position)
+         select user_id, '', observer_id, max(position) from device_list_changes as change where ${ofDeleted}
+         group by user_id, observer_id
+       on conflict (user_id, device_id, observer_id) do update set position = excluded.position
+         where device_list_changes.position < excluded.position`,
+      [before],
+    )
+    await db.raw(`delete from device_list_changes as change where ${ofDeleted}`, [before])
+  },
 })
+
+const ofDeleted = `change.position < ? and change.device_id <> ''
+  and exists (select 1 from accounts where accounts.user_id = change.user_id)
+  and not exists (select 1 from devices
+    where devices.user_id = change.user_id and devices.device_id = change.device_id)`

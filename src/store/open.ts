@@ -9,6 +9,7 @@ import { deviceKeys } from './device-keys.ts'
 import { deviceLists } from './device-lists.ts'
 import { devices } from './devices.ts'
 import { keyBackups } from './key-backups.ts'
+import { leases } from './leases.ts'
 import { oneTimeKeys } from './one-time-keys.ts'
 import { toDevice } from './to-device.ts'
 import { filters } from './filters.ts'
@@ -48,6 +49,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   deviceLists: deviceLists(db),
   devices: devices(db),
   keyBackups: keyBackups(db, kind),
+  leases: leases(db),
   oneTimeKeys: oneTimeKeys(db, kind),
   toDevice: toDevice(db, kind),
   filters: filters(db),
@@ -97,8 +99,10 @@ export type StoreOptions = {
 export async function openStore({ url, poolSize, now, observeBatch }: StoreOptions): Promise<Store> {
   const engine = await openEngine(url, poolSize)
   const inside = new AsyncLocalStorage<true>()
-  await migrate(engine)
-  const { events: position } = await streams(engine.knex).positions()
+  const position = await prepare(engine).catch(async (error: unknown) => {
+    await engine.close()
+    throw error
+  })
   guard(engine, inside)
   const join = (tx: Db): Transaction => {
     const bound: Transaction = { ...bind(tx, engine.kind), transaction: (work) => work(bound) }
@@ -112,6 +116,12 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
     ping: async () => void (await engine.knex.raw('select 1')),
     close: () => engine.close(),
   }
+}
+
+/** Migrates; answers the newest position of the event stream. */
+async function prepare(engine: Engine): Promise<number> {
+  await migrate(engine)
+  return (await streams(engine.knex).positions()).events
 }
 
 const openEngine = async (url: string, poolSize: number): Promise<Engine> => {

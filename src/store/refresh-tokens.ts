@@ -67,6 +67,11 @@ export const refreshTokens = (db: Db) => ({
       .delete()
   },
 
+  /** Forgets all tokens that were revoked before the time given. */
+  async deleteRevokedBefore(before: number): Promise<void> {
+    await db<Row>('refresh_tokens').where('revoked_at', '<', before).delete()
+  },
+
   async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
     await db<Row>('refresh_tokens').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },

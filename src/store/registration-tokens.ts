@@ -49,6 +49,11 @@ export const registrationTokens = (db: Db) => ({
     return Number(taken) === 1
   },
 
+  /** Those that ended before the time given. */
+  async deleteExpired(before: number): Promise<void> {
+    await db<Row>('registration_tokens').where('expires_at', '<=', before).delete()
+  },
+
   async deleteAdminInvitations(): Promise<void> {
     await db<Row>('registration_tokens').where({ grants_admin: true }).delete()
   },

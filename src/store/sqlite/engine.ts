@@ -1,5 +1,5 @@
 import knex from 'knex'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Batch, Engine } from '../engine.ts'
 import { sqliteStatement } from '../bulk.ts'
@@ -10,7 +10,7 @@ import { SqliteWriter } from './writer.ts'
 
 /** The embedded store: reads on this thread, writes in a thread of their own. */
 export async function openSqlite(path: string): Promise<Engine> {
-  mkdirSync(dirname(path), { recursive: true })
+  makeForOwner(path)
   const writer = new SqliteWriter(path)
   await writer.run([{ sql: 'pragma user_version', rows: [[]] }])
   const reader = openDatabase(path, { readOnly: true })
@@ -33,6 +33,12 @@ export async function openSqlite(path: string): Promise<Engine> {
 }
 
 /** Writes and the commit are sent without waiting for what comes before: a batch is two or three messages. */
+/** Messages and password hashes are for nobody else on the machine; SQLite gives its other files the same mode. */
+function makeForOwner(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  closeSync(openSync(path, 'a', 0o600))
+}
+
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
   const batch = writer.newBatch()
