@@ -25,6 +25,7 @@ import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotices } from '#services/push/unread-notices.ts'
 import { followAccounts } from '#services/rooms/profile-changes.ts'
+import { followPurges } from '#services/rooms/purge/follow-purges.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
 import { SentTransactions } from '#services/rooms/sent-transactions.ts'
 import { TypingRooms } from '#services/rooms/typing-rooms.ts'
@@ -114,6 +115,7 @@ function startWork(context: Context): Worker {
   const unfollow = followBus(context)
   const workers: Worker[] = [
     followAccounts(context),
+    followPurges(context),
     recurring(context, { name: 'collect expired', every: collectEvery, run: () => collectExpired(context) }),
   ]
   return {

@@ -27,6 +27,8 @@ export type Command = {
   options?: NonNullable<ParseArgsConfig['options']>
   /** How many names it takes. */
   names?: number
+  /** How many of them may be left out. */
+  optionalNames?: number
   /** Answers the exit code. */
   run(args: Arguments, terminal: Terminal): Promise<number>
 }

@@ -41,7 +41,9 @@ function parse(command: Command, rest: readonly string[]): Arguments {
       options: command.options ?? {},
       allowPositionals: (command.names ?? 0) > 0,
     })
-    if (positionals.length !== (command.names ?? 0)) throw new UsageError(`expected ${command.names} name`)
+    const { names = 0, optionalNames = 0 } = command
+    if (positionals.length > names || positionals.length < names - optionalNames)
+      throw new UsageError(`expected ${names} name`)
     return { values: values as Arguments['values'], names: positionals }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))

@@ -31,7 +31,9 @@ import { events } from './events.ts'
 import { members } from './members.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres } from './postgres.ts'
+import { purges } from './purges.ts'
 import { relations } from './relations.ts'
+import { roomCheck } from './room-check.ts'
 import { roomState } from './room-state.ts'
 import { rooms } from './rooms.ts'
 import { openSqlite } from './sqlite/engine.ts'
@@ -66,7 +68,9 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   eventBranches: eventBranches(db, kind),
   events: events(db, kind),
   members: members(db, kind),
+  purges: purges(db, kind),
   relations: relations(db, kind),
+  roomCheck: roomCheck(db, kind),
   rooms: rooms(db),
   roomState: roomState(db, kind),
   streams: streams(db),

@@ -17,6 +17,8 @@ export type StoredRoom = {
   lastPosition: number
   /** Listed in the room directory. */
   isPublished: boolean
+  /** Nobody is shown what happened up to this position. */
+  purgedUpTo: number
 }
 
 type Row = {
@@ -28,6 +30,7 @@ type Row = {
   depth: number
   last_position: number
   is_published: boolean | number
+  purged_up_to: number
 }
 
 export const rooms = (db: Db) => ({
@@ -79,4 +82,5 @@ const fromRow = (row: Row): StoredRoom => ({
   depth: Number(row.depth),
   lastPosition: Number(row.last_position),
   isPublished: Boolean(row.is_published),
+  purgedUpTo: Number(row.purged_up_to),
 })

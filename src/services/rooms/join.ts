@@ -1,3 +1,4 @@
+import { forbidden } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { appendEvents } from './append.ts'
 import { joinAuthority } from './authorise-join.ts'
@@ -26,6 +27,7 @@ const reserved: readonly string[] = [
 
 /** Lets a user enter a room of this server; throws M_NOT_FOUND for a room that is not known here. */
 export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, content: given }: Join): Promise<void> {
+  if (await ctx.store.purges.isClosed(roomId)) throw forbidden('The room is closed on this server')
   // NOTSPEC: more keys than the reason reach the event, as bridges expect.
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
   const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }

@@ -21,7 +21,7 @@ export async function listMembers(
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
   const { line } = reading
-  const position = Math.min(at ?? Infinity, lastReadable(reading))
+  const position = Math.max(Math.min(at ?? Infinity, lastReadable(reading)), line.purgedUpTo)
   const types = ['m.room.member']
   const isPresent = position >= line.lastPosition
   const told = isPresent

@@ -23,7 +23,12 @@ export async function openReading(
   if (visibility?.value === 'world_readable') return { line, userId, leftAt: undefined }
   if (membership === undefined) throw stranger()
   const leftAt = await lastLeave(ctx, { line, userId })
-  if (leftAt === undefined || (await ctx.store.members.find(nidOf(line), userId))?.isForgotten) throw stranger()
+  if (
+    leftAt === undefined ||
+    leftAt <= line.purgedUpTo ||
+    (await ctx.store.members.find(nidOf(line), userId))?.isForgotten
+  )
+    throw stranger()
   return { line, userId, leftAt }
 }
 

@@ -9,8 +9,9 @@ export type Stretch = { after: number; before: number; limit: number }
 export async function previousEvents(
   { store }: Pick<Context, 'store'>,
   line: RoomLine,
-  { after, before, limit }: Stretch,
+  { after: from, before, limit }: Stretch,
 ): Promise<StoredEvent[]> {
+  const after = Math.max(from, line.purgedUpTo)
   const events: StoredEvent[] = []
   for (let i = line.recent.length - 1; i >= 0 && events.length < limit; i--) {
     const event = line.recent[i] as StoredEvent
@@ -18,10 +19,10 @@ export async function previousEvents(
     if (event.position < before && event.status === 'accepted') events.push(event)
   }
   if (events.length === limit || line.recentFrom <= after) return events
-  const from = events.at(-1)?.position ?? Math.min(before, line.recentFrom + 1)
+  const newest = events.at(-1)?.position ?? Math.min(before, line.recentFrom + 1)
   const older = await store.events.page({
     roomNid: line.nid ?? 0,
-    from,
+    from: newest,
     until: after,
     direction: 'backwards',
     limit: limit - events.length,

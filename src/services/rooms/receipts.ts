@@ -45,7 +45,8 @@ export async function requireEvent(
   eventId: string,
 ): Promise<StoredEvent> {
   const event = line.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
-  if (event?.roomNid !== line.nid || event?.status !== 'accepted') throw notFound('The room has no such event')
+  if (event?.roomNid !== line.nid || event?.status !== 'accepted' || event.position <= line.purgedUpTo)
+    throw notFound('The room has no such event')
   return event
 }
 

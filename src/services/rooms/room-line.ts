@@ -52,6 +52,8 @@ export class RoomLine {
   lastPosition: number
   /** A failed write makes everything built on it void: the line is dropped and read again. */
   isBroken = false
+  /** Nobody is shown what happened up to this position. */
+  purgedUpTo = 0
   /** Writes built on this line that wait for their commit; a busy line stays in memory. */
   inFlight = 0
   /** This server's users who are joined. */

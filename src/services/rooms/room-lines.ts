@@ -149,7 +149,7 @@ type LineParts = { holders: Holders; members: Members; serverName: string }
 function lineOf(room: StoredRoom, { holders, members, serverName }: LineParts): RoomLine {
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
-  return new RoomLine({
+  const line = new RoomLine({
     nid: room.nid,
     roomId: room.roomId as RoomId,
     version,
@@ -161,4 +161,6 @@ function lineOf(room: StoredRoom, { holders, members, serverName }: LineParts): 
     members,
     serverName,
   })
+  line.purgedUpTo = room.purgedUpTo
+  return line
 }

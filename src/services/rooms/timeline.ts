@@ -44,7 +44,13 @@ const readBackwards = (ctx: Needs, { line }: Reading, { from, to = 0, limit }: T
 
 function readForwards(ctx: Needs, reading: Reading, { from, to, limit }: TimelinePage): Promise<StoredEvent[]> {
   const last = Math.min(to ?? Infinity, lastReadable(reading))
-  return ctx.store.events.page({ roomNid: nidOf(reading.line), from, until: last + 1, direction: 'forwards', limit })
+  return ctx.store.events.page({
+    roomNid: nidOf(reading.line),
+    from: Math.max(from, reading.line.purgedUpTo),
+    until: last + 1,
+    direction: 'forwards',
+    limit,
+  })
 }
 
 async function filtered(

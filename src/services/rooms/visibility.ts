@@ -15,6 +15,16 @@ export async function visibleEvents<Event extends { position: number }>(
   { line, userId }: Reader,
   events: readonly Event[],
 ): Promise<Event[]> {
+  const { purgedUpTo } = line
+  const kept = purgedUpTo === 0 ? events : events.filter(({ position }) => position > purgedUpTo)
+  return allowedEvents(ctx, { line, userId }, kept)
+}
+
+async function allowedEvents<Event extends { position: number }>(
+  ctx: Pick<Context, 'store'>,
+  { line, userId }: Reader,
+  events: readonly Event[],
+): Promise<Event[]> {
   if (events.length === 0) return []
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
   const isJoined = line.members.get(userId) === 'join'

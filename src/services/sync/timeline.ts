@@ -48,7 +48,7 @@ export async function readTimeline(
     found.push(...visible.filter((event) => isTold(event) && filter.matches(filterable(event))).reverse())
   }
   const events = found.slice(0, filter.limit).reverse()
-  const limited = isWanted && (!isComplete || found.length > filter.limit)
+  const limited = isWanted && (!isComplete || found.length > filter.limit || after < line.purgedUpTo)
   return { events, limited, startsAfter: startOf(events, { limited, after, upTo }) }
 }
 

@@ -10,7 +10,9 @@ let failedBatch: number | undefined
 
 const run = (statement: StatementSync, bindings: readonly unknown[]): Result => {
   const values = bindings as SQLInputValue[]
-  if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0, lastId: 0 }
+  // A pragma without columns still works row by row: run() would stop after its first step.
+  if (statement.columns().length > 0 || statement.sourceSQL.startsWith('pragma'))
+    return { rows: statement.all(...values), changes: 0, lastId: 0 }
   const { changes, lastInsertRowid } = statement.run(...values)
   return { rows: [], changes: Number(changes), lastId: Number(lastInsertRowid) }
 }

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict'
+import { collectSlice, isDone, leaseMs } from '#services/rooms/purge/collect.ts'
+import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
+import { loadConfig } from '#base/config/load.ts'
+import type { Context } from '#context.ts'
+import { appendEvents } from '#services/rooms/append.ts'
+import { startServer } from '../../../src/server.ts'
+import { loginUser, testPassword, type TestUser } from '../../support/client.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { createTestDatabase } from '../../support/databases.ts'
+import { checkRoom } from '../../support/room-check.ts'
+import { accepted, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
+import { failuresOnly, startTestServer, testSettings, type TestServer } from '../../support/server.ts'
+
+const admin = '/_synapse/admin'
+
+async function registerAdmin(server: Pick<TestServer, 'context' | 'url'>): Promise<TestUser> {
+  const { createAccount } = await import('#services/accounts/create-account.ts')
+  await createAccount(server.context, { localpart: 'root', password: testPassword, admin: true })
+  return loginUser(server.url, 'root')
+}
+
+const purgeHistory = (user: TestUser, roomId: string, body: object, eventId?: string) =>
+  user.request(
+    'POST',
+    `${admin}/v1/purge_history/${[roomId, ...(eventId === undefined ? [] : [eventId])].map(encodeURIComponent).join('/')}`,
+    body,
+  )
+
+const deleteRoom = (user: TestUser, roomId: string, body: object = {}) =>
+  user.request('DELETE', `${admin}/v2/rooms/${encodeURIComponent(roomId)}`, body)
+
+const bodiesOf = async (user: TestUser, roomId: string): Promise<string[]> => {
+  const { chunk } = accepted(await user.request('GET', `${roomPath(roomId, 'messages')}?dir=b&limit=500`))
+  return chunk.flatMap(({ content }: { content: { body?: string } }) => content.body ?? [])
+}
+
+/** A room with much said in it, the state changed on the way, and a receipt and a reaction among it. */
+async function longRoom(server: Pick<TestServer, 'context'>, alice: TestUser, bob: TestUser) {
+  const roomId = await createRoom(alice, { preset: 'public_chat', topic: 'first' })
+  accepted(await join(bob, roomId))
+  const old = await sendText(bob, roomId, 'old')
+  accepted(await bob.request('POST', roomPath(roomId, 'receipt', 'm.read', old), {}))
+  const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: old, key: '+' } }
+  accepted(await alice.request('PUT', roomPath(roomId, 'send', 'm.reaction', 'r'), content))
+  accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'second' }))
+  const texts = Array.from({ length: 1200 }, (_, n) => ({
+    type: 'm.room.message',
+    sender: bob.userId,
+    content: { msgtype: 'm.text', body: `old ${n}` },
+  }))
+  await appendEvents(server.context as Context, roomId, texts)
+  accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'third' }))
+  const kept = await sendText(alice, roomId, 'kept')
+  await sendText(alice, roomId, 'newest')
+  return { roomId, old, kept }
+}
+
+const countOf = async ({ context: { store } }: Pick<TestServer, 'context'>, roomNid: number) =>
+  (await store.roomCheck.events(roomNid, { after: Number.MIN_SAFE_INTEGER, limit: 5000 })).length
+
+describe('purge of history', () => {
+  it('is for administrators alone', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    refused(await purgeHistory(alice, roomId, { purge_up_to_ts: 1 }), 403, 'M_FORBIDDEN')
+    refused(await deleteRoom(alice, roomId), 403, 'M_FORBIDDEN')
+    refused(await alice.request('GET', `${admin}/v1/purge_history_status/x`), 403, 'M_FORBIDDEN')
+  })
+
+  it('shows nobody what came before the event, keeps the state, and removes it from the disk', async () => {
+    await using server = await startTestServer()
+    const [root, alice, bob] = [
+      await registerAdmin(server),
+      await server.register('alice'),
+      await server.register('bob'),
+    ]
+    const { roomId, old, kept } = await longRoom(server, alice, bob)
+    const room = (await server.context.store.rooms.find(roomId))!
+
+    const { purge_id: id } = accepted(await purgeHistory(root, roomId, { delete_local_events: true }, kept))
+    assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
+    refused(await alice.request('GET', roomPath(roomId, 'event', old)), 404, 'M_NOT_FOUND')
+    await server.settle()
+
+    assert.deepEqual(accepted(await root.request('GET', `${admin}/v1/purge_history_status/${id}`)), {
+      status: 'complete',
+    })
+    assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
+    assert.equal(accepted(await alice.request('GET', roomPath(roomId, 'state', 'm.room.topic', ''))).topic, 'third')
+    assert.equal(await server.context.store.events.find(old), undefined)
+    assert.ok((await countOf(server, room.nid)) < 20)
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+    await sendText(bob, roomId, 'after')
+    assert.deepEqual(await bodiesOf(bob, roomId), ['after', 'newest', 'kept'])
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('tells a first sync all state beside a timeline that says it was cut', async () => {
+    await using server = await startTestServer()
+    const [root, alice, bob] = [
+      await registerAdmin(server),
+      await server.register('alice'),
+      await server.register('bob'),
+    ]
+    const { roomId, kept } = await longRoom(server, alice, bob)
+    accepted(await purgeHistory(root, roomId, { purge_up_to_event_id: kept, delete_local_events: true }))
+    await server.settle()
+
+    const { rooms } = accepted(await bob.request('GET', '/_matrix/client/v3/sync'))
+    const { timeline, state } = rooms.join[roomId]
+    assert.deepEqual(
+      timeline.events.map(({ content }: { content: { body: string } }) => content.body),
+      ['kept', 'newest'],
+    )
+    assert.equal(timeline.limited, true)
+    const members = state.events.filter(({ type }: { type: string }) => type === 'm.room.member')
+    assert.equal(members.length, 2)
+  })
+
+  it('leaves messages of this server on the disk unless asked to remove them, though nobody is shown them', async () => {
+    await using server = await startTestServer()
+    const [root, alice, bob] = [
+      await registerAdmin(server),
+      await server.register('alice'),
+      await server.register('bob'),
+    ]
+    const { roomId, old, kept } = await longRoom(server, alice, bob)
+    accepted(await purgeHistory(root, roomId, {}, kept))
+    await server.settle()
+
+    assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
+    assert.ok(await server.context.store.events.find(old))
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('goes by time, and always keeps the newest event, on which the next one builds', async () => {
+    await using server = await startTestServer()
+    const root = await registerAdmin(server)
+    const roomId = await createRoom(root)
+    await sendText(root, roomId, 'one')
+    await server.clock.advance(1000)
+    const moment = server.clock.now()
+    await sendText(root, roomId, 'two')
+    await sendText(root, roomId, 'three')
+
+    accepted(await purgeHistory(root, roomId, { purge_up_to_ts: moment, delete_local_events: true }))
+    await server.settle()
+    assert.deepEqual(await bodiesOf(root, roomId), ['three', 'two'])
+    accepted(await purgeHistory(root, roomId, { purge_up_to_ts: moment + 1e9, delete_local_events: true }))
+    await server.settle()
+    assert.deepEqual(await bodiesOf(root, roomId), ['three'])
+    await sendText(root, roomId, 'four')
+    assert.deepEqual(await bodiesOf(root, roomId), ['four', 'three'])
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('keeps redactions whose targets stay', async () => {
+    await using server = await startTestServer()
+    const root = await registerAdmin(server)
+    const roomId = await createRoom(root)
+    const topic = accepted(await putState(root, roomId, ['m.room.topic'], { topic: 'secret' })).event_id
+    accepted(await root.request('PUT', roomPath(roomId, 'redact', topic, 'x'), {}))
+    const last = await sendText(root, roomId, 'last')
+    accepted(await purgeHistory(root, roomId, { delete_local_events: true }, last))
+    await server.settle()
+
+    const stored = await server.context.store.events.find(topic)
+    assert.ok(stored?.redactedBy && (await server.context.store.events.find(stored.redactedBy)))
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('no longer shows the room as it was to those who left before', async () => {
+    await using server = await startTestServer()
+    const [root, alice, bob] = [
+      await registerAdmin(server),
+      await server.register('alice'),
+      await server.register('bob'),
+    ]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+    accepted(await leave(bob, roomId))
+    const last = await sendText(alice, roomId, 'last')
+    accepted(await purgeHistory(root, roomId, {}, last))
+    refused(await bob.request('GET', `${roomPath(roomId, 'messages')}?dir=b`), 403, 'M_FORBIDDEN')
+    refused(await bob.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
+    await server.settle()
+    refused(await bob.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('refuses what it cannot do', async () => {
+    await using server = await startTestServer()
+    const root = await registerAdmin(server)
+    const [roomId, other] = [await createRoom(root), await createRoom(root)]
+    const foreign = await sendText(root, other, 'elsewhere')
+    refused(await purgeHistory(root, roomId, {}), 400, 'M_BAD_JSON')
+    refused(await purgeHistory(root, roomId, {}, foreign), 404, 'M_NOT_FOUND')
+    refused(await purgeHistory(root, '!none:test', { purge_up_to_ts: 1 }), 404, 'M_NOT_FOUND')
+    refused(await root.request('GET', `${admin}/v1/purge_history_status/none`), 404, 'M_NOT_FOUND')
+  })
+
+  it('goes on after a kill where it was, on the next server of the same database', async () => {
+    const database = await createTestDatabase()
+    const clock = fakeClock()
+    const start = () =>
+      startServer(loadConfig({ settings: testSettings(database) }), { log: failuresOnly, checkReplies: true, clock })
+    let running = await start()
+    try {
+      await registerAdmin(running)
+      const { registerUser } = await import('../../support/client.ts')
+      const [alice, bob] = [await registerUser(running.url, 'alice'), await registerUser(running.url, 'bob')]
+      const { roomId, old, kept } = await longRoom(running, alice, bob)
+      await running.settle()
+      const ctx = { ...running.context, bus: { ...running.context.bus, publish: () => {} }, processId: 'killed' }
+      const asked = { roomId, before: { eventId: kept }, deleteLocal: true }
+      const id = await requestHistoryPurge(ctx, asked)
+      let purge = await ctx.store.purges.claim({ owner: 'killed', now: clock.now(), until: clock.now() + leaseMs })
+      while (purge && (purge.step !== 'events' || purge.cursor === 0)) purge = await collectSlice(ctx, purge)
+      assert.ok(purge && !isDone(purge))
+      assert.equal(await ctx.store.events.find(old), undefined)
+      const left = await countOf(running, (await ctx.store.rooms.find(roomId))!.nid)
+      assert.ok(left > 100)
+      await running.close()
+
+      running = await start()
+      const again = await loginUser(running.url, 'root')
+      await running.settle()
+      const status = async () => accepted(await again.request('GET', `${admin}/v1/purge_history_status/${id}`)).status
+      assert.equal(await status(), 'active')
+      assert.deepEqual(await bodiesOf(await loginUser(running.url, 'bob'), roomId), ['newest', 'kept'])
+      await clock.advance(leaseMs)
+      await running.settle()
+      assert.equal(await status(), 'complete')
+      assert.ok((await countOf(running, (await running.context.store.rooms.find(roomId))!.nid)) < 20)
+      assert.deepEqual(await checkRoom(running.context, roomId), [])
+    } finally {
+      await running.close()
+      await database.remove()
+    }
+  })
+})
+
+describe('deletion of a room', () => {
+  it('makes the users leave, and leaves nothing of the room', async () => {
+    await using server = await startTestServer()
+    const [root, alice, bob] = [
+      await registerAdmin(server),
+      await server.register('alice'),
+      await server.register('bob'),
+    ]
+    const { roomId } = await longRoom(server, alice, bob)
+    const { nid } = (await server.context.store.rooms.find(roomId))!
+    const alias = '#lounge:test'
+    const aliasPath = `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`
+    accepted(await alice.request('PUT', aliasPath, { room_id: roomId }))
+    const elsewhere = await createRoom(alice)
+
+    const { delete_id: id } = accepted(await deleteRoom(root, roomId))
+    await server.settle()
+
+    const status = accepted(await root.request('GET', `${admin}/v2/rooms/delete_status/${id}`))
+    assert.equal(status.status, 'complete')
+    assert.deepEqual(status.shutdown_room, {
+      kicked_users: [alice.userId, bob.userId],
+      failed_to_kick_users: [],
+      local_aliases: [alias],
+      new_room_id: null,
+    })
+    const path = `${admin}/v2/rooms/${encodeURIComponent(roomId)}/delete_status`
+    assert.deepEqual(accepted(await root.request('GET', path)), { results: [status] })
+    refused(await alice.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
+    refused(await join(alice, roomId), 404, 'M_NOT_FOUND')
+    refused(await alice.request('GET', aliasPath), 404, 'M_NOT_FOUND')
+    assert.deepEqual(accepted(await alice.request('GET', '/_matrix/client/v3/joined_rooms')).joined_rooms, [elsewhere])
+    assert.equal(await countOf(server, nid), 0)
+    assert.deepEqual(await server.context.store.roomCheck.spansAt(nid, Number.MAX_SAFE_INTEGER), [])
+    assert.deepEqual(await server.context.store.members.listUsers(nid, ['join', 'leave', 'invite', 'ban', 'knock']), [])
+    assert.deepEqual(await server.context.store.receipts.listOfUser(roomId, bob.userId), [])
+  })
+
+  it('blocks a room on request, also one that is not known', async () => {
+    await using server = await startTestServer()
+    const [root, alice] = [await registerAdmin(server), await server.register('alice')]
+    const roomId = await createRoom(root, { preset: 'public_chat' })
+    accepted(await deleteRoom(root, roomId, { block: true, purge: false }))
+    await server.settle()
+    refused(await join(alice, roomId), 403, 'M_FORBIDDEN')
+    assert.ok(await server.context.store.rooms.find(roomId))
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+
+    accepted(await deleteRoom(root, '!elsewhere:example.org', { block: true }))
+    refused(await join(alice, '!elsewhere:example.org'), 403, 'M_FORBIDDEN')
+  })
+
+  it('refuses what it cannot do', async () => {
+    await using server = await startTestServer()
+    const root = await registerAdmin(server)
+    const roomId = await createRoom(root)
+    refused(await deleteRoom(root, '!none:test'), 404, 'M_NOT_FOUND')
+    refused(await deleteRoom(root, 'none'), 400, 'M_INVALID_PARAM')
+    refused(await deleteRoom(root, roomId, { new_room_user_id: '@x:test' }), 400, 'M_INVALID_PARAM')
+    refused(await root.request('GET', `${admin}/v2/rooms/delete_status/none`), 404, 'M_NOT_FOUND')
+    const path = `${admin}/v2/rooms/${encodeURIComponent(roomId)}/delete_status`
+    refused(await root.request('GET', path), 404, 'M_NOT_FOUND')
+  })
+})

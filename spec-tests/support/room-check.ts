@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict'
+import type { Context } from '#context.ts'
+import { checkLostTransactions } from '#services/rooms/check/transactions.ts'
+import { checkRoom } from '#services/rooms/check/check-room.ts'
+
+export { checkRoom }
+
+/** Fails unless everything that the server derives from its rooms' events is what those events say. */
+export async function assertRoomsAreRight({ store }: Pick<Context, 'store'>): Promise<void> {
+  for (const { roomId } of await store.rooms.list()) assert.deepEqual(await checkRoom({ store }, roomId), [])
+  assert.deepEqual(await checkLostTransactions(store), [])
+}

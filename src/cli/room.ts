@@ -1,0 +1,103 @@
+import type { Context } from '#context.ts'
+import type { Difference } from '#services/rooms/check/check-room.ts'
+import type { RowChange } from '#store/room-check.ts'
+import { configOptions, UsageError, type Arguments, type Command, type Group, type Terminal } from './command.ts'
+import { configOf } from './configuration.ts'
+
+const check: Command = {
+  summary: 'Compare what is derived from the events of a room with its events; exit code 1 when differences remain',
+  usage: 'ROOM | --all [--repair] [--config FILE]',
+  names: 1,
+  optionalNames: 1,
+  options: { ...configOptions, all: { type: 'boolean' }, repair: { type: 'boolean' } },
+  async run(args, terminal) {
+    const [roomId] = args.names
+    const isAll = args.values['all'] === true
+    if ((roomId === undefined) !== isAll) throw new UsageError('name a room, or give --all')
+    const isRepair = args.values['repair'] === true
+    return withContext(args, terminal, async (ctx) => {
+      const roomIds = roomId === undefined ? (await ctx.store.rooms.list()).map((room) => room.roomId) : [roomId]
+      let remaining = 0
+      for (const id of roomIds) remaining += await checkOne(ctx, terminal, { roomId: id, isRepair })
+      if (isAll) remaining += await checkTransactions(ctx, terminal, isRepair)
+      terminal.print(`${roomIds.length} rooms checked, ${remaining} differences remain\n`)
+      return remaining === 0 ? 0 : 1
+    })
+  },
+}
+
+const purge: Command = {
+  summary: 'Remove the history of a room before a moment; local messages too with --local',
+  usage: 'ROOM --before MILLISECONDS|DATE [--local] [--config FILE]',
+  names: 1,
+  options: { ...configOptions, before: { type: 'string' }, local: { type: 'boolean' } },
+  async run(args, terminal) {
+    const before = momentOf(args.values['before'])
+    return withContext(args, terminal, async (ctx) => {
+      const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
+      const { collectAll } = await import('#services/rooms/purge/collect.ts')
+      const deleteLocal = args.values['local'] === true
+      const id = await requestHistoryPurge(ctx, { roomId: args.names[0]!, before: { ts: before }, deleteLocal })
+      await collectAll(ctx)
+      terminal.print(`purge ${id} is ${(await ctx.store.purges.find(id))?.status ?? 'gone'}\n`)
+      return 0
+    })
+  },
+}
+
+export const room: Group = { summary: 'Check rooms and remove their history', commands: { check, purge } }
+
+async function withContext(
+  args: Arguments,
+  terminal: Terminal,
+  work: (ctx: Context) => Promise<number>,
+): Promise<number> {
+  const config = configOf(args, terminal)
+  const server = await import('#server.ts')
+  return server.withContext(config, work)
+}
+
+/** Answers how many differences remain. */
+async function checkOne(
+  ctx: Context,
+  terminal: Terminal,
+  { roomId, isRepair }: { roomId: string; isRepair: boolean },
+): Promise<number> {
+  const { checkRoom } = await import('#services/rooms/check/check-room.ts')
+  const found = await checkRoom(ctx, roomId)
+  report(terminal, roomId, found)
+  if (!isRepair || found.length === 0) return found.length
+  const { repairRoom } = await import('#services/rooms/check/repair-room.ts')
+  const present = await ctx.store.rooms.find(roomId)
+  if (present) await repairRoom(ctx, present, found)
+  const left: Difference[] = await checkRoom(ctx, roomId)
+  terminal.print(`${roomId}: repaired, ${left.length} differences remain\n`)
+  return left.length
+}
+
+async function checkTransactions(ctx: Context, terminal: Terminal, isRepair: boolean): Promise<number> {
+  const { checkLostTransactions } = await import('#services/rooms/check/transactions.ts')
+  const found = await checkLostTransactions(ctx.store)
+  report(terminal, 'all rooms', found)
+  if (!isRepair) return found.length
+  await ctx.store.transaction((tx) => tx.roomCheck.apply(found))
+  return 0
+}
+
+function report(terminal: Terminal, where: string, found: readonly RowChange[]): void {
+  for (const { table, key, stored, expected } of found) {
+    const problem = !stored ? 'is missing' : expected ? 'differs' : 'should not be'
+    const wanted = expected ? `, expected ${shown(expected)}` : ''
+    terminal.print(`${where}: ${table} ${JSON.stringify(key)} ${problem}${wanted}\n`)
+  }
+}
+
+/** What events say is nobody's business here. */
+const shown = ({ client_json: _client, graph_json: _graph, ...columns }: Record<string, unknown>): string =>
+  JSON.stringify(columns)
+
+function momentOf(text: unknown): number {
+  const moment = typeof text !== 'string' ? NaN : /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (!Number.isSafeInteger(moment)) throw new UsageError('--before takes milliseconds since the epoch or a date')
+  return moment
+}

@@ -1,0 +1,197 @@
+import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
+import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { authEventIds, prevEventIds, type Pdu } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { Branch } from '#store/event-branches.ts'
+import type { EventStatus } from '#store/events.ts'
+import type { RowChange } from '#store/room-check.ts'
+import type { Shelved } from './event-shelf.ts'
+import { isSameState, resolvePositions } from './resolve-positions.ts'
+import { nobody, StateJournal, type Positions } from './state-journal.ts'
+import { difference, type Subject } from './subject.ts'
+
+type HolderOf = (key: StateKey) => number
+
+/**
+ * Follows a room from its events alone: judges each by the state before it and moves the line on. Where what an event
+ * follows is not stored (before a join or a purge), the state that was given then stands.
+ */
+export class Replay {
+  readonly journal = new StateJournal()
+  /** Forward extremities with their depth. */
+  readonly heads = new Map<EventId, number>()
+  lastPosition = 0
+  readonly #subject: Subject
+  /** The state before events that fork, as what differs from the line just before them. */
+  readonly #forks = new Map<number, Positions>()
+  readonly #branches = new Map<number, Branch>()
+
+  constructor(subject: Subject) {
+    this.#subject = subject
+  }
+
+  /** Begins with the state at the place up to which history is purged. */
+  async begin(): Promise<void> {
+    const { store, room } = this.#subject
+    if (room.purgedUpTo === 0) return
+    for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
+  }
+
+  /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
+  async take(shelved: Shelved, stored: Branch | undefined): Promise<RowChange[]> {
+    const { event, pdu } = shelved
+    if (event.status === 'outlier') return []
+    if (stored) this.#branches.set(event.position, stored)
+    const prevs = prevEventIds(pdu, this.#subject.version)
+    const isOnLine = prevs.length === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
+    if (before === 'unknown') return this.#trust(shelved, prevs, stored)
+    const changes = before ? await this.#checkBranch(event.position, before, stored) : []
+    const status = await this.#statusOf(shelved, before)
+    if (status !== event.status) changes.push(this.#subject.store.roomCheck.statusChange(event, status))
+    event.status = status
+    if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
+    return changes
+  }
+
+  /** Who held a key before the event at a position. */
+  holderBefore(position: number, key: StateKey): number {
+    return this.#forks.get(position)?.get(key) ?? this.journal.holderAt(key, position - 1)
+  }
+
+  async #stateBefore(prevs: readonly EventId[], isOnLine: boolean, position: number): Promise<Positions | 'unknown'> {
+    if (isOnLine) return this.journal.stateAt(position - 1)
+    const found = await this.#subject.events.find([...new Set(prevs)])
+    const known = found.filter(({ event }) => this.#isReplayed(event.position, position) && event.status !== 'outlier')
+    if (prevs.length === 0 || known.length < new Set(prevs).size) return 'unknown'
+    return resolvePositions(
+      this.#subject,
+      known.map((shelved) => this.#stateAfter(shelved)),
+    )
+  }
+
+  readonly #isReplayed = (position: number, now: number): boolean =>
+    position > this.#subject.room.purgedUpTo && position < now
+
+  #stateAfter({ event, pdu }: Shelved): Positions {
+    const state = this.#before(event.position)
+    if (pdu.state_key !== undefined && event.status !== 'rejected')
+      state.set(stateKey(pdu.type, pdu.state_key), event.position)
+    return state
+  }
+
+  #before(position: number): Positions {
+    return overlay(this.journal.stateAt(position - 1), this.#forks.get(position) ?? new Map())
+  }
+
+  /** Remembers the state before an event, and compares it with what the stored branch says of it. */
+  async #checkBranch(position: number, before: Positions, stored: Branch | undefined): Promise<RowChange[]> {
+    const line = this.journal.stateAt(position - 1)
+    const delta = differing(line, before)
+    if (delta.size > 0) this.#forks.set(position, delta)
+    const said = stored ? await this.#materialize(stored) : line
+    if (isSameState(said, before)) return []
+    const { store, room } = this.#subject
+    const ids = await store.roomCheck.idsAt([...delta.values()])
+    const listed = [...delta].map(([key, holder]) => [...key.split('\0'), ids.get(holder) ?? null])
+    const row = { room_nid: room.nid, base_position: position - 1, hops: 0, delta: JSON.stringify(listed) }
+    return difference(
+      'event_branches',
+      { position },
+      { stored: stored && { ...stored }, expected: delta.size > 0 ? row : undefined },
+    )
+  }
+
+  async #materialize({ basePosition, hops, delta }: Branch): Promise<Positions> {
+    const { store, events } = this.#subject
+    const positions = await store.roomCheck.positionsOf(delta.flatMap(([, , id]) => id ?? []))
+    const changes: Positions = new Map(
+      delta.map(([type, key, id]) => [stateKey(type, key), id === null ? nobody : (positions.get(id) ?? nobody)]),
+    )
+    if (hops === 0) return overlay(this.journal.stateAt(basePosition), changes)
+    const below = this.#branches.get(basePosition)
+    const base = below ? await this.#materialize(below) : this.journal.stateAt(basePosition - 1)
+    const shelved = await events.at(basePosition)
+    if (shelved?.pdu.state_key !== undefined && shelved.event.status !== 'rejected')
+      base.set(stateKey(shelved.pdu.type, shelved.pdu.state_key), basePosition)
+    return overlay(base, changes)
+  }
+
+  /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
+  async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
+    const { store, room } = this.#subject
+    const { position, status, eventId } = event
+    if (stored) {
+      const delta = differing(this.journal.stateAt(position - 1), await this.#materialize(stored))
+      if (delta.size > 0) this.#forks.set(position, delta)
+    }
+    if (status !== 'accepted') return []
+    for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
+    this.#follow(eventId, prevs, { position, depth: pdu.depth })
+    return []
+  }
+
+  async #statusOf({ event, pdu }: Shelved, before: Positions | undefined): Promise<EventStatus> {
+    if (event.status !== 'accepted') return event.status
+    const { events, version } = this.#subject
+    const cited = await events.find(authEventIds(pdu, version))
+    if (cited.some((auth) => auth.event.status === 'rejected')) return 'rejected'
+    const onLine: HolderOf = (key) => this.journal.holderAt(key, event.position - 1)
+    if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? nobody))) return 'rejected'
+    if (await this.#allows(pdu, onLine)) return 'accepted'
+    return before ? 'soft-failed' : 'rejected'
+  }
+
+  /** Where an event that counts is redacted or missing, what was decided when it was whole cannot be decided again. */
+  async #allows(pdu: Pdu, holderOf: HolderOf): Promise<boolean> {
+    const { events, version } = this.#subject
+    const state = new Map<StateKey, Pdu>()
+    let isDoubtful = false
+    for (const [type, key] of [...authEventKeys(pdu, version), ['m.room.create', ''] as const]) {
+      const holder = holderOf(stateKey(type, key))
+      const shelved = holder === nobody ? undefined : await events.at(holder)
+      if (shelved) state.set(stateKey(type, key), shelved.pdu)
+      isDoubtful ||= holder !== nobody && (!shelved || shelved.event.redactedBy !== null)
+    }
+    return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined
+  }
+
+  async #extend({ event, pdu }: Shelved, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
+    const { position, eventId } = event
+    this.#follow(eventId, prevs, { position, depth: pdu.depth })
+    if (isOnLine) {
+      if (pdu.state_key !== undefined) this.journal.set(stateKey(pdu.type, pdu.state_key), position, position)
+      return
+    }
+    const heads = await this.#subject.events.find([...this.heads.keys()])
+    const after = await resolvePositions(
+      this.#subject,
+      heads.map((head) => this.#stateAfter(head)),
+    )
+    const line = this.journal.stateAt(position - 1)
+    for (const [key, holder] of differing(line, after)) this.journal.set(key, position, holder)
+  }
+
+  #follow(id: EventId, prevs: readonly EventId[], { position, depth }: { position: number; depth: number }): void {
+    for (const prev of prevs) this.heads.delete(prev)
+    this.heads.set(id, depth)
+    this.lastPosition = position
+  }
+}
+
+function overlay(state: Positions, changes: Positions): Positions {
+  for (const [key, holder] of changes)
+    if (holder === nobody) state.delete(key)
+    else state.set(key, holder)
+  return state
+}
+
+function differing(from: Positions, to: Positions): Positions {
+  const changes: Positions = new Map()
+  for (const [key, holder] of to) if (from.get(key) !== holder) changes.set(key, holder)
+  for (const key of from.keys()) if (!to.has(key)) changes.set(key, nobody)
+  return changes
+}

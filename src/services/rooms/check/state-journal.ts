@@ -1,0 +1,59 @@
+import type { StateKey } from '#protocol/state-resolution/state-map.ts'
+
+/** A room state by the positions of its events. */
+export type Positions = Map<StateKey, number>
+
+/** In place of a position: nobody holds the key. */
+export const nobody = 0
+
+export type JournalSpan = { from: number; to: number | null; holder: number }
+
+/** How the state of a room's line came about: two numbers for each change, none for messages. */
+export class StateJournal {
+  /** Beginnings and holders in turn, oldest first. */
+  readonly #changes = new Map<StateKey, number[]>()
+
+  set(key: StateKey, from: number, holder: number): void {
+    const changes = this.#changes.get(key)
+    if (changes) changes.push(from, holder)
+    else this.#changes.set(key, [from, holder])
+  }
+
+  keys(): Iterable<StateKey> {
+    return this.#changes.keys()
+  }
+
+  /** The holder of a key just after a position. */
+  holderAt(key: StateKey, position: number): number {
+    const changes = this.#changes.get(key) ?? []
+    for (let index = changes.length - 2; index >= 0; index -= 2)
+      if ((changes[index] as number) <= position) return changes[index + 1] as number
+    return nobody
+  }
+
+  /** The span that is open now. */
+  current(key: StateKey): JournalSpan | undefined {
+    return this.spans(key).at(-1)
+  }
+
+  /** The state just after a position. */
+  stateAt(position: number): Positions {
+    const state: Positions = new Map()
+    for (const key of this.#changes.keys()) {
+      const holder = this.holderAt(key, position)
+      if (holder !== nobody) state.set(key, holder)
+    }
+    return state
+  }
+
+  /** The spans of a key as they should lie on disk. */
+  spans(key: StateKey): JournalSpan[] {
+    const changes = this.#changes.get(key) ?? []
+    const spans: JournalSpan[] = []
+    for (let index = 0; index < changes.length; index += 2) {
+      const [from, holder] = [changes[index] as number, changes[index + 1] as number]
+      spans.push({ from, holder, to: holder === nobody ? from : (changes[index + 2] ?? null) })
+    }
+    return spans
+  }
+}

@@ -1,0 +1,45 @@
+import { notFound, unknown } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { RoomPlan } from './purge-plan.ts'
+
+type Needs = Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>
+
+export type RoomDeletion = {
+  roomId: string
+  by: string
+  /** Nobody may enter the room any more, also where this server does not know it. */
+  block: boolean
+  /** Also removes what is stored of it. */
+  purge: boolean
+  /** Also where some users could not be made to leave. */
+  force: boolean
+}
+
+/** Leaves the end of a room to the worker; answers the id of the deletion. */
+export async function requestRoomDeletion(
+  ctx: Needs,
+  { roomId, by, block, purge, force }: RoomDeletion,
+): Promise<string> {
+  const room = await ctx.store.rooms.find(roomId)
+  if (!room && !block) throw notFound('The room is not known')
+  if (await ctx.store.purges.isUnderWay(roomId)) throw unknown('The room is being purged already')
+  const id = ctx.tokens.id(16)
+  const shutdown = { kicked_users: [], failed_to_kick_users: [], local_aliases: [], new_room_id: null }
+  const plan: RoomPlan = { purge, force, shutdown }
+  await ctx.store.transaction(async (tx) => {
+    if (block) await tx.purges.block(roomId, by)
+    await tx.purges.insert({
+      id,
+      kind: 'room',
+      roomId,
+      roomNid: room?.nid,
+      status: room ? 'scheduled' : 'complete',
+      plan: JSON.stringify(plan),
+      step: undefined,
+      cursor: 0,
+      createdAt: ctx.clock.now(),
+    })
+  })
+  ctx.bus.publish('purge.requested', id)
+  return id
+}

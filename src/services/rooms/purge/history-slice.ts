@@ -1,0 +1,64 @@
+import type { Context, Transaction } from '#context.ts'
+import type { JsonObject } from '#protocol/event.ts'
+import { isObject } from '#protocol/event.ts'
+import { serverOf } from '#protocol/ids.ts'
+import type { PassedEvent, Purge } from '#store/purges.ts'
+import { historyPlan, sliceRows, type HistoryPlan, type Progress } from './purge-plan.ts'
+
+type Needs = { tx: Transaction } & Pick<Context, 'config'>
+
+/**
+ * Takes the next piece of purged history off the disk. State stays, since later events rest on it, and so do the
+ * redactions that emptied it.
+ */
+export async function collectHistory({ tx, config }: Needs, purge: Purge): Promise<Progress> {
+  const plan = historyPlan(purge)
+  const limit = { upTo: plan.upTo, limit: sliceRows }
+  const stay = { status: purge.status, plan: purge.plan, step: purge.step, cursor: purge.cursor }
+  const nid = purge.roomNid ?? 0
+  switch (purge.step) {
+    case undefined:
+      return { ...stay, step: 'spans' }
+    case 'spans':
+      return (await tx.purges.deleteSpans(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
+    case 'receipts':
+      return (await tx.purges.deleteReceipts(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
+    case 'events': {
+      const page = await tx.purges.passing(nid, { after: purge.cursor, ...limit })
+      const last = page.at(-1)
+      if (!last) return { ...stay, step: 'space' }
+      await tx.purges.deleteEvents(await doomed(tx, page, { ...plan, serverName: config.server_name }))
+      return { ...stay, cursor: last.position }
+    }
+    default:
+      return (await tx.purges.giveSpaceBack(sliceRows)) ? stay : { ...stay, status: 'complete' }
+  }
+}
+
+type Choice = HistoryPlan & { serverName: string }
+
+async function doomed(tx: Transaction, page: readonly PassedEvent[], choice: Choice): Promise<number[]> {
+  const going = page.filter(({ isState, isRejected, sender }) => {
+    if (isState) return isRejected
+    return choice.deleteLocal || serverOf(sender) !== choice.serverName
+  })
+  const needed = await neededRedactions(tx, going, choice)
+  return going.filter(({ eventId }) => !needed.has(eventId)).map(({ position }) => position)
+}
+
+/** Of those that go, the redactions whose targets stay. */
+async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<string>> {
+  const redactions = going.filter(({ type }) => type === 'm.room.redaction')
+  const targets = await tx.events.findMany(redactions.flatMap(({ clientJson }) => targetOf(clientJson) ?? []))
+  const staying = targets.filter(
+    ({ stateKey, position, sender }) =>
+      stateKey !== null || position > choice.upTo || (!choice.deleteLocal && serverOf(sender) === choice.serverName),
+  )
+  return new Set(staying.flatMap(({ redactedBy }) => redactedBy ?? []))
+}
+
+function targetOf(clientJson: string): string | undefined {
+  const { redacts, content } = JSON.parse(clientJson) as JsonObject
+  const target = redacts ?? (isObject(content) ? content.redacts : undefined)
+  return typeof target === 'string' ? target : undefined
+}

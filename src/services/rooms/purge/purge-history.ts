@@ -1,0 +1,68 @@
+import { notFound, unknown } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { RoomLine } from '../room-line.ts'
+import { nidOf } from '../reader-spans.ts'
+import { forgetLine } from './forget-line.ts'
+import type { HistoryPlan } from './purge-plan.ts'
+
+type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
+
+/** What counts as history: what came before an event, or before a moment in milliseconds. */
+export type HistoryPurge = {
+  roomId: string
+  before: { eventId: string } | { ts: number }
+  /** Whether messages of this server's users leave the disk too; nobody is shown them in any case. */
+  deleteLocal: boolean
+}
+
+/**
+ * Hides a room's history at once and leaves its collection to the worker; answers the id of the purge. The newest
+ * events, on which the next one builds, always stay.
+ */
+export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLocal }: HistoryPurge): Promise<string> {
+  if (await ctx.store.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
+  const id = ctx.tokens.id(16)
+  await ctx.rooms.inTurn(roomId, async () => {
+    const line = await ctx.rooms.get(roomId)
+    const upTo = await boundary(ctx, line, before)
+    const plan: HistoryPlan = { upTo, deleteLocal }
+    await ctx.store.transaction(async (tx) => {
+      await tx.purges.hideHistory(nidOf(line), upTo)
+      await tx.purges.insert({
+        id,
+        kind: 'history',
+        roomId,
+        roomNid: line.nid,
+        status: 'active',
+        plan: JSON.stringify(plan),
+        step: undefined,
+        cursor: 0,
+        createdAt: ctx.clock.now(),
+      })
+    })
+    forgetLine(ctx, roomId)
+  })
+  ctx.bus.publish('purge.requested', id)
+  return id
+}
+
+/** The position up to which events go; it never cuts into what heads and branches rest on. */
+async function boundary(ctx: Needs, line: RoomLine, before: HistoryPurge['before']): Promise<number> {
+  const { store } = ctx
+  const nid = nidOf(line)
+  const wanted =
+    'ts' in before ? await store.purges.positionAt(nid, before.ts) : await positionBefore(ctx, line, before)
+  const heads = await store.events.findMany(line.heads)
+  let upTo = Math.min(wanted, line.lastPosition - 1, ...heads.map(({ position }) => position - 1))
+  for (;;) {
+    const base = await store.purges.oldestBase(nid, upTo)
+    if (base === undefined || base >= upTo) return Math.max(0, upTo)
+    upTo = base
+  }
+}
+
+async function positionBefore({ store }: Needs, line: RoomLine, { eventId }: { eventId: string }): Promise<number> {
+  const event = await store.events.find(eventId)
+  if (!event || event.roomNid !== line.nid || event.status === 'outlier') throw notFound('The room has no such event')
+  return event.position - 1
+}

@@ -1,0 +1,24 @@
+import type { Purge } from '#store/purges.ts'
+
+/** What is to go of a room's history. */
+export type HistoryPlan = { upTo: number; deleteLocal: boolean }
+
+/** What is told of a deleted room, in the words of the administration API. */
+export type Shutdown = {
+  kicked_users: string[]
+  failed_to_kick_users: string[]
+  local_aliases: string[]
+  new_room_id: null
+}
+
+/** How a room is to go. */
+export type RoomPlan = { purge: boolean; force: boolean; shutdown: Shutdown; error?: string }
+
+export const historyPlan = ({ plan }: Pick<Purge, 'plan'>): HistoryPlan => JSON.parse(plan) as HistoryPlan
+export const roomPlan = ({ plan }: Pick<Purge, 'plan'>): RoomPlan => JSON.parse(plan) as RoomPlan
+
+/** How many rows one transaction takes away at most. */
+export const sliceRows = 500
+
+/** One piece of a purge: what to write together, and where that leads. */
+export type Progress = Pick<Purge, 'status' | 'plan' | 'step' | 'cursor'>

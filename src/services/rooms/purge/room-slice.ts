@@ -1,0 +1,41 @@
+import type { Transaction } from '#context.ts'
+import type { Purge, RoomTable } from '#store/purges.ts'
+import { sliceRows, type Progress } from './purge-plan.ts'
+
+const tables: readonly RoomTable[] = ['memberships', 'room_state', 'relations', 'auth_index', 'event_branches']
+/** What goes after the room is hidden, in this order. */
+const steps = [...tables, 'events', 'receipts', 'account_data', 'space'] as const
+
+type Step = (typeof steps)[number]
+
+/** Takes the next piece of a hidden room off the disk. */
+export async function collectRoom(tx: Transaction, purge: Purge): Promise<Progress> {
+  const step = purge.step as Step
+  const stay = { status: purge.status, plan: purge.plan, step, cursor: purge.cursor }
+  if (await collect(tx, purge, step)) return stay
+  const next = steps[steps.indexOf(step) + 1]
+  return next ? { ...stay, step: next } : { ...stay, status: 'complete' }
+}
+
+/** The first step of the collection, which follows the hiding. */
+export const firstRoomStep: Step = steps[0] as Step
+
+/** False when the step has nothing left to do. */
+async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: Step): Promise<boolean> {
+  const everything = { upTo: Number.MAX_SAFE_INTEGER, limit: sliceRows }
+  switch (step) {
+    case 'events': {
+      const page = await tx.purges.passing(roomNid, { after: Number.MIN_SAFE_INTEGER, ...everything })
+      await tx.purges.deleteEvents(page.map(({ position }) => position))
+      return page.length > 0
+    }
+    case 'receipts':
+      return (await tx.purges.deleteReceipts(roomId, everything)) > 0
+    case 'account_data':
+      return (await tx.purges.deleteAccountData(roomId, sliceRows)) > 0
+    case 'space':
+      return tx.purges.giveSpaceBack(sliceRows)
+    default:
+      return (await tx.purges.deleteRoomRows(step, roomNid, sliceRows)) > 0
+  }
+}
