@@ -4,8 +4,8 @@ import type { StoredEvent } from '#store/events.ts'
 import { filterable } from './filterable.ts'
 import { membersOfSenders } from './members-of-senders.ts'
 import type { Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
 import { readEventOf } from './single-event.ts'
+import { wholeStateAt } from './state-at-position.ts'
 import { readTimeline } from './timeline.ts'
 
 export type EventContext = {
@@ -37,11 +37,10 @@ export async function readContext(
   const shown = [...before.items, event, ...after.items]
   const members = filter.lazyLoadMembers ? await membersOfSenders(ctx, reading, shown) : undefined
   const last = after.items.at(-1) ?? event
-  const state = await ctx.store.roomState.at(
-    [nidOf(reading.line)],
-    last.position,
-    members && { notTypes: ['m.room.member'] },
-  )
+  const state = await wholeStateAt(ctx, reading.line, {
+    position: last.position,
+    isWanted: ({ type }) => !members || type !== 'm.room.member',
+  })
   return {
     event,
     before: before.items,

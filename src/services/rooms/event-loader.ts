@@ -1,7 +1,8 @@
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/events.ts'
+import { loadEvents } from './load-events.ts'
 
-/** Loads events by position; all that is asked for in one turn of the event loop goes into one query. */
+/** Loads events by position; all that is asked for in one turn of the event loop goes into one query, or a few. */
 export class EventLoader {
   readonly #ctx: Pick<Context, 'store'>
   readonly #loaded = new Map<number, Promise<StoredEvent | undefined>>()
@@ -32,7 +33,10 @@ export class EventLoader {
     const waiting = this.#waiting
     this.#waiting = []
     try {
-      const events = await this.#ctx.store.events.atPositions(waiting.map(({ position }) => position))
+      const events = await loadEvents(
+        this.#ctx,
+        waiting.map(({ position }) => position),
+      )
       const byPosition = new Map(events.map((event) => [event.position, event]))
       for (const { position, resolve } of waiting) resolve(byPosition.get(position))
     } catch (error) {

@@ -1,9 +1,11 @@
 import type { Context } from '#context.ts'
 import { membershipOf, type JsonObject, type Pdu } from '#protocol/event.ts'
 import type { StoredEvent } from '#store/events.ts'
+import { loadEvents } from './load-events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './reader-spans.ts'
 import type { RoomLine } from './room-line.ts'
+import { wholeStateAt } from './state-at-position.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -21,21 +23,22 @@ export async function listMembers(
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
   const { line } = reading
-  const position = Math.max(Math.min(at ?? Infinity, lastReadable(reading)), line.purgedUpTo)
-  const types = ['m.room.member']
-  const isPresent = position >= line.lastPosition
-  const told = isPresent
-    ? await ctx.store.roomState.current([nidOf(line)], { types })
-    : await ctx.store.roomState.at([nidOf(line)], position, { types })
+  const position = Math.min(at ?? Infinity, lastReadable(reading))
+  const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
+  const told = await wholeStateAt(ctx, line, { position, isWanted })
   const events = told.length > 0 ? told : await firstMember(ctx, line)
   if (membership === undefined && notMembership === undefined) return events
+  const isPresent = position >= line.lastPosition
   return events.filter((event) => {
-    const actual = membershipOf(JSON.parse(event.clientJson) as Pick<Pdu, 'content'>)
+    const actual = (isPresent && line.members.get(event.stateKey ?? '')) || membershipIn(event)
     return (
       (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
     )
   })
 }
+
+const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
+  membershipOf(JSON.parse(clientJson) as Pick<Pdu, 'content'>)
 
 /** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
 async function firstMember({ store }: Needs, line: RoomLine): Promise<StoredEvent[]> {
@@ -48,8 +51,9 @@ export async function listJoinedMembers(
   ctx: Needs,
   line: RoomLine,
 ): Promise<{ userId: string; displayName: string | undefined; avatarUrl: string | undefined }[]> {
-  const members = [...line.members].flatMap(([userId, membership]) => (membership === 'join' ? [userId] : []))
-  const events = await ctx.store.roomState.current([nidOf(line)], { members })
+  const joined = [...line.members].filter(([, membership]) => membership === 'join')
+  const positions = joined.flatMap(([userId]) => line.holder('m.room.member', userId)?.position ?? [])
+  const events = await loadEvents(ctx, positions)
   return events.map((event) => {
     const { content } = JSON.parse(event.clientJson) as { content: JsonObject }
     return {

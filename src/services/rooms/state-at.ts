@@ -1,22 +1,15 @@
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/events.ts'
-import type { StateSelection } from '#store/room-state.ts'
-import type { Reading } from './open-reading.ts'
+import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './reader-spans.ts'
+import { wholeStateAt } from './state-at-position.ts'
 
 type Needs = Pick<Context, 'store'>
 
 /** The state of a room as the reader sees it: for those who left, as it was then. */
-export async function readState(
-  ctx: Needs,
-  { line, leftAt }: Reading,
-  selection?: StateSelection,
-): Promise<StoredEvent[]> {
-  const { roomState } = ctx.store
-  return leftAt === undefined
-    ? roomState.current([nidOf(line)], selection)
-    : roomState.at([nidOf(line)], leftAt, selection)
+export async function readState(ctx: Needs, reading: Reading): Promise<StoredEvent[]> {
+  return wholeStateAt(ctx, reading.line, { position: lastReadable(reading), isWanted: () => true })
 }
 
 /** The event that holds one key of that state. Throws M_NOT_FOUND where none does. */
