@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util'
-import { startOwnServer } from './support/own-server.ts'
-import { targetAt } from './support/target.ts'
+import { startOwnServer, type OwnServer } from './support/own-server.ts'
+import { startSynapse } from './support/synapse.ts'
+import { targetAt, type Target } from './support/target.ts'
 import type { Figures, Options, Workload } from './support/workload.ts'
+import { bigRoom } from './workloads/big-room.ts'
 import { ceiling } from './workloads/ceiling.ts'
+import { churn } from './workloads/churn.ts'
 import { idleSync } from './workloads/idle-sync.ts'
 import { initialSync } from './workloads/initial-sync.ts'
 import { createRooms, joinRoom } from './workloads/rooms.ts'
@@ -17,9 +20,11 @@ const workloads: Readonly<Record<string, Workload>> = {
   'idle-sync': idleSync,
   'create-rooms': createRooms,
   'join-room': joinRoom,
+  'big-room': bigRoom,
+  churn,
 }
 
-const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50 }
+const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50, days: 30 }
 
 const help = `usage: npm run bench -- WORKLOAD [options]
 
@@ -34,10 +39,12 @@ Without --url the server of this repository is started with empty data (SQLite, 
   --url URL          another homeserver, through its public API
   --secret SECRET    its registration secret (/_synapse/admin/v1/register)
   --tokens A,B,…     or access tokens of existing users
-  --database URL     postgres://… of an empty database, for our own server
+  --synapse FOLDER   or the Synapse of a Python environment, started with empty data on --database
+  --pid N            the process behind --url, for its memory
+  --database URL     postgres://… of an empty database, for our own server or Synapse; with --url the one it uses
   --with-ceiling     run the ceiling in the same run and give the ratio (send)
   --profile FOLDER   write a CPU profile of our own server there
-  --clients N --rooms N --members N --seconds N --rate N`
+  --clients N --rooms N --members N --seconds N --rate N --days N`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -46,6 +53,8 @@ const { values, positionals } = parseArgs({
     url: { type: 'string' },
     secret: { type: 'string' },
     tokens: { type: 'string' },
+    synapse: { type: 'string' },
+    pid: { type: 'string' },
     database: { type: 'string' },
     'with-ceiling': { type: 'boolean' },
     profile: { type: 'string' },
@@ -54,6 +63,7 @@ const { values, positionals } = parseArgs({
     members: { type: 'string' },
     seconds: { type: 'string' },
     rate: { type: 'string' },
+    days: { type: 'string' },
   },
 })
 
@@ -64,11 +74,21 @@ const optionsFor = (defaults: Partial<Options>): Options => {
   return options
 }
 
+function runningTarget(url: string): Target {
+  const inside = { pid: values.pid === undefined ? undefined : Number(values.pid), database: values.database }
+  return targetAt(url, { secret: values.secret, tokens: values.tokens?.split(',') }, inside)
+}
+
+function startServer(): Promise<OwnServer> {
+  if (values.synapse === undefined) return startOwnServer({ database: values.database, profileTo: values.profile })
+  if (values.database === undefined) throw new Error('--synapse needs a --database')
+  return startSynapse(values.synapse, values.database)
+}
+
 async function runWorkload(workload: Workload): Promise<Figures> {
   const options = optionsFor(workload.defaults)
-  if (values.url !== undefined)
-    return workload.run(targetAt(values.url, { secret: values.secret, tokens: values.tokens?.split(',') }), options)
-  const server = await startOwnServer({ database: values.database, profileTo: values.profile })
+  if (values.url !== undefined) return workload.run(runningTarget(values.url), options)
+  const server = await startServer()
   try {
     return await workload.run(server.target, options)
   } finally {

@@ -21,6 +21,7 @@ const secret = 'bench'
 export async function startOwnServer({ database, profileTo }: OwnServerOptions = {}): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'myelin-bench-'))
   const port = await freePort()
+  const metricsPort = await freePort()
   const env = {
     ...process.env,
     MYELIN_SERVER_NAME: 'bench',
@@ -30,6 +31,7 @@ export async function startOwnServer({ database, profileTo }: OwnServerOptions =
     MYELIN_RATE_LIMITS_ENABLED: 'false',
     MYELIN_ACCOUNTS_PASSWORD_HASH_MEMORY_KIB: '64',
     MYELIN_LOGGING_LEVEL: 'warn',
+    MYELIN_METRICS_PORT: String(metricsPort),
     ...(database === undefined ? {} : { MYELIN_DATABASE_URL: database }),
   }
   const profiling = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
@@ -37,7 +39,15 @@ export async function startOwnServer({ database, profileTo }: OwnServerOptions =
   const url = `http://127.0.0.1:${port}`
   await untilAnswering(`${url}/_matrix/client/versions`, server)
   return {
-    target: targetAt(url, { secret }, server.pid),
+    target: targetAt(
+      url,
+      { secret },
+      {
+        pid: server.pid,
+        metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+        database: database ?? `sqlite:${join(dataDir, 'myelin.db')}`,
+      },
+    ),
     dataDir,
     async stop() {
       await ended(server)
@@ -66,14 +76,14 @@ export async function startCeiling(): Promise<{ url: string; pid: number | undef
   }
 }
 
-async function ended(server: ChildProcess): Promise<void> {
+export async function ended(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null) return
   const exit = new Promise((resolve) => server.once('exit', resolve))
   server.kill('SIGTERM')
   await exit
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer()
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
   const { port } = probe.address() as AddressInfo
@@ -81,11 +91,11 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function untilAnswering(url: string, server: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+export async function untilAnswering(url: string, server: ChildProcess, seconds = 10): Promise<void> {
+  for (let attempt = 0; attempt < seconds * 20; attempt++) {
     if (server.exitCode !== null) throw new Error('The server ended before it answered')
     if (await fetch(url).then(() => true, () => false)) return // prettier-ignore
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('The server did not answer within ten seconds')
+  throw new Error(`The server did not answer within ${seconds} seconds`)
 }

@@ -8,13 +8,21 @@ export type Target = {
   http: HttpClient
   /** A new account; through the shared secret where one is given, else one of the tokens given, else open registration. */
   newUser(): Promise<User>
-  /** The process, where we started it: for its memory and processor time. */
-  pid: number | undefined
+} & Inside
+
+/** What can be seen of a server that runs on this machine. */
+export type Inside = {
+  /** The process: for its memory and processor time. */
+  pid?: number | undefined
+  /** Where Prometheus would read its event-loop delay; our own server alone. */
+  metricsUrl?: string | undefined
+  /** sqlite:PATH or postgres://…: for what it spends the disk on. */
+  database?: string | undefined
 }
 
 export type Access = { secret?: string | undefined; tokens?: string[] | undefined }
 
-export function targetAt(url: string, { secret, tokens }: Access, pid?: number): Target {
+export function targetAt(url: string, { secret, tokens }: Access, inside: Inside = {}): Target {
   const http = new HttpClient(url)
   const unused = [...(tokens ?? [])]
   const newUser = async (): Promise<User> => {
@@ -22,7 +30,7 @@ export function targetAt(url: string, { secret, tokens }: Access, pid?: number):
     if (token !== undefined) return userOfToken(http, token)
     return secret === undefined ? registerOpenly(http) : registerWithSecret(http, secret)
   }
-  return { url, http, newUser, pid }
+  return { url, http, newUser, ...inside }
 }
 
 async function userOfToken(http: HttpClient, token: string): Promise<User> {

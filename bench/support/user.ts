@@ -32,6 +32,20 @@ export class User {
     await this.ask('POST', `${client}/join/${part(roomId)}`, {})
   }
 
+  async leave(roomId: string): Promise<void> {
+    await this.ask('POST', `${client}/rooms/${part(roomId)}/leave`, {})
+  }
+
+  /** Presents the user by another name, in every room they are in. */
+  async rename(displayname: string): Promise<void> {
+    await this.ask('PUT', `${client}/profile/${part(this.userId)}/displayname`, { displayname })
+  }
+
+  /** Reads something of a room; `what` is the rest of the path with its query. */
+  read(roomId: string, what: string): Promise<Answer> {
+    return this.ask('GET', `${client}/rooms/${part(roomId)}/${what}`)
+  }
+
   async send(roomId: string, text: string): Promise<string> {
     const path = `${client}/rooms/${part(roomId)}/send/m.room.message/${randomUUID()}`
     const { body } = await this.ask('PUT', path, { msgtype: 'm.text', body: text })

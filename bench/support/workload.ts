@@ -7,6 +7,7 @@ export type Options = {
   members: number
   seconds: number
   rate: number
+  days: number
 }
 
 /** Figures by name; the unit stands at the end of the name (`_ms`, `_per_s`, `_mb`). */
