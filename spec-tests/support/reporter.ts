@@ -1,0 +1,27 @@
+import mocha from 'mocha'
+
+/** Long enough for connections that end by themselves. */
+const patienceMs = 15_000
+
+/** Mocha's own report, then the names of what failed; a process that something keeps alive afterwards is ended as failed. */
+class Reporter extends mocha.reporters.Spec {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options)
+    const failed: string[] = []
+    runner.on('fail', (test) => void failed.push(test.fullTitle()))
+    runner.once('end', () => {
+      for (const title of failed) console.log(`FAILED: ${title}`)
+      setTimeout(endLeaking, patienceMs).unref()
+    })
+  }
+}
+
+/** Only reached when the event loop still has work: else the process is gone before. */
+function endLeaking(): void {
+  const kinds = Object.entries(Object.groupBy(process.getActiveResourcesInfo(), (kind) => kind))
+  const left = kinds.map(([kind, all]) => `${all?.length ?? 0} ${kind}`).join(', ')
+  console.log(`FAILED: the tests left something open that keeps their process alive: ${left}`)
+  process.exit(1)
+}
+
+export { Reporter as default }
