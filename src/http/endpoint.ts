@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Context } from '#context.ts'
 import type { Auth, Requesters } from './requester.ts'
+import { storableText } from './storable-text.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -95,7 +96,8 @@ export function endpoint<
 export function erase<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth>(
   declared: Declared<P, Q, B, A>,
 ): Omit<Endpoint, 'kind' | 'reply' | 'handle'> {
-  const { method, path, auth, limit, bodyLimit, params, query, body, summary, spec } = declared
+  const { method, path, auth, limit, bodyLimit, params, query, summary, spec } = declared
   const paths = typeof path === 'string' ? [path] : path
+  const body = declared.body && storableText(declared.body)
   return { method, paths, aliases: [], auth, limit, bodyLimit, params, query, body, summary, spec }
 }
