@@ -4,7 +4,7 @@ import { eventId } from '#protocol/event-id.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/event.ts'
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import { signEvent } from '#protocol/signatures.ts'
+import { requiredSigners, signEvent } from '#protocol/signatures.ts'
 import { signingKeyFromSeed } from '#protocol/signing-key.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { RoomReplay } from './room-replay.ts'
@@ -48,7 +48,9 @@ export class ScriptedRoom {
     const draft = this.#draft(act, place)
     if (this.version.eventIds === 'chosen-by-origin') draft.event_id = chosenId(draft)
     if (!this.#signed) return { ...draft, hashes: { sha256: '' }, signatures: {} }
-    return signEvent(draft, this.version, keyOf(serverOf(act.sender)))
+    const signed = signEvent(draft, this.version, keyOf(serverOf(act.sender)))
+    const others = requiredSigners(signed, this.version).filter((server) => server !== serverOf(act.sender))
+    return others.reduce((pdu, server) => signEvent(pdu, this.version, keyOf(server)), signed)
   }
 
   add(pdu: Pdu): EventId {

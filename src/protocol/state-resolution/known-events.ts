@@ -1,6 +1,7 @@
 import { authEventIds, type Pdu } from '../event.ts'
 import type { EventId } from '../ids.ts'
 import type { RoomVersion } from '../room-version.ts'
+import { stateKey, type StateKey } from './state-map.ts'
 
 /** What a resolution may ask of the outside; all answers must be at hand, nothing is fetched. */
 export type EventLookup = {
@@ -18,6 +19,8 @@ export type EventLookup = {
    * room id implies it.
    */
   authEventsOf?(id: EventId): readonly EventId[] | undefined
+  /** The place that a state event takes, where an index knows it: long chains of power levels need not be loaded. */
+  placeOf?(id: EventId): StateKey | undefined
 }
 
 /** The events of one resolution, without the rejected; remembers which were asked for in vain. */
@@ -57,6 +60,8 @@ export class KnownEvents {
   /** Which of the event's auth events holds the place. */
   authIdFor(id: EventId, type: string, key: string): EventId | undefined {
     return this.authIds(id).find((auth) => {
+      const place = this.#lookup.placeOf?.(auth)
+      if (place !== undefined) return place === stateKey(type, key)
       const event = this.get(auth)
       return event?.type === type && event.state_key === key
     })

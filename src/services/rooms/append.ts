@@ -1,8 +1,4 @@
 import type { Context } from '#context.ts'
-import { redactedEventId, type Pdu } from '#protocol/event.ts'
-import { readPowerLevels } from '#protocol/power-levels.ts'
-import { mayRedact } from '#protocol/redaction-permission.ts'
-import { redact } from '#protocol/redaction.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { buildEvent, keysToLoad, type BuiltEvent, type EventDraft } from './build-event.ts'
@@ -10,9 +6,9 @@ import type { Appended, AppendNeeds } from './append-needs.ts'
 import { commitWrite, type Staged } from './commit-write.ts'
 import { loadHeads } from './load-heads.ts'
 import { loadHolders } from './load-holders.ts'
+import { redactionBy } from './redaction-by.ts'
 import { RoomLine, type Holder } from './room-line.ts'
 import { isStaleRoom } from './stale-room.ts'
-import { splitPdu, storedPdu } from './stored-pdu.ts'
 
 const maxAttempts = 5
 
@@ -125,19 +121,4 @@ async function prepare(
     transaction: draft.transaction,
     redaction: pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, pdu) : undefined,
   }
-}
-
-/** The redacted event as it will stand; undefined where the redaction has no effect. */
-async function redactionBy(ctx: AppendNeeds, line: RoomLine, redaction: Pdu): Promise<Staged['redaction']> {
-  const targetId = redactedEventId(redaction, line.version)
-  const stored = targetId && (await ctx.store.events.find(targetId))
-  if (!stored || stored.roomNid !== line.nid) return undefined
-  const target = storedPdu(stored, line)
-  const pduOf = (type: string) => line.nextHolder(type, '')?.pdu
-  const levels = readPowerLevels(
-    { powerLevels: pduOf('m.room.power_levels'), create: pduOf('m.room.create') },
-    line.version,
-  )
-  if (!mayRedact({ redaction, target, levels }, line.version)) return undefined
-  return { eventId: stored.eventId, ...splitPdu(redact(target, line.version)) }
 }

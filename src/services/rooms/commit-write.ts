@@ -1,15 +1,13 @@
+import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/event.ts'
-import { membershipOf } from '#protocol/event.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import { relationOf } from '#protocol/relation.ts'
 import type { EventWrite } from '#store/room-write.ts'
-import type { EventTransaction, StoredEvent } from '#store/events.ts'
-import type { Membership } from '#store/members.ts'
+import type { EventTransaction } from '#store/events.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import type { Holder, RoomLine } from './room-line.ts'
 import { indexedAuthIds } from './indexed-auth-ids.ts'
-import { splitPdu } from './stored-pdu.ts'
+import { describeEvent, membershipsOf, storedEvent } from './describe-event.ts'
 
 /** An event that is built and authorized and waits for its commit. */
 export type Staged = {
@@ -28,7 +26,9 @@ type Batch = { staged: readonly Staged[]; answers: readonly (Appended | Staged)[
 
 /** Hands events to the writer, takes them into memory once they are on disk, and wakes whom they concern. */
 export async function commitWrite(ctx: AppendNeeds, line: RoomLine, { staged, answers }: Batch): Promise<Appended[]> {
-  const positions = staged.length === 0 ? [] : await write(ctx, line, staged)
+  const writing = staged.length === 0 ? [] : write(ctx, line, staged)
+  if ('catch' in writing) line.lastWrite = writing.catch(() => {})
+  const positions = await writing
   const positionOf = new Map(staged.map((one, index) => [one, positions[index] ?? 0]))
   return answers.map((answer) =>
     'pdu' in answer ? { eventId: answer.eventId, position: positionOf.get(answer) ?? 0 } : answer,
@@ -58,7 +58,7 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
         )
       },
     )
-    announce(ctx, line, staged)
+    announce(ctx, line, events)
     return written.positions
   } catch (error) {
     line.isBroken = true
@@ -70,29 +70,20 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
 
 /** Makes a committed event visible to readers. */
 function take(line: RoomLine, staged: Staged, { write, position }: { write: EventWrite; position: number }): void {
-  const event: StoredEvent = {
-    position,
-    eventId: write.eventId,
-    roomNid: line.nid ?? position,
-    type: write.type,
-    stateKey: write.stateKey,
-    sender: write.sender,
-    originServerTs: write.originServerTs,
-    clientJson: write.clientJson,
-    graphJson: write.graphJson,
-    status: 'accepted',
-    redactedBy: null,
-  }
-  line.commit(event, staged.holder, write.memberships?.[0])
+  line.commit(storedEvent(line, write, position), staged.holder, write.memberships?.[0])
   if (staged.redaction) line.redact({ ...staged.redaction, redactedBy: staged.eventId })
 }
 
-function announce(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): void {
-  const concerned = new Set(line.localUsers)
-  for (const { holder } of staged)
-    if (holder?.type === 'm.room.member' && serverOf(holder.stateKey) === ctx.signingKey.serverName)
-      concerned.add(holder.stateKey)
-  ctx.bus.publish('wake', [...concerned])
+/** Wakes this server's users whom a change of the room concerns: its members, and those whose membership changed. */
+export function announce(
+  ctx: Pick<Context, 'bus' | 'signingKey'>,
+  line: RoomLine,
+  events: readonly Pick<EventWrite, 'memberships'>[],
+): void {
+  const concerned = [...line.localUsers]
+  for (const { memberships = [] } of events)
+    for (const { userId } of memberships) if (serverOf(userId) === ctx.signingKey.serverName) concerned.push(userId)
+  ctx.bus.publish('wake', concerned)
   ctx.bus.publish('events', { roomId: line.roomId, position: line.lastPosition })
 }
 
@@ -100,23 +91,13 @@ function eventWrite(
   { pdu, eventId, holder, formerHolder, transaction, redaction }: Staged,
   version: RoomVersion,
 ): EventWrite {
-  const membership = membershipOf(pdu)
   return {
-    eventId,
-    type: pdu.type,
-    stateKey: pdu.state_key ?? null,
-    sender: pdu.sender,
-    originServerTs: pdu.origin_server_ts,
-    ...splitPdu(pdu),
+    ...describeEvent({ pdu, eventId }),
     status: 'accepted',
     // Known only when it is written: the former holder may wait for its commit in an earlier batch.
     spans: holder ? [{ type: holder.type, stateKey: holder.stateKey, formerFrom: () => formerHolder?.from }] : [],
     authIds: holder && indexedAuthIds(pdu, version),
-    memberships:
-      holder?.type === 'm.room.member' && membership
-        ? [{ userId: holder.stateKey, membership: membership as Membership, sender: pdu.sender }]
-        : [],
-    relation: relationOf(pdu.content),
+    memberships: holder ? membershipsOf(pdu) : [],
     transaction,
     redaction,
   }

@@ -1,8 +1,11 @@
 import type { Pdu } from '#protocol/event.ts'
 import { serverOf, type EventId, type RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
+import { stateKey as stateKeyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/events.ts'
 import type { Membership } from '#store/members.ts'
+import type { MemberWrite } from '#store/room-write.ts'
+import type { AuthGraph } from './auth-graph.ts'
 
 /** Who holds a state key. The PDU is loaded when somebody needs it. */
 export type Holder = {
@@ -16,7 +19,10 @@ export type Holder = {
   pdu: Pdu | undefined
 }
 
-export const keyOf = (type: string, stateKey: string): string => `${type}\0${stateKey}`
+/** A state key that gets another holder, or none. */
+export type HolderChange = { type: string; stateKey: string; holder: Holder | undefined }
+
+export const keyOf = stateKeyOf
 
 const maxRecent = 50
 
@@ -56,6 +62,12 @@ export class RoomLine {
   purgedUpTo = 0
   /** Writes built on this line that wait for their commit; a busy line stays in memory. */
   inFlight = 0
+  /** Ends after all writes that were built on this line, also where one fails. */
+  lastWrite: Promise<unknown> = Promise.resolve()
+  /** What rests on what, once two branches had to be resolved. */
+  authGraph: AuthGraph | undefined
+  /** After this position every change of the state was made by the event that stands there, and by nothing else. */
+  plainSince: number
   /** This server's users who are joined. */
   readonly localUsers = new Set<string>()
   /** The newest committed events, oldest first; complete after `recentFrom`. */
@@ -64,8 +76,8 @@ export class RoomLine {
   recentFrom: number
   /** What stood in the place of recent state events before them, as far as anybody asked or this process saw it. */
   readonly formers = new Map<EventId, Holder | undefined>()
-  readonly #state = new Map<string, Holder>()
-  readonly #pending = new Map<string, Holder>()
+  readonly #state = new Map<StateKey, Holder>()
+  readonly #pending = new Map<StateKey, Holder>()
   readonly #members = new Map<string, Membership>()
   readonly #serverName: string
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
@@ -80,12 +92,13 @@ export class RoomLine {
     this.depth = start.depth
     this.lastPosition = start.lastPosition
     this.recentFrom = start.lastPosition
+    this.plainSince = start.lastPosition
     for (const holder of start.holders) this.#state.set(keyOf(holder.type, holder.stateKey), holder)
     for (const { userId, membership } of start.members) this.#setMember(userId, membership)
   }
 
   /** Committed state holders. */
-  get state(): ReadonlyMap<string, Holder> {
+  get state(): ReadonlyMap<StateKey, Holder> {
     return this.#state
   }
 
@@ -145,6 +158,25 @@ export class RoomLine {
     this.formers.set(event.eventId, this.#state.get(key))
     this.#state.set(key, holder)
     if (this.#pending.get(key) === holder) this.#pending.delete(key)
+  }
+
+  /** Takes in what a committed event of another server changed; plain: its own place and nothing else. */
+  merge(
+    event: { eventId: EventId; position: number },
+    {
+      holders,
+      members,
+      isPlain,
+    }: { holders: readonly HolderChange[]; members: readonly MemberWrite[]; isPlain: boolean },
+  ): void {
+    if (!isPlain) this.plainSince = event.position
+    for (const { type, stateKey, holder } of holders) {
+      const key = keyOf(type, stateKey)
+      if (holder?.eventId === event.eventId) this.formers.set(event.eventId, this.#state.get(key))
+      if (holder) this.#state.set(key, holder)
+      else this.#state.delete(key)
+    }
+    for (const { userId, membership } of members) this.#setMember(userId, membership)
   }
 
   /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */

@@ -50,7 +50,7 @@ async function changedState(ctx: Context, { request }: SyncMoment, place: Place)
 
 /** The last event of each key in the stretch, when the line remembers all of it. */
 function changesInMemory({ line, after = 0, position: upTo }: Place): StoredEvent[] | undefined {
-  if (line.recentFrom > after) return undefined
+  if (line.recentFrom > after || line.plainSince > after) return undefined
   const changes = new Map<string, StoredEvent>()
   for (const event of line.recent)
     if (event.stateKey !== null && event.position > after && event.position <= upTo)

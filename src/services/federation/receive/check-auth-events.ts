@@ -1,0 +1,45 @@
+import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { checkAuthEvents as judgeCitations, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
+import type { Rejection } from '#protocol/auth-rules/rejection.ts'
+import { authEventIds, type Pdu } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+
+/** An auth event as far as it was judged itself. */
+export type JudgedEvent = { pdu: Pdu; isRejected: boolean }
+
+/** Finds a judged event of the room; `elsewhere`: it belongs to another room. */
+export type FindJudged = (id: EventId) => JudgedEvent | 'elsewhere' | undefined
+
+/**
+ * Check 4: whether the event is allowed by the auth events it cites. Auth events that were not judged yet are answered
+ * as missing: nothing is said of an event before all that it rests on is settled.
+ */
+export function checkAuthEvents(
+  pdu: Pdu,
+  version: RoomVersion,
+  find: FindJudged,
+): { missing: EventId[] } | { rejection: Rejection | undefined } {
+  const cited = authEventIds(pdu, version)
+  const implied = createIdOf(pdu, version)
+  const found = cited.map(find)
+  const create = implied && find(implied)
+  const missing = cited.filter((_, index) => found[index] === undefined)
+  if (implied && create === undefined) missing.push(implied)
+  if (missing.length > 0) return { missing }
+  if (found.includes('elsewhere') || create === 'elsewhere')
+    return { rejection: { rule: 'auth_events', reason: 'An auth event belongs to another room' } }
+  const judged = found as JudgedEvent[]
+  const rejected = new Set([...judged, ...(create ? [create] : [])].flatMap((one) => (one.isRejected ? one.pdu : [])))
+  const citations = {
+    authEvents: judged.map((one) => one.pdu),
+    isRejected: (event: Pdu) => rejected.has(event),
+    ...(create && { create: create.pdu }),
+  }
+  const rejection = judgeCitations(pdu, version, citations) ?? authorize(pdu, version, stateOfAuthEvents(citations))
+  return { rejection }
+}
+
+/** From room version 12 the create event counts without being cited. */
+export const createIdOf = (pdu: Pdu, version: RoomVersion): EventId | undefined =>
+  version.roomIdIsCreateHash && pdu.room_id !== undefined ? `$${pdu.room_id.slice(1)}` : undefined

@@ -1,0 +1,32 @@
+import type { JsonValue } from '#protocol/event.ts'
+import type { RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import { checkFormat } from './check-format.ts'
+import { checkHash } from './check-hash.ts'
+import { checkSignatures } from './check-signatures.ts'
+import type { CheckedEvent, FindKey } from './ports.ts'
+
+type Room = { roomId: RoomId; version: RoomVersion }
+
+/** Checks 1 to 3, which need nothing but the event and keys. */
+export async function checkEvent(
+  findKey: FindKey,
+  value: JsonValue,
+  room: Room,
+): Promise<CheckedEvent | { violation: string }> {
+  const checked = checkFormat(value, room)
+  if ('violation' in checked) return checked
+  const unsigned = await checkSignatures(findKey, checked.pdu, room.version)
+  if (unsigned !== undefined) return { violation: `The event lacks a valid signature of ${unsigned}` }
+  return { ...checked, pdu: checkHash(checked.pdu, room.version) }
+}
+
+/** Of several, those that pass: a bad one never takes its neighbors with it. */
+export async function checkEvents(findKey: FindKey, values: readonly JsonValue[], room: Room): Promise<CheckedEvent[]> {
+  const checked: CheckedEvent[] = []
+  for (const value of values) {
+    const one = await checkEvent(findKey, value, room)
+    if (!('violation' in one)) checked.push(one)
+  }
+  return checked
+}

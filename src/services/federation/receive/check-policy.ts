@@ -1,0 +1,15 @@
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+
+/**
+ * Check 7: whether the room's Policy Server recommends the event, where the room uses one; if not it is soft-failed.
+ * https://spec.matrix.org/v1.19/server-server-api/#validating-policy-server-signatures
+ */
+export async function checkPolicy(
+  { askPolicy }: Pick<ReceiveNeeds, 'askPolicy'>,
+  line: RoomLine,
+  event: CheckedEvent,
+): Promise<boolean> {
+  const isExempt = event.pdu.type === 'm.room.policy' && event.pdu.state_key === ''
+  return isExempt || !askPolicy || askPolicy(line, event)
+}

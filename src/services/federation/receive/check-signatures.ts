@@ -1,0 +1,36 @@
+import type { Pdu } from '#protocol/event.ts'
+import type { ServerName } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import { requiredSigners, signingKeyIds, verifyEventSignature } from '#protocol/signatures.ts'
+import type { FindKey, ServerKey } from './ports.ts'
+
+/**
+ * Check 2: whether every server that must have signed the event did. Answers the server whose signature is missing.
+ * https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events
+ */
+export async function checkSignatures(
+  findKey: FindKey,
+  pdu: Pdu,
+  version: RoomVersion,
+): Promise<ServerName | undefined> {
+  for (const server of requiredSigners(pdu, version))
+    if (!(await isSignedBy(findKey, { server, pdu, version }))) return server
+  return undefined
+}
+
+type Claim = { server: ServerName; pdu: Pdu; version: RoomVersion }
+
+/** One true signature is enough; a few are tried, or many false ones would keep us busy. */
+async function isSignedBy(findKey: FindKey, { server, pdu, version }: Claim): Promise<boolean> {
+  for (const keyId of signingKeyIds(pdu, server).slice(0, maxSignatures)) {
+    const key = await findKey(server, keyId)
+    if (key && isInForce(key, pdu, version) && verifyEventSignature(pdu, version, key)) return true
+  }
+  return false
+}
+
+const maxSignatures = 5
+
+/** From room version 5 a key counts only for what was sent while it was valid. */
+const isInForce = ({ validUntil }: ServerKey, pdu: Pdu, version: RoomVersion): boolean =>
+  !version.enforceKeyValidity || validUntil >= pdu.origin_server_ts

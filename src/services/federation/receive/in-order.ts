@@ -1,0 +1,31 @@
+import { authEventIds, prevEventIds } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import type { CheckedEvent } from './ports.ts'
+
+/** The events with those they follow or rest on before them, as far as they are among them; circles are left out. */
+export function inOrder(events: ReadonlyMap<EventId, CheckedEvent>, version: RoomVersion): CheckedEvent[] {
+  const waitingFor = new Map<EventId, number>()
+  const dependents = new Map<EventId, EventId[]>()
+  const ready: EventId[] = []
+  for (const [id, { pdu }] of events) {
+    const cited = new Set([...prevEventIds(pdu, version), ...authEventIds(pdu, version)])
+    let waiting = 0
+    for (const other of cited) {
+      if (!events.has(other)) continue
+      waiting++
+      const citing = dependents.get(other)
+      if (citing) citing.push(id)
+      else dependents.set(other, [id])
+    }
+    waitingFor.set(id, waiting)
+    if (waiting === 0) ready.push(id)
+  }
+  for (const id of ready)
+    for (const dependent of dependents.get(id) ?? []) {
+      const waiting = (waitingFor.get(dependent) ?? 0) - 1
+      waitingFor.set(dependent, waiting)
+      if (waiting === 0) ready.push(dependent)
+    }
+  return ready.flatMap((id) => events.get(id) ?? [])
+}

@@ -1,0 +1,62 @@
+import { authEventIds } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { describeEvent } from '#services/rooms/describe-event.ts'
+import { indexedAuthIds } from '#services/rooms/indexed-auth-ids.ts'
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { EventWrite } from '#store/room-write.ts'
+import { checkAuthEvents, createIdOf, type FindJudged, type JudgedEvent } from './check-auth-events.ts'
+import { loadJudged } from './load-judged.ts'
+import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+
+const batchSize = 200
+
+/**
+ * Stores events that others rest on, without a place in the room: each is judged by its own auth events, which must
+ * come before it or be stored already. An event whose auth events are not all there is left out. In the room's turn.
+ */
+export async function storeOutliers(
+  ctx: Pick<ReceiveNeeds, 'store'>,
+  line: RoomLine,
+  events: readonly CheckedEvent[],
+): Promise<void> {
+  for (let start = 0; start < events.length; start += batchSize)
+    await storeBatch(ctx, line, events.slice(start, start + batchSize))
+}
+
+async function storeBatch(
+  ctx: Pick<ReceiveNeeds, 'store'>,
+  line: RoomLine,
+  events: readonly CheckedEvent[],
+): Promise<void> {
+  const ids = new Set(events.flatMap(({ pdu, eventId }) => [eventId, ...authEventIds(pdu, line.version)]))
+  for (const { pdu } of events) ids.add(createIdOf(pdu, line.version) ?? '$')
+  const findStored = await loadJudged(ctx, line, [...ids])
+  const judged = new Map<EventId, JudgedEvent>()
+  const find: FindJudged = (id) => judged.get(id) ?? findStored(id)
+  const writes: EventWrite[] = []
+  for (const event of events) {
+    if (find(event.eventId)) continue
+    const verdict = checkAuthEvents(event.pdu, line.version, find)
+    if ('missing' in verdict) continue
+    judged.set(event.eventId, { pdu: event.pdu, isRejected: verdict.rejection !== undefined })
+    writes.push(outlierOf(line, event, verdict.rejection !== undefined))
+  }
+  if (writes.length > 0) await write(ctx, line, writes)
+}
+
+function outlierOf(line: RoomLine, { pdu, eventId }: CheckedEvent, isRejected: boolean): EventWrite {
+  const isIndexed = !isRejected && pdu.state_key !== undefined
+  return {
+    ...describeEvent({ pdu, eventId }),
+    relation: undefined,
+    status: isRejected ? 'rejected' : 'outlier',
+    isOutlier: true,
+    authIds: isIndexed ? indexedAuthIds(pdu, line.version) : undefined,
+  }
+}
+
+async function write({ store }: Pick<ReceiveNeeds, 'store'>, line: RoomLine, events: EventWrite[]): Promise<void> {
+  const { roomId, version, nid, heads, depth, lastPosition } = line
+  const room = { roomId, version: version.id, nid, heads, depth, lastPosition }
+  await store.eventWriter.write({ ...room, lineVersion: undefined, events }, () => {})
+}

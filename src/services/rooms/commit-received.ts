@@ -1,0 +1,110 @@
+import type { Pdu } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { Branch } from '#store/event-branches.ts'
+import type { EventStatus } from '#store/events.ts'
+import type { EventWrite, MemberWrite, SpanChange } from '#store/room-write.ts'
+import type { AppendNeeds } from './append-needs.ts'
+import { announce } from './commit-write.ts'
+import { describeEvent, storedEvent } from './describe-event.ts'
+import { indexedAuthIds } from './indexed-auth-ids.ts'
+import type { HolderChange, RoomLine } from './room-line.ts'
+
+/** What an event does to the room's line; nothing where it is not accepted, or finds no room among the heads. */
+export type LineStep = {
+  heads: EventId[]
+  /** State keys that change, the event's own among them; its own holder has no position yet. */
+  holders: readonly HolderChange[]
+  /** Memberships that follow from the changed keys. */
+  members: readonly MemberWrite[]
+}
+
+/** An event of another server that was judged, and what follows from it. */
+export type Received = {
+  pdu: Pdu
+  eventId: EventId
+  status: EventStatus
+  /** The state before it, where that is not the line. */
+  branch: Branch | undefined
+  /** Its position as an outlier. */
+  movesFrom: number | undefined
+  step: LineStep | undefined
+  redaction: EventWrite['redaction']
+}
+
+/** In place of a position in `holder`: nobody. The store has the same number. */
+const nobody = 0
+
+/** Writes an event of another server and takes it into memory; answers its position. The line must have settled. */
+export async function commitReceived(ctx: AppendNeeds, line: RoomLine, received: Received): Promise<number> {
+  const write = writeOf(line, received)
+  const { step } = received
+  const lineVersion = line.lineVersion++
+  const depth = step ? Math.max(line.depth, received.pdu.depth) : line.depth
+  line.inFlight++
+  try {
+    const written = await ctx.store.eventWriter.write(
+      {
+        roomId: line.roomId,
+        version: line.version.id,
+        nid: line.nid,
+        lineVersion,
+        heads: step?.heads ?? line.heads,
+        depth,
+        lastPosition: line.lastPosition,
+        events: [write],
+      },
+      ({ nid, positions }) => {
+        line.nid = nid
+        line.depth = depth
+        take(line, received, { write, position: positions[0] ?? 0 })
+      },
+    )
+    if (write.status === 'accepted') announce(ctx, line, [write])
+    return written.positions[0] ?? 0
+  } catch (error) {
+    line.isBroken = true
+    throw error
+  } finally {
+    line.inFlight--
+  }
+}
+
+function writeOf(line: RoomLine, { pdu, eventId, status, branch, movesFrom, step, redaction }: Received): EventWrite {
+  const described = describeEvent({ pdu, eventId })
+  return {
+    ...described,
+    status,
+    branch,
+    movesFrom,
+    authIds: pdu.state_key !== undefined && status !== 'rejected' ? indexedAuthIds(pdu, line.version) : undefined,
+    relation: status === 'accepted' ? described.relation : undefined,
+    spans: step?.holders.map((change) => spanOf(line, change, eventId)) ?? [],
+    memberships: step?.members ?? [],
+    redaction,
+  }
+}
+
+function spanOf(line: RoomLine, { type, stateKey, holder }: HolderChange, own: EventId): SpanChange {
+  const former = line.holder(type, stateKey)
+  const span = { type, stateKey, formerFrom: () => former?.from }
+  return holder?.eventId === own ? span : { ...span, holder: holder?.position ?? nobody }
+}
+
+type Taken = { write: EventWrite; position: number }
+
+function take(line: RoomLine, { eventId, status, step, redaction }: Received, { write, position }: Taken): void {
+  if (status !== 'accepted') return
+  const event = storedEvent(line, write, position)
+  for (const { holder } of step?.holders ?? []) {
+    if (!holder) continue
+    holder.from = position
+    if (holder.eventId === eventId) holder.position = position
+  }
+  line.commit(event, undefined, undefined)
+  if (step) {
+    line.heads = step.heads
+    const isPlain = step.holders.every(({ holder }) => holder?.eventId === eventId)
+    line.merge(event, { ...step, isPlain: isPlain && (write.stateKey === null) === (step.holders.length === 0) })
+  } else if (write.stateKey !== null) line.merge(event, { holders: [], members: [], isPlain: false })
+  if (redaction) line.redact({ ...redaction, redactedBy: eventId })
+}

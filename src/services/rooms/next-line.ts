@@ -1,0 +1,105 @@
+import type { Context } from '#context.ts'
+import { prevEventIds, type Pdu } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { splitStateKey, stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { StoredEvent } from '#store/events.ts'
+import type { MemberWrite } from '#store/room-write.ts'
+import type { LineStep } from './commit-received.ts'
+import { membershipsOf } from './describe-event.ts'
+import { loadParents } from './plan-branch.ts'
+import { resolveStates } from './resolve-states.ts'
+import type { Holder, HolderChange, RoomLine } from './room-line.ts'
+import type { Overlay } from './state-overlay.ts'
+import { storedPdu } from './stored-pdu.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/** More heads than an event can follow are never kept: what then forks takes part once somebody follows it. */
+export const maxHeads = 20
+
+export type Accepted = { pdu: Pdu; eventId: EventId; before: Overlay; prevs: readonly StoredEvent[] }
+
+/**
+ * What an accepted event makes of the room's line: the heads without those it follows, and the state that all heads
+ * resolve to. Undefined where it becomes no head: the others stay, or a flood of forks could push honest heads out.
+ */
+export async function nextLine(ctx: Needs, line: RoomLine, event: Accepted): Promise<LineStep | undefined> {
+  const followed = await followedHeads(ctx, line, event.prevs)
+  if (followed.size === 0 && line.heads.length >= maxHeads) return undefined
+  const kept = line.heads.filter((id) => !followed.has(id))
+  const own = stateWith(event)
+  const after = kept.length === 0 ? own : await meet(ctx, line, { kept, own, event })
+  return { heads: [...kept, event.eventId], ...(await changesOf(ctx, line, { after, event })) }
+}
+
+/** The step of an event that follows exactly the heads of the line. */
+export function plainStep({ pdu, eventId }: Pick<Accepted, 'pdu' | 'eventId'>): LineStep {
+  const { type, state_key: key } = pdu
+  if (key === undefined) return { heads: [eventId], holders: [], members: [] }
+  const holder: Holder = { type, stateKey: key, eventId, from: undefined, position: undefined, pdu }
+  return { heads: [eventId], holders: [{ type, stateKey: key, holder }], members: membershipsOf(pdu) }
+}
+
+function stateWith({ pdu, eventId, before }: Accepted): Overlay {
+  return pdu.state_key === undefined ? before : new Map(before).set(stateKey(pdu.type, pdu.state_key), eventId)
+}
+
+/** Heads that the event comes after: by name, or past events that are no heads because they were not accepted. */
+async function followedHeads(ctx: Needs, line: RoomLine, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
+  const heads = new Set(line.heads)
+  const followed = new Set<EventId>()
+  const seen = new Set<EventId>()
+  for (let events = prevs; events.length > 0;) {
+    const behind = new Set<EventId>()
+    for (const event of events) {
+      seen.add(event.eventId)
+      if (heads.has(event.eventId)) followed.add(event.eventId)
+      else if (event.status !== 'accepted')
+        for (const id of prevEventIds(storedPdu(event, line), line.version)) if (!seen.has(id)) behind.add(id)
+    }
+    events = await ctx.store.events.findMany([...behind])
+  }
+  return followed
+}
+
+type Meeting = { kept: readonly EventId[]; own: Overlay; event: Accepted }
+
+async function meet(ctx: Needs, line: RoomLine, { kept, own, event }: Meeting): Promise<Overlay> {
+  const heads = await loadParents(ctx, line, await ctx.store.events.findMany(kept))
+  return resolveStates(ctx, line, { overlays: [...heads.map(({ overlay }) => overlay), own], newest: event })
+}
+
+type Outcome = { after: Overlay; event: Accepted }
+
+/** The state keys that change on the line. */
+async function changesOf(ctx: Needs, line: RoomLine, { after, event }: Outcome): Promise<Omit<LineStep, 'heads'>> {
+  const others = [...after.values()].filter((id) => id !== null && id !== event.eventId)
+  const stored = new Map((await ctx.store.events.findMany(others as EventId[])).map((one) => [one.eventId, one]))
+  const holders: HolderChange[] = []
+  const members: MemberWrite[] = []
+  for (const [place, id] of after) {
+    if ((line.state.get(place)?.eventId ?? null) === id) continue
+    const [type, key] = splitStateKey(place)
+    const holder = id === null ? undefined : holderOf(line, place, id === event.eventId ? event : stored.get(id))
+    holders.push({ type, stateKey: key, holder })
+    if (type === 'm.room.member')
+      members.push(
+        ...(holder?.pdu ? membershipsOf(holder.pdu) : [{ userId: key, membership: 'leave', sender: key } as const]),
+      )
+  }
+  return { holders, members }
+}
+
+function holderOf(line: RoomLine, place: StateKey, event: Accepted | StoredEvent | undefined): Holder {
+  if (!event) throw new Error('A state holds an event that is not stored')
+  const [type, key] = splitStateKey(place)
+  const isStored = 'clientJson' in event
+  return {
+    type,
+    stateKey: key,
+    eventId: event.eventId,
+    from: undefined,
+    position: isStored ? event.position : undefined,
+    pdu: isStored ? storedPdu(event, line) : event.pdu,
+  }
+}

@@ -1,0 +1,47 @@
+import type { Context } from '#context.ts'
+import type { Branch } from '#store/event-branches.ts'
+import type { StoredEvent } from '#store/events.ts'
+import { nidOf } from './reader-spans.ts'
+import { resolveStates } from './resolve-states.ts'
+import type { RoomLine } from './room-line.ts'
+import { overlayOf, stateAfter, stateAtLine, type LineState } from './state-before.ts'
+import { differenceOf, toBranchDelta, type Overlay } from './state-overlay.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/** So many branches may rest on each other: the last bears the whole difference, so a long fork stays short to read. */
+const maxHops = 15
+
+/** An event that another follows, and the state after it. */
+export type Parent = { event: StoredEvent; state: LineState; overlay: Overlay }
+
+/** The states after some events that have their place in the room. */
+export async function loadParents(ctx: Needs, line: RoomLine, events: readonly StoredEvent[]): Promise<Parent[]> {
+  const parents: Parent[] = []
+  for (const event of events) {
+    const state = await stateAfter(ctx, event)
+    parents.push({ event, state, overlay: await overlayOf(ctx, line, state) })
+  }
+  return parents
+}
+
+/** The state before an event that follows these: nothing, the one state there is, or what several resolve to. */
+export async function stateFollowing(ctx: Needs, line: RoomLine, parents: readonly Parent[]): Promise<Overlay> {
+  if (parents.length === 0) return overlayOf(ctx, line, stateAtLine(nidOf(line) - 1))
+  return resolveStates(ctx, line, { overlays: parents.map(({ overlay }) => overlay) })
+}
+
+/** How the state before an event is stored: as the smallest difference to the line or to the state after a parent. */
+export function planBranch(line: RoomLine, before: Overlay, parents: readonly Parent[]): Branch {
+  const plans = parents.map((parent) => planOn(line, before, parent))
+  if (parents.length > 0) plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
+  else plans.push({ basePosition: nidOf(line) - 1, hops: 0, delta: [] })
+  return plans.reduce((best, plan) => (plan.delta.length < best.delta.length ? plan : best))
+}
+
+function planOn(line: RoomLine, before: Overlay, { event, state, overlay }: Parent): Branch {
+  const difference = differenceOf(line, overlay, before)
+  if (state.hops !== undefined && state.hops < maxHops)
+    return { basePosition: event.position, hops: state.hops + 1, delta: toBranchDelta(difference) }
+  return { basePosition: state.base, hops: 0, delta: toBranchDelta(new Map([...state.delta, ...difference])) }
+}
