@@ -103,6 +103,13 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
+  /** Whose accounts have ended. */
+  async deleteOfDeactivated(): Promise<void> {
+    const ended = () => db('accounts').whereNotNull('deactivated_at').select('user_id')
+    await db('key_backup_sessions').whereIn('user_id', ended()).delete()
+    await db('key_backups').whereIn('user_id', ended()).delete()
+  },
+
   /** Sessions in the order of room and session id, after one of them. */
   async listSessions(
     scope: BackupScope,

@@ -39,32 +39,47 @@ describe('upkeep', () => {
     assert.equal(await store.toDevice.begin(toDevice, server.clock.now()), true)
   })
 
-  it('forgets revoked refresh tokens after a week, and ended registration tokens after a month', async () => {
+  it('forgets refresh tokens a week after their revocation, and registration tokens a month after their end', async () => {
     await using server = await startTestServer()
     const { store } = server.context
     const now = server.clock.now()
-    const refresh = { userId: '@a:test', deviceId: 'D', accessHash: 'x', createdAt: now, replaces: undefined }
-    await store.refreshTokens.insert({ ...refresh, tokenHash: 'revoked', revokedAt: now })
-    await store.refreshTokens.insert({ ...refresh, tokenHash: 'valid', revokedAt: undefined })
-    const token = { token: undefined, usesAllowed: undefined, uses: 0, grantsAdmin: false, createdAt: now }
-    await store.registrationTokens.insert({ ...token, tokenHash: 'ended', expiresAt: now })
-    await store.registrationTokens.insert({ ...token, tokenHash: 'endless', expiresAt: undefined })
-    const found = async () =>
-      Promise.all([
-        store.refreshTokens.find('revoked'),
-        store.refreshTokens.find('valid'),
-        store.registrationTokens.find('ended'),
-        store.registrationTokens.find('endless'),
-      ]).then((rows) => rows.map((row) => row !== undefined))
-    await pass(server, hour)
-    const first = await found()
-    await pass(server, 7 * day)
-    const second = await found()
-    await pass(server, 23 * day)
+    const refresh = { userId: '@a:test', deviceId: 'D', accessHash: 'x', createdAt: 0, replaces: undefined }
+    const token = { token: undefined, usesAllowed: undefined, uses: 0, grantsAdmin: false, createdAt: 0 }
+    const ages = { old: 0, young: 3 * hour, endless: undefined }
+    for (const [tokenHash, age] of Object.entries(ages)) {
+      const ago = (life: number) => (age === undefined ? undefined : now - life + age)
+      await store.refreshTokens.insert({ ...refresh, tokenHash, revokedAt: ago(7 * day) })
+      await store.registrationTokens.insert({ ...token, tokenHash, expiresAt: ago(30 * day) })
+    }
+    await pass(server, 2 * hour)
+    const left = []
+    for (const tokenHash of Object.keys(ages))
+      left.push([await store.refreshTokens.find(tokenHash), await store.registrationTokens.find(tokenHash)])
 
-    assert.deepEqual(first, [true, true, true, true])
-    assert.deepEqual(second, [false, true, true, true])
-    assert.deepEqual(await found(), [false, true, false, true])
+    assert.deepEqual(
+      left.map((pair) => pair.map((one) => one !== undefined)),
+      [
+        [false, false],
+        [true, true],
+        [true, true],
+      ],
+    )
+  })
+
+  it('deletes the key backups of accounts that ended', async () => {
+    await using server = await startTestServer()
+    const { store } = server.context
+    const backup = { version: 1, algorithm: 'm.test', authData: '{}', etag: 0, keyCount: 0, isDeleted: false }
+    const users = [await server.register('alice'), await server.register('bob')]
+    for (const { userId } of users) await store.keyBackups.insert({ ...backup, userId })
+    await store.accounts.deactivate(users[0]!.userId, { at: server.clock.now(), erase: false })
+    await pass(server, hour)
+    const left = await Promise.all(users.map(({ userId }) => store.keyBackups.current(userId)))
+
+    assert.deepEqual(
+      left.map((one) => one?.userId),
+      [undefined, users[1]!.userId],
+    )
   })
 
   it('keeps one change of device lists for all devices of a user that are long gone', async () => {

@@ -29,6 +29,7 @@ export async function collectExpired({ store, clock }: Pick<Context, 'store' | '
   await store.registrationNonces.deleteExpired(now)
   await store.registrationTokens.deleteExpired(now - keep.registrationTokens)
   await store.crossSigning.deleteExpiredPermits(now)
+  await store.keyBackups.deleteOfDeactivated()
   const { device_lists: newest } = await store.streams.positions()
   await store.transaction((tx) => tx.deviceLists.mergeDeleted(newest - keep.deviceListChanges))
 }
