@@ -60,6 +60,22 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
+  /** Every user's membership in some rooms, by the numbers of these, in order of arrival. */
+  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Pick<Member, 'userId' | 'membership'>[]>> {
+    const places = new Map<number, Pick<Member, 'userId' | 'membership'>[]>()
+    if (roomNids.length === 0) return places
+    const rows = (await db<Row>('memberships')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .orderBy('position')
+      .select('room_nid', 'user_id', 'membership')) as Pick<Row, 'room_nid' | 'user_id' | 'membership'>[]
+    for (const { room_nid, user_id: userId, membership } of rows) {
+      const ofRoom = places.get(Number(room_nid)) ?? []
+      if (ofRoom.length === 0) places.set(Number(room_nid), ofRoom)
+      ofRoom.push({ userId, membership })
+    }
+    return places
+  },
+
   /** How many users have each membership, room by room. */
   async counts(roomNids: readonly number[]): Promise<Map<number, Partial<Record<Membership, number>>>> {
     const counts = new Map<number, Partial<Record<Membership, number>>>()

@@ -71,7 +71,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   purges: purges(db, kind),
   relations: relations(db, kind),
   roomCheck: roomCheck(db, kind),
-  rooms: rooms(db),
+  rooms: rooms(db, kind),
   roomState: roomState(db, kind),
   streams: streams(db),
 })

@@ -21,7 +21,14 @@ export type FormerHolder = { type: string; stateKey: string; eventId: EventId | 
 /** Narrows state to some types, or to some keys of them. */
 export type StateSelection = { types?: readonly string[]; notTypes?: readonly string[]; members?: readonly string[] }
 
-type HolderRow = { type: string; state_key: string; event_id: EventId; position: number; from_position: number }
+type HolderRow = {
+  room_nid: number
+  type: string
+  state_key: string
+  event_id: EventId
+  position: number
+  from_position: number
+}
 
 /**
  * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). A holder may
@@ -35,19 +42,26 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       .join('events as e', 'e.position', 's.event_position')
 
   return {
-    /** All current state of a room, contents left out: what a room line keeps in memory. */
-    async currentHolders(roomNid: number): Promise<StateHolder[]> {
+    /** All current state of rooms by their numbers, contents left out: what room lines keep in memory. */
+    async currentHolders(roomNids: readonly number[]): Promise<Map<number, StateHolder[]>> {
+      const holders = new Map<number, StateHolder[]>()
+      if (roomNids.length === 0) return holders
       const rows = (await spans()
-        .where('s.room_nid', roomNid)
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
         .whereNull('s.to_position')
-        .select('k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position')) as HolderRow[]
-      return rows.map((row) => ({
-        type: row.type,
-        stateKey: row.state_key,
-        eventId: row.event_id,
-        position: Number(row.position),
-        from: Number(row.from_position),
-      }))
+        .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position')) as HolderRow[]
+      for (const row of rows) {
+        const ofRoom = holders.get(Number(row.room_nid)) ?? []
+        if (ofRoom.length === 0) holders.set(Number(row.room_nid), ofRoom)
+        ofRoom.push({
+          type: row.type,
+          stateKey: row.state_key,
+          eventId: row.event_id,
+          position: Number(row.position),
+          from: Number(row.from_position),
+        })
+      }
+      return holders
     },
 
     /** The state of rooms just after a position; of all rooms in one query. */
@@ -144,7 +158,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
           and (s.to_position is null or s.to_position > ?)
         left join events e on e.position = s.event_position`
       const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
-      return rowsOf<Omit<HolderRow, 'event_id'> & { event_id: EventId | null }>(raw).map((row) => ({
+      return rowsOf<Pick<HolderRow, 'type' | 'state_key'> & { event_id: EventId | null }>(raw).map((row) => ({
         type: row.type,
         stateKey: row.state_key,
         eventId: row.event_id,

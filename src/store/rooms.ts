@@ -1,5 +1,7 @@
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { Db } from './db.ts'
+import type { Engine } from './engine.ts'
+import { inList } from './in-list.ts'
 
 /** A room as its last committed event left it. */
 export type StoredRoom = {
@@ -33,12 +35,18 @@ type Row = {
   purged_up_to: number
 }
 
-export const rooms = (db: Db) => ({
+export const rooms = (db: Db, kind: Engine['kind']) => ({
   async find(roomId: string): Promise<StoredRoom | undefined> {
     const row = await db<Row>('rooms')
       .where({ room_id: roomId as RoomId })
       .first()
     return row && fromRow(row)
+  },
+
+  /** Those that exist, in no order. */
+  async findMany(roomIds: readonly string[]): Promise<StoredRoom[]> {
+    if (roomIds.length === 0) return []
+    return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
   },
 
   async findByNid(nid: number): Promise<StoredRoom | undefined> {

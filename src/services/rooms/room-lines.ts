@@ -1,21 +1,19 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { notFound } from '#base/errors.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
-import { roomVersion } from '#protocol/room-version.ts'
-import type { RoomId } from '#protocol/ids.ts'
-import type { Membership } from '#store/members.ts'
 import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/events.ts'
-import type { StoredRoom } from '#store/rooms.ts'
-import { RoomLine } from './room-line.ts'
+import { readLines } from './read-lines.ts'
+import type { RoomLine } from './room-line.ts'
 
-const allMemberships: readonly Membership[] = ['join', 'invite', 'knock', 'leave', 'ban']
+const roomsAtOnce = 20
 const maxLines = 2000
 const maxHolders = 1_000_000
 
 /** The rooms this process has in memory: the least recently used are dropped, the store can always rebuild them. */
 export class RoomLines {
   readonly #store: Store
-  readonly #serverName: string
+  readonly #source: Parameters<typeof readLines>[0]
   readonly #queue = new KeyedQueue()
   readonly #lines = new Map<string, Promise<RoomLine | undefined>>()
   readonly #sizes = new Map<string, number>()
@@ -23,7 +21,7 @@ export class RoomLines {
 
   constructor(store: Store, serverName: string) {
     this.#store = store
-    this.#serverName = serverName
+    this.#source = { store, serverName }
   }
 
   /** Runs work on one room strictly after the work that came before: events are built in turn. */
@@ -52,6 +50,8 @@ export class RoomLines {
 
   /** The lines of several rooms, in the same order. */
   async findAll(roomIds: readonly string[]): Promise<(RoomLine | undefined)[]> {
+    const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
+    if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
   }
 
@@ -95,34 +95,39 @@ export class RoomLines {
   }
 
   #load(roomId: string): Promise<RoomLine | undefined> {
-    const loading = this.#read(roomId).then(
-      (line) => {
+    return this.#keep(roomId, readLines(this.#source, [roomId]))
+  }
+
+  /** A few rooms at a time: what many large rooms hold must not be read in one go. */
+  #loadAll(roomIds: readonly string[]): void {
+    let last: Promise<unknown> = Promise.resolve()
+    for (let start = 0; start < roomIds.length; start += roomsAtOnce) {
+      const slice = roomIds.slice(start, start + roomsAtOnce)
+      const reading = last.then(() => readLines(this.#source, slice))
+      last = reading.then(
+        () => nextTurn(),
+        () => {},
+      )
+      for (const roomId of slice) void this.#keep(roomId, reading).catch(() => {})
+    }
+  }
+
+  #keep(roomId: string, reading: Promise<ReadonlyMap<string, RoomLine>>): Promise<RoomLine | undefined> {
+    const loading: Promise<RoomLine | undefined> = reading.then(
+      (lines) => {
+        const line = lines.get(roomId)
+        if (this.#lines.get(roomId) !== loading) return line
         if (line) this.#resize(roomId, line.state.size)
         else this.#lines.delete(roomId)
         return line
       },
       (error: unknown) => {
-        this.#lines.delete(roomId)
+        if (this.#lines.get(roomId) === loading) this.#lines.delete(roomId)
         throw error
       },
     )
     this.#lines.set(roomId, loading)
     return loading
-  }
-
-  async #read(roomId: string): Promise<RoomLine | undefined> {
-    const room = await this.#store.rooms.find(roomId)
-    if (!room) return undefined
-    for (;;) {
-      const [holders, members] = await Promise.all([
-        this.#store.roomState.currentHolders(room.nid),
-        this.#store.members.listUsers(room.nid, allMemberships),
-      ])
-      // Read twice when an event came between: the parts must be of one moment.
-      const now = await this.#store.rooms.findByNid(room.nid)
-      if (now?.lineVersion === room.lineVersion) return lineOf(room, { holders, members, serverName: this.#serverName })
-      Object.assign(room, now)
-    }
   }
 
   /** A busy line must stay: its commits belong to it. */
@@ -140,27 +145,4 @@ export class RoomLines {
     else this.#sizes.delete(roomId)
     if (this.#lines.size > maxLines || this.#holders > maxHolders) void this.#evict(roomId)
   }
-}
-
-type Holders = Awaited<ReturnType<Store['roomState']['currentHolders']>>
-type Members = Awaited<ReturnType<Store['members']['listUsers']>>
-type LineParts = { holders: Holders; members: Members; serverName: string }
-
-function lineOf(room: StoredRoom, { holders, members, serverName }: LineParts): RoomLine {
-  const version = roomVersion(room.version)
-  if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
-  const line = new RoomLine({
-    nid: room.nid,
-    roomId: room.roomId as RoomId,
-    version,
-    lineVersion: room.lineVersion,
-    heads: room.heads,
-    depth: room.depth,
-    lastPosition: room.lastPosition,
-    holders: holders.map((holder) => ({ ...holder, pdu: undefined })),
-    members,
-    serverName,
-  })
-  line.purgedUpTo = room.purgedUpTo
-  return line
 }

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { RoomLines } from '#services/rooms/room-lines.ts'
+import type { RoomLine } from '#services/rooms/room-line.ts'
+import { stateAtPosition, wholeStateAt } from '#services/rooms/state-at-position.ts'
+import { EventLoader } from '#services/rooms/event-loader.ts'
+import { createRoom, join } from '../../support/rooms.ts'
+import { startTestServer } from '../../support/server.ts'
+
+const shapeOf = (line: RoomLine | undefined) =>
+  line && {
+    heads: line.heads,
+    lastPosition: line.lastPosition,
+    state: new Map([...line.state].map(([key, { pdu: _pdu, ...holder }]) => [key, holder])),
+    members: line.members,
+    joined: line.count('join'),
+  }
+
+describe('the lines of rooms', () => {
+  it('are read for many rooms as for each of them, and as they were when they were made', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomIds = await Promise.all(
+      Array.from({ length: 45 }, (_, n) => createRoom(alice, { preset: 'public_chat', name: `Room ${n}` })),
+    )
+    await join(bob, roomIds[44] as string)
+    const { store, rooms } = server.context
+    const asked = [...roomIds, '!unknown:test', roomIds[0] as string]
+    const together = await new RoomLines(store, 'test').findAll(asked)
+    const alone = new RoomLines(store, 'test')
+    for (const [index, roomId] of asked.entries()) {
+      assert.deepEqual(shapeOf(together[index]), shapeOf(await alone.find(roomId)))
+      assert.deepEqual(shapeOf(together[index]), shapeOf(await rooms.find(roomId)))
+    }
+    assert.equal(together[44]?.count('join'), 2)
+    assert.equal(together[45], undefined)
+  })
+
+  it('know the state at every position, however much has changed since', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const { store } = server.context
+    const room = `/_matrix/client/v3/rooms/${roomId}`
+    for (const round of ['one', 'two'])
+      for (let key = 0; key < 10; key++) await alice.request('PUT', `${room}/state/org.example.x/${key}`, { round })
+    const line = await new RoomLines(store, 'test').get(roomId)
+    const idsOf = (events: readonly { eventId: string }[]) => events.map(({ eventId }) => eventId).toSorted()
+    for (let position = line.nid as number; position <= line.lastPosition; position++) {
+      const expected = idsOf(await store.roomState.at([line.nid as number], position))
+      const whole = await wholeStateAt({ store }, line, { position, isWanted: () => true })
+      assert.deepEqual(idsOf(whole), expected)
+      const loader = new EventLoader({ store })
+      const known = await stateAtPosition({ store, loader }, line, { position, holders: line.state.values() })
+      assert.deepEqual(idsOf(known), expected)
+    }
+    const one = await wholeStateAt({ store }, line, { position: line.lastPosition - 5, isWanted: ({ stateKey }) => stateKey === '9' }) // prettier-ignore
+    assert.deepEqual(one.map(({ clientJson }) => (JSON.parse(clientJson) as { content: unknown }).content), [{ round: 'one' }]) // prettier-ignore
+  })
+})
