@@ -22,11 +22,11 @@ export const bigRoom: Workload = {
     ]
     const roomId = await owner.createRoom()
     const [crowd, joining] = [users.slice(0, -timed), users.slice(-timed)]
-    const joinsPerSecond = await fill(roomId, [gone, ...crowd.slice(0, crowd.length / 2)], clients)
+    await loopDelay(target, 'registering')
+    const figures: Figures = { joins_per_s: await fill(roomId, [gone, ...crowd], clients) }
+    Object.assign(figures, await loopDelay(target, 'filling'))
     const past = await makePast({ roomId, owner, gone })
-    await fill(roomId, crowd.slice(crowd.length / 2), clients)
-    await loopDelay(target, 'filling')
-    const figures: Figures = { joins_per_s: round(joinsPerSecond) }
+    await inParallel(crowd.slice(0, members / 10), clients, (user) => user.leave(roomId))
     Object.assign(figures, await timeEach('join', joining, (user) => user.join(roomId)))
     Object.assign(figures, await timeEach('send', joining, (user) => user.send(roomId, 'to very many')))
     const firstSync = () => late.sync({ timeout: '0', filter: lazy })
@@ -44,10 +44,10 @@ type Past = { token: string; eventId: string }
 async function fill(roomId: string, users: readonly User[], clients: number): Promise<number> {
   const started = performance.now()
   await inParallel(users, clients, (user) => user.join(roomId))
-  return users.length / ((performance.now() - started) / 1000)
+  return round(users.length / ((performance.now() - started) / 1000))
 }
 
-/** A moment of the room to look back at: somebody leaves, and something is said. */
+/** A moment of the room to look back at: somebody leaves, and something is said. Many leave after it. */
 async function makePast({ roomId, owner, gone }: { roomId: string; owner: User; gone: User }): Promise<Past> {
   await gone.leave(roomId)
   const eventId = await owner.send(roomId, 'remember this')
