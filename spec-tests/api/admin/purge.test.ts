@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
 import { collectSlice, isDone, leaseMs } from '#services/rooms/purge/collect.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { loadConfig } from '#base/config/load.ts'
@@ -188,6 +189,27 @@ describe('purge of history', () => {
     await server.settle()
     refused(await bob.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
     assert.deepEqual(await checkRoom(server.context, roomId), [])
+  })
+
+  it('gives the space back', async function () {
+    if (process.env['TEST_DATABASE'] === 'postgres') return this.skip()
+    const database = await createTestDatabase()
+    const running = await startServer(loadConfig({ settings: testSettings(database) }), { log: failuresOnly })
+    try {
+      const root = await registerAdmin(running)
+      const roomId = await createRoom(root)
+      const content = { msgtype: 'm.text', body: 'x'.repeat(2000) }
+      const texts = Array.from({ length: 1000 }, () => ({ type: 'm.room.message', sender: root.userId, content }))
+      await appendEvents(running.context, roomId, texts)
+      const last = await sendText(root, roomId, 'last')
+      accepted(await purgeHistory(root, roomId, { delete_local_events: true }, last))
+      await running.settle()
+    } finally {
+      await running.close()
+    }
+    const { size } = await stat(database.url.slice('sqlite:'.length))
+    await database.remove()
+    assert.ok(size < 1_500_000, `${size}`)
   })
 
   it('refuses what it cannot do', async () => {

@@ -50,7 +50,7 @@ async function checkTarget(subject: Subject, replay: Replay, redaction: Shelved)
   const [target] = id === undefined ? [] : await subject.events.find([id])
   if (!target || target.event.redactedBy !== null || target.event.status === 'outlier') return []
   const heldBefore = async (type: string): Promise<Pdu | undefined> => {
-    const holder = replay.holderBefore(redaction.event.position, stateKey(type, ''))
+    const holder = replay.journal.holderAt(stateKey(type, ''), redaction.event.position - 1)
     return holder === nobody ? undefined : (await subject.events.at(holder))?.pdu
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }

@@ -4,9 +4,10 @@ import { authEventIds, prevEventIds, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { Branch } from '#store/event-branches.ts'
-import type { EventStatus } from '#store/events.ts'
+import type { EventStatus, StoredEvent } from '#store/events.ts'
 import type { RowChange } from '#store/room-check.ts'
 import type { Shelved } from './event-shelf.ts'
+import { maxHeads } from '../next-line.ts'
 import { isSameState, resolvePositions } from './resolve-positions.ts'
 import { nobody, StateJournal, type Positions } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
@@ -19,8 +20,9 @@ type HolderOf = (key: StateKey) => number
  */
 export class Replay {
   readonly journal = new StateJournal()
-  /** Forward extremities with their depth. */
-  readonly heads = new Map<EventId, number>()
+  /** Forward extremities. */
+  readonly heads = new Set<EventId>()
+  depth = 0
   lastPosition = 0
   readonly #subject: Subject
   /** The state before events that fork, as what differs from the line just before them. */
@@ -45,7 +47,7 @@ export class Replay {
     if (event.status === 'outlier') return []
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
-    const isOnLine = prevs.length === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const isOnLine = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))
     const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
     if (before === 'unknown') return this.#trust(shelved, prevs, stored)
     const changes = before ? await this.#checkBranch(event.position, before, stored) : []
@@ -54,11 +56,6 @@ export class Replay {
     event.status = status
     if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
     return changes
-  }
-
-  /** Who held a key before the event at a position. */
-  holderBefore(position: number, key: StateKey): number {
-    return this.#forks.get(position)?.get(key) ?? this.journal.holderAt(key, position - 1)
   }
 
   async #stateBefore(prevs: readonly EventId[], isOnLine: boolean, position: number): Promise<Positions | 'unknown'> {
@@ -122,7 +119,7 @@ export class Replay {
   /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
   async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
     const { store, room } = this.#subject
-    const { position, status, eventId } = event
+    const { position, status } = event
     if (stored) {
       const delta = differing(this.journal.stateAt(position - 1), await this.#materialize(stored))
       if (delta.size > 0) this.#forks.set(position, delta)
@@ -130,7 +127,7 @@ export class Replay {
     if (status !== 'accepted') return []
     for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
-    this.#follow(eventId, prevs, { position, depth: pdu.depth })
+    await this.#follow(event, prevs, pdu.depth)
     return []
   }
 
@@ -160,8 +157,8 @@ export class Replay {
   }
 
   async #extend({ event, pdu }: Shelved, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
-    const { position, eventId } = event
-    this.#follow(eventId, prevs, { position, depth: pdu.depth })
+    const { position } = event
+    if (!(await this.#follow(event, prevs, pdu.depth))) return
     if (isOnLine) {
       if (pdu.state_key !== undefined) this.journal.set(stateKey(pdu.type, pdu.state_key), position, position)
       return
@@ -175,10 +172,30 @@ export class Replay {
     for (const [key, holder] of differing(line, after)) this.journal.set(key, position, holder)
   }
 
-  #follow(id: EventId, prevs: readonly EventId[], { position, depth }: { position: number; depth: number }): void {
-    for (const prev of prevs) this.heads.delete(prev)
-    this.heads.set(id, depth)
+  /** Makes an accepted event a head in the place of those it follows; false where it finds no room among them. */
+  async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
     this.lastPosition = position
+    const followed = await this.#followedHeads(prevs)
+    if (followed.size === 0 && this.heads.size >= maxHeads) return false
+    for (const head of followed) this.heads.delete(head)
+    this.heads.add(eventId)
+    this.depth = Math.max(this.depth, depth)
+    return true
+  }
+
+  /** Heads that an event comes after: by name, or past events that are no heads because they were not accepted. */
+  async #followedHeads(prevs: readonly EventId[]): Promise<Set<EventId>> {
+    const followed = new Set<EventId>()
+    const behind = new Set(prevs.filter((id) => !this.heads.has(id)))
+    for (const id of prevs) if (this.heads.has(id)) followed.add(id)
+    for (const id of behind)
+      for (const { event, pdu } of await this.#subject.events.find([id])) {
+        if (event.status === 'accepted') continue
+        for (const prev of prevEventIds(pdu, this.#subject.version))
+          if (this.heads.has(prev)) followed.add(prev)
+          else behind.add(prev)
+      }
+    return followed
   }
 }
 

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { roomVersion } from '#protocol/room-version.ts'
+import type { RoomId } from '#protocol/ids.ts'
+import { repairRoom } from '#services/rooms/check/repair-room.ts'
+import { generateHistory } from '../../../support/history-generator.ts'
+import { answeringFrom, startReceiving } from '../../../support/receiving.ts'
+import { checkRoom } from '../../../support/room-check.ts'
+import { SeededRandom } from '../../../support/seeded-random.ts'
+
+describe('check of a room that forks', function () {
+  this.timeout(60_000)
+  for (const id of ['2', '6', '10', '12'])
+    it(`agrees with what the server made of a hostile history in room version ${id}`, async () => {
+      const { room } = generateHistory({
+        version: roomVersion(id)!,
+        seed: Number(id),
+        events: 50,
+        servers: 3,
+        usersPerServer: 3,
+        hostility: 0.3,
+        signed: true,
+      })
+      const { version, replay, order } = room
+      const roomId = room.roomId as RoomId
+      await using server = await startReceiving(answeringFrom(replay))
+      await server.open({ roomId, version, create: replay.events.get(order[0]!)! })
+      for (const eventId of new SeededRandom(7).shuffled(order))
+        await server.receive(roomId, replay.events.get(eventId))
+
+      assert.deepEqual(await checkRoom(server.ctx, roomId), [])
+
+      const { store } = server.ctx
+      const room_nid = (await store.rooms.find(roomId))!.nid
+      const events = await store.roomCheck.events(room_nid, { after: 0, limit: 1000 })
+      const [position] = [...(await store.eventBranches.findMany(events.map((event) => event.position))).keys()]
+      const delta = '[["m.room.create","",null]]'
+      const spoiled = { base_position: position! - 1, hops: 0, delta }
+      await store.roomCheck.apply([{ table: 'event_branches', key: { position }, stored: {}, expected: spoiled }])
+      const found = await checkRoom(server.ctx, roomId)
+      assert.ok(found.some(({ table, key }) => table === 'event_branches' && key['position'] === position))
+      await repairRoom(server.ctx, (await store.rooms.find(roomId))!, found)
+      assert.deepEqual(await checkRoom(server.ctx, roomId), [])
+    })
+})
