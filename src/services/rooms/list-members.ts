@@ -23,7 +23,7 @@ export async function listMembers(
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
   const { line } = reading
-  const position = Math.min(at ?? Infinity, lastReadable(reading))
+  const position = Math.max(Math.min(at ?? Infinity, lastReadable(reading)), line.purgedUpTo)
   const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
   const told = await wholeStateAt(ctx, line, { position, isWanted })
   const events = told.length > 0 ? told : await firstMember(ctx, line)
