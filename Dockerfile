@@ -13,7 +13,7 @@ COPY package.json LICENSE ./
 COPY migrations migrations
 COPY src src
 RUN ln -s /app/src/main.ts /usr/local/bin/myelin \
- && mkdir /data \
+ && mkdir -m 700 /data \
  && chown node:node /data
 USER node
 VOLUME /data
