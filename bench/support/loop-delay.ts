@@ -1,17 +1,32 @@
 import type { Target } from './target.ts'
-import { round } from './statistics.ts'
 import type { Figures } from './workload.ts'
 
-/** The interval at which the server looks at its event loop: what it measures while nothing is late. */
-const resolution = 20
+type Bucket = { atMost: number; count: number }
 
-/** Delay of the event loop since this was last asked, in milliseconds; nothing of servers that do not tell. */
-export async function loopDelay({ metricsUrl }: Pick<Target, 'metricsUrl'>, name: string): Promise<Figures> {
-  if (metricsUrl === undefined) return {}
-  const text = await (await fetch(metricsUrl)).text()
-  const quantile = (value: string): number => {
-    const match = new RegExp(`^myelin_event_loop_delay_seconds\\{quantile="${value}"\\} (\\S+)`, 'm').exec(text)
-    return round(Math.max(0, Number(match?.[1] ?? 0) * 1000 - resolution))
+/** How late the server's event loop was between one call and the next; says nothing of servers that do not tell. */
+export function loopDelay({ metricsUrl }: Pick<Target, 'metricsUrl'>): (name: string) => Promise<Figures> {
+  let before: Bucket[] = []
+  return async (name) => {
+    if (metricsUrl === undefined) return {}
+    const now = bucketsOf(await (await fetch(metricsUrl)).text())
+    const since = now.map(({ atMost, count }, index) => ({ atMost, count: count - (before[index]?.count ?? 0) }))
+    before = now
+    return {
+      [`${name}_loop_delay_p99_under_ms`]: quantile(since, 0.99),
+      [`${name}_loop_delay_max_under_ms`]: quantile(since, 1),
+    }
   }
-  return { [`${name}_loop_delay_p99_ms`]: quantile('0.99'), [`${name}_loop_delay_max_ms`]: quantile('1') }
+}
+
+/** Each bucket counts what the ones before it count too, as Prometheus has it. */
+const bucketsOf = (text: string): Bucket[] =>
+  [...text.matchAll(/^myelin_event_loop_delay_seconds_bucket\{le="([^"]+)"\} (\d+)/gm)].map(([, atMost, count]) => ({
+    atMost: atMost === '+Inf' ? Infinity : Number(atMost) * 1000,
+    count: Number(count),
+  }))
+
+/** The upper end of the bucket in which this share of the samples is reached. */
+function quantile(buckets: readonly Bucket[], share: number): number {
+  const wanted = (buckets.at(-1)?.count ?? 0) * share
+  return buckets.find(({ count }) => count >= wanted)?.atMost ?? 0
 }

@@ -22,9 +22,10 @@ export const bigRoom: Workload = {
     ]
     const roomId = await owner.createRoom()
     const [crowd, joining] = [users.slice(0, -timed), users.slice(-timed)]
-    await loopDelay(target, 'registering')
+    const loop = loopDelay(target)
+    await loop('registering')
     const figures: Figures = { joins_per_s: await fill(roomId, [gone, ...crowd], clients) }
-    Object.assign(figures, await loopDelay(target, 'filling'))
+    Object.assign(figures, await loop('filling'))
     const past = await makePast({ roomId, owner, gone })
     await inParallel(crowd.slice(0, members / 10), clients, (user) => user.leave(roomId))
     Object.assign(figures, await timeEach('join', joining, (user) => user.join(roomId)))
@@ -32,10 +33,10 @@ export const bigRoom: Workload = {
     const firstSync = () => late.sync({ timeout: '0', filter: lazy })
     await late.join(roomId)
     Object.assign(figures, await timeEach('first_sync', Array.from({ length: reads }), firstSync))
-    Object.assign(figures, await loopDelay(target, 'writing'))
+    Object.assign(figures, await loop('writing'))
     for (const [name, read] of Object.entries(readings({ roomId, owner, gone, past })))
       Object.assign(figures, await timeEach(name, Array.from({ length: reads }), read))
-    return { ...figures, ...(await loopDelay(target, 'reading')), ...processFigures(target.pid) }
+    return { ...figures, ...(await loop('reading')), ...processFigures(target.pid) }
   },
 }
 

@@ -19,6 +19,8 @@ export const churn: Workload = {
     await inParallel(plan.owners, clients, async (owner, room) => {
       roomIds[room] = await (users[owner] as User).createRoom({ name: `Room ${room}` })
     })
+    const loop = loopDelay(target)
+    await loop('start')
     const started = performance.now()
     for (const { rooms: happenings, renames } of plan.days) {
       await inParallel(happenings, clients, (ofRoom, room) => live(users, roomIds[room] as string, ofRoom))
@@ -27,7 +29,7 @@ export const churn: Workload = {
     const seconds = (performance.now() - started) / 1000
     return {
       seconds: round(seconds),
-      ...(await loopDelay(target, 'churn')),
+      ...(await loop('churn')),
       ...processFigures(target.pid),
       ...(target.database === undefined ? {} : await diskFigures(target.database)),
     }
