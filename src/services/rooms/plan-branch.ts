@@ -34,10 +34,13 @@ export async function stateFollowing(ctx: Needs, line: RoomLine, parents: readon
 /** How the state before an event is stored: as the smallest difference to the line or to the state after a parent. */
 export function planBranch(line: RoomLine, before: Overlay, parents: readonly Parent[]): Branch {
   const plans = parents.map((parent) => planOn(line, before, parent))
-  if (parents.length > 0) plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
-  else plans.push({ basePosition: nidOf(line) - 1, hops: 0, delta: [] })
+  plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
+  if (isNothing(line, before)) plans.push({ basePosition: nidOf(line) - 1, hops: 0, delta: [] })
   return plans.reduce((best, plan) => (plan.delta.length < best.delta.length ? plan : best))
 }
+
+const isNothing = (line: RoomLine, overlay: Overlay): boolean =>
+  overlay.size === line.state.size && [...overlay.values()].every((id) => id === null)
 
 function planOn(line: RoomLine, before: Overlay, { event, state, overlay }: Parent): Branch {
   const difference = differenceOf(line, overlay, before)

@@ -43,7 +43,8 @@ export async function resolveStates(
   const resolved = new Map(agreed)
   for (const place of disputed) resolved.set(place, state.get(place) ?? null)
   // What came up beside the disputed places stands only where no state had anything.
-  for (const [place, id] of state) if (!places.has(place) && !holderIn(line, first, place)) resolved.set(place, id)
+  for (const [place, id] of state)
+    if (!disputed.has(place) && holderIn(line, first, place) === undefined) resolved.set(place, id)
   return trimmed(line, resolved)
 }
 
