@@ -20,7 +20,10 @@ async function createStreams(db: Knex): Promise<void> {
   await db('streams').insert(names.map((name) => ({ name, position: 0 })))
 }
 
-/** One row a room; `nid` is the position of its create event. */
+/**
+ * One row a room; `nid` is the position of its create event. What every event changes stands in no index, so that
+ * PostgreSQL can write the row anew beside the old one.
+ */
 async function createRooms(db: Knex): Promise<void> {
   await db.schema.createTable('rooms', (table) => {
     table.specificType('nid', bigKey(db)).primary()
@@ -32,7 +35,6 @@ async function createRooms(db: Knex): Promise<void> {
     table.bigInteger('last_position').notNullable()
     table.boolean('is_published').notNullable().defaultTo(false)
   })
-  await db.schema.alterTable('rooms', (table) => table.index('last_position'))
 }
 
 /** The event as clients see it and what only the graph needs, so that a reader takes the first as it stands. */
@@ -52,16 +54,14 @@ async function createEvents(db: Knex): Promise<void> {
     table.index(['room_nid', 'position'])
   })
   await db.schema.createTable('event_transactions', (table) => {
+    table.specificType('position', bigKey(db)).primary()
     table.text('user_id').notNullable()
     table.text('device_id').notNullable()
     table.text('scope').notNullable()
     table.text('transaction_id').notNullable()
     table.text('event_id').notNullable()
-    table.bigInteger('position').notNullable()
     table.bigInteger('created_at').notNullable()
-    table.primary(['user_id', 'device_id', 'scope', 'transaction_id'])
-    table.index('position')
-    table.index('created_at')
+    table.unique(['user_id', 'device_id', 'scope', 'transaction_id'])
   })
 }
 

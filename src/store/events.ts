@@ -200,9 +200,17 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return new Map(rows.map((row) => [Number(row.position), row.transaction_id]))
   },
 
-  /** Collects transaction ids older than a moment: no client retries that long. */
+  /** Collects transaction ids older than a moment: no client retries that long. Positions grow with time. */
   async forgetTransactions(before: number): Promise<void> {
-    await db('event_transactions').where('created_at', '<', before).delete()
+    const kept = db('event_transactions')
+      .where('created_at', '>=', before)
+      .orderBy('position')
+      .limit(1)
+      .select('position')
+    await db('event_transactions')
+      .where('created_at', '<', before)
+      .whereRaw('position < coalesce((?), ?)', [kept, Number.MAX_SAFE_INTEGER])
+      .delete()
   },
 })
 

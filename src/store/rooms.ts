@@ -66,12 +66,6 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
       .pluck('r.room_id')
   },
 
-  /** Rooms with an event after a position. */
-  async listChangedSince(position: number): Promise<{ nid: number; lastPosition: number }[]> {
-    const rows = await db<Row>('rooms').where('last_position', '>', position).select('nid', 'last_position')
-    return rows.map((row) => ({ nid: Number(row.nid), lastPosition: Number(row.last_position) }))
-  },
-
   async listPublished(): Promise<StoredRoom[]> {
     return (await db<Row>('rooms').where({ is_published: true }).orderBy('nid')).map(fromRow)
   },

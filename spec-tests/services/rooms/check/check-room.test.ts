@@ -61,7 +61,7 @@ const corruptions: readonly [what: string, table: string, spoil: (busy: Busy) =>
   ['a last position that is not', 'rooms', ({ room, positions }) => ({
     key: { nid: room.nid }, to: { last_position: positions.said } })],
   ['a transaction of another event', 'event_transactions', ({ bob, positions }) => ({
-    key: { user_id: bob.userId, position: positions.reaction }, to: { position: positions.said } })],
+    key: { user_id: bob.userId, position: positions.reaction }, to: { position: positions.topic } })],
   ['a redaction that left no trace', 'events', ({ unsaid }) => ({
     key: { event_id: unsaid }, to: { redacted_by: null } })],
   ['a redacted event that still says it', 'events', ({ unsaid, bob }) => ({
