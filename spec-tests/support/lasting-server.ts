@@ -1,5 +1,6 @@
 import { loadConfig } from '#base/config/load.ts'
 import { createTestDatabase } from './databases.ts'
+import { assertDatabaseIsRight } from './room-check.ts'
 import { failuresOnly, testSettings } from './server.ts'
 import { startServer } from '../../src/server.ts'
 
@@ -22,7 +23,7 @@ export async function startLastingServer(settings: Record<string, unknown> = {})
     },
     async [Symbol.asyncDispose]() {
       await running.close()
-      await database.remove()
+      await assertDatabaseIsRight(database).finally(() => database.remove())
     },
   }
 }

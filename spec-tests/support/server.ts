@@ -3,6 +3,7 @@ import type { Log } from '#base/log.ts'
 import { loginUser, registerUser, testClient, type TestClient, type TestUser } from './client.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { createTestDatabase } from './databases.ts'
+import { assertRoomsAreRight } from './room-check.ts'
 import { startServer, type Effects, type RunningServer } from '../../src/server.ts'
 
 /** Sections of the configuration that differ from those of other tests, and effects to replace. */
@@ -29,6 +30,7 @@ export async function startTestServer({ settings, ...effects }: TestOptions = {}
     },
   )
   const end = async () => {
+    if (process.env['CHECK_ROOMS']) await assertRoomsAreRight(started.context)
     await started.close()
     await database.remove()
   }

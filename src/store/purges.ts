@@ -1,5 +1,6 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Db } from './db.ts'
+import type { Branch } from './event-branches.ts'
 import type { Engine, Row } from './engine.ts'
 import { rowsOf, statusCodes } from './events.ts'
 import { inList } from './in-list.ts'
@@ -170,14 +171,20 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row === undefined || row.position === null ? Number.MAX_SAFE_INTEGER : Number(row.position) - 1
     },
 
-    /** The oldest position on which branches after another one build; undefined where they reach no farther back. */
-    async oldestBase(roomNid: number, after: number): Promise<number | undefined> {
-      const row = (await db('event_branches')
-        .where({ room_nid: roomNid })
-        .where('position', '>', after)
-        .min('base_position as base')
-        .first()) as { base: number | null } | undefined
-      return row === undefined || row.base === null ? undefined : Number(row.base)
+    /** Positions after the purged history of events whose state before them is told by what lies in it. */
+    async branchesInto(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number[]> {
+      const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
+      // What rests on the time before the room rests on nothing.
+      return found
+        .whereBetween('base_position', [roomNid, upTo - 1])
+        .limit(limit)
+        .pluck('position')
+    },
+
+    /** Tells the state before an event anew, by another position of the line. */
+    async rebase(position: number, { basePosition, hops, delta }: Branch): Promise<void> {
+      const row = { base_position: basePosition, hops, delta: JSON.stringify(delta) }
+      await db('event_branches').where({ position }).update(row)
     },
 
     /** Spans that ended before a position: nobody can be shown that state. Answers how many went. */

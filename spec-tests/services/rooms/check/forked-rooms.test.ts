@@ -1,4 +1,11 @@
 import assert from 'node:assert/strict'
+import { systemTokens } from '#base/tokens.ts'
+import { prevEventIds } from '#protocol/event.ts'
+import { collectAll } from '#services/rooms/purge/collect.ts'
+import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
+import { overlayOf, stateBefore } from '#services/rooms/state-before.ts'
+import { entriesOf } from '#services/rooms/state-overlay.ts'
+import { failuresOnly } from '../../../support/server.ts'
 import { roomVersion } from '#protocol/room-version.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import { repairRoom } from '#services/rooms/check/repair-room.ts'
@@ -41,4 +48,33 @@ describe('check of a room that forks', function () {
       await repairRoom(server.ctx, (await store.rooms.find(roomId))!, found)
       assert.deepEqual(await checkRoom(server.ctx, roomId), [])
     })
+
+  it('agrees too once half of its history is purged, and the state before what remains is as it was', async () => {
+    const history = { seed: 3, events: 60, servers: 3, usersPerServer: 3, hostility: 0.3, signed: true }
+    const { room } = generateHistory({ version: roomVersion('11')!, ...history })
+    const { version, replay, order } = room
+    const roomId = room.roomId as RoomId
+    await using server = await startReceiving(answeringFrom(replay))
+    await server.open({ roomId, version, create: replay.events.get(order[0]!)! })
+    for (const eventId of order) await server.receive(roomId, replay.events.get(eventId))
+    const { store } = server.ctx
+    const log = failuresOnly
+    const ctx = { ...server.ctx, log, tokens: systemTokens, processId: 'p' }
+    const line = await server.line(roomId)
+    const middle = order[30]!
+
+    await requestHistoryPurge(ctx, { roomId, before: { eventId: middle }, deleteLocal: true })
+    await collectAll(ctx)
+
+    const { purgedUpTo, nid } = (await store.rooms.find(roomId))!
+    assert.ok(purgedUpTo > 0)
+    assert.deepEqual(await checkRoom(ctx, roomId), [])
+    const now = await server.lineFromDisk(roomId)
+    for (const event of await store.roomCheck.events(nid, { after: purgedUpTo, limit: 1000 })) {
+      const before = await overlayOf(ctx, now, await stateBefore(ctx, event))
+      const expected = replay.stateBefore(prevEventIds(replay.events.get(event.eventId)!, version))
+      assert.deepEqual(new Map(entriesOf(now, before)), new Map(expected))
+    }
+    assert.deepEqual(now.heads, line.heads)
+  })
 })

@@ -69,7 +69,10 @@ async function findPrevs(
   { pdu, claimed }: Entering,
 ): Promise<StoredEvent[] | undefined> {
   const ids = new Set(prevEventIds(pdu, line.version))
-  const found = (await ctx.store.events.findMany([...ids])).filter((one) => one.roomNid === line.nid && hasPlace(one))
+  const found = (await ctx.store.events.findMany([...ids])).filter(
+    // Of purged history nobody knows the state any more.
+    (one) => one.roomNid === line.nid && hasPlace(one) && one.position > line.purgedUpTo,
+  )
   return claimed || found.length === ids.size ? found : undefined
 }
 

@@ -94,6 +94,7 @@ async function claimStates(
 async function darkEnds(ctx: ReceiveNeeds, line: RoomLine, { events, followed }: Past): Promise<EventId[]> {
   const prevsOf = (id: EventId) => prevEventIds(events.get(id)!.pdu, line.version).filter((prev) => !events.has(prev))
   const wanted = [...followed].flatMap(prevsOf)
-  const placed = new Set((await ctx.store.events.findMany(wanted)).flatMap((one) => (hasPlace(one) ? one.eventId : [])))
+  const found = await ctx.store.events.findMany(wanted)
+  const placed = new Set(found.flatMap((one) => (hasPlace(one) && one.position > line.purgedUpTo ? one.eventId : [])))
   return [...followed].filter((id) => prevsOf(id).some((prev) => !placed.has(prev)))
 }

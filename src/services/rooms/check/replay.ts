@@ -12,6 +12,8 @@ import { isSameState, resolvePositions } from './resolve-positions.ts'
 import { nobody, StateJournal, type Positions } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
+const pageSize = 500
+
 type HolderOf = (key: StateKey) => number
 
 /**
@@ -25,6 +27,8 @@ export class Replay {
   depth = 0
   lastPosition = 0
   readonly #subject: Subject
+  /** From here on all heads are known. */
+  #knownFrom = 0
   /** The state before events that fork, as what differs from the line just before them. */
   readonly #forks = new Map<number, Positions>()
   readonly #branches = new Map<number, Branch>()
@@ -39,6 +43,24 @@ export class Replay {
     if (room.purgedUpTo === 0) return
     for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
+    this.#knownFrom = (await this.#lastIntoPurged()) + 1
+  }
+
+  /** The last event that follows purged ones: until then the room may have had heads of which nothing is left. */
+  async #lastIntoPurged(): Promise<number> {
+    const { store, room, version, events } = this.#subject
+    let last = room.purgedUpTo
+    for (let after = room.purgedUpTo; ;) {
+      const page = (await store.roomCheck.events(room.nid, { after, limit: pageSize })).map((event) =>
+        events.put(event),
+      )
+      const prevs = page.map(({ pdu }) => prevEventIds(pdu, version))
+      const places = await store.roomCheck.positionsOf([...new Set(prevs.flat())])
+      for (const [index, { event }] of page.entries())
+        if (prevs[index]?.some((id) => (places.get(id) ?? 0) <= room.purgedUpTo)) last = event.position
+      after = page.at(-1)?.event.position ?? after
+      if (page.length < pageSize) return last
+    }
   }
 
   /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
@@ -47,7 +69,8 @@ export class Replay {
     if (event.status === 'outlier') return []
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
-    const isOnLine = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const isFollowing = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const isOnLine = isFollowing && event.position >= this.#knownFrom
     const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
     if (before === 'unknown') return this.#trust(shelved, prevs, stored)
     const changes = before ? await this.#checkBranch(event.position, before, stored) : []
@@ -118,17 +141,22 @@ export class Replay {
 
   /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
   async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
-    const { store, room } = this.#subject
     const { position, status } = event
     if (stored) {
       const delta = differing(this.journal.stateAt(position - 1), await this.#materialize(stored))
       if (delta.size > 0) this.#forks.set(position, delta)
     }
     if (status !== 'accepted') return []
-    for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
-      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
+    await this.#adoptSpans(position)
     await this.#follow(event, prevs, pdu.depth)
     return []
+  }
+
+  /** Takes what changed at a position as it is stored. */
+  async #adoptSpans(position: number): Promise<void> {
+    const { store, room } = this.#subject
+    for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
   }
 
   async #statusOf({ event, pdu }: Shelved, before: Positions | undefined): Promise<EventStatus> {
@@ -159,6 +187,7 @@ export class Replay {
   async #extend({ event, pdu }: Shelved, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
     const { position } = event
     if (!(await this.#follow(event, prevs, pdu.depth))) return
+    if (position < this.#knownFrom) return this.#adoptSpans(position)
     if (isOnLine) {
       if (pdu.state_key !== undefined) this.journal.set(stateKey(pdu.type, pdu.state_key), position, position)
       return

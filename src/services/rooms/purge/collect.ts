@@ -5,6 +5,7 @@ import { emptyRoom } from './empty-room.ts'
 import { forgetLine } from './forget-line.ts'
 import { collectHistory } from './history-slice.ts'
 import type { Progress } from './purge-plan.ts'
+import { rebaseBranches } from './rebase-branches.ts'
 import { collectRoom, firstRoomStep } from './room-slice.ts'
 
 export type CollectNeeds = MembershipNeeds & Pick<Context, 'log' | 'clock' | 'processId'>
@@ -53,6 +54,10 @@ async function work(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
     return (await store.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
   }
   if (purge.step === 'hide') return hide(ctx, purge, lease)
+  if (purge.step === 'branches') {
+    const progress = await rebaseBranches(ctx, purge)
+    return (await store.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
+  }
   return store.transaction(async (tx) => {
     const progress = purge.kind === 'room' ? await collectRoom(tx, purge) : await collectHistory({ ...ctx, tx }, purge)
     if (!(await tx.purges.progress({ id: purge.id, ...progress }, lease))) throw new Error('The lease was lost')

@@ -18,7 +18,7 @@ export async function collectHistory({ tx, config }: Needs, purge: Purge): Promi
   const nid = purge.roomNid ?? 0
   switch (purge.step) {
     case undefined:
-      return { ...stay, step: 'spans' }
+      return { ...stay, step: 'branches' }
     case 'spans':
       return (await tx.purges.deleteSpans(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
     case 'receipts':

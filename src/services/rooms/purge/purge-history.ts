@@ -46,19 +46,14 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
   return id
 }
 
-/** The position up to which events go; it never cuts into what heads and branches rest on. */
+/** The position up to which events go; it never reaches a head. */
 async function boundary(ctx: Needs, line: RoomLine, before: HistoryPurge['before']): Promise<number> {
   const { store } = ctx
   const nid = nidOf(line)
   const wanted =
     'ts' in before ? await store.purges.positionAt(nid, before.ts) : await positionBefore(ctx, line, before)
   const heads = await store.events.findMany(line.heads)
-  let upTo = Math.min(wanted, line.lastPosition - 1, ...heads.map(({ position }) => position - 1))
-  for (;;) {
-    const base = await store.purges.oldestBase(nid, upTo)
-    if (base === undefined || base >= upTo) return Math.max(0, upTo)
-    upTo = base
-  }
+  return Math.max(0, Math.min(wanted, line.lastPosition - 1, ...heads.map(({ position }) => position - 1)))
 }
 
 async function positionBefore({ store }: Needs, line: RoomLine, { eventId }: { eventId: string }): Promise<number> {

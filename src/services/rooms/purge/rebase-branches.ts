@@ -1,0 +1,37 @@
+import type { Context } from '#context.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { Branch } from '#store/event-branches.ts'
+import type { StoredEvent } from '#store/events.ts'
+import type { Purge } from '#store/purges.ts'
+import { stateBefore } from '../state-before.ts'
+import { toBranchDelta } from '../state-overlay.ts'
+import { historyPlan, type Progress } from './purge-plan.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/** Each may differ from the line in the whole state of the room. */
+const branchesAtOnce = 10
+
+/**
+ * Before spans go, events that fork off purged history get the state before them told by the end of that history. New
+ * ones do not come: what forks off there is not taken in.
+ */
+export async function rebaseBranches({ store }: Needs, purge: Purge): Promise<Progress> {
+  const { status, plan, cursor, roomNid = 0 } = purge
+  const { upTo } = historyPlan(purge)
+  const positions = await store.purges.branchesInto(roomNid, { upTo, limit: branchesAtOnce })
+  for (const event of await store.events.atPositions(positions))
+    await store.purges.rebase(event.position, await rebased({ store }, event, upTo))
+  return { status, plan, cursor, step: positions.length === 0 ? 'spans' : 'branches' }
+}
+
+async function rebased(ctx: Needs, event: StoredEvent, upTo: number): Promise<Branch> {
+  const { base, delta } = await stateBefore(ctx, event)
+  if (base >= upTo) return { basePosition: base, hops: 0, delta: toBranchDelta(delta) }
+  const differing = new Map<StateKey, EventId | null>()
+  for (const former of await ctx.store.roomState.holdersBefore(event.roomNid, base))
+    differing.set(stateKey(former.type, former.stateKey), former.eventId)
+  for (const [key, id] of delta) differing.set(key, id)
+  return { basePosition: upTo, hops: 0, delta: toBranchDelta(differing) }
+}
