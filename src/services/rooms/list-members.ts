@@ -1,3 +1,4 @@
+import { mapInTurns } from '#base/map-in-turns.ts'
 import type { Context } from '#context.ts'
 import { membershipOf, type JsonObject, type Pdu } from '#protocol/event.ts'
 import type { StoredEvent } from '#store/events.ts'
@@ -54,7 +55,7 @@ export async function listJoinedMembers(
   const joined = [...line.members].filter(([, membership]) => membership === 'join')
   const positions = joined.flatMap(([userId]) => line.holder('m.room.member', userId)?.position ?? [])
   const events = await loadEvents(ctx, positions)
-  return events.map((event) => {
+  return mapInTurns(events, (event) => {
     const { content } = JSON.parse(event.clientJson) as { content: JsonObject }
     return {
       userId: event.stateKey ?? '',

@@ -1,3 +1,4 @@
+import { mapInTurns } from '#base/map-in-turns.ts'
 import type { Context } from '#context.ts'
 import { redactedEventId, type JsonObject, type Pdu } from '#protocol/event.ts'
 import type { StoredEvent } from '#store/events.ts'
@@ -42,7 +43,7 @@ async function render(
   const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
   const now = ctx.clock.now()
   const room = viewer.withRoomId ? `,"room_id":${JSON.stringify(viewer.line.roomId)}` : ''
-  return events.map((event) => {
+  return mapInTurns(events, (event) => {
     const membership = JSON.stringify(valueAt(memberships, event.position) ?? 'leave')
     const transaction = transactions.get(event.position)
     const own = transaction === undefined ? '' : `,"transaction_id":${JSON.stringify(transaction)}`
