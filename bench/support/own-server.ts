@@ -91,11 +91,12 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-export async function untilAnswering(url: string, server: ChildProcess, seconds = 10): Promise<void> {
+export async function untilAnswering(url: string, server: ChildProcess, seconds = 60): Promise<void> {
   for (let attempt = 0; attempt < seconds * 20; attempt++) {
     if (server.exitCode !== null) throw new Error('The server ended before it answered')
     if (await fetch(url).then(() => true, () => false)) return // prettier-ignore
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
+  server.kill()
   throw new Error(`The server did not answer within ${seconds} seconds`)
 }

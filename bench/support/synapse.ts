@@ -19,7 +19,7 @@ export async function startSynapse(environment: string, database: string): Promi
   execFileSync(python, ['-m', 'synapse.app.homeserver', '-c', config, '--generate-keys'], { stdio: 'ignore' })
   const server = spawn(python, ['-m', 'synapse.app.homeserver', '-c', config], { cwd: dataDir, stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
-  await untilAnswering(`${url}/_matrix/client/versions`, server, 60)
+  await untilAnswering(`${url}/_matrix/client/versions`, server)
   return {
     target: targetAt(url, { secret }, { pid: server.pid, database }),
     dataDir,
