@@ -162,6 +162,8 @@ describe('receipts', () => {
     await using server = await startTestServer()
     const { alice, bob, roomId, one, two } = await room(server)
     const { waiters } = server.context
+    // Wake-ups are remembered of those who sync.
+    for (const user of [alice, bob]) await sync(user)
 
     let { moment } = waiters
     accepted(await read(bob, [roomId, one], 'm.read.private'))
