@@ -68,7 +68,7 @@ describe('hostile histories, received in any order', function () {
         const history = generateHistory({
           version: roomVersion(id)!,
           seed,
-          events: 60,
+          events: 50,
           servers: 3,
           usersPerServer: 3,
           hostility: 0.3,

@@ -2,79 +2,102 @@ import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { IndexedEvent } from '#store/auth-index.ts'
 
-type Node = { id: EventId; place: StateKey; auth: readonly number[] }
-
 /**
  * What rests on what among a room's state events, contents left out: a copy of the auth index that grows with it. Only
  * direct links are kept, so whatever shape somebody gives the graph, its size is that of the events, and each question
- * visits an event at most once.
+ * visits an event at most once. Kept in columns, since there is one for each forked room in use.
  */
 export class AuthGraph {
-  readonly #nodes = new Map<number, Node>()
-  readonly #nids = new Map<EventId, number>()
+  readonly #slots = new Map<EventId, number>()
+  readonly #slotOfNid = new Map<number, number>()
+  readonly #ids: EventId[] = []
+  readonly #types: string[] = []
+  readonly #keys: string[] = []
+  /** The numbers that each event rests on, all in one list; `#starts` says where an event's begin. */
+  readonly #auth: number[] = []
+  readonly #starts: number[] = [0]
+  readonly #knownTypes = new Map<string, string>()
   /** Numbers of the index that are here: from `bottom` to `top`, all of them. */
   top = 0
   bottom = 0
 
   get size(): number {
-    return this.#nodes.size
+    return this.#ids.length
   }
 
   add({ nid, eventId, type, stateKey: key, auth }: IndexedEvent): void {
-    this.#nodes.set(nid, { id: eventId, place: stateKey(type, key), auth })
-    this.#nids.set(eventId, nid)
+    if (this.#slotOfNid.has(nid)) return
+    this.#slotOfNid.set(nid, this.size)
+    this.#slots.set(eventId, this.size)
+    this.#ids.push(eventId)
+    this.#types.push(this.#shared(type))
+    this.#keys.push(key)
+    for (const each of auth) this.#auth.push(each)
+    this.#starts.push(this.#auth.length)
     this.top = Math.max(this.top, nid)
     this.bottom = Math.min(this.bottom, nid)
   }
 
   placeOf(id: EventId): StateKey | undefined {
-    return this.#nodeOf(id)?.place
+    const slot = this.#slots.get(id)
+    return slot === undefined ? undefined : stateKey(this.#types[slot]!, this.#keys[slot]!)
   }
 
   authEventsOf(id: EventId): EventId[] | undefined {
-    return this.#nodeOf(id)?.auth.map((nid) => this.#at(nid).id)
+    const slot = this.#slots.get(id)
+    return slot === undefined ? undefined : this.#authSlots(slot).map((auth) => this.#ids[auth]!)
   }
 
   /** All that some events rest on, themselves included: their full auth chain. */
   chainOf(ids: Iterable<EventId>): Set<EventId> {
-    return this.#idsOf(this.#reach(ids, new Set()))
+    return this.#idsOf(this.#reach(ids, new Uint8Array(this.size)))
   }
 
   /** The events that some of the starts rest on but not all, outside of what the shared events rest on. */
   difference(starts: readonly Iterable<EventId>[], shared: Iterable<EventId>): Set<EventId> {
-    const common = this.#reach(shared, new Set())
+    const common = new Uint8Array(this.size)
+    this.#reach(shared, common)
     const reaching = new Map<number, number>()
     for (const ids of starts)
-      for (const nid of this.#reach(ids, common)) reaching.set(nid, (reaching.get(nid) ?? 0) + 1)
-    return this.#idsOf([...reaching].flatMap(([nid, count]) => (count < starts.length ? nid : [])))
+      for (const slot of this.#reach(ids, common.slice())) reaching.set(slot, (reaching.get(slot) ?? 0) + 1)
+    return this.#idsOf([...reaching].flatMap(([slot, count]) => (count < starts.length ? slot : [])))
   }
 
-  /** `beyond` must be closed: what is reached through it is in it. */
-  #reach(ids: Iterable<EventId>, beyond: ReadonlySet<number>): Set<number> {
-    const reached = new Set<number>()
-    for (const id of ids) {
-      const nid = this.#nids.get(id)
-      if (nid !== undefined && !beyond.has(nid)) reached.add(nid)
+  /** What the events rest on and `visited` does not mark yet; it must be closed, and is so again afterwards. */
+  #reach(ids: Iterable<EventId>, visited: Uint8Array): number[] {
+    const reached: number[] = []
+    const visit = (slot: number) => {
+      if (visited[slot] === 1) return
+      visited[slot] = 1
+      reached.push(slot)
     }
-    // A set visits what is added to it under way, each once.
-    for (const nid of reached) for (const auth of this.#at(nid).auth) if (!beyond.has(auth)) reached.add(auth)
+    for (const id of ids) {
+      const slot = this.#slots.get(id)
+      if (slot !== undefined) visit(slot)
+    }
+    // A list visits what is added to it under way.
+    for (const slot of reached) for (const auth of this.#authSlots(slot)) visit(auth)
     return reached
   }
 
-  #idsOf(nids: Iterable<number>): Set<EventId> {
+  #authSlots(slot: number): number[] {
+    return this.#auth.slice(this.#starts[slot], this.#starts[slot + 1]).map((nid) => {
+      const auth = this.#slotOfNid.get(nid)
+      if (auth === undefined) throw new Error('The auth index names an event that it does not hold')
+      return auth
+    })
+  }
+
+  #idsOf(slots: Iterable<number>): Set<EventId> {
     const ids = new Set<EventId>()
-    for (const nid of nids) ids.add(this.#at(nid).id)
+    for (const slot of slots) ids.add(this.#ids[slot]!)
     return ids
   }
 
-  #nodeOf(id: EventId): Node | undefined {
-    const nid = this.#nids.get(id)
-    return nid === undefined ? undefined : this.#at(nid)
-  }
-
-  #at(nid: number): Node {
-    const node = this.#nodes.get(nid)
-    if (!node) throw new Error('The auth index names an event that it does not hold')
-    return node
+  /** One string for all events of a type. */
+  #shared(type: string): string {
+    const known = this.#knownTypes.get(type)
+    if (known === undefined) this.#knownTypes.set(type, type)
+    return known ?? type
   }
 }
