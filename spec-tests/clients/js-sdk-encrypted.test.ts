@@ -11,7 +11,7 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { loginUser, registerUser } from '../support/client.ts'
 import { startLastingServer } from '../support/lasting-server.ts'
-import { SdkClient } from '../support/sdk-client.ts'
+import { SdkClient, releaseTimers } from '../support/sdk-client.ts'
 
 type Pair = { alice: SdkClient; bob: SdkClient; roomId: string }
 
@@ -143,6 +143,9 @@ const verified = async ({ crypto, user }: SdkClient) =>
 
 describe('matrix-js-sdk clients with encryption', function () {
   this.timeout(60_000)
+  let restoreTimers = () => {}
+  before(() => void (restoreTimers = releaseTimers()))
+  after(() => restoreTimers())
 
   it('converse, across a restart of the server, and read it all again on a second device', async () => {
     await using server = await startLastingServer()

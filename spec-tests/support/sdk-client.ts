@@ -156,3 +156,14 @@ export class SdkClient {
     return id !== undefined && this.recoveryKey ? [id, this.recoveryKey.privateKey] : null
   }
 }
+
+/**
+ * Lets no timer hold the process: the SDK leaves those of requests long answered behind, for a minute and more. Timers
+ * still fire while there is anything else to do. Answers what undoes it.
+ */
+export function releaseTimers(): () => void {
+  const original = globalThis.setTimeout
+  const released = (...of: Parameters<typeof setTimeout>) => original(...of).unref()
+  globalThis.setTimeout = Object.assign(released, original)
+  return () => void (globalThis.setTimeout = original)
+}
