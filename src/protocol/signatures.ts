@@ -21,11 +21,6 @@ export function signEvent(pdu: UnsignedPdu, version: RoomVersion, key: SigningKe
   return { ...hashed, signatures: withSignature(pdu.signatures, key, signatureOf(redact(hashed, version), key)) }
 }
 
-/** Adds our signature to an event that another server hashed and signed already. */
-export function countersignEvent(pdu: Pdu, version: RoomVersion, key: SigningKey): Pdu {
-  return { ...pdu, signatures: withSignature(pdu.signatures, key, signatureOf(redact(pdu, version), key)) }
-}
-
 /** Whether the object bears this key's signature and it is true. */
 export function verifyJson(object: JsonObject, key: VerifyKey): boolean {
   const claimed = ownSignature(object.signatures, key)
