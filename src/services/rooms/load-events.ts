@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/events.ts'
 
 /** So many that a query takes a few milliseconds: the state of a large room must not hold up everybody else. */
-const sliceSize = 1000
+const sliceSize = 2000
 
 /** The events at some positions, by position, as far as they exist. */
 export async function loadEvents(

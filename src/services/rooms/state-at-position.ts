@@ -58,12 +58,11 @@ export async function wholeStateAt(
   line: RoomLine,
   { position, isWanted }: { position: number; isWanted: (key: { type: string; stateKey: string }) => boolean },
 ): Promise<StoredEvent[]> {
-  const holders = [...line.state.values()].filter(isWanted)
-  const isPresent = position >= line.lastPosition
-  const changed = isPresent ? [] : await store.roomState.holdersBefore(nidOf(line), position)
-  const keys = new Set(changed.map(({ type, stateKey }) => keyOf(type, stateKey)))
-  const unchanged = holders.filter(({ type, stateKey }) => !keys.has(keyOf(type, stateKey)))
+  const present = new Map([...line.state].filter(([, holder]) => isWanted(holder)))
+  const changed = position >= line.lastPosition ? [] : await store.roomState.holdersBefore(nidOf(line), position)
+  for (const { type, stateKey } of changed) present.delete(keyOf(type, stateKey))
+  const unchanged = Array.from(present.values(), (holder) => holder.position ?? 0)
   const former = changed.filter(isWanted).flatMap(({ eventId }): EventId[] => (eventId === null ? [] : [eventId]))
-  const events = await loadEvents({ store }, unchanged.map(({ position: place }) => place ?? 0)) // prettier-ignore
+  const events = await loadEvents({ store }, unchanged)
   return former.length === 0 ? events : [...events, ...(await store.events.findMany(former))]
 }

@@ -1,8 +1,9 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { Knex } from 'knex'
 // Knex has no dialect for node:sqlite: this internal path is why its version is pinned.
 import BetterSqlite from 'knex/lib/dialects/better-sqlite3/index.js'
 import { statementCache } from './database.ts'
+import { rowReader } from './row-reader.ts'
 import type { SqliteWriter } from './writer.ts'
 
 /** What Knex takes for a connection: it holds the write lock while a transaction is open. */
@@ -16,6 +17,7 @@ const reads = /^\s*(select|with|explain|pragma)\b/i
 /** A Knex client whose reads run here, on a read connection, and whose writes run in the writer thread. */
 export function sqliteDialect(reader: DatabaseSync, writer: SqliteWriter): typeof Knex.Client {
   const prepare = statementCache(reader)
+  const read = rowReader()
 
   class NodeSqlite extends BetterSqlite {
     _driver(): object {
@@ -33,7 +35,7 @@ export function sqliteDialect(reader: DatabaseSync, writer: SqliteWriter): typeo
     async _query(connection: Connection, query: Query): Promise<Query> {
       const bindings = this._formatBindings(query.bindings)
       if (!connection.unlock && reads.test(query.sql)) {
-        query.response = prepare(query.sql).all(...(bindings as SQLInputValue[]))
+        query.response = read(prepare(query.sql), bindings)
         return query
       }
       await this.write(connection, query, bindings)
