@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
@@ -14,8 +15,10 @@ export async function loadPdus(
 ): Promise<Map<EventId, Pdu>> {
   const wanted = [...ids]
   const pdus = new Map<EventId, Pdu>()
-  for (let start = 0; start < wanted.length; start += sliceSize)
+  for (let start = 0; start < wanted.length; start += sliceSize) {
+    if (start > 0) await nextTurn()
     for (const event of await store.events.findMany(wanted.slice(start, start + sliceSize)))
       if (event.roomNid === line.nid) pdus.set(event.eventId, storedPdu(event, line))
+  }
   return pdus
 }

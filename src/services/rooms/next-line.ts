@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { prevEventIds, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
@@ -59,6 +60,9 @@ async function followedHeads(ctx: Needs, line: RoomLine, prevs: readonly StoredE
     }
     events = await ctx.store.events.findMany([...behind])
   }
+  // Every event comes after the room's first, also where nobody told us by what way.
+  const create = line.holder('m.room.create', '')?.eventId
+  if (create && heads.has(create)) followed.add(create)
   return followed
 }
 
@@ -73,8 +77,7 @@ type Outcome = { after: Overlay; event: Accepted }
 
 /** The state keys that change on the line. */
 async function changesOf(ctx: Needs, line: RoomLine, { after, event }: Outcome): Promise<Omit<LineStep, 'heads'>> {
-  const others = [...after.values()].filter((id) => id !== null && id !== event.eventId)
-  const stored = new Map((await ctx.store.events.findMany(others as EventId[])).map((one) => [one.eventId, one]))
+  const stored = await loadHoldersOf(ctx, after)
   const holders: HolderChange[] = []
   const members: MemberWrite[] = []
   for (const [place, id] of after) {
@@ -88,6 +91,18 @@ async function changesOf(ctx: Needs, line: RoomLine, { after, event }: Outcome):
       )
   }
   return { holders, members }
+}
+
+const sliceSize = 500
+
+/** After a join these are all that hold any state. */
+async function loadHoldersOf(ctx: Needs, after: Overlay): Promise<Map<EventId, StoredEvent>> {
+  const ids = [...after.values()].filter((id) => id !== null)
+  const stored = new Map<EventId, StoredEvent>()
+  for (let start = 0; start < ids.length; start += sliceSize, await nextTurn())
+    for (const event of await ctx.store.events.findMany(ids.slice(start, start + sliceSize)))
+      stored.set(event.eventId, event)
+  return stored
 }
 
 function holderOf(line: RoomLine, place: StateKey, event: Accepted | StoredEvent | undefined): Holder {

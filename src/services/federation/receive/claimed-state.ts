@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
@@ -26,7 +27,7 @@ async function holdersAmong(
   ids: readonly EventId[],
 ): Promise<StoredEvent[]> {
   const found: StoredEvent[] = []
-  for (let start = 0; start < ids.length; start += sliceSize)
+  for (let start = 0; start < ids.length; start += sliceSize, await nextTurn())
     found.push(...(await store.events.findMany(ids.slice(start, start + sliceSize))))
   return found.filter(({ roomNid, status }) => roomNid === line.nid && status !== 'rejected')
 }

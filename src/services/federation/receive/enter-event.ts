@@ -20,7 +20,11 @@ import { loadJudged } from './load-judged.ts'
 import type { CheckedEvent, Receipt, ReceiveNeeds } from './ports.ts'
 
 /** An event that passed checks 1 to 3, and the state before it as another server tells it, where we cannot tell. */
-export type Entering = CheckedEvent & { claimed?: readonly EventId[] | undefined }
+export type Entering = CheckedEvent & {
+  claimed?: readonly EventId[] | undefined
+  /** A membership that a server of the room let in for us: what we know of the present state may be long past. */
+  isLetIn?: boolean
+}
 
 /**
  * Checks 4 to 7, and the event takes its place in the room. It must be the room's turn and its line must have settled.
@@ -39,7 +43,7 @@ export async function enterEvent(ctx: ReceiveNeeds, line: RoomLine, event: Enter
   if (!prevs) return { eventId, outcome: 'unresolved', reason: 'Previous events are missing' }
   const place = await placeOf(ctx, line, { event, prevs })
   const rejection = judged.rejection ?? (await judgeBefore(ctx, line, { pdu, place }))
-  const soft = rejection ? undefined : await judgeNow(ctx, line, { event, place })
+  const soft = rejection || event.isLetIn ? undefined : await judgeNow(ctx, line, { event, place })
   const received = {
     pdu,
     eventId,

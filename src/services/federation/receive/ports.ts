@@ -13,7 +13,10 @@ export type FindKey = (server: ServerName, keyId: string) => Promise<ServerKey |
 /** Whom to ask about which room. */
 export type Source = { origin: ServerName; roomId: RoomId }
 
-/** Asks another server for what is missing here. Answers hold what could be had, in any order, unchecked. */
+/**
+ * Asks another server for what is missing here. Answers hold what could be had, in any order, unchecked; where nothing
+ * could be had they are empty. They never throw for what the other server does.
+ */
 export type MissingEvents = {
   /** The events of these ids. */
   fetchEvents(source: Source, ids: readonly EventId[]): Promise<readonly JsonValue[]>

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import type { JsonValue } from '#protocol/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import { roomVersion } from '#protocol/room-version.ts'
+import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { startReceiving } from '../../support/receiving.ts'
+import { ScriptedRoom } from '../../support/scripted-room.ts'
+
+const alice: UserId = '@alice:s0.test'
+const bob: UserId = '@bob:s1.test'
+const us: UserId = '@us:test'
+
+describe('joining a room of another server', function () {
+  this.timeout(20_000)
+  for (const id of ['1', '10', '12'])
+    it(`takes over its state in room version ${id}, keeps what is rejected out of it, and goes on from there`, async () => {
+      const version = roomVersion(id)!
+      const room = new ScriptedRoom(version, { signed: true })
+      const send = (sender: UserId, [type, key]: [string, string], content: object) =>
+        room.send({ type, sender, state_key: key, content: { ...content } }, { prevs: room.order.slice(-1) })
+      send(alice, ['m.room.create', ''], {
+        room_version: id,
+        ...(version.creators === 'content' && { creator: alice }),
+      })
+      send(alice, ['m.room.member', alice], { membership: 'join' })
+      send(alice, ['m.room.power_levels', ''], { users: version.creatorsOutrankAll ? {} : { [alice]: 100 } })
+      send(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
+      send(bob, ['m.room.member', bob], { membership: 'join' })
+      const before = room.replay.stateBefore(room.order.slice(-1))
+      const pduOf = (each: EventId) => room.replay.events.get(each) as unknown as JsonValue
+      const forged = room.make(
+        { type: 'm.room.name', sender: bob, state_key: '', content: { name: 'forged' } },
+        { prevs: room.order.slice(-1) },
+      )
+      const join = send(us, ['m.room.member', us], { membership: 'join' })
+
+      await using server = await startReceiving()
+      const { roomId } = room
+      const receipt = await adoptJoin(server.ctx, {
+        roomId,
+        version,
+        event: pduOf(join),
+        state: [...[...before.values()].map(pduOf), forged as unknown as JsonValue],
+        authChain: room.order.slice(0, 3).map(pduOf),
+      })
+      assert.deepEqual(receipt, { eventId: join, outcome: 'accepted' })
+      const expected = new Map(room.replay.stateAfter.get(join))
+      for (const line of [await server.line(roomId), await server.lineFromDisk(roomId)]) {
+        assert.deepEqual(new Map([...line.state].map(([key, { eventId }]) => [key, eventId])), expected)
+        assert.deepEqual(line.heads, [join])
+        assert.deepEqual([...line.localUsers], [us])
+        assert.equal(line.count('join'), 3)
+      }
+      const next = room.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
+      assert.equal((await server.receive(roomId, next)).outcome, 'accepted')
+    })
+})

@@ -1,0 +1,44 @@
+import type { Context } from '#context.ts'
+import type { JsonValue } from '#protocol/event.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import { checkEvents } from './check-event.ts'
+import { enterEvent } from './enter-event.ts'
+import { inOrder } from './in-order.ts'
+import { openRemoteRoom } from './open-remote-room.ts'
+import type { CheckedEvent, Receipt, ReceiveNeeds } from './ports.ts'
+import { settledLine } from './settled-line.ts'
+import { storeOutliers } from './store-outliers.ts'
+
+/** What another server answers to a join: the event, the state before it, and what that state rests on. */
+export type AdoptedJoin = {
+  roomId: RoomId
+  version: RoomVersion
+  event: JsonValue
+  state: readonly JsonValue[]
+  authChain: readonly JsonValue[]
+}
+
+/**
+ * Takes in a room by a membership of one of our users that another server let in: the state is checked event by event
+ * and stored without places, and becomes the room's state with the event. Also for a room we were in before.
+ */
+export async function adoptJoin(
+  ctx: ReceiveNeeds & Pick<Context, 'config'>,
+  { roomId, version, event, state, authChain }: AdoptedJoin,
+): Promise<Receipt> {
+  const told = await checkEvents(ctx.findKey, state, { roomId, version })
+  const chain = await checkEvents(ctx.findKey, authChain, { roomId, version })
+  const [join] = await checkEvents(ctx.findKey, [event], { roomId, version })
+  const create = [...told, ...chain].find(({ pdu }) => pdu.type === 'm.room.create')
+  if (!join || !create) return { eventId: undefined, outcome: 'dropped', reason: 'The answer lacks its first events' }
+  const opened = await openRemoteRoom(ctx, { roomId, version, create: create.pdu as unknown as JsonValue })
+  if (opened.outcome !== 'accepted' && opened.outcome !== 'known') return opened
+  const events = new Map<EventId, CheckedEvent>([...chain, ...told].map((one) => [one.eventId, one]))
+  events.delete(create.eventId)
+  return ctx.rooms.inTurn(roomId, async () => {
+    const line = await settledLine(ctx, roomId)
+    await storeOutliers(ctx, line, inOrder(events, version))
+    return enterEvent(ctx, line, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
+  })
+}
