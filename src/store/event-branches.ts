@@ -9,7 +9,7 @@ export type BranchDelta = readonly (readonly [type: string, stateKey: string, ev
 /** The state before an event that forks off the room's line. */
 export type Branch = {
   /**
-   * Without hops: the state of the line just after this position. With hops: the state after the event at this
+   * Without hops: the state of the line just after this position, which may be the event's own. With hops: the state after the event at this
    * position, which has that many branches below it and one less hop.
    */
   basePosition: number

@@ -59,7 +59,13 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
   for (const { event: e, position, nid } of placed) {
     const status = statusCodes[e.status]
     if (e.branch)
-      rows.branches.push([position, nid, e.branch.basePosition, e.branch.hops, JSON.stringify(e.branch.delta)])
+      rows.branches.push([
+        position,
+        nid,
+        e.branch.basePosition ?? position,
+        e.branch.hops,
+        JSON.stringify(e.branch.delta),
+      ])
     if (e.movesFrom !== undefined) {
       rows.movedEvents.push([e.eventId, position, status])
       rows.movedIndex.push([nid, e.movesFrom, position])

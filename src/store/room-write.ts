@@ -16,6 +16,8 @@ export type SpanChange = {
   formerFrom(): number | undefined
 }
 
+export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
+
 export type MemberWrite = { userId: string; membership: Membership; sender: string }
 
 /** An event and everything derived from it, ready to be written in one transaction. */
@@ -34,8 +36,8 @@ export type EventWrite = {
   movesFrom?: number | undefined
   /** What it changes on the room's line. */
   spans?: readonly SpanChange[]
-  /** The state before it, where that is not the line. */
-  branch?: Branch | undefined
+  /** The state before it, where that is not the line; without position it is told from the line just after the event. */
+  branch?: BranchWrite | undefined
   /** Set on state events that the rules allow: what they rest on, the create event included. */
   authIds?: readonly EventId[] | undefined
   memberships?: readonly MemberWrite[]

@@ -3,6 +3,8 @@ import type { JsonValue } from '#protocol/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/room-version.ts'
 import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { overlayOf, stateBefore } from '#services/rooms/state-before.ts'
+import { entriesOf } from '#services/rooms/state-overlay.ts'
 import { startReceiving } from '../../support/receiving.ts'
 import { ScriptedRoom } from '../../support/scripted-room.ts'
 
@@ -51,6 +53,10 @@ describe('joining a room of another server', function () {
         assert.deepEqual([...line.localUsers], [us])
         assert.equal(line.count('join'), 3)
       }
+      const line = await server.line(roomId)
+      const stored = await server.ctx.store.events.find(join)
+      const overlay = await overlayOf(server.ctx, line, await stateBefore(server.ctx, stored!))
+      assert.deepEqual(new Map(entriesOf(line, overlay)), new Map(before))
       const next = room.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
       assert.equal((await server.receive(roomId, next)).outcome, 'accepted')
     })

@@ -1,8 +1,7 @@
 import type { Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { Branch } from '#store/event-branches.ts'
 import type { EventStatus } from '#store/events.ts'
-import type { EventWrite, MemberWrite, SpanChange } from '#store/room-write.ts'
+import type { BranchWrite, EventWrite, MemberWrite, SpanChange } from '#store/room-write.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { announce } from './commit-write.ts'
 import { describeEvent, storedEvent } from './describe-event.ts'
@@ -24,7 +23,7 @@ export type Received = {
   eventId: EventId
   status: EventStatus
   /** The state before it, where that is not the line. */
-  branch: Branch | undefined
+  branch: BranchWrite | undefined
   /** Its position as an outlier. */
   movesFrom: number | undefined
   step: LineStep | undefined

@@ -1,11 +1,14 @@
 import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/event.ts'
+import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { Branch } from '#store/event-branches.ts'
 import type { StoredEvent } from '#store/events.ts'
+import type { BranchWrite } from '#store/room-write.ts'
 import { nidOf } from './reader-spans.ts'
 import { resolveStates } from './resolve-states.ts'
 import type { RoomLine } from './room-line.ts'
 import { overlayOf, stateAfter, stateAtLine, type LineState } from './state-before.ts'
-import { differenceOf, toBranchDelta, type Overlay } from './state-overlay.ts'
+import { differenceOf, holderIn, toBranchDelta, type Overlay } from './state-overlay.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -37,6 +40,15 @@ export function planBranch(line: RoomLine, before: Overlay, parents: readonly Pa
   plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
   if (isNothing(line, before)) plans.push({ basePosition: nidOf(line) - 1, hops: 0, delta: [] })
   return plans.reduce((best, plan) => (plan.delta.length < best.delta.length ? plan : best))
+}
+
+/**
+ * The branch of an event that leaves no other head: then the line after it is the state before it and itself, which is
+ * the shortest way to tell that state when much of it is new here, as with a join.
+ */
+export function ownBranch(line: RoomLine, before: Overlay, { type, state_key: key }: Pdu): BranchWrite {
+  if (key === undefined) return { basePosition: undefined, hops: 0, delta: [] }
+  return { basePosition: undefined, hops: 0, delta: [[type, key, holderIn(line, before, stateKey(type, key)) ?? null]] }
 }
 
 const isNothing = (line: RoomLine, overlay: Overlay): boolean =>

@@ -3,7 +3,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { commitReceived, type Received } from '#services/rooms/commit-received.ts'
 import { nextLine, plainStep } from '#services/rooms/next-line.ts'
-import { loadParents, planBranch, stateFollowing } from '#services/rooms/plan-branch.ts'
+import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/plan-branch.ts'
 import { redactionBy } from '#services/rooms/redaction-by.ts'
 import { resolveStates } from '#services/rooms/resolve-states.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
@@ -121,5 +121,7 @@ async function acceptance(ctx: ReceiveNeeds, line: RoomLine, { received, place, 
   const event = { pdu: received.pdu, eventId: received.eventId, before: place.before, prevs }
   const step = place.branch ? await nextLine(ctx, line, event) : plainStep(event)
   const redaction = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, event.pdu) : undefined
-  return { ...received, status: 'accepted', step, redaction }
+  const own = place.branch && step?.heads.length === 1 ? ownBranch(line, place.before, event.pdu) : undefined
+  const isShorter = own && place.branch && own.delta.length < place.branch.delta.length
+  return { ...received, ...(isShorter && { branch: own }), status: 'accepted', step, redaction }
 }
