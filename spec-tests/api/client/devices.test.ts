@@ -55,10 +55,13 @@ describe('devices', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
 
-    for (const display_name of ['a\u0000b', 'x'.repeat(256), 'ä'.repeat(128), 'line\nbreak']) {
-      const reply = await alice.request('PUT', `${path}/${alice.deviceId}`, { display_name })
+    const rename = (name: string) => alice.request('PUT', `${path}/${alice.deviceId}`, { display_name: name })
+    for (const name of ['x'.repeat(256), 'ä'.repeat(128), 'line\nbreak']) {
+      const reply = await rename(name)
       assert.deepEqual([reply.status, reply.body.errcode], [400, 'M_INVALID_PARAM'])
     }
+    const { status, body } = await rename('a\u0000b')
+    assert.deepEqual([status, body.errcode], [400, 'M_BAD_JSON'])
   })
 
   it('of others, and those that do not exist, are not found', async () => {

@@ -88,7 +88,7 @@ describe('login', () => {
       [{ type: 'm.login.password', identifier: { type: 'm.id.unknown' }, password: 'x' }, 'M_UNKNOWN'],
       [{ type: 'm.login.token' }, 'M_MISSING_PARAM'],
       [password('alice', { device_id: 'x'.repeat(256) }), 'M_INVALID_PARAM'],
-      [password('alice', { device_id: 'a\u0000b' }), 'M_INVALID_PARAM'],
+      [password('alice', { device_id: 'a\u0000b' }), 'M_BAD_JSON'],
       [password('alice', { device_id: '' }), 'M_INVALID_PARAM'],
       [password('alice', { initial_device_display_name: 'x'.repeat(256) }), 'M_INVALID_PARAM'],
     ]
