@@ -26,14 +26,24 @@ type Disk = {
   /** Bytes of each table with its indexes. */
   tables: Map<string, number>
   /** PDUs as JSON; the writing of a member is that of canonical JSON but for its place. */
-  events: Iterable<string>
+  events: readonly string[]
+}
+
+/** Servers may carry a new name into rooms after they answered: the disk is read until no event is added. */
+async function settled(database: string): Promise<Disk> {
+  for (let before = -1; ;) {
+    const disk = database.startsWith('sqlite:')
+      ? readSqlite(database.slice('sqlite:'.length))
+      : await readPostgres(database)
+    if (disk.events.length === before) return disk
+    before = disk.events.length
+    await new Promise((resolve) => setTimeout(resolve, 5000))
+  }
 }
 
 /** What the events of a server weigh, and what its database adds, once it has written what it does in the background. */
 export async function diskFigures(database: string): Promise<Figures> {
-  const disk = database.startsWith('sqlite:')
-    ? readSqlite(database.slice('sqlite:'.length))
-    : await readPostgres(database)
+  const disk = await settled(database)
   let events = 0
   let changes = 0
   let canonical = 0
