@@ -18,6 +18,9 @@ type Needs = Pick<Context, 'store'>
 /** More heads than an event can follow are never kept: what then forks takes part once somebody follows it. */
 export const maxHeads = 20
 
+/** How far back heads are looked for behind events that were not accepted; a head that is missed only stays one. */
+const maxStepsBack = 200
+
 export type Accepted = { pdu: Pdu; eventId: EventId; before: Overlay; prevs: readonly StoredEvent[] }
 
 /**
