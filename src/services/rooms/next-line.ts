@@ -53,7 +53,7 @@ async function followedHeads(ctx: Needs, line: RoomLine, prevs: readonly StoredE
   const heads = new Set(line.heads)
   const followed = new Set<EventId>()
   const seen = new Set<EventId>()
-  for (let events = prevs; events.length > 0;) {
+  for (let events = prevs, steps = 0; events.length > 0 && steps < maxStepsBack; steps++) {
     const behind = new Set<EventId>()
     for (const event of events) {
       seen.add(event.eventId)
