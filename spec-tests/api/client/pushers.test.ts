@@ -79,12 +79,11 @@ describe('pushers', () => {
       { kind: 'email' },
       { app_id: 'x'.repeat(65) },
       { pushkey: 'é'.repeat(257) },
-      { pushkey: '\0' },
       { app_id: '' },
       { lang: 'x'.repeat(20_000) },
     ])
       refused(await set(alice, changes), 400, 'M_INVALID_PARAM')
-    refused(await set(alice, { data: [] }), 400, 'M_BAD_JSON')
+    for (const changes of [{ data: [] }, { pushkey: '\0' }]) refused(await set(alice, changes), 400, 'M_BAD_JSON')
   })
 
   it('T84 are limited in number', async () => {

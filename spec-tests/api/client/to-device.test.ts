@@ -87,10 +87,11 @@ describe('to-device messages', () => {
     const statuses = [
       await send(alice, Object.fromEntries(fake)),
       await send(alice, { [bob.userId]: devices }),
-      await send(alice, { '@bob:elsewhere.example': { '*': {} }, nonsense: { '*': {} }, '@\0:test': { '*': {} } }),
+      await send(alice, { '@bob:elsewhere.example': { '*': {} }, nonsense: { '*': {} } }),
+      await send(alice, { [bob.userId]: { '*': {} }, '@\0:test': { '*': {} } }),
     ].map(({ status }) => status)
 
-    assert.deepEqual(statuses, [200, 200, 200])
+    assert.deepEqual(statuses, [200, 200, 200, 400])
     assert.equal(await position(server), 0)
     assert.equal(await waiting(server, { userId: bob.userId, deviceId: 'D1' }), 0)
     assert.equal(await waiting(server, { userId: '@bob:elsewhere.example', deviceId: '*' }), 0)

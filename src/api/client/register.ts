@@ -9,7 +9,8 @@ import { readWishes, SessionReply, sessionReply, WishesBody } from './session-re
 
 const Body = Type.Object({
   type: Type.Optional(Type.String()),
-  username: Type.Optional(Type.String()),
+  // Of any form: what is wrong with a name has an error code of its own.
+  username: Type.Optional(Type.String({ pattern: '' })),
   password: Type.Optional(Type.String()),
   inhibit_login: Type.Optional(Type.Boolean()),
   ...WishesBody,
