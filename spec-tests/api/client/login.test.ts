@@ -167,6 +167,22 @@ describe('login', () => {
     assert.deepEqual([byOld.status, byOld.body.soft_logout], [401, false])
   })
 
+  it('T65 takes no other request of a locked user for a logout', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const { body: room } = await alice.request('POST', '/_matrix/client/v3/createRoom', {})
+    await lock(server, alice.userId, true)
+
+    const send = `/_matrix/client/v3/rooms/${encodeURIComponent(room.room_id)}/send/m.room.message/logout`
+    const replies = [
+      await alice.request('PUT', send, { msgtype: 'm.text', body: 'x' }),
+      await alice.request('GET', `${whoami}?x=/logout`),
+      await alice.request('GET', `${whoami}?/logout?`),
+    ]
+
+    for (const { status, body } of replies) assert.deepEqual([status, body.errcode], [401, 'M_USER_LOCKED'])
+  })
+
   it('T65 keeps locked users out and their sessions for later, and lets them log out', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -89,7 +89,7 @@ const hasExpired = ({ clock }: Pick<Context, 'clock'>, expiresAt: number | undef
   expiresAt !== undefined && clock.now() >= expiresAt
 
 /** A locked account may still log out. */
-const isLogout = (url: string): boolean => /\/logout(?:\/all)?\/?(?:\?|$)/.test(url)
+const isLogout = (url: string): boolean => /^\/_matrix\/client\/[^/?]+\/logout(?:\/all)?\/?(?:\?|$)/.test(url)
 
 async function recordSighting(ctx: Needs, cached: CachedSession, { ip, headers }: TokenBearer): Promise<void> {
   const { userId, deviceId } = cached.session
