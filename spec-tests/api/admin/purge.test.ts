@@ -212,6 +212,26 @@ describe('purge of history', () => {
     assert.ok(size < 1_500_000, `${size}`)
   })
 
+  it('lets nobody enter or ask to enter a blocked room by another way', async () => {
+    await using server = await startTestServer()
+    const [root, alice] = [await registerAdmin(server), await server.register('alice')]
+    const open = await createRoom(root, { preset: 'public_chat' })
+    const knocking = await createRoom(root, {
+      initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
+    })
+    for (const roomId of [open, knocking]) accepted(await deleteRoom(root, roomId, { block: true, purge: false }))
+    await server.settle()
+
+    refused(await putState(alice, open, ['m.room.member', alice.userId], { membership: 'join' }), 403, 'M_FORBIDDEN')
+    const knock = `/_matrix/client/v3/knock/${encodeURIComponent(knocking)}`
+    refused(await alice.request('POST', knock, {}), 403, 'M_FORBIDDEN')
+    refused(
+      await putState(alice, knocking, ['m.room.member', alice.userId], { membership: 'knock' }),
+      403,
+      'M_FORBIDDEN',
+    )
+  })
+
   it('refuses what it cannot do', async () => {
     await using server = await startTestServer()
     const root = await registerAdmin(server)
@@ -314,6 +334,26 @@ describe('deletion of a room', () => {
 
     accepted(await deleteRoom(root, '!elsewhere:example.org', { block: true }))
     refused(await join(alice, '!elsewhere:example.org'), 403, 'M_FORBIDDEN')
+  })
+
+  it('lets nobody enter or ask to enter a blocked room by another way', async () => {
+    await using server = await startTestServer()
+    const [root, alice] = [await registerAdmin(server), await server.register('alice')]
+    const open = await createRoom(root, { preset: 'public_chat' })
+    const knocking = await createRoom(root, {
+      initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
+    })
+    for (const roomId of [open, knocking]) accepted(await deleteRoom(root, roomId, { block: true, purge: false }))
+    await server.settle()
+
+    refused(await putState(alice, open, ['m.room.member', alice.userId], { membership: 'join' }), 403, 'M_FORBIDDEN')
+    const knock = `/_matrix/client/v3/knock/${encodeURIComponent(knocking)}`
+    refused(await alice.request('POST', knock, {}), 403, 'M_FORBIDDEN')
+    refused(
+      await putState(alice, knocking, ['m.room.member', alice.userId], { membership: 'knock' }),
+      403,
+      'M_FORBIDDEN',
+    )
   })
 
   it('refuses what it cannot do', async () => {

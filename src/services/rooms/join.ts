@@ -1,4 +1,3 @@
-import { forbidden } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { appendEvents } from './append.ts'
 import { joinAuthority } from './authorise-join.ts'
@@ -6,6 +5,7 @@ import { inheritSettings } from './inherit-settings.ts'
 import { memberContent } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from './next-state.ts'
+import { requireOpenRoom } from './require-open-room.ts'
 
 export type Join = {
   roomId: string
@@ -27,7 +27,7 @@ const reserved: readonly string[] = [
 
 /** Lets a user enter a room of this server; throws M_NOT_FOUND for a room that is not known here. */
 export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, content: given }: Join): Promise<void> {
-  if (await ctx.store.purges.isClosed(roomId)) throw forbidden('The room is closed on this server')
+  await requireOpenRoom(ctx, roomId)
   // NOTSPEC: more keys than the reason reach the event, as bridges expect.
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
   const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }

@@ -10,6 +10,7 @@ import { checkCanonicalAlias } from './check-canonical-alias.ts'
 import { loadHolders } from './load-holders.ts'
 import { requireInvitable } from './require-invitable.ts'
 import { requireJoined } from './require-joined.ts'
+import { requireOpenRoom } from './require-open-room.ts'
 import { requireUserId } from './require-user-id.ts'
 import type { RoomLine } from './room-line.ts'
 
@@ -27,10 +28,11 @@ type Needs = AppendNeeds & Pick<Context, 'config'>
 
 /** Sets a room's state; what is set already answers the event that set it. */
 export async function setState(ctx: Needs, change: StateChange): Promise<EventId> {
-  const { roomId, type, stateKey, sender } = change
+  const { roomId, type, stateKey, sender, content: given } = change
   if (type === 'm.room.create') throw badJson('A room is created once')
   const isOwnMembership = type === 'm.room.member' && stateKey === sender
   if (!isOwnMembership) await requireJoined(ctx, roomId, sender)
+  else if (given.membership !== 'leave') await requireOpenRoom(ctx, roomId)
   const [appended] = await appendEvents(ctx, roomId, async (line) => {
     const content = await checkedContent(ctx, line, change)
     return [{ type, stateKey, sender, content, originServerTs: change.originServerTs }]
