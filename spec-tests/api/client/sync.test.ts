@@ -214,6 +214,24 @@ describe('GET /sync', () => {
     assert.deepEqual(keysOf(joined(fourth, roomId).state), [`m.room.member|${carol.userId}`])
   })
 
+  it('tells a lazily loaded member again when the answer that told it never arrived', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const heroes = Array.from({ length: 5 }, (_, n) => `@hero${n}:test`)
+    const roomId = await createRoom(alice, { preset: 'public_chat', invite: heroes })
+    await joinRoom(bob, roomId)
+    for (const text of ['one', 'two']) await say(alice, roomId, text)
+    const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 2 } } }
+    const { next_batch: since } = await sync(alice, { filter })
+    await say(bob, roomId, 'three')
+    const lost = await sync(alice, { filter, since })
+    const again = await sync(alice, { filter, since })
+    await say(bob, roomId, 'four')
+    const next = await sync(alice, { filter, since: again.next_batch })
+    const told = [lost, again, next].map((answer) => keysOf(joined(answer, roomId).state))
+    assert.deepEqual(told, [[`m.room.member|${bob.userId}`], [`m.room.member|${bob.userId}`], []])
+  })
+
   it('names the heroes of a room without a name', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

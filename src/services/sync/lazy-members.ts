@@ -1,18 +1,22 @@
 const maxRemembered = 5000
 
+/** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
+type Span = { since: number; upTo: number }
+
 /** Which members a device has been told of in a room, so that lazy loading does not repeat them. Forgetting only repeats. */
 export class LazyMembers {
-  readonly #told = new Map<string, Set<string>>()
+  /** By device and room: users, and the position at which the answer ended that told of them. */
+  readonly #told = new Map<string, Map<string, number>>()
 
-  /** The users the device has not been told of yet; they count as told from now on. */
-  take(device: string, roomId: string, users: readonly string[]): string[] {
+  /** The users the device has not been told of yet; they count as told once it goes on from this answer. */
+  take([device, roomId]: readonly [string, string], users: readonly string[], { since, upTo }: Span): string[] {
     const key = `${device} ${roomId}`
-    const told = this.#told.get(key) ?? new Set()
+    const told = this.#told.get(key) ?? new Map<string, number>()
     this.#told.delete(key)
     this.#told.set(key, told)
     this.#forgetOldest()
-    const untold = users.filter((user) => !told.has(user))
-    for (const user of untold) told.add(user)
+    const untold = users.filter((user) => (told.get(user) ?? Infinity) > since)
+    for (const user of untold) told.set(user, upTo)
     return untold
   }
 

@@ -60,7 +60,7 @@ function changesInMemory({ line, after = 0, position: upTo }: Place): StoredEven
 
 /** The member events of those who speak in the timeline, of the heroes of a new room and of the reader herself. */
 function lazyMembers(ctx: Context, { request, loader }: SyncMoment, place: Place): Promise<StoredEvent[]> {
-  const { line, timeline, after, position } = place
+  const { line, timeline, after, upTo, position } = place
   const { userId, deviceId, filter } = request
   const device = `${userId} ${deviceId ?? ''}`
   const wanted = new Set(timeline.events.map(({ sender }) => sender))
@@ -68,7 +68,7 @@ function lazyMembers(ctx: Context, { request, loader }: SyncMoment, place: Place
   if (after === undefined || timeline.limited) ctx.lazyMembers.forget(device, line.roomId)
   const untold = filter.state.includeRedundantMembers
     ? [...wanted]
-    : ctx.lazyMembers.take(device, line.roomId, [...wanted])
+    : ctx.lazyMembers.take([device, line.roomId], [...wanted], { since: after ?? 0, upTo })
   const holders = untold.map((user) => line.holder(member, user)).filter((holder) => holder !== undefined)
   return stateAtPosition({ ...ctx, loader }, line, { position, holders })
 }
