@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../support/client.ts'
-import { accepted, createRoom, join, refused, roomPath, sendText } from '../../support/rooms.ts'
+import { accepted, act, createRoom, join, leave, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 import { sync, type Synced } from '../../support/sync.ts'
 
@@ -48,6 +48,20 @@ describe('typing', () => {
 
     assert.deepEqual(typists(typing, roomId), [bob.userId])
     assert.equal(typists(await sync(alice), roomId), undefined)
+  })
+
+  it('ends when the typist leaves the room or is removed', async () => {
+    await using server = await startTestServer()
+    const { alice, bob, roomId } = await room(server)
+    const carol = await server.register('carol')
+    accepted(await join(carol, roomId))
+    for (const user of [bob, carol]) accepted(await type(user, roomId))
+    const { next_batch: since } = await sync(alice)
+
+    accepted(await leave(bob, roomId))
+    accepted(await act(alice, 'kick', roomId, carol.userId))
+
+    assert.deepEqual(typists(await sync(alice, { since }), roomId), [])
   })
 
   it('names everybody who types', async () => {

@@ -2,6 +2,7 @@ import { appendEvents } from './append.ts'
 import { bareMember, type MemberAction, type MembershipNeeds } from './membership-needs.ts'
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
+import { stopTyping } from './typing.ts'
 
 /** Removes a user, if they are there, and keeps them out. */
 export async function banUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
@@ -10,4 +11,5 @@ export async function banUser(ctx: MembershipNeeds, { roomId, sender, userId, re
   await appendEvents(ctx, roomId, [
     { type: 'm.room.member', stateKey: userId, sender, content: bareMember('ban', reason) },
   ])
+  await stopTyping(ctx, roomId, userId)
 }

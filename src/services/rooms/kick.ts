@@ -4,6 +4,7 @@ import { bareMember, type MemberAction, type MembershipNeeds } from './membershi
 import { nextMembership } from './next-state.ts'
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
+import { stopTyping } from './typing.ts'
 
 /** Removes a user who is in the room, invited or knocking. */
 export async function kickUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
@@ -16,4 +17,5 @@ export async function kickUser(ctx: MembershipNeeds, { roomId, sender, userId, r
       throw forbidden('The user is not in the room')
     return [{ type: 'm.room.member', stateKey: userId, sender, content: bareMember('leave', reason) }]
   })
+  await stopTyping(ctx, roomId, userId)
 }

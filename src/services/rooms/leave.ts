@@ -2,6 +2,7 @@ import { appendEvents } from './append.ts'
 import { bareMember, type MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from './next-state.ts'
 import { requireKnown } from './require-known.ts'
+import { stopTyping } from './typing.ts'
 
 export type Leave = { roomId: string; userId: string; reason?: string | undefined }
 
@@ -12,4 +13,5 @@ export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }
     if ((await nextMembership(ctx, line, userId)) === 'leave') return []
     return [{ type: 'm.room.member', stateKey: userId, sender: userId, content: bareMember('leave', reason) }]
   })
+  await stopTyping(ctx, roomId, userId)
 }

@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import type { AppendNeeds } from './append-needs.ts'
 
 /** The effects that a change of membership has. */
-export type MembershipNeeds = AppendNeeds & Pick<Context, 'config'>
+export type MembershipNeeds = AppendNeeds & Pick<Context, 'config' | 'typing'>
 
 /** Somebody acts on somebody else's place in a room. */
 export type MemberAction = { roomId: string; sender: string; userId: string; reason?: string | undefined }

@@ -9,6 +9,7 @@ import { failuresOnly } from '../../../support/server.ts'
 import { roomVersion } from '#protocol/room-version.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import { repairRoom } from '#services/rooms/check/repair-room.ts'
+import { TypingRooms } from '#services/rooms/typing-rooms.ts'
 import { generateHistory } from '../../../support/history-generator.ts'
 import { answeringFrom, startReceiving } from '../../../support/receiving.ts'
 import { checkRoom } from '../../../support/room-check.ts'
@@ -59,7 +60,8 @@ describe('check of a room that forks', function () {
     for (const eventId of order) await server.receive(roomId, replay.events.get(eventId))
     const { store } = server.ctx
     const log = failuresOnly
-    const ctx = { ...server.ctx, log, tokens: systemTokens, processId: 'p' }
+    const typing = new TypingRooms(server.ctx.clock)
+    const ctx = { ...server.ctx, log, typing, tokens: systemTokens, processId: 'p' }
     const line = await server.line(roomId)
     const middle = order[30]!
 
