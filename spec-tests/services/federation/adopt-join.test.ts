@@ -5,12 +5,24 @@ import { roomVersion } from '#protocol/room-version.ts'
 import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
 import { overlayOf, stateBefore } from '#services/rooms/state-before.ts'
 import { entriesOf } from '#services/rooms/state-overlay.ts'
-import { startReceiving } from '../../support/receiving.ts'
+import { startReceiving, type ReceivingServer } from '../../support/receiving.ts'
+import { checkRoom } from '../../support/room-check.ts'
 import { ScriptedRoom } from '../../support/scripted-room.ts'
 
 const alice: UserId = '@alice:s0.test'
 const bob: UserId = '@bob:s1.test'
 const us: UserId = '@us:test'
+
+/** Both sides change the state, and an event that follows both joins them. */
+async function forkTwice(room: ScriptedRoom, server: ReceivingServer, join: EventId): Promise<void> {
+  const named = (name: string) => ({ type: 'm.room.name', sender: alice, state_key: '', content: { name } })
+  const left = room.send(named('left'), { prevs: [join] })
+  const right = room.send(named('right'), { prevs: [join] })
+  const leaving = { type: 'm.room.member', sender: bob, state_key: bob, content: { membership: 'leave' } }
+  const last = room.send(leaving, { prevs: [left, right] })
+  for (const id of [left, right, last])
+    assert.equal((await server.receive(room.roomId, room.replay.events.get(id))).outcome, 'accepted')
+}
 
 describe('joining a room of another server', function () {
   this.timeout(20_000)
@@ -59,5 +71,7 @@ describe('joining a room of another server', function () {
       assert.deepEqual(new Map(entriesOf(line, overlay)), new Map(before))
       const next = room.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
       assert.equal((await server.receive(roomId, next)).outcome, 'accepted')
+      await forkTwice(room, server, join)
+      assert.deepEqual(await checkRoom(server.ctx, roomId), [])
     })
 })

@@ -8,9 +8,7 @@ import { loadHeads } from './load-heads.ts'
 import { loadHolders } from './load-holders.ts'
 import { redactionBy } from './redaction-by.ts'
 import { RoomLine, type Holder } from './room-line.ts'
-import { isStaleRoom } from './stale-room.ts'
-
-const maxAttempts = 5
+import { retryWhileStale } from './stale-room.ts'
 
 /** Adds an event to a room; answers once it is on disk. Throws M_FORBIDDEN where the auth rules refuse it. */
 export async function appendEvent(ctx: AppendNeeds, roomId: string, draft: EventDraft): Promise<Appended> {
@@ -28,17 +26,13 @@ export async function appendEvents(
   roomId: string,
   drafts: readonly EventDraft[] | Drafting,
 ): Promise<Appended[]> {
-  for (let attempt = 1; ; attempt++) {
+  return retryWhileStale(async () => {
     const { committed } = await ctx.rooms.inTurn(roomId, async () => {
       const line = await ctx.rooms.get(roomId)
       return stage(ctx, line, typeof drafts === 'function' ? await drafts(line) : drafts)
     })
-    try {
-      return await committed
-    } catch (error) {
-      if (!isStaleRoom(error) || attempt === maxAttempts) throw error
-    }
-  }
+    return committed
+  })
 }
 
 /** Makes a room of its first events, all or none of them; the first must be the create event. */

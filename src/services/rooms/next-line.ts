@@ -7,9 +7,11 @@ import type { StoredEvent } from '#store/events.ts'
 import type { MemberWrite } from '#store/room-write.ts'
 import type { LineStep } from './commit-received.ts'
 import { membershipsOf } from './describe-event.ts'
+import { followedHeads, type Step } from './followed-heads.ts'
 import { loadParents } from './plan-branch.ts'
 import { resolveStates } from './resolve-states.ts'
 import type { Holder, HolderChange, RoomLine } from './room-line.ts'
+import { hasPlace } from './state-before.ts'
 import type { Overlay } from './state-overlay.ts'
 import { storedPdu } from './stored-pdu.ts'
 
@@ -18,9 +20,6 @@ type Needs = Pick<Context, 'store'>
 /** More heads than an event can follow are never kept: what then forks takes part once somebody follows it. */
 export const maxHeads = 20
 
-/** How far back heads are looked for behind events that were not accepted; a head that is missed only stays one. */
-const maxStepsBack = 200
-
 export type Accepted = { pdu: Pdu; eventId: EventId; before: Overlay; prevs: readonly StoredEvent[] }
 
 /**
@@ -28,7 +27,7 @@ export type Accepted = { pdu: Pdu; eventId: EventId; before: Overlay; prevs: rea
  * resolve to. Undefined where it becomes no head: the others stay, or a flood of forks could push honest heads out.
  */
 export async function nextLine(ctx: Needs, line: RoomLine, event: Accepted): Promise<LineStep | undefined> {
-  const followed = await followedHeads(ctx, line, event.prevs)
+  const followed = await headsBehind(ctx, line, event.prevs)
   if (followed.size === 0 && line.heads.length >= maxHeads) return undefined
   const kept = line.heads.filter((id) => !followed.has(id))
   const own = stateWith(event)
@@ -48,25 +47,18 @@ function stateWith({ pdu, eventId, before }: Accepted): Overlay {
   return pdu.state_key === undefined ? before : new Map(before).set(stateKey(pdu.type, pdu.state_key), eventId)
 }
 
-/** Heads that the event comes after: by name, or past events that are no heads because they were not accepted. */
-async function followedHeads(ctx: Needs, line: RoomLine, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
-  const heads = new Set(line.heads)
-  const followed = new Set<EventId>()
-  const seen = new Set<EventId>()
-  for (let events = prevs, steps = 0; events.length > 0 && steps < maxStepsBack; steps++) {
-    const behind = new Set<EventId>()
-    for (const event of events) {
-      seen.add(event.eventId)
-      if (heads.has(event.eventId)) followed.add(event.eventId)
-      else if (event.status !== 'accepted')
-        for (const id of prevEventIds(storedPdu(event, line), line.version)) if (!seen.has(id)) behind.add(id)
-    }
-    events = await ctx.store.events.findMany([...behind])
-  }
-  // Every event comes after the room's first, also where nobody told us by what way.
-  const create = line.holder('m.room.create', '')?.eventId
-  if (create && heads.has(create)) followed.add(create)
-  return followed
+function headsBehind(ctx: Needs, line: RoomLine, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
+  const stepOf = (event: StoredEvent): Step => ({
+    isAccepted: event.status === 'accepted',
+    prevs: () => prevEventIds(storedPdu(event, line), line.version),
+  })
+  return followedHeads({
+    heads: new Set(line.heads),
+    create: line.holder('m.room.create', '')?.eventId,
+    prevs: prevs.map(({ eventId }) => eventId),
+    find: async (ids) =>
+      (await ctx.store.events.findMany(ids)).filter((one) => one.roomNid === line.nid && hasPlace(one)).map(stepOf),
+  })
 }
 
 type Meeting = { kept: readonly EventId[]; own: Overlay; event: Accepted }

@@ -2,6 +2,7 @@ import type { Context } from '#context.ts'
 import type { JsonValue } from '#protocol/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
+import { retryWhileStale } from '#services/rooms/stale-room.ts'
 import { checkEvents } from './check-event.ts'
 import { enterEvent } from './enter-event.ts'
 import { inOrder } from './in-order.ts'
@@ -36,9 +37,10 @@ export async function adoptJoin(
   if (opened.outcome !== 'accepted' && opened.outcome !== 'known') return opened
   const events = new Map<EventId, CheckedEvent>([...chain, ...told].map((one) => [one.eventId, one]))
   events.delete(create.eventId)
-  return ctx.rooms.inTurn(roomId, async () => {
+  const enter = async () => {
     const line = await settledLine(ctx, roomId)
     await storeOutliers(ctx, line, inOrder(events, version))
     return enterEvent(ctx, line, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
-  })
+  }
+  return retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
 }

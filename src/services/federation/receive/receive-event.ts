@@ -1,7 +1,7 @@
 import { prevEventIds, type JsonValue } from '#protocol/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
-import { isStaleRoom } from '#services/rooms/stale-room.ts'
+import { retryWhileStale } from '#services/rooms/stale-room.ts'
 import { hasPlace } from '#services/rooms/state-before.ts'
 import { adoptState } from './adopt-state.ts'
 import { checkEvent } from './check-event.ts'
@@ -16,7 +16,6 @@ import { storeOutliers } from './store-outliers.ts'
 
 export type Incoming = { origin: ServerName; roomId: string; pdu: JsonValue }
 
-const maxAttempts = 5
 /** Gaps that end in the dark: for so many events of one past we ask what the state before them was. */
 const maxClaims = 5
 
@@ -53,15 +52,9 @@ type Entry = { past: Past; event: CheckedEvent; claims?: Claims }
 
 /** Gives the event and its past their places, oldest first, in one turn of the room. */
 async function enterPast(ctx: ReceiveNeeds, { roomId }: RoomLine, entry: Entry): Promise<Receipt> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const receipt = await ctx.rooms.inTurn(roomId, () => enterInTurn(ctx, roomId, entry))
-      await mergeHeads(ctx, roomId)
-      return receipt
-    } catch (error) {
-      if (!isStaleRoom(error) || attempt === maxAttempts) throw error
-    }
-  }
+  const receipt = await retryWhileStale(() => ctx.rooms.inTurn(roomId, () => enterInTurn(ctx, roomId, entry)))
+  await mergeHeads(ctx, roomId)
+  return receipt
 }
 
 async function enterInTurn(ctx: ReceiveNeeds, roomId: string, { past, event, claims }: Entry): Promise<Receipt> {

@@ -7,6 +7,7 @@ import type { Branch } from '#store/event-branches.ts'
 import type { EventStatus, StoredEvent } from '#store/events.ts'
 import type { RowChange } from '#store/room-check.ts'
 import type { Shelved } from './event-shelf.ts'
+import { followedHeads, type Step } from '../followed-heads.ts'
 import { maxHeads } from '../next-line.ts'
 import { isSameState, resolvePositions } from './resolve-positions.ts'
 import { nobody, StateJournal, type Positions } from './state-journal.ts'
@@ -27,6 +28,7 @@ export class Replay {
   depth = 0
   lastPosition = 0
   readonly #subject: Subject
+  #create: EventId | undefined
   /** From here on all heads are known. */
   #knownFrom = 0
   /** The state before events that fork, as what differs from the line just before them. */
@@ -39,7 +41,8 @@ export class Replay {
 
   /** Begins with the state at the place up to which history is purged. */
   async begin(): Promise<void> {
-    const { store, room } = this.#subject
+    const { store, room, events } = this.#subject
+    this.#create = (await events.at(room.nid))?.event.eventId
     if (room.purgedUpTo === 0) return
     for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
@@ -73,11 +76,14 @@ export class Replay {
     const isOnLine = isFollowing && event.position >= this.#knownFrom
     const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
     if (before === 'unknown') return this.#trust(shelved, prevs, stored)
-    const changes = before ? await this.#checkBranch(event.position, before, stored) : []
+    if (before) this.#rememberFork(event.position, before)
+    const changes: RowChange[] = []
     const status = await this.#statusOf(shelved, before)
     if (status !== event.status) changes.push(this.#subject.store.roomCheck.statusChange(event, status))
     event.status = status
     if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
+    // Last, since a branch may be told by the line just after its event.
+    if (before) changes.push(...(await this.#checkBranch(event.position, before, stored)))
     return changes
   }
 
@@ -106,11 +112,15 @@ export class Replay {
     return overlay(this.journal.stateAt(position - 1), this.#forks.get(position) ?? new Map())
   }
 
-  /** Remembers the state before an event, and compares it with what the stored branch says of it. */
+  #rememberFork(position: number, before: Positions): void {
+    const delta = differing(this.journal.stateAt(position - 1), before)
+    if (delta.size > 0) this.#forks.set(position, delta)
+  }
+
+  /** Compares the state before an event with what the stored branch says of it. */
   async #checkBranch(position: number, before: Positions, stored: Branch | undefined): Promise<RowChange[]> {
     const line = this.journal.stateAt(position - 1)
-    const delta = differing(line, before)
-    if (delta.size > 0) this.#forks.set(position, delta)
+    const delta = this.#forks.get(position) ?? new Map<StateKey, number>()
     const said = stored ? await this.#materialize(stored) : line
     if (isSameState(said, before)) return []
     const { store, room } = this.#subject
@@ -142,13 +152,10 @@ export class Replay {
   /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
   async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
     const { position, status } = event
-    if (stored) {
-      const delta = differing(this.journal.stateAt(position - 1), await this.#materialize(stored))
-      if (delta.size > 0) this.#forks.set(position, delta)
-    }
-    if (status !== 'accepted') return []
-    await this.#adoptSpans(position)
-    await this.#follow(event, prevs, pdu.depth)
+    // Its branch may be told by the line just after it.
+    if (status === 'accepted') await this.#adoptSpans(position)
+    if (stored) this.#rememberFork(position, await this.#materialize(stored))
+    if (status === 'accepted') await this.#follow(event, prevs, pdu.depth)
     return []
   }
 
@@ -204,7 +211,7 @@ export class Replay {
   /** Makes an accepted event a head in the place of those it follows; false where it finds no room among them. */
   async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
     this.lastPosition = position
-    const followed = await this.#followedHeads(prevs)
+    const followed = await this.#followedHeads(prevs, position)
     if (followed.size === 0 && this.heads.size >= maxHeads) return false
     for (const head of followed) this.heads.delete(head)
     this.heads.add(eventId)
@@ -212,19 +219,19 @@ export class Replay {
     return true
   }
 
-  /** Heads that an event comes after: by name, or past events that are no heads because they were not accepted. */
-  async #followedHeads(prevs: readonly EventId[]): Promise<Set<EventId>> {
-    const followed = new Set<EventId>()
-    const behind = new Set(prevs.filter((id) => !this.heads.has(id)))
-    for (const id of prevs) if (this.heads.has(id)) followed.add(id)
-    for (const id of behind)
-      for (const { event, pdu } of await this.#subject.events.find([id])) {
-        if (event.status === 'accepted') continue
-        for (const prev of prevEventIds(pdu, this.#subject.version))
-          if (this.heads.has(prev)) followed.add(prev)
-          else behind.add(prev)
-      }
-    return followed
+  #followedHeads(prevs: readonly EventId[], now: number): Promise<Set<EventId>> {
+    const { events, version } = this.#subject
+    const isPlaced = ({ event }: Shelved) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
+    const stepOf = ({ event, pdu }: Shelved): Step => ({
+      isAccepted: event.status === 'accepted',
+      prevs: () => prevEventIds(pdu, version),
+    })
+    return followedHeads({
+      heads: this.heads,
+      create: this.#create,
+      prevs,
+      find: async (ids) => (await events.find(ids)).filter(isPlaced).map(stepOf),
+    })
   }
 }
 
