@@ -93,6 +93,22 @@ describe('GET /sync', () => {
     assert.deepEqual(bodiesOf(joined(await waiting, roomId)), ['wake up'])
   })
 
+  it('T78 ends at once for a device that is logged out while it waits', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const lost = await server.login('alice')
+    const roomId = await createRoom(alice)
+    await joinRoom(bob, roomId)
+    const { next_batch: since } = await sync(lost)
+    const waiting = lost.request('GET', `/_matrix/client/v3/sync?timeout=30000&since=${since}`)
+    await server.clock.waiting(1)
+    const left = await lost.request('POST', '/_matrix/client/v3/logout', {})
+    await say(bob, roomId, 'not for a stolen phone')
+    const { status, body } = await waiting
+    assert.equal(left.status, 200)
+    assert.deepEqual([status, body['errcode']], [401, 'M_UNKNOWN_TOKEN'])
+  })
+
   it('answers an empty but complete object when the time is over', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

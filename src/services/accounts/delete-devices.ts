@@ -36,5 +36,6 @@ export function devicesDeleted(ctx: Pick<Context, 'bus' | 'sessions'>, removed: 
   const { userId, deviceIds, hadKeys } = removed
   sessionsChanged(ctx, userId)
   ctx.bus.publish('devices.deleted', { userId, deviceIds: [...deviceIds] })
+  ctx.bus.publish('wake', [userId])
   if (hadKeys) ctx.bus.publish('device_lists', [userId])
 }

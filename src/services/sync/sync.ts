@@ -1,4 +1,6 @@
+import { unknownToken } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import type { Ticket } from '#base/waiters.ts'
 import { accountDataChanges } from '#services/accounts/account-data.ts'
 import { EventLoader } from '#services/rooms/event-loader.ts'
 import { keyStock } from '#services/e2ee/key-stock.ts'
@@ -18,21 +20,31 @@ type Answer = { json: string; hasNews: boolean }
  */
 export async function sync(ctx: Context, request: SyncRequest): Promise<string> {
   const deadline = ctx.clock.now() + request.timeout
+  const { changes } = ctx.sessions
+  const wait = async (ticket: Ticket) => {
+    await waitForNews(ctx, ticket, { deadline, signal: request.signal })
+    if (ctx.sessions.changes !== changes) await requireDevice(ctx, request)
+  }
   for (;;) {
     const ticket = ctx.waiters.register(request.userId)
     try {
       const last = request.signal.aborted || request.timeout === 0 || ctx.clock.now() >= deadline
       if (!last && isUpToDate(ctx, request)) {
-        await waitForNews(ctx, ticket, { deadline, signal: request.signal })
+        await wait(ticket)
         if (isUpToDate(ctx, request)) return await timed(ctx, request, emptyAnswer)
       }
       const { json, hasNews } = await timed(ctx, request, answer)
       if (hasNews || last || !request.since || request.fullState) return json
-      await waitForNews(ctx, ticket, { deadline, signal: request.signal })
+      await wait(ticket)
     } finally {
       ticket.release()
     }
   }
+}
+
+/** Whoever was logged out while she waited gets no more news. */
+async function requireDevice({ store }: Context, { userId, deviceId }: SyncRequest): Promise<void> {
+  if (deviceId !== undefined && !(await store.devices.find(userId, deviceId))) throw unknownToken()
 }
 
 /** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
