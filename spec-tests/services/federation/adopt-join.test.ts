@@ -74,4 +74,38 @@ describe('joining a room of another server', function () {
       await forkTwice(room, server, join)
       assert.deepEqual(await checkRoom(server.ctx, roomId), [])
     })
+
+  it('tells the state before a second join whose past nobody gave us, beside what we knew', async () => {
+    const version = roomVersion('11')!
+    const room = new ScriptedRoom(version, { signed: true })
+    const send = (sender: UserId, [type, key]: [string, string], content: object) =>
+      room.send({ type, sender, state_key: key, content: { ...content } }, { prevs: room.order.slice(-1) })
+    send(alice, ['m.room.create', ''], { room_version: '11' })
+    send(alice, ['m.room.member', alice], { membership: 'join' })
+    send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100 } })
+    send(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
+    await using server = await startReceiving()
+    const pduOf = (each: EventId) => room.replay.events.get(each) as unknown as JsonValue
+    const adopt = async (user: UserId): Promise<Map<string, EventId>> => {
+      const before = room.replay.stateBefore(room.order.slice(-1))
+      const join = send(user, ['m.room.member', user], { membership: 'join' })
+      const state = [...before.values()].map(pduOf)
+      const told = { roomId: room.roomId, version, event: pduOf(join), state, authChain: [] }
+      assert.deepEqual(await adoptJoin(server.ctx, told), { eventId: join, outcome: 'accepted' })
+      const line = await server.line(room.roomId)
+      const stored = await server.ctx.store.events.find(join)
+      const overlay = await overlayOf(server.ctx, line, await stateBefore(server.ctx, stored!))
+      assert.deepEqual(new Map(entriesOf(line, overlay)), new Map(before))
+      return new Map(room.replay.stateAfter.get(join))
+    }
+    await adopt(us)
+    // What happens now is not told to us.
+    send(bob, ['m.room.member', bob], { membership: 'join' })
+    send(alice, ['m.room.name', ''], { name: 'elsewhere' })
+    send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100, [bob]: 50 } })
+    const after = await adopt('@other:test')
+    const line = await server.lineFromDisk(room.roomId)
+    assert.deepEqual(new Map([...line.state].map(([key, { eventId }]) => [key, eventId])), after)
+    assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
+  })
 })
