@@ -98,6 +98,14 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
         await db('one_time_keys').insert(rows.slice(start, start + 200))
     },
 
+    async countFallbacks(userId: string, deviceId: string): Promise<number> {
+      const row = (await db('fallback_keys')
+        .where({ user_id: userId, device_id: deviceId })
+        .count('* as count')
+        .first()) as { count: number | string } | undefined
+      return Number(row?.count ?? 0)
+    },
+
     /** Replaces the fallback key of the algorithm; the same key once more stays used if it was. */
     async saveFallback(userId: string, deviceId: string, key: PublicKey): Promise<void> {
       const place = { user_id: userId, device_id: deviceId, algorithm: key.algorithm }

@@ -139,6 +139,29 @@ describe('device keys', () => {
 })
 
 describe('T41 malformed keys', () => {
+  it('T84 bear a bounded amount of signatures, however often they come', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const keys = deviceKeysOf(alice)
+    const withMore = (from: number, count: number) => {
+      const more = Array.from({ length: count }, (_, n) => [`ed25519:${'x'.repeat(80)}${from + n}`, 'y'.repeat(86)])
+      const own = { ...keys.signatures[alice.userId], ...Object.fromEntries(more) }
+      return { device_keys: { ...keys, signatures: { [alice.userId]: own } } }
+    }
+
+    const atOnce = await upload(alice, withMore(0, 1000))
+    const replies = []
+    for (let from = 0; from < 200; from += 50) replies.push(await upload(alice, withMore(from, 50)))
+    const { body } = await query(alice, { [alice.userId]: [] })
+
+    assert.deepEqual([atOnce.status, atOnce.body.errcode], [413, 'M_TOO_LARGE'])
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [200, 413, 413, 413],
+    )
+    assert.equal(Object.keys(body.device_keys[alice.userId][alice.deviceId].signatures[alice.userId]).length, 51)
+  })
+
   it('T41 of another user, another device, or with a forged signature are refused', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
@@ -338,6 +361,22 @@ describe('fallback keys', () => {
     assert.deepEqual(claimed(second, alice), fallback)
     assert.deepEqual([before, after, afterSame], [['signed_curve25519'], [], []])
     assert.deepEqual(await unused(server, alice), ['signed_curve25519'])
+  })
+
+  it('T84 are limited in number', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const keys = (from: number, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`algorithm${from + n}:id`, 'key']))
+
+    const few = await upload(alice, { fallback_keys: keys(0, 10) })
+    const same = await upload(alice, { fallback_keys: keys(0, 10) })
+    const more = await upload(alice, { fallback_keys: keys(10, 100) })
+    const { body } = await alice.request('GET', '/_matrix/client/v3/sync')
+
+    assert.deepEqual([few.status, same.status], [200, 200])
+    assert.deepEqual([more.status, more.body.errcode], [400, 'M_INVALID_PARAM'])
+    assert.equal(body.device_unused_fallback_key_types.length, 10)
   })
 
   it('are at most one for each algorithm', async () => {

@@ -1,4 +1,4 @@
-import { forbidden, invalidParam, unknown, unknownToken } from '#base/errors.ts'
+import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredDeviceKeys } from '#store/device-keys.ts'
 import type { KeyStock, PublicKey } from '#store/one-time-keys.ts'
@@ -11,6 +11,10 @@ import { invalidSignature } from './refusals.ts'
 
 /** More than any client holds private halves of; libolm keeps 100. */
 const maxOneTimeKeys = 1000
+/** One an algorithm; clients know one or two of these. */
+const maxFallbackKeys = 20
+/** Of one device, as JSON: its own, and those of its user's cross-signing keys. */
+const maxSignaturesBytes = 16_384
 
 type Needs = Pick<Context, 'store' | 'bus'>
 type Device = { userId: string; deviceId: string }
@@ -57,7 +61,7 @@ export async function saveKeys(
   if (!(await tx.deviceKeys.holdDevice(userId, deviceId))) throw unknownToken()
   await tx.oneTimeKeys.lock(userId, deviceId)
   await addOneTimeKeys(tx, device, keys.oneTimeKeys)
-  for (const key of keys.fallbackKeys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
+  await saveFallbacks(tx, device, keys.fallbackKeys)
   const stock = await tx.oneTimeKeys.restock(userId, deviceId)
   return { stock, changed: keys.identity !== undefined && (await replaceIdentity(tx, keys.identity)) }
 }
@@ -76,6 +80,13 @@ async function addOneTimeKeys(tx: Transaction, { userId, deviceId }: Device, key
   await tx.oneTimeKeys.add(userId, deviceId, added)
 }
 
+async function saveFallbacks(tx: Transaction, { userId, deviceId }: Device, keys: PublicKey[]): Promise<void> {
+  if (keys.length === 0) return
+  for (const key of keys) await tx.oneTimeKeys.saveFallback(userId, deviceId, key)
+  if ((await tx.oneTimeKeys.countFallbacks(userId, deviceId)) > maxFallbackKeys)
+    throw invalidParam('There are too many fallback keys')
+}
+
 /** Answers whether others must ask for the keys anew. */
 async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promise<boolean> {
   const { userId, deviceId } = upload
@@ -83,6 +94,8 @@ async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promi
   const isSame = before?.identity === upload.identity
   const signatures = isSame ? { ...before.signatures, ...upload.signatures } : upload.signatures
   if (isSame && isEqual(signatures, before.signatures)) return false
+  if (Buffer.byteLength(JSON.stringify(signatures)) > maxSignaturesBytes)
+    throw tooLarge('There are too many signatures')
   if (before && !isSame) await allowReplacement(tx, before, upload)
   await refuseTakenName(tx, upload)
   await tx.deviceKeys.save({ ...upload, signatures })
