@@ -25,12 +25,10 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
     transactions: placed.flatMap(({ event: { transaction: t, eventId }, position }) =>
       t ? [[t.userId, t.deviceId, t.scope, t.transactionId, eventId, position, numbers.now]] : [],
     ),
-    redactions: lastOf(
-      placed.flatMap(({ event: { redaction: r, eventId } }) =>
-        r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : [],
-      ),
-      (row) => String(row[0]),
+    earlyRedactions: placed.flatMap(({ event: { awaits }, position, nid }) =>
+      awaits === undefined ? [] : [[position, nid, awaits]],
     ),
+    redactions: lastOf(placed.flatMap(redactionRows), (row) => String(row[0])),
   }
   return (Object.keys(tables) as (keyof typeof tables)[])
     .filter((name) => rows[name].length > 0)
@@ -118,6 +116,11 @@ function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>):
 
 const membershipRows = ({ event: { memberships = [] }, position, nid }: Placed): unknown[][] =>
   memberships.map(({ userId, membership, sender }) => [nid, userId, membership, sender, position, false])
+
+const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): unknown[][] => [
+  ...(r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : []),
+  ...(redacted ? [[eventId, redacted.clientJson, redacted.graphJson, redacted.by]] : []),
+]
 
 /** PostgreSQL refuses to touch a row twice in one statement: only the last of each key stands. */
 const lastOf = (rows: unknown[][], keyOf: (row: unknown[]) => string): unknown[][] => [

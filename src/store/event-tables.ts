@@ -77,6 +77,7 @@ export const eventTables = {
     position: big,
     created_at: big,
   }),
+  earlyRedactions: insert('early_redactions', { position: big, room_nid: big, target_id: text }),
   redactions: update('events', ['event_id'], {
     event_id: text,
     client_json: text,

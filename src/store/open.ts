@@ -25,6 +25,7 @@ import { registrationNonces } from './registration-nonces.ts'
 import { registrationTokens } from './registration-tokens.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
+import { earlyRedactions } from './early-redactions.ts'
 import { eventBranches } from './event-branches.ts'
 import { eventWriter } from './event-writer.ts'
 import { events } from './events.ts'
@@ -65,6 +66,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   refreshTokens: refreshTokens(db),
   registrationNonces: registrationNonces(db),
   registrationTokens: registrationTokens(db),
+  earlyRedactions: earlyRedactions(db),
   eventBranches: eventBranches(db, kind),
   events: events(db, kind),
   members: members(db, kind),

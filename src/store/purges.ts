@@ -52,7 +52,8 @@ export type PassedEvent = {
 }
 
 /** What is kept for a room by its number, beside its events. */
-export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'auth_index' | 'event_branches'
+export type RoomTable =
+  'memberships' | 'room_state' | 'relations' | 'auth_index' | 'event_branches' | 'early_redactions'
 
 const open: readonly PurgeStatus[] = ['scheduled', 'active']
 /** A purge that is over is remembered for a week, as long as anybody asks for it. */
@@ -238,7 +239,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
     /** Deletes events and all that hangs on their positions. */
     async deleteEvents(positions: readonly number[]): Promise<void> {
       if (positions.length === 0) return
-      for (const table of ['relations', 'event_transactions', 'event_branches', 'events'])
+      for (const table of ['relations', 'event_transactions', 'event_branches', 'early_redactions', 'events'])
         await db(table)
           .whereRaw(...inList(kind, 'position', positions))
           .delete()

@@ -28,7 +28,7 @@ type SpanRow = {
 export type RowChange = { table: string; key: Row; stored: Row | undefined; expected: Row | undefined }
 
 /** Rows of a room that stand for an event by its position. */
-const byPosition = ['relations', 'event_branches'] as const
+const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
 
 /** The tables as they lie on disk, for the check that recomputes what can be. */
 export const roomCheck = (db: Db, kind: Engine['kind']) => {
@@ -102,6 +102,11 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     async relations(positions: readonly number[]): Promise<Row[]> {
       if (positions.length === 0) return []
       return (await db('relations').whereRaw(...inList(kind, 'position', positions))) as Row[]
+    },
+
+    async earlyRedactions(positions: readonly number[]): Promise<Row[]> {
+      if (positions.length === 0) return []
+      return (await db('early_redactions').whereRaw(...inList(kind, 'position', positions))) as Row[]
     },
 
     async transactions(positions: readonly number[]): Promise<Row[]> {

@@ -45,6 +45,10 @@ export type EventWrite = {
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it stands after the redaction. */
   redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined
+  /** What it redacts, where that is not here yet. */
+  awaits?: EventId | undefined
+  /** Itself as it stands, where its redaction came before it. */
+  redacted?: { clientJson: string; graphJson: string; by: EventId } | undefined
 }
 
 /** Events of one room that are written together or not at all. */

@@ -113,6 +113,6 @@ async function prepare(
     holder,
     formerHolder: former,
     transaction: draft.transaction,
-    redaction: pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, pdu) : undefined,
+    ...(pdu.type === 'm.room.redaction' && (await redactionBy(ctx, line, pdu))),
   }
 }

@@ -27,8 +27,7 @@ export type Received = {
   /** Its position as an outlier. */
   movesFrom: number | undefined
   step: LineStep | undefined
-  redaction: EventWrite['redaction']
-}
+} & Pick<EventWrite, 'redaction' | 'awaits' | 'redacted'>
 
 /** In place of a position in `holder`: nobody. The store has the same number. */
 const nobody = 0
@@ -68,7 +67,8 @@ export async function commitReceived(ctx: AppendNeeds, line: RoomLine, received:
   }
 }
 
-function writeOf(line: RoomLine, { pdu, eventId, status, branch, movesFrom, step, redaction }: Received): EventWrite {
+function writeOf(line: RoomLine, received: Received): EventWrite {
+  const { pdu, eventId, status, branch, movesFrom, step, redaction, awaits, redacted } = received
   const described = describeEvent({ pdu, eventId })
   return {
     ...described,
@@ -76,10 +76,12 @@ function writeOf(line: RoomLine, { pdu, eventId, status, branch, movesFrom, step
     branch,
     movesFrom,
     authIds: pdu.state_key !== undefined && status !== 'rejected' ? indexedAuthIds(pdu, line.version) : undefined,
-    relation: status === 'accepted' ? described.relation : undefined,
+    relation: status === 'accepted' && !redacted ? described.relation : undefined,
     spans: step?.holders.map((change) => spanOf(line, change, eventId)) ?? [],
     memberships: step?.members ?? [],
     redaction,
+    awaits,
+    redacted,
   }
 }
 
@@ -91,7 +93,11 @@ function spanOf(line: RoomLine, { type, stateKey, holder }: HolderChange, own: E
 
 type Taken = { write: EventWrite; position: number }
 
-function take(line: RoomLine, { eventId, status, step, redaction }: Received, { write, position }: Taken): void {
+function take(
+  line: RoomLine,
+  { eventId, status, step, redaction, redacted }: Received,
+  { write, position }: Taken,
+): void {
   if (status !== 'accepted') return
   const event = storedEvent(line, write, position)
   for (const { holder } of step?.holders ?? []) {
@@ -106,4 +112,5 @@ function take(line: RoomLine, { eventId, status, step, redaction }: Received, { 
     line.merge(event, { ...step, isPlain: isPlain && (write.stateKey === null) === (step.holders.length === 0) })
   } else if (write.stateKey !== null) line.merge(event, { holders: [], members: [], isPlain: false })
   if (redaction) line.redact({ ...redaction, redactedBy: eventId })
+  if (redacted) line.redact({ ...redacted, eventId, redactedBy: redacted.by })
 }

@@ -19,7 +19,8 @@ export type Staged = {
   formerHolder: Holder | undefined
   transaction: EventTransaction | undefined
   /** The event it redacts, as it will stand. */
-  redaction: { eventId: EventId; clientJson: string; graphJson: string } | undefined
+  redaction?: EventWrite['redaction']
+  awaits?: EventWrite['awaits']
 }
 
 type Batch = { staged: readonly Staged[]; answers: readonly (Appended | Staged)[] }
@@ -88,7 +89,7 @@ export function announce(
 }
 
 function eventWrite(
-  { pdu, eventId, holder, formerHolder, transaction, redaction }: Staged,
+  { pdu, eventId, holder, formerHolder, transaction, redaction, awaits }: Staged,
   version: RoomVersion,
 ): EventWrite {
   return {
@@ -100,5 +101,6 @@ function eventWrite(
     memberships: holder ? membershipsOf(pdu) : [],
     transaction,
     redaction,
+    awaits,
   }
 }

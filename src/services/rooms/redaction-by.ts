@@ -8,15 +8,16 @@ import { loadHolders } from './load-holders.ts'
 import type { RoomLine } from './room-line.ts'
 import { splitPdu, storedPdu } from './stored-pdu.ts'
 
-/** The redacted event as it will stand; undefined where the redaction has no effect. */
+/** What a redaction does: the redacted event as it will stand, or that it has to wait for it; or nothing. */
 export async function redactionBy(
   ctx: Pick<Context, 'store'>,
   line: RoomLine,
   redaction: Pdu,
-): Promise<EventWrite['redaction']> {
+): Promise<Pick<EventWrite, 'redaction' | 'awaits'>> {
   const targetId = redactedEventId(redaction, line.version)
   const stored = targetId && (await ctx.store.events.find(targetId))
-  if (!stored || stored.roomNid !== line.nid) return undefined
+  if (!stored) return { awaits: targetId }
+  if (stored.roomNid !== line.nid) return {}
   const target = storedPdu(stored, line)
   await loadHolders(ctx, line, [
     ['m.room.create', ''],
@@ -27,6 +28,6 @@ export async function redactionBy(
     { powerLevels: pduOf('m.room.power_levels'), create: pduOf('m.room.create') },
     line.version,
   )
-  if (!mayRedact({ redaction, target, levels }, line.version)) return undefined
-  return { eventId: stored.eventId, ...splitPdu(redact(target, line.version)) }
+  if (!mayRedact({ redaction, target, levels }, line.version)) return {}
+  return { redaction: { eventId: stored.eventId, ...splitPdu(redact(target, line.version)) } }
 }

@@ -119,6 +119,7 @@ describe('check of a room', () => {
     ['relations', ({ room, bob }) => added({ parent_id: '$x', position: 9999 }, { rel_type: 'x', room_nid: room.nid, sender: bob.userId })],
     ['event_branches', ({ room }) => added({ position: 9999 }, { room_nid: room.nid, base_position: 1, hops: 0, delta: '[]' })],
     ['event_branches', ({ room, positions }) => added({ position: positions.said }, { room_nid: room.nid, base_position: positions.said - 1, hops: 0, delta: '[["m.room.create","",null]]' })],
+    ['early_redactions', ({ room, positions }) => added({ position: positions.said }, { room_nid: room.nid, target_id: '$x' })],
     ['auth_index', ({ room }) => added({ room_nid: room.nid, nid: 9999 }, { auth: '[]' })],
     ['room_state', ({ room, keyNid, positions }) => added({ room_nid: room.nid, key_nid: keyNid, from_position: 9999 }, { to_position: null, event_position: positions.said })],
     ['memberships', ({ room }) => added({ user_id: '@nobody:test', room_nid: room.nid }, { membership: 'join', sender: '@nobody:test', position: 1, is_forgotten: false })],

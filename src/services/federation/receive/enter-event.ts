@@ -2,6 +2,7 @@ import { authEventIds, prevEventIds, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { commitReceived, type Received } from '#services/rooms/commit-received.ts'
+import { earlyRedactionOf } from '#services/rooms/early-redaction.ts'
 import { nextLine, plainStep } from '#services/rooms/next-line.ts'
 import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/plan-branch.ts'
 import { redactionBy } from '#services/rooms/redaction-by.ts'
@@ -50,7 +51,7 @@ export async function enterEvent(ctx: ReceiveNeeds, line: RoomLine, event: Enter
     branch: place.branch,
     movesFrom: stored?.position,
     step: undefined,
-    redaction: undefined,
+    redacted: (stored && redactedAlready(stored)) ?? (await earlyRedactionOf(ctx, line, event)),
   }
   if (rejection ?? soft) {
     const status = rejection ? 'rejected' : 'soft-failed'
@@ -100,6 +101,10 @@ async function placeOf(
   return { before, branch: planBranch(line, before, parents) }
 }
 
+/** It may have been redacted while it was an outlier; what another server sends of it then is still whole. */
+const redactedAlready = ({ redactedBy: by, clientJson, graphJson }: StoredEvent) =>
+  by === null ? undefined : { clientJson, graphJson, by }
+
 type Judging = { pdu: Pdu; place: Place }
 
 const judgeBefore = (ctx: ReceiveNeeds, line: RoomLine, { pdu, place }: Judging): Promise<Rejection | undefined> =>
@@ -120,8 +125,8 @@ type Accepting = { received: Omit<Received, 'status'>; place: Place; prevs: read
 async function acceptance(ctx: ReceiveNeeds, line: RoomLine, { received, place, prevs }: Accepting): Promise<Received> {
   const event = { pdu: received.pdu, eventId: received.eventId, before: place.before, prevs }
   const step = place.branch ? await nextLine(ctx, line, event) : plainStep(event)
-  const redaction = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, event.pdu) : undefined
+  const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, event.pdu) : {}
   const own = place.branch && step?.heads.length === 1 ? ownBranch(line, place.before, event.pdu) : undefined
   const isShorter = own && place.branch && own.delta.length < place.branch.delta.length
-  return { ...received, ...(isShorter && { branch: own }), status: 'accepted', step, redaction }
+  return { ...received, ...(isShorter && { branch: own }), status: 'accepted', step, ...effect }
 }

@@ -37,7 +37,6 @@ export async function openRemoteRoom(
       branch: undefined,
       movesFrom: undefined,
       step,
-      redaction: undefined,
     })
     ctx.rooms.add(line)
     return { eventId, outcome: 'accepted' }

@@ -16,7 +16,7 @@ export async function checkRedactions(
   replay: Replay,
   page: readonly Shelved[],
 ): Promise<RowChange[]> {
-  const changes: RowChange[] = []
+  const changes: RowChange[] = await checkEarly(subject, page)
   for (const shelved of page) {
     if (shelved.event.redactedBy !== null) changes.push(...(await checkRedacted(subject, shelved)))
     if (shelved.event.type === 'm.room.redaction' && shelved.event.status === 'accepted')
@@ -40,9 +40,34 @@ const rowOf = ({ event }: Shelved) => ({
 async function checkRedacted(subject: Subject, shelved: Shelved): Promise<RowChange[]> {
   const { event } = shelved
   const [redaction] = await subject.events.find(event.redactedBy === null ? [] : [event.redactedBy])
-  const isReal = redaction !== undefined && redactedEventId(redaction.pdu, subject.version) === event.eventId
+  const named = redaction && redactedEventId(redaction.pdu, subject.version)
+  // A redaction that was redacted itself need not tell any more what it was about.
+  const isReal =
+    named === event.eventId || (redaction !== undefined && redaction.event.redactedBy !== null && named === undefined)
   const expected = isReal ? emptied(shelved, subject) : { redacted_by: null }
   return difference('events', { event_id: event.eventId }, { stored: rowOf(shelved), expected })
+}
+
+/** Redactions wait for what they redact as long as it is not here; afterwards it does not matter that they did. */
+async function checkEarly({ store, room, version }: Subject, page: readonly Shelved[]): Promise<RowChange[]> {
+  const rows = await store.roomCheck.earlyRedactions(page.map(({ event }) => event.position))
+  const stored = new Map(rows.map((row) => [Number(row.position), row]))
+  const targets = new Map(
+    page.flatMap(({ event, pdu }) =>
+      event.type === 'm.room.redaction' && event.status === 'accepted'
+        ? [[event.position, redactedEventId(pdu, version)] as const]
+        : [],
+    ),
+  )
+  const known = await store.roomCheck.positionsOf([...targets.values()].filter((id) => id !== undefined))
+  return page.flatMap(({ event: { position, redactedBy } }) => {
+    const [row, target] = [stored.get(position), targets.get(position)]
+    if (targets.has(position) && (target === undefined ? redactedBy !== null : known.has(target))) return []
+    // What is purged was here before.
+    if (!row && room.purgedUpTo > 0) return []
+    const expected = target === undefined ? undefined : { room_nid: room.nid, target_id: target }
+    return difference('early_redactions', { position }, { stored: row, expected })
+  })
 }
 
 async function checkTarget(subject: Subject, replay: Replay, redaction: Shelved): Promise<RowChange[]> {

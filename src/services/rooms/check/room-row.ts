@@ -11,9 +11,11 @@ export async function checkRoomRow({ store, room, events }: Subject, replay: Rep
   if (!stored || replay.lastPosition === 0) return []
   const holder = replay.journal.current(stateKey('m.room.create', ''))?.holder ?? nobody
   const create = holder === nobody ? undefined : await events.at(holder)
-  const version = create && (create.pdu.content['room_version'] ?? '1')
+  // Before room version 11 a redacted create event does not tell it any more.
+  const isWhole = create?.event.redactedBy === null
+  const version = isWhole && (create.pdu.content['room_version'] ?? '1')
   const expected = {
-    ...(version !== undefined && { version }),
+    ...(version !== false && { version }),
     heads: JSON.stringify(headsInOrder(room.heads, [...replay.heads])),
     // Of purged history only what it came to is known.
     depth: room.purgedUpTo === 0 ? replay.depth : Math.max(replay.depth, room.depth),
