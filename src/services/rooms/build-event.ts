@@ -1,5 +1,5 @@
 import { badJson, tooLarge, forbidden } from '#base/errors.ts'
-import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
+import { authEventKeys, type EventToEntitle } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { CanonicalJsonError } from '#protocol/canonical-json.ts'
 import { chosenEventId, citationOf } from '#protocol/event-id.ts'
@@ -40,19 +40,19 @@ export function buildEvent(
   { key, now }: { key: SigningKey; now: number },
 ): BuiltEvent {
   refuseUnstorable(draft)
-  const unsigned: UnsignedPdu = withoutUndefined({
+  const { version } = line
+  const event: UnsignedPdu = {
     type: draft.type,
     sender: draft.sender as UserId,
-    room_id: line.version.roomIdIsCreateHash && draft.type === 'm.room.create' ? undefined : line.roomId,
-    state_key: draft.stateKey,
-    content:
-      line.version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
-    redacts: line.version.redactsInContent ? undefined : (draft.redacts as EventId | undefined),
+    content: version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
     origin_server_ts: draft.originServerTs ?? now,
     depth: depthAfter([line.depth]),
     ...citations(line, draft),
-  })
-  return judge(line, sealed(unsigned, line, key))
+  }
+  if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = line.roomId
+  if (draft.stateKey !== undefined) event.state_key = draft.stateKey
+  if (draft.redacts !== undefined && !version.redactsInContent) event.redacts = draft.redacts as EventId
+  return judge(line, sealed(event, line, key))
 }
 
 function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): SealedEvent {
@@ -96,9 +96,7 @@ function refuseUnstorable({ type, stateKey, transaction }: EventDraft): void {
     throw badJson('Types, state keys and transaction ids must not contain U+0000')
 }
 
-const entitled = ({ type, sender, stateKey, content }: EventDraft) =>
-  withoutUndefined({ type, sender: sender as UserId, state_key: stateKey, content })
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
-const withoutUndefined = <T extends object>(value: T): Defined<T> =>
-  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>
+const entitled = ({ type, sender, stateKey, content }: EventDraft): EventToEntitle => {
+  const event = { type, sender: sender as UserId, content }
+  return stateKey === undefined ? event : { ...event, state_key: stateKey }
+}

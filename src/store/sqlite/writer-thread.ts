@@ -8,11 +8,20 @@ const database: DatabaseSync = openDatabase((workerData as { path: string }).pat
 const prepare = statementCache(database)
 let failedBatch: number | undefined
 
+/** Whether statements answer rows; asked once of each, since it costs as much as running it. */
+const answering = new WeakMap<StatementSync, boolean>()
+const answersRows = (statement: StatementSync): boolean => {
+  const known = answering.get(statement)
+  if (known !== undefined) return known
+  // A pragma without columns still works row by row: run() would stop after its first step.
+  const answers = statement.columns().length > 0 || statement.sourceSQL.startsWith('pragma')
+  answering.set(statement, answers)
+  return answers
+}
+
 const run = (statement: StatementSync, bindings: readonly unknown[]): Result => {
   const values = bindings as SQLInputValue[]
-  // A pragma without columns still works row by row: run() would stop after its first step.
-  if (statement.columns().length > 0 || statement.sourceSQL.startsWith('pragma'))
-    return { rows: statement.all(...values), changes: 0, lastId: 0 }
+  if (answersRows(statement)) return { rows: statement.all(...values), changes: 0, lastId: 0 }
   const { changes, lastInsertRowid } = statement.run(...values)
   return { rows: [], changes: Number(changes), lastId: Number(lastInsertRowid) }
 }
