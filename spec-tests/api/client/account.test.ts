@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createAccount } from '#services/accounts/create-account.ts'
 import { resetPassword } from '#services/accounts/change-password.ts'
 import { testClient, testPassword } from '../../support/client.ts'
+import { accepted, act, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 
 const passwordPath = '/_matrix/client/v3/account/password'
@@ -175,5 +176,36 @@ describe('suspended accounts', () => {
 
     assert.deepEqual([put.status, put.body.errcode], [403, 'M_USER_SUSPENDED'])
     assert.equal(read.status, 200)
+  })
+  it('T65 leave rooms and take back what they said, but enter none and say nothing', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const open = { preset: 'public_chat' }
+    const [own, joined, other] = [
+      await createRoom(alice, open),
+      await createRoom(bob, open),
+      await createRoom(bob, open),
+    ]
+    accepted(await join(alice, joined))
+    const said = await sendText(alice, joined, 'said')
+    await server.context.store.accounts.setSuspended(alice.userId, true)
+    const again = await server.login('alice')
+
+    const refusals = [
+      await again.request('PUT', roomPath(joined, 'send', 'm.room.message', 'x'), { msgtype: 'm.text', body: 'x' }),
+      await putState(again, own, ['m.room.topic'], { topic: 'x' }),
+      await putState(again, other, ['m.room.member', alice.userId], { membership: 'join' }),
+      await again.request('POST', '/_matrix/client/v3/createRoom', {}),
+      await again.request('POST', roomPath(other, 'join'), {}),
+      await join(again, other),
+      await again.request('POST', `/_matrix/client/v3/knock/${encodeURIComponent(other)}`, {}),
+      await again.request('POST', roomPath(own, 'upgrade'), { new_version: '12' }),
+    ]
+    for (const action of ['invite', 'kick', 'ban', 'unban']) refusals.push(await act(again, action, own, bob.userId))
+
+    for (const refusal of refusals) refused(refusal, 403, 'M_USER_SUSPENDED')
+    accepted(await again.request('PUT', roomPath(joined, 'redact', said, 'r'), {}))
+    accepted(await again.request('GET', `${roomPath(joined, 'messages')}?dir=b`))
+    accepted(await leave(again, joined))
   })
 })

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { serverNotTrusted } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/refuse-unusable.ts'
 import { createRoom } from '#services/rooms/create.ts'
 import { JsonBody } from './json-object.ts'
 
@@ -36,6 +37,7 @@ export const postCreateRoom = endpoint({
   summary: 'Makes a room.',
   spec: 'client-server-api/#post_matrixclientv3createroom',
   async handle(ctx, { body }, requester) {
+    refuseSuspended(requester)
     if (body.invite_3pid?.length) throw serverNotTrusted()
     return { room_id: await createRoom(ctx, { creator: requester.userId, ...readRoom(body) }) }
   },

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { missingParam, serverNotTrusted } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/event.ts'
+import { refuseSuspended } from '#services/accounts/refuse-unusable.ts'
 import { banUser } from '#services/rooms/ban.ts'
 import { forgetRoom } from '#services/rooms/forget.ts'
 import { inviteUser } from '#services/rooms/invite.ts'
@@ -49,7 +50,9 @@ export const postInvite = endpoint({
   reply: Nothing,
   summary: 'Invites a user to a room.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidinvite',
-  async handle(ctx, { params, body }, { userId: sender }) {
+  async handle(ctx, { params, body }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
     if (body.medium !== undefined) throw serverNotTrusted()
     if (body.user_id === undefined) throw missingParam('body.user_id is missing')
     await inviteUser(ctx, { roomId: params.roomId, sender, userId: body.user_id, reason: body.reason })
@@ -68,7 +71,9 @@ export const postJoin = endpoint({
   reply: JoinedRoom,
   summary: 'Enters a room.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidjoin',
-  async handle(ctx, { params: { roomId }, body }, { userId }) {
+  async handle(ctx, { params: { roomId }, body }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
     await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
     return { room_id: roomId }
   },
@@ -85,7 +90,9 @@ export const postJoinByAlias = endpoint({
   reply: JoinedRoom,
   summary: 'Enters a room that is named by id or alias.',
   spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
-  async handle(ctx, { params, body }, { userId }) {
+  async handle(ctx, { params, body }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
     const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
     await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
     return { room_id: roomId }
@@ -103,7 +110,9 @@ export const postKnock = endpoint({
   reply: JoinedRoom,
   summary: 'Asks to be let into a room.',
   spec: 'client-server-api/#post_matrixclientv3knockroomidoralias',
-  async handle(ctx, { params, body: { reason } }, { userId }) {
+  async handle(ctx, { params, body: { reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
     const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
     await knockOnRoom(ctx, { roomId, userId, reason })
     return { room_id: roomId }
@@ -155,7 +164,9 @@ export const postKick = endpoint({
   reply: Nothing,
   summary: 'Removes a user from a room.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidkick',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, { userId: sender }) {
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
     await kickUser(ctx, { roomId, sender, userId, reason })
     return {}
   },
@@ -172,7 +183,9 @@ export const postBan = endpoint({
   reply: Nothing,
   summary: 'Removes a user from a room and keeps them out.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidban',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, { userId: sender }) {
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
     await banUser(ctx, { roomId, sender, userId, reason })
     return {}
   },
@@ -189,7 +202,9 @@ export const postUnban = endpoint({
   reply: Nothing,
   summary: 'Lifts a ban.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidunban',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, { userId: sender }) {
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
     await unbanUser(ctx, { roomId, sender, userId, reason })
     return {}
   },

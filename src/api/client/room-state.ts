@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/refuse-unusable.ts'
 import { setState } from '#services/rooms/set-state.ts'
 import { JsonBody } from './json-object.ts'
 
@@ -21,6 +22,8 @@ export const putState = endpoint({
   spec: 'client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey',
   async handle(ctx, { params: { roomId, eventType: type, stateKey = '' }, query, body: content }, requester) {
     const { userId: sender, appserviceId } = requester
+    const isLeaving = type === 'm.room.member' && stateKey === sender && content.membership === 'leave'
+    if (!isLeaving) refuseSuspended(requester)
     const originServerTs = appserviceId === undefined ? undefined : query.ts
     return { event_id: await setState(ctx, { roomId, type, stateKey, sender, content, originServerTs }) }
   },

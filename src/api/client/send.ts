@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/refuse-unusable.ts'
 import { sendEvent } from '#services/rooms/send.ts'
 import { JsonBody } from './json-object.ts'
 
@@ -16,6 +17,8 @@ export const putSend = endpoint({
   summary: 'Sends an event that is no state into a room.',
   spec: 'client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid',
   async handle(ctx, { params: { roomId, eventType: type, txnId: transactionId }, query, body }, requester) {
+    // Whoever is suspended may still take back what they said.
+    if (type !== 'm.room.redaction') refuseSuspended(requester)
     const { userId, deviceId = '', isAdmin, appserviceId } = requester
     const eventId = await sendEvent(ctx, {
       roomId,

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/refuse-unusable.ts'
 import { upgradeRoom } from '#services/rooms/upgrade.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidupgrade */
@@ -16,7 +17,9 @@ export const postUpgrade = endpoint({
   reply: Type.Object({ replacement_room: Type.String() }),
   summary: 'Replaces a room by one of another version.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidupgrade',
-  async handle(ctx, { params: { roomId }, body }, { userId: by }) {
+  async handle(ctx, { params: { roomId }, body }, requester) {
+    refuseSuspended(requester)
+    const { userId: by } = requester
     const { new_version: newVersion, additional_creators: additionalCreators = [] } = body
     return { replacement_room: await upgradeRoom(ctx, { roomId, by, newVersion, additionalCreators }) }
   },
