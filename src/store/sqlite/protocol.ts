@@ -4,10 +4,13 @@ import type { Row } from '../engine.ts'
 export type Statement = { sql: string; rows: readonly (readonly unknown[])[] }
 export type Result = { rows: Row[]; changes: number; lastId: number }
 
+/** A statement on its way: the bindings of all runs in one flat list, which is far cheaper to hand over. */
+export type FlatStatement = { sql: string; runs: number; width: number; bindings: readonly unknown[] }
+
 /** What the main thread asks of the writer thread. */
 export type Request = {
   id: number
-  statements: readonly Statement[]
+  statements: readonly FlatStatement[]
   /** The batch it belongs to: a failure rolls the batch back, and what follows of it is refused. */
   batch?: number | undefined
 }

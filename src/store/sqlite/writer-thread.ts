@@ -31,10 +31,10 @@ const answer = ({ id, statements, batch }: Request): Answer => {
     // Outside its transaction, a statement would be committed by itself.
     if (batch !== undefined && batch === failedBatch) throw new Error('The batch has failed')
     const results: Result[] = []
-    for (const { sql, rows } of statements) {
+    for (const { sql, runs, width, bindings } of statements) {
       const statement = prepare(sql)
       let result: Result = { rows: [], changes: 0, lastId: 0 }
-      for (const bindings of rows) result = run(statement, bindings)
+      for (let n = 0; n < runs; n++) result = run(statement, bindings.slice(n * width, (n + 1) * width))
       results.push(result)
     }
     return { id, results }

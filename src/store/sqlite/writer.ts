@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Answer, Request, Result, Statement } from './protocol.ts'
+import type { Answer, FlatStatement, Request, Result, Statement } from './protocol.ts'
 
 type Pending = { resolve(results: Result[]): void; reject(error: Error): void }
 
@@ -36,7 +36,7 @@ export class SqliteWriter {
 
   /** Runs statements after all that was asked before. Only the holder of the lock may call it. */
   run(statements: readonly Statement[], batch?: number): Promise<Result[]> {
-    const request: Request = { id: this.#nextId++, statements, batch }
+    const request: Request = { id: this.#nextId++, statements: statements.map(flat), batch }
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) this.#worker.ref()
       this.#pending.set(request.id, { resolve, reject })
@@ -70,3 +70,10 @@ export class SqliteWriter {
     this.#pending.clear()
   }
 }
+
+const flat = ({ sql, rows }: Statement): FlatStatement => ({
+  sql,
+  runs: rows.length,
+  width: rows[0]?.length ?? 0,
+  bindings: rows.length === 1 ? (rows[0] ?? []) : rows.flat(),
+})
