@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
-import { collectSlice, isDone, leaseMs } from '#services/rooms/purge/collect.ts'
+import { collectAll, collectSlice, isDone, leaseMs } from '#services/rooms/purge/collect.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
@@ -12,6 +12,7 @@ import { createTestDatabase } from '../../support/databases.ts'
 import { checkRoom } from '../../support/room-check.ts'
 import { accepted, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
 import { failuresOnly, startTestServer, testSettings, type TestServer } from '../../support/server.ts'
+import { bodiesOf as bodiesIn, joined, sync } from '../../support/sync.ts'
 
 const admin = '/_synapse/admin'
 
@@ -212,24 +213,33 @@ describe('purge of history', () => {
     assert.ok(size < 1_500_000, `${size}`)
   })
 
-  it('lets nobody enter or ask to enter a blocked room by another way', async () => {
+  it('loses nothing that is being sent while the collection begins', async () => {
     await using server = await startTestServer()
-    const [root, alice] = [await registerAdmin(server), await server.register('alice')]
-    const open = await createRoom(root, { preset: 'public_chat' })
-    const knocking = await createRoom(root, {
-      initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
-    })
-    for (const roomId of [open, knocking]) accepted(await deleteRoom(root, roomId, { block: true, purge: false }))
-    await server.settle()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+    const { next_batch: since } = await sync(bob)
+    const { store } = server.context
+    const { eventWriter, purges } = store
+    const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { write } = eventWriter
+    eventWriter.write = async (...args) => {
+      reached.resolve()
+      await held.promise
+      return write(...args)
+    }
+    const purge = { id: 'elsewhere', kind: 'history', roomId, roomNid: (await store.rooms.find(roomId))?.nid } as const
+    const plan = JSON.stringify({ upTo: 0, deleteLocal: false })
+    await purges.insert({ ...purge, status: 'active', plan, step: undefined, cursor: 0, createdAt: 0 })
 
-    refused(await putState(alice, open, ['m.room.member', alice.userId], { membership: 'join' }), 403, 'M_FORBIDDEN')
-    const knock = `/_matrix/client/v3/knock/${encodeURIComponent(knocking)}`
-    refused(await alice.request('POST', knock, {}), 403, 'M_FORBIDDEN')
-    refused(
-      await putState(alice, knocking, ['m.room.member', alice.userId], { membership: 'knock' }),
-      403,
-      'M_FORBIDDEN',
-    )
+    const sending = sendText(alice, roomId, 'said meanwhile')
+    await reached.promise
+    const collecting = collectAll(server.context)
+    for (let read = 0; read < 3; read++) await sync(bob)
+    held.resolve()
+    await Promise.all([sending, collecting])
+
+    assert.deepEqual(bodiesIn(joined(await sync(bob, { since }), roomId)), ['said meanwhile'])
   })
 
   it('refuses what it cannot do', async () => {

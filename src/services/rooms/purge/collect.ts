@@ -21,11 +21,20 @@ export async function collectAll(ctx: CollectNeeds, isStopped: () => boolean = (
     const purge = await store.purges.claim({ owner, now, until: now + leaseMs })
     if (!purge) return
     // What was hidden before this process looked at the purge may still be in its memory.
-    ctx.rooms.drop(purge.roomId)
+    await dropSettled(ctx, purge.roomId)
     let present: Purge | undefined = purge
     while (present && !isDone(present) && !isStopped()) present = await collectSlice(ctx, present)
     await store.purges.release(purge.id, owner)
   }
+}
+
+/** Once all that was built on the line is on disk: a line read before that would lack it. */
+function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: string): Promise<void> {
+  return rooms.inTurn(roomId, async () => {
+    const line = await rooms.find(roomId)
+    await line?.lastWrite
+    rooms.drop(roomId)
+  })
 }
 
 export const isDone = ({ status }: Pick<Purge, 'status'>): boolean => status === 'complete' || status === 'failed'
