@@ -12,4 +12,9 @@ export class KeyedQueue {
     })
     return result
   }
+
+  /** Whether work of the key is under way or waits. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key)
+  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import { RoomLines } from '#services/rooms/room-lines.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import { RoomLine } from '#services/rooms/room-line.ts'
 import { stateAtPosition, wholeStateAt } from '#services/rooms/state-at-position.ts'
 import { EventLoader } from '#services/rooms/event-loader.ts'
 import { createRoom, join } from '../../support/rooms.ts'
@@ -55,5 +56,24 @@ describe('the lines of rooms', () => {
     }
     const one = await wholeStateAt({ store }, line, { position: line.lastPosition - 5, isWanted: ({ stateKey }) => stateKey === '9' }) // prettier-ignore
     assert.deepEqual(one.map(({ clientJson }) => (JSON.parse(clientJson) as { content: unknown }).content), [{ round: 'one' }]) // prettier-ignore
+  })
+  it('stay in memory while somebody builds on them, however many come in between', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const [busy, idle] = [await createRoom(alice), await createRoom(alice)]
+    const { rooms } = server.context
+    const idleLine = await rooms.get(idle)
+    const { version } = idleLine
+    const start = { nid: 1, version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, serverName: 'test' }
+
+    await rooms.inTurn(busy, async () => {
+      const line = await rooms.get(busy)
+      for (let n = 0; n < 2500; n++)
+        rooms.add(new RoomLine({ ...start, roomId: `!${n}:test`, holders: [], members: [] }))
+      await setImmediate()
+
+      assert.equal(await rooms.get(busy), line)
+      assert.notEqual(await rooms.get(idle), idleLine)
+    })
   })
 })

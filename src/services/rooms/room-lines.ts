@@ -130,12 +130,13 @@ export class RoomLines {
     return loading
   }
 
-  /** A busy line must stay: its commits belong to it. */
+  /** A busy line must stay: its commits belong to it, and so do those of whoever builds on it now. */
   async #evict(except: string): Promise<void> {
     for (const [roomId, loading] of [...this.#lines]) {
       if (this.#lines.size <= maxLines && this.#holders <= maxHolders) return
       const line = await loading.catch(() => undefined)
-      if (roomId !== except && line?.inFlight === 0 && this.#lines.get(roomId) === loading) this.drop(roomId)
+      const isIdle = line?.inFlight === 0 && !this.#queue.isBusy(roomId)
+      if (roomId !== except && isIdle && this.#lines.get(roomId) === loading) this.drop(roomId)
     }
   }
 
