@@ -10,6 +10,7 @@ import type { SigningKey } from '#protocol/signing-key.ts'
 import type { CompiledFilters } from '#services/accounts/compiled-filters.ts'
 import type { SessionCache } from '#services/accounts/session-cache.ts'
 import type { UserNamespaces } from '#services/accounts/user-namespaces.ts'
+import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Presences } from '#services/presence/presences.ts'
 import type { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import type { PushRulesets } from '#services/push/push-rulesets.ts'
@@ -35,6 +36,8 @@ export type Context = {
   rateBuckets: RateBuckets
   /** The rooms this process has in memory. */
   rooms: RoomLines
+  /** Checks what comes in great numbers from other servers. */
+  checkThreads: CheckThreads
   /** The transaction ids that devices have used. */
   sentTransactions: SentTransactions
   /** Which members each device was told of. */

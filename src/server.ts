@@ -20,6 +20,7 @@ import { IgnoredUsers } from '#services/accounts/ignored-users.ts'
 import { followSessionChanges } from '#services/accounts/session-changes.ts'
 import { SessionCache } from '#services/accounts/session-cache.ts'
 import { noNamespaces } from '#services/accounts/user-namespaces.ts'
+import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Presences } from '#services/presence/presences.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
@@ -127,7 +128,8 @@ function startWork(context: Context): Worker {
   }
 }
 
-async function closeContext({ bus, store, metrics }: Context): Promise<void> {
+async function closeContext({ bus, store, metrics, checkThreads }: Context): Promise<void> {
+  await checkThreads.close()
   await bus.close()
   await store.close()
   metrics.close()
@@ -193,6 +195,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
+    checkThreads: new CheckThreads(),
     rooms: new RoomLines(store, config.server_name),
     sentTransactions: new SentTransactions(store),
     bus: effects.bus ?? localBus(),

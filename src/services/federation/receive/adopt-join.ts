@@ -3,11 +3,12 @@ import type { JsonValue } from '#protocol/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { retryWhileStale } from '#services/rooms/stale-room.ts'
-import { checkEvents } from './check-event.ts'
+import { checkEvents } from './check-events.ts'
 import { enterEvent } from './enter-event.ts'
 import { inOrder } from './in-order.ts'
 import { openRemoteRoom } from './open-remote-room.ts'
-import type { CheckedEvent, Receipt, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { Receipt, ReceiveNeeds } from './ports.ts'
 import { settledLine } from './settled-line.ts'
 import { storeOutliers } from './store-outliers.ts'
 
@@ -28,9 +29,9 @@ export async function adoptJoin(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
   { roomId, version, event, state, authChain }: AdoptedJoin,
 ): Promise<Receipt> {
-  const told = await checkEvents(ctx.findKey, state, { roomId, version })
-  const chain = await checkEvents(ctx.findKey, authChain, { roomId, version })
-  const [join] = await checkEvents(ctx.findKey, [event], { roomId, version })
+  const told = await checkEvents(ctx, state, { roomId, version })
+  const chain = await checkEvents(ctx, authChain, { roomId, version })
+  const [join] = await checkEvents(ctx, [event], { roomId, version })
   const create = [...told, ...chain].find(({ pdu }) => pdu.type === 'm.room.create')
   if (!join || !create) return { eventId: undefined, outcome: 'dropped', reason: 'The answer lacks its first events' }
   const opened = await openRemoteRoom(ctx, { roomId, version, create: create.pdu as unknown as JsonValue })

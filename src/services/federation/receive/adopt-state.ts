@@ -1,8 +1,9 @@
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
-import { checkEvents } from './check-event.ts'
+import { checkEvents } from './check-events.ts'
 import { inOrder } from './in-order.ts'
-import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { ReceiveNeeds } from './ports.ts'
 import { settledLine } from './settled-line.ts'
 import { storeOutliers } from './store-outliers.ts'
 
@@ -28,7 +29,7 @@ export async function adoptState(
     for (const event of await ctx.store.events.findMany(slice)) stored.add(event.eventId)
     const missing = slice.filter((id) => !stored.has(id))
     if (missing.length === 0) continue
-    for (const event of await checkEvents(ctx.findKey, await ctx.missingEvents.fetchEvents(source, missing), line))
+    for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), line))
       fetched.set(event.eventId, event)
   }
   await ctx.rooms.inTurn(line.roomId, async () => {

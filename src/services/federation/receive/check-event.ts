@@ -1,11 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JsonValue } from '#protocol/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { checkFormat } from './check-format.ts'
 import { checkHash } from './check-hash.ts'
 import { checkSignatures } from './check-signatures.ts'
-import type { CheckedEvent, FindKey } from './ports.ts'
+import type { CheckedEvent, FindKey } from './checked-event.ts'
 
 type Room = { roomId: RoomId; version: RoomVersion }
 
@@ -20,16 +19,4 @@ export async function checkEvent(
   const unsigned = await checkSignatures(findKey, checked.pdu, room.version)
   if (unsigned !== undefined) return { violation: `The event lacks a valid signature of ${unsigned}` }
   return { ...checked, pdu: checkHash(checked.pdu, room.version) }
-}
-
-/** Of several, those that pass: a bad one never takes its neighbors with it. */
-export async function checkEvents(findKey: FindKey, values: readonly JsonValue[], room: Room): Promise<CheckedEvent[]> {
-  const checked: CheckedEvent[] = []
-  for (const [index, value] of values.entries()) {
-    // Signatures take a tenth of a millisecond each.
-    if (index % 50 === 49) await nextTurn()
-    const one = await checkEvent(findKey, value, room)
-    if (!('violation' in one)) checked.push(one)
-  }
-  return checked
 }

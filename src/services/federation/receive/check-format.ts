@@ -3,7 +3,7 @@ import { eventId } from '#protocol/event-id.ts'
 import { readPdu } from '#protocol/event-format.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import type { CheckedEvent } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
 
 /**
  * Check 1: whether the JSON is an event of this room, by the room's own version and no other.

@@ -1,5 +1,6 @@
 import type { RoomLine } from '#services/rooms/room-line.ts'
-import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { ReceiveNeeds } from './ports.ts'
 
 /**
  * Check 7: whether the room's Policy Server recommends the event, where the room uses one; if not it is soft-failed.

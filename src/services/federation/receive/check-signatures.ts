@@ -2,7 +2,7 @@ import type { Pdu } from '#protocol/event.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { requiredSigners, signingKeyIds, verifyEventSignature } from '#protocol/signatures.ts'
-import type { FindKey, ServerKey } from './ports.ts'
+import type { FindKey, ServerKey } from './checked-event.ts'
 
 /**
  * Check 2: whether every server that must have signed the event did. Answers the server whose signature is missing.

@@ -18,7 +18,8 @@ import { checkPolicy } from './check-policy.ts'
 import { checkStateBefore } from './check-state-before.ts'
 import { claimedOverlay } from './claimed-state.ts'
 import { loadJudged } from './load-judged.ts'
-import type { CheckedEvent, Receipt, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { Receipt, ReceiveNeeds } from './ports.ts'
 
 /** An event that passed checks 1 to 3, and the state before it as another server tells it, where we cannot tell. */
 export type Entering = CheckedEvent & {

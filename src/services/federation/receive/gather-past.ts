@@ -7,7 +7,8 @@ import { storedPdu } from '#services/rooms/stored-pdu.ts'
 import { checkFormat } from './check-format.ts'
 import { checkHash } from './check-hash.ts'
 import { checkSignatures } from './check-signatures.ts'
-import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { ReceiveNeeds } from './ports.ts'
 
 /** What one event may make us fetch and keep in memory. */
 const maxEvents = 1000

@@ -1,7 +1,7 @@
 import { authEventIds, prevEventIds } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import type { CheckedEvent } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
 
 /** The events with those they follow or rest on before them, as far as they are among them; circles are left out. */
 export function inOrder(events: ReadonlyMap<EventId, CheckedEvent>, version: RoomVersion): CheckedEvent[] {

@@ -1,14 +1,8 @@
 import type { Pdu, JsonValue } from '#protocol/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { VerifyKey } from '#protocol/signing-key.ts'
 import type { AppendNeeds } from '#services/rooms/append-needs.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
-
-/** A server's key, and until when (milliseconds since the epoch) the server stands by it. */
-export type ServerKey = VerifyKey & { validUntil: number }
-
-/** Finds the key under which a server signs; undefined where it cannot be had. */
-export type FindKey = (server: ServerName, keyId: string) => Promise<ServerKey | undefined>
+import type { EventChecker, FindKey } from './checked-event.ts'
 
 /** Whom to ask about which room. */
 export type Source = { origin: ServerName; roomId: RoomId }
@@ -38,12 +32,11 @@ export type AskPolicy = (line: RoomLine, event: { pdu: Pdu; eventId: EventId }) 
 export type ReceiveNeeds = AppendNeeds & {
   findKey: FindKey
   missingEvents: MissingEvents
+  /** Absent: everything is checked on the main thread. */
+  checkThreads?: EventChecker
   /** Absent: no room is taken to use a Policy Server. */
   askPolicy?: AskPolicy
 }
-
-/** An event whose form, signatures and hash are checked; redacted where the hash was wrong. */
-export type CheckedEvent = { pdu: Pdu; eventId: EventId }
 
 /**
  * What became of an event. `known`: it was here before. `dropped`: it is none, or not who it claims to be from; nothing

@@ -6,7 +6,8 @@ import type { RoomLine } from '#services/rooms/room-line.ts'
 import type { EventWrite } from '#store/room-write.ts'
 import { checkAuthEvents, createIdOf, type FindJudged, type JudgedEvent } from './check-auth-events.ts'
 import { loadJudged } from './load-judged.ts'
-import type { CheckedEvent, ReceiveNeeds } from './ports.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { ReceiveNeeds } from './ports.ts'
 
 const batchSize = 200
 

@@ -1,0 +1,44 @@
+import { parentPort } from 'node:worker_threads'
+
+/** What a pool tells its thread. */
+export type ToThread =
+  | { kind: 'job'; id: number; job: unknown }
+  | { kind: 'answer'; question: number; answer: unknown }
+  | { kind: 'refusal'; question: number; reason: string }
+
+/** What a thread tells its pool. */
+export type FromThread =
+  | { kind: 'question'; id: number; question: number; asked: unknown }
+  | { kind: 'result'; id: number; result: unknown }
+  | { kind: 'failure'; id: number; reason: string }
+
+/** Asks the one who gave the job, on the main thread. */
+export type Ask = (question: unknown) => Promise<unknown>
+
+type Waiting = { resolve(answer: unknown): void; reject(error: Error): void }
+
+/** Makes this thread one that works on the jobs of a `ThreadPool`; several may be under way. */
+export function serveJobs(work: (job: unknown, ask: Ask) => Promise<unknown>): void {
+  const waiting = new Map<number, Waiting>()
+  let questions = 0
+  const tell = (message: FromThread) => parentPort?.postMessage(message)
+  const start = async (id: number, job: unknown) => {
+    const ask: Ask = (asked) => {
+      const question = ++questions
+      tell({ kind: 'question', id, question, asked })
+      return new Promise((resolve, reject) => waiting.set(question, { resolve, reject }))
+    }
+    try {
+      tell({ kind: 'result', id, result: await work(job, ask) })
+    } catch (error) {
+      tell({ kind: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  parentPort?.on('message', (message: ToThread) => {
+    if (message.kind === 'job') return void start(message.id, message.job)
+    const asker = waiting.get(message.question)
+    waiting.delete(message.question)
+    if (message.kind === 'answer') asker?.resolve(message.answer)
+    else asker?.reject(new Error(message.reason))
+  })
+}

@@ -1,0 +1,22 @@
+import type { JsonValue, Pdu } from '#protocol/event.ts'
+import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/room-version.ts'
+import type { VerifyKey } from '#protocol/signing-key.ts'
+
+/** An event whose form, signatures and hash are checked; redacted where the hash was wrong. */
+export type CheckedEvent = { pdu: Pdu; eventId: EventId }
+
+/** A server's key, and until when (milliseconds since the epoch) the server stands by it. */
+export type ServerKey = VerifyKey & { validUntil: number }
+
+/** Finds the key under which a server signs; undefined where it cannot be had. */
+export type FindKey = (server: ServerName, keyId: string) => Promise<ServerKey | undefined>
+
+/** Checks many events besides the event loop; the answer is what `checkEvents` would give. */
+export type EventChecker = {
+  check(
+    findKey: FindKey,
+    values: readonly JsonValue[],
+    room: { roomId: RoomId; version: RoomVersion },
+  ): Promise<CheckedEvent[]>
+}
