@@ -25,6 +25,8 @@ export function checkDeviceKeys(userId: string, deviceId: string, upload: Device
     throw invalidParam('The keys claim to belong to another device')
   checkKeys(deviceId, keys)
   const signatures = signaturesOf(upload, userId)
+  if (Object.keys(signatures).some((name) => !name.includes(':')))
+    throw invalidParam('A signature is not named after its key')
   const keyId = keyIdOf(deviceId)
   if (Object.hasOwn(signatures, keyId) && !isSignedBy(upload, { userId, name: deviceId, publicKey: keys[keyId] ?? '' }))
     throw invalidSignature('The device keys are not signed by the device')
