@@ -208,7 +208,8 @@ describe('matrix-js-sdk clients with encryption', function () {
     await verifyByEmoji(second, alice)
     await second.until('the key of the backup', () => second.crypto.getSessionBackupPrivateKey())
 
-    assert.equal(await verified(second), true)
+    // The other device signs it once both have agreed, and the signature comes with the next device list.
+    await second.until('its verification', async () => verified(second))
     assert.equal((await second.readable(roomId, idOf(old))).getContent().body, 'before you came')
     assertAllReadable(pair, second)
   })
