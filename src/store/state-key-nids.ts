@@ -3,6 +3,8 @@ import type { Batch, Engine } from './engine.ts'
 type Key = readonly [type: string, stateKey: string]
 
 const maxCached = 100_000
+/** So many at once do not hold up the event loop; only a join of a large room brings more. */
+const sliceSize = 2000
 const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
 
 const lookUp: Readonly<Record<Engine['kind'], string>> = {
@@ -33,9 +35,12 @@ export class StateKeyNids {
     if (unknown.size === 0) return resolved
     const wanted = [...unknown.values()]
     const columns = { type: 'text', state_key: 'text' } as const
-    await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows: wanted }])
-    for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(wanted)]))
-      resolved.set(nameOf([row.type as string, row.state_key as string]), Number(row.nid))
+    for (let start = 0; start < wanted.length; start += sliceSize) {
+      const rows = wanted.slice(start, start + sliceSize)
+      await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows }])
+      for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(rows)]))
+        resolved.set(nameOf([row.type as string, row.state_key as string]), Number(row.nid))
+    }
     return resolved
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { AuthGraph } from './auth-graph.ts'
 import { nidOf } from './reader-spans.ts'
@@ -15,6 +16,7 @@ export async function loadAuthGraph({ store }: Pick<Context, 'store'>, line: Roo
       const events = await store.authIndex.page(nidOf(line), { from, direction, limit: pageSize })
       for (const event of events) graph.add(event)
       isWhole = events.length < pageSize
+      if (!isWhole) await nextTurn()
     }
   }
   return graph

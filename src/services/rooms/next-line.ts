@@ -70,34 +70,34 @@ async function meet(ctx: Needs, line: RoomLine, { kept, own, event }: Meeting): 
 
 type Outcome = { after: Overlay; event: Accepted }
 
-/** The state keys that change on the line. */
+const sliceSize = 500
+
+/** The state keys that change on the line; after a join these are all that hold any state. */
 async function changesOf(ctx: Needs, line: RoomLine, { after, event }: Outcome): Promise<Omit<LineStep, 'heads'>> {
-  const stored = await loadHoldersOf(ctx, after)
+  const changed = [...after].filter(([place, id]) => (line.state.get(place)?.eventId ?? null) !== id)
   const holders: HolderChange[] = []
   const members: MemberWrite[] = []
-  for (const [place, id] of after) {
-    if ((line.state.get(place)?.eventId ?? null) === id) continue
-    const [type, key] = splitStateKey(place)
-    const holder = id === null ? undefined : holderOf(line, place, id === event.eventId ? event : stored.get(id))
-    holders.push({ type, stateKey: key, holder })
-    if (type === 'm.room.member')
-      members.push(
-        ...(holder?.pdu ? membershipsOf(holder.pdu) : [{ userId: key, membership: 'leave', sender: key } as const]),
-      )
+  for (let start = 0; start < changed.length; start += sliceSize) {
+    if (changed.length > sliceSize) await nextTurn()
+    const slice = changed.slice(start, start + sliceSize)
+    const found = await ctx.store.events.findMany(slice.flatMap(([, id]) => id ?? []))
+    const stored = new Map(found.map((one) => [one.eventId, one]))
+    for (const [place, id] of slice) {
+      const [type, key] = splitStateKey(place)
+      const holder = id === null ? undefined : holderOf(line, place, id === event.eventId ? event : stored.get(id))
+      holders.push({ type, stateKey: key, holder })
+      if (type === 'm.room.member') members.push(...membershipsAfter(key, holder))
+    }
   }
   return { holders, members }
 }
 
-const sliceSize = 500
-
-/** After a join these are all that hold any state. */
-async function loadHoldersOf(ctx: Needs, after: Overlay): Promise<Map<EventId, StoredEvent>> {
-  const ids = [...after.values()].filter((id) => id !== null)
-  const stored = new Map<EventId, StoredEvent>()
-  for (let start = 0; start < ids.length; start += sliceSize, await nextTurn())
-    for (const event of await ctx.store.events.findMany(ids.slice(start, start + sliceSize)))
-      stored.set(event.eventId, event)
-  return stored
+/** Members are many: what they say of themselves is loaded again when somebody asks. */
+function membershipsAfter(userId: string, holder: Holder | undefined): MemberWrite[] {
+  if (!holder?.pdu) return [{ userId, membership: 'leave', sender: userId }]
+  const memberships = membershipsOf(holder.pdu)
+  if (holder.position !== undefined) holder.pdu = undefined
+  return memberships
 }
 
 function holderOf(line: RoomLine, place: StateKey, event: Accepted | StoredEvent | undefined): Holder {

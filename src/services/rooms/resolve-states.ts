@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import type { Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
@@ -26,9 +27,12 @@ export async function resolveStates(
   { overlays, newest }: { overlays: readonly Overlay[]; newest?: Newest | undefined },
 ): Promise<Overlay> {
   const [first = new Map<StateKey, EventId | null>()] = overlays
+  if (overlays.length < 2) return first
   const { agreed, disputed } = compare(line, overlays)
   if (disputed.size === 0) return first
   const graph = await loadAuthGraph(ctx, line)
+  // The walk through the graph of a large room takes some tens of milliseconds.
+  await nextTurn()
   const contested = contestOf(line, { overlays, agreed, disputed, graph, newest })
   const events = await loadPdus(ctx, line, contested.events)
   if (newest) events.set(newest.eventId, newest.pdu)

@@ -1,6 +1,7 @@
 import knex from 'knex'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Engine } from '../engine.ts'
 import { sqliteStatement } from '../bulk.ts'
 import { openDatabase } from './database.ts'
@@ -39,6 +40,26 @@ function makeForOwner(path: string): void {
   closeSync(openSync(path, 'a', 0o600))
 }
 
+/** So many rows are copied for the writer's thread in a few milliseconds. */
+const maxRows = 2000
+
+/** The statements in the same order, in pieces that do not hold up the event loop; nearly always one. */
+function inSlices(statements: readonly Statement[]): Statement[][] {
+  const slices: Statement[][] = [[]]
+  let room = maxRows
+  for (const { sql, rows } of statements)
+    for (let start = 0, taken = 0; start < rows.length; start += taken) {
+      if (room === 0) {
+        slices.push([])
+        room = maxRows
+      }
+      taken = Math.min(room, rows.length - start)
+      slices.at(-1)?.push({ sql, rows: taken === rows.length ? rows : rows.slice(start, start + taken) })
+      room -= taken
+    }
+  return slices
+}
+
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
   const batch = writer.newBatch()
@@ -53,7 +74,14 @@ async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise
     void run([{ sql: 'begin immediate', rows: [[]] }])
     const answer = await work({
       query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }]))[0]?.rows ?? [],
-      write: async (operations) => void run(operations.map(sqliteStatement)),
+      async write(operations) {
+        const [first = [], ...others] = inSlices(operations.map(sqliteStatement))
+        void run(first)
+        for (const slice of others) {
+          await nextTurn()
+          void run(slice)
+        }
+      },
     })
     void run([{ sql: 'commit', rows: [[]] }])
     await Promise.all(sent)

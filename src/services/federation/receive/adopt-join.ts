@@ -40,7 +40,7 @@ export async function adoptJoin(
   events.delete(create.eventId)
   const enter = async () => {
     const line = await settledLine(ctx, roomId)
-    await storeOutliers(ctx, line, inOrder(events, version))
+    await storeOutliers(ctx, line, await inOrder(events, version))
     return enterEvent(ctx, line, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
   }
   return retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))

@@ -34,7 +34,7 @@ export async function adoptState(
   }
   await ctx.rooms.inTurn(line.roomId, async () => {
     const now = await settledLine(ctx, line.roomId)
-    await storeOutliers(ctx, now, inOrder(fetched, now.version))
+    await storeOutliers(ctx, now, await inOrder(fetched, now.version))
   })
   return told.state
 }

@@ -16,6 +16,7 @@ export async function claimedOverlay(
   for (const key of line.state.keys()) overlay.set(key, null)
   for (const { type, stateKey: key, eventId } of await holdersAmong(store, line, ids))
     if (key !== null) overlay.set(stateKey(type, key), eventId)
+  await nextTurn()
   return trimmed(line, overlay)
 }
 

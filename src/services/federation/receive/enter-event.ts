@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds, prevEventIds, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
@@ -99,7 +100,11 @@ async function placeOf(
     (await resolveStates(ctx, line, {
       overlays: [await claimedOverlay(ctx, line, event.claimed ?? []), ...parents.map(({ overlay }) => overlay)],
     }))
-  return { before, branch: planBranch(line, before, parents) }
+  // A state of which much is new here takes its time at every step.
+  if (event.claimed) await nextTurn()
+  const branch = planBranch(line, before, parents)
+  if (event.claimed) await nextTurn()
+  return { before, branch }
 }
 
 /** It may have been redacted while it was an outlier; what another server sends of it then is still whole. */

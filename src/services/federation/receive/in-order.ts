@@ -1,10 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds, prevEventIds } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import type { CheckedEvent } from './checked-event.ts'
 
+const sliceSize = 2000
+
 /** The events with those they follow or rest on before them, as far as they are among them; circles are left out. */
-export function inOrder(events: ReadonlyMap<EventId, CheckedEvent>, version: RoomVersion): CheckedEvent[] {
+export async function inOrder(
+  events: ReadonlyMap<EventId, CheckedEvent>,
+  version: RoomVersion,
+): Promise<CheckedEvent[]> {
   const waitingFor = new Map<EventId, number>()
   const dependents = new Map<EventId, EventId[]>()
   const ready: EventId[] = []
@@ -19,13 +25,16 @@ export function inOrder(events: ReadonlyMap<EventId, CheckedEvent>, version: Roo
       else dependents.set(other, [id])
     }
     waitingFor.set(id, waiting)
+    if (waitingFor.size % sliceSize === 0) await nextTurn()
     if (waiting === 0) ready.push(id)
   }
-  for (const id of ready)
+  for (const [index, id] of ready.entries()) {
+    if (index % sliceSize === sliceSize - 1) await nextTurn()
     for (const dependent of dependents.get(id) ?? []) {
       const waiting = (waitingFor.get(dependent) ?? 0) - 1
       waitingFor.set(dependent, waiting)
       if (waiting === 0) ready.push(dependent)
     }
+  }
   return ready.flatMap((id) => events.get(id) ?? [])
 }

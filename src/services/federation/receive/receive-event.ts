@@ -61,7 +61,7 @@ async function enterPast(ctx: ReceiveNeeds, { roomId }: RoomLine, entry: Entry):
 async function enterInTurn(ctx: ReceiveNeeds, roomId: string, { past, event, claims }: Entry): Promise<Receipt> {
   let receipt: Receipt = { eventId: event.eventId, outcome: 'unresolved', reason: 'It rests on itself' }
   const line = await settledLine(ctx, roomId)
-  for (const one of inOrder(past.events, line.version)) {
+  for (const one of await inOrder(past.events, line.version)) {
     const entered = await enterEvent(ctx, line, { ...one, claimed: claims?.get(one.eventId) })
     if (one.eventId === event.eventId) receipt = entered
     // Others may rest on it, and that needs no place in the room.

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { describeEvent } from '#services/rooms/describe-event.ts'
@@ -32,6 +33,8 @@ async function storeBatch(
   const ids = new Set(events.flatMap(({ pdu, eventId }) => [eventId, ...authEventIds(pdu, line.version)]))
   for (const { pdu } of events) ids.add(createIdOf(pdu, line.version) ?? '$')
   const findStored = await loadJudged(ctx, line, [...ids])
+  // Reading, judging and writing so many take their time, each in a turn of its own.
+  await nextTurn()
   const judged = new Map<EventId, JudgedEvent>()
   const find: FindJudged = (id) => judged.get(id) ?? findStored(id)
   const writes: EventWrite[] = []
@@ -42,6 +45,7 @@ async function storeBatch(
     judged.set(event.eventId, { pdu: event.pdu, isRejected: verdict.rejection !== undefined })
     writes.push(outlierOf(line, event, verdict.rejection !== undefined))
   }
+  await nextTurn()
   if (writes.length > 0) await write(ctx, line, writes)
 }
 
