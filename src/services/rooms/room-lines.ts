@@ -64,6 +64,7 @@ export class RoomLines {
     )
     if (cold.size === 0) return
     const upTo = this.#store.eventWriter.position()
+    const readAt = new Map([...cold].map(([nid, { lastPosition }]) => [nid, lastPosition]))
     const found = new Map<number, StoredEvent[]>()
     for (const event of await this.#store.events.recent([...cold.keys()], { after: 0, upTo, limit })) {
       const ofRoom = found.get(event.roomNid)
@@ -71,6 +72,8 @@ export class RoomLines {
       else found.set(event.roomNid, [event])
     }
     for (const [nid, line] of cold) {
+      // What was read may have been redacted meanwhile; such a line is read when it is needed.
+      if (line.lastPosition !== readAt.get(nid)) continue
       const events = found.get(nid) ?? []
       line.prefill(events, events.length < limit ? 0 : (events[0]?.position ?? 1) - 1)
     }
