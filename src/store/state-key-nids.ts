@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Engine } from './engine.ts'
 
 type Key = readonly [type: string, stateKey: string]
@@ -36,6 +37,7 @@ export class StateKeyNids {
     const wanted = [...unknown.values()]
     const columns = { type: 'text', state_key: 'text' } as const
     for (let start = 0; start < wanted.length; start += sliceSize) {
+      if (wanted.length > sliceSize) await nextTurn()
       const rows = wanted.slice(start, start + sliceSize)
       await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows }])
       for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(rows)]))

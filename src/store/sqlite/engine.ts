@@ -75,10 +75,9 @@ async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise
     const answer = await work({
       query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }]))[0]?.rows ?? [],
       async write(operations) {
-        const [first = [], ...others] = inSlices(operations.map(sqliteStatement))
-        void run(first)
-        for (const slice of others) {
-          await nextTurn()
+        const slices = inSlices(operations.map(sqliteStatement))
+        for (const slice of slices) {
+          if (slices.length > 1) await nextTurn()
           void run(slice)
         }
       },
