@@ -108,17 +108,34 @@ async function verifyByEmoji(asking: SdkClient, asked: SdkClient): Promise<void>
   const arrived = new Promise<VerificationRequest>((resolve) =>
     asked.sdk.once(CryptoEvent.VerificationRequestReceived, resolve),
   )
-  const request = await asking.crypto.requestOwnUserVerification()
-  const received = await arrived
-  await received.accept()
-  await reached(request, () => request.phase === VerificationPhase.Ready)
-  const verifier = await request.startVerification('m.sas.v1')
-  await reached(received, () => received.verifier !== undefined)
+  const request = await within('the request', asking.crypto.requestOwnUserVerification())
+  const received = await within('the arrival of the request', arrived)
+  await within('the acceptance', received.accept())
+  await within(
+    'readiness',
+    reached(request, () => request.phase === VerificationPhase.Ready),
+  )
+  const verifier = await within('the start', request.startVerification('m.sas.v1'))
+  await within(
+    'the arrival of the start',
+    reached(received, () => received.verifier !== undefined),
+  )
   const [one, other] = [compare(verifier), compare(received.verifier!)]
-  const [shown, seen] = await Promise.all([one.shown, other.shown])
+  const [shown, seen] = await within('the emoji', Promise.all([one.shown, other.shown]))
   assert.deepEqual(shown.sas.emoji, seen.sas.emoji)
-  await Promise.all([shown.confirm(), seen.confirm()])
-  await Promise.all([one.verified, other.verified])
+  await within('the confirmations', Promise.all([shown.confirm(), seen.confirm()]))
+  await within('the end of the verification', Promise.all([one.verified, other.verified]))
+}
+
+/** A step that hangs is named, and everything is put away. */
+async function within<T>(what: string, step: Promise<T>): Promise<T> {
+  const tooLate = Promise.withResolvers<never>()
+  const timer = setTimeout(() => tooLate.reject(new Error(`Waited in vain for ${what}`)), 15_000)
+  try {
+    return await Promise.race([step, tooLate.promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function reached(request: VerificationRequest, look: () => boolean): Promise<void> {
@@ -193,11 +210,11 @@ describe('matrix-js-sdk clients with encryption', function () {
     await using server = await startLastingServer()
     using alice = new SdkClient(server.url, await registerUser(server.url, 'alice'))
     using bob = new SdkClient(server.url, await registerUser(server.url, 'bob'))
-    await Promise.all([alice.start(), bob.start()])
-    await alice.setUpEncryption()
-    const pair = await meet(alice, bob)
+    await within('the start of both', Promise.all([alice.start(), bob.start()]))
+    await within('encryption', alice.setUpEncryption())
+    const pair = await within('a room', meet(alice, bob))
     const { roomId } = pair
-    const old = await say(bob, alice, { roomId, body: 'before you came' })
+    const old = await within('a message', say(bob, alice, { roomId, body: 'before you came' }))
     await backedUp(alice, roomId)
 
     using second = await new SdkClient(server.url, await loginUser(server.url, 'alice')).start()
