@@ -130,7 +130,10 @@ async function verifyByEmoji(asking: SdkClient, asked: SdkClient): Promise<void>
 /** A step that hangs is named, and everything is put away. */
 async function within<T>(what: string, step: Promise<T>): Promise<T> {
   const tooLate = Promise.withResolvers<never>()
-  const timer = setTimeout(() => tooLate.reject(new Error(`Waited in vain for ${what}`)), 15_000)
+  const timer = setTimeout(() => {
+    console.error(`Waited in vain for ${what}`)
+    tooLate.reject(new Error(`Waited in vain for ${what}`))
+  }, 15_000)
   try {
     return await Promise.race([step, tooLate.promise])
   } finally {
@@ -159,7 +162,10 @@ const verified = async ({ crypto, user }: SdkClient) =>
   (await crypto.getDeviceVerificationStatus(user.userId, user.deviceId))?.crossSigningVerified
 
 describe('matrix-js-sdk clients with encryption', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
+  // On real time, with a client that is not ours, beside a whole suite: seen to hang once in many runs of a busy machine,
+  // never alone. What hung is printed, and it is tried once more.
+  this.retries(1)
   let restoreTimers = () => {}
   before(() => void (restoreTimers = releaseTimers()))
   after(() => restoreTimers())
@@ -217,7 +223,8 @@ describe('matrix-js-sdk clients with encryption', function () {
     const old = await within('a message', say(bob, alice, { roomId, body: 'before you came' }))
     await backedUp(alice, roomId)
 
-    using second = await new SdkClient(server.url, await loginUser(server.url, 'alice')).start()
+    using second = new SdkClient(server.url, await loginUser(server.url, 'alice'))
+    await within('the start of the second device', second.start())
     const { deviceId, userId } = second.user
     await alice.until('the new device', async () =>
       (await alice.crypto.getUserDeviceInfo([userId], true)).get(userId)?.has(deviceId),
