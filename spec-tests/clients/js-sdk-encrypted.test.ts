@@ -162,10 +162,7 @@ const verified = async ({ crypto, user }: SdkClient) =>
   (await crypto.getDeviceVerificationStatus(user.userId, user.deviceId))?.crossSigningVerified
 
 describe('matrix-js-sdk clients with encryption', function () {
-  this.timeout(120_000)
-  // On real time, with a client that is not ours, beside a whole suite: seen to hang once in many runs of a busy machine,
-  // never alone. What hung is printed, and it is tried once more.
-  this.retries(1)
+  this.timeout(60_000)
   let restoreTimers = () => {}
   before(() => void (restoreTimers = releaseTimers()))
   after(() => restoreTimers())
