@@ -20,6 +20,7 @@ import type { RoomLine } from '#services/rooms/room-line.ts'
 import { SentTransactions } from '#services/rooms/sent-transactions.ts'
 import { overlayOf, stateBefore } from '#services/rooms/state-before.ts'
 import { openStore } from '#store/open.ts'
+import { sqliteAuthBytes } from './support/disk.ts'
 import { localBus } from '../src/bus/local.ts'
 
 /**
@@ -93,10 +94,10 @@ const sizes = (db: DatabaseSync): Map<string, number> => {
   )
 }
 
-const bookkeeping = ['room_state', 'event_branches', 'auth_index']
+const bookkeeping = ['room_state', 'event_branches', 'auth']
 const measure = (): number[] => {
   const db = new DatabaseSync(join(folder, 'm.db'), { readOnly: true })
-  const found = sizes(db)
+  const found = sizes(db).set('auth', sqliteAuthBytes(db))
   db.close()
   return bookkeeping.map((table) => found.get(table) ?? 0)
 }
@@ -159,7 +160,7 @@ for (let change = 0; change < changes; change++) {
 }
 const after = measure()
 const line = await ctx.rooms.get(roomId)
-const [old] = await store.events.page({ roomNid: line.nid ?? 0, from: line.nid ?? 0, direction: 'forwards', limit: 1 })
+const [old] = await store.events.page({ roomNid: line.nid ?? 0, from: 1, direction: 'forwards', limit: 1 })
 const start = performance.now()
 await overlayOf(ctx, line, await stateBefore(ctx, old!))
 const reading = performance.now() - start

@@ -8,7 +8,6 @@ const bookkeeping: ReadonlySet<string> = new Set([
   'room_state',
   'state_keys',
   'event_branches',
-  'auth_index',
   'state_groups',
   'state_groups_state',
   'state_group_edges',
@@ -25,6 +24,8 @@ const bookkeeping: ReadonlySet<string> = new Set([
 type Disk = {
   /** Bytes of each table with its indexes. */
   tables: Map<string, number>
+  /** Bytes of the auth index that our own server keeps in the rows of events. */
+  auth: number
   /** PDUs as JSON; the writing of a member is that of canonical JSON but for its place. */
   events: readonly string[]
 }
@@ -55,7 +56,7 @@ export async function diskFigures(database: string): Promise<Figures> {
   }
   const sizes = [...disk.tables].toSorted(([, a], [, b]) => b - a)
   const total = sizes.reduce((sum, [, bytes]) => sum + bytes, 0)
-  const kept = sizes.reduce((sum, [name, bytes]) => sum + (bookkeeping.has(name) ? bytes : 0), 0)
+  const kept = sizes.reduce((sum, [name, bytes]) => sum + (bookkeeping.has(name) ? bytes : 0), disk.auth)
   return {
     events,
     state_changes: changes,
@@ -83,8 +84,16 @@ function readSqlite(path: string): Disk {
     )
     .all() as { name: string; bytes: number }[]
   const events = (database.prepare(ourEvents).all() as { pdu: string }[]).map(({ pdu }) => pdu)
+  const auth = sqliteAuthBytes(database)
   database.close()
-  return { tables: new Map(rows.map(({ name, bytes }) => [name, bytes])), events }
+  return { tables: new Map(rows.map(({ name, bytes }) => [name, bytes])), auth, events }
+}
+
+/** What the auth index takes in the rows of events and beside them. */
+export function sqliteAuthBytes(database: DatabaseSync): number {
+  const sql = `select (select pgsize from dbstat where name = 'events_auth' and aggregate = 1)
+    + (select sum(coalesce(length(auth), 0) + coalesce(length(former_position), 0)) from events) as bytes`
+  return Number(database.prepare(sql).get()?.bytes)
 }
 
 /** Rows that were replaced are swept first, as the server's own vacuum would do sooner or later. */
@@ -97,10 +106,21 @@ async function readPostgres(url: string): Promise<Disk> {
      where relkind = 'r' and relnamespace = 'public'::regnamespace`,
   )
   const { rows: found } = await client.query("select 1 from pg_tables where tablename = 'event_json'")
-  const events = await client.query<{ pdu: string }>(found.length > 0 ? synapseEvents : ourEvents)
+  const isSynapse = found.length > 0
+  const events = await client.query<{ pdu: string }>(isSynapse ? synapseEvents : ourEvents)
+  const auth = isSynapse ? 0 : await authBytes(client)
   await client.end()
   return {
+    auth,
     tables: new Map(rows.map(({ name, bytes }) => [name, Number(bytes)])),
     events: events.rows.map(({ pdu }) => pdu),
   }
+}
+
+async function authBytes(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>(
+    `select pg_relation_size('events_auth') + sum(pg_column_size(auth) + coalesce(pg_column_size(former_position), 0))
+      as bytes from events where auth is not null`,
+  )
+  return Number(rows[0]?.bytes)
 }

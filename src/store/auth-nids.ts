@@ -23,9 +23,8 @@ export class AuthNids {
       else resolved.set(id, nid)
     }
     if (unknown.size === 0) return resolved
-    const [condition, bindings] = inList(this.#kind, 'e.event_id', [...unknown])
-    const sql = `select e.event_id, coalesce((select a.nid from auth_index a where a.position = e.position), e.position) as nid
-      from events e where ${condition}`
+    const [condition, bindings] = inList(this.#kind, 'event_id', [...unknown])
+    const sql = `select event_id, coalesce(former_position, position) as nid from events where ${condition}`
     for (const row of await batch.query(sql, bindings)) resolved.set(row.event_id as EventId, Number(row.nid))
     return resolved
   }

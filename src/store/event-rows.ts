@@ -1,4 +1,5 @@
 import type { EventId } from '#protocol/ids.ts'
+import { encodeAuth } from './auth-links.ts'
 import type { Bulk } from './bulk.ts'
 import { eventTables as tables } from './event-tables.ts'
 import { statusCodes } from './events.ts'
@@ -50,10 +51,10 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
   return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }
 }
 
-type GraphTables = 'events' | 'movedEvents' | 'movedIndex' | 'branches' | 'authIndex'
+type GraphTables = 'events' | 'movedEvents' | 'branches'
 
 function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, GraphTables> {
-  const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], movedIndex: [], branches: [], authIndex: [] }
+  const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], branches: [] }
   for (const { event: e, position, nid } of placed) {
     const status = statusCodes[e.status]
     if (e.branch)
@@ -65,8 +66,7 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
         JSON.stringify(e.branch.delta),
       ])
     if (e.movesFrom !== undefined) {
-      rows.movedEvents.push([e.eventId, position, status])
-      rows.movedIndex.push([nid, e.movesFrom, position])
+      rows.movedEvents.push([e.eventId, position, status, e.movesFrom])
       continue
     }
     rows.events.push([
@@ -80,8 +80,8 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
       e.clientJson,
       e.graphJson,
       status,
+      e.authIds ? encodeAuth(authNids(e.authIds, nids)) : null,
     ])
-    if (e.authIds) rows.authIndex.push([nid, position, JSON.stringify(authNids(e.authIds, nids))])
   }
   return rows
 }
@@ -106,7 +106,7 @@ function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>):
       const from = former ? undefined : formerFrom()
       if (former && former[3] === null) former[3] = position
       if (from !== undefined) closedSpans.push([nid, keyNid, from, position])
-      const span = [nid, keyNid, position, holder === nobody ? position : null, holder]
+      const span = [nid, keyNid, position, holder === nobody ? position : null, holder === position ? null : holder]
       open.set(`${nid} ${keyNid}`, span)
       spans.push(span)
     }

@@ -37,9 +37,14 @@ export const eventTables = {
     client_json: text,
     graph_json: text,
     status: 'smallint',
+    auth: text,
   }),
-  movedEvents: update('events', ['event_id'], { event_id: text, position: big, status: 'smallint' }),
-  movedIndex: update('auth_index', ['room_nid', 'nid'], { room_nid: big, nid: big, position: big }),
+  movedEvents: update('events', ['event_id'], {
+    event_id: text,
+    position: big,
+    status: 'smallint',
+    former_position: big,
+  }),
   branches: insert('event_branches', {
     position: big,
     room_nid: big,
@@ -47,7 +52,6 @@ export const eventTables = {
     hops: 'smallint',
     delta: text,
   }),
-  authIndex: insert('auth_index', { room_nid: big, nid: big, auth: text }),
   closedSpans: update('room_state', ['room_nid', 'key_nid', 'from_position'], {
     room_nid: big,
     key_nid: big,

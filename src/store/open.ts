@@ -45,7 +45,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   accessTokens: accessTokens(db),
   accountData: accountData(db),
   accounts: accounts(db),
-  authIndex: authIndex(db),
+  authIndex: authIndex(db, kind),
   crossSigning: crossSigning(db, kind),
   dehydratedDevices: dehydratedDevices(db),
   deviceKeys: deviceKeys(db, kind),

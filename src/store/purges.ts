@@ -52,8 +52,7 @@ export type PassedEvent = {
 }
 
 /** What is kept for a room by its number, beside its events. */
-export type RoomTable =
-  'memberships' | 'room_state' | 'relations' | 'auth_index' | 'event_branches' | 'early_redactions'
+export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
 const open: readonly PurgeStatus[] = ['scheduled', 'active']
 /** A purge that is over is remembered for a week, as long as anybody asks for it. */
@@ -177,7 +176,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
       // What rests on the time before the room rests on nothing.
       return found
-        .whereBetween('base_position', [roomNid, upTo - 1])
+        .whereBetween('base_position', [1, upTo - 1])
         .limit(limit)
         .pluck('position')
     },

@@ -1,4 +1,5 @@
 import type { EventId } from '#protocol/ids.ts'
+import { decodeAuth, encodeAuth } from './auth-links.ts'
 import type { Db } from './db.ts'
 import type { Engine, Row } from './engine.ts'
 import { statusCodes, toStoredEvent, type EventRow, type EventStatus, type StoredEvent } from './events.ts'
@@ -21,7 +22,7 @@ type SpanRow = {
   state_key: string | null
   from_position: number
   to_position: number | null
-  event_position: number
+  event_position: number | null
 }
 
 /** A row as it is and as it should be, in the names of its table; undefined: no such row. */
@@ -131,19 +132,22 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
         .select('r.*', 'e.position as actual')) as (Row & { actual: number | null })[]
     },
 
-    /** Numbers in the auth index of the events at some positions, with what they rest on. */
-    async authRows(positions: readonly number[]): Promise<{ position: number; nid: number; auth: string }[]> {
+    /** Events at some positions as the auth index has them. */
+    async authRows(
+      positions: readonly number[],
+    ): Promise<{ position: number; nid: number; auth: number[] | undefined }[]> {
       if (positions.length === 0) return []
-      const [moved, values] = inList(kind, 'position', positions)
-      const [stayed, same] = inList(kind, 'nid', positions)
-      const rows = (await db('auth_index').whereRaw(`(${moved} or (position is null and ${stayed}))`, [
-        ...values,
-        ...same,
-      ] as never)) as { nid: number; auth: string; position: number | null }[]
-      return rows.map(({ nid, auth, position }) => ({
-        position: Number(position ?? nid),
-        nid: Number(nid),
-        auth,
+      const rows = (await db('events')
+        .whereRaw(...inList(kind, 'position', positions))
+        .select('position', 'former_position', 'auth')) as {
+        position: number
+        former_position: number | null
+        auth: string | null
+      }[]
+      return rows.map(({ position, former_position: former, auth }) => ({
+        position: Number(position),
+        nid: Number(former ?? position),
+        auth: auth === null ? undefined : decodeAuth(auth),
       }))
     },
 
@@ -155,9 +159,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
         const lost = (await rows.where('t.room_nid', roomNid).whereNull('e.position').select('t.*')) as Row[]
         found.push(...lost.map((row) => ({ table, row })))
       }
-      const index = db('auth_index as t').leftJoin('events as e', 'e.position', db.raw('coalesce(t.position, t.nid)'))
-      const lost = (await index.where('t.room_nid', roomNid).whereNull('e.position').select('t.*')) as Row[]
-      return [...found, ...lost.map((row) => ({ table: 'auth_index', row }))]
+      return found
     },
 
     /** Ids of the events at some positions. */
@@ -181,6 +183,12 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     statusChange({ eventId, status }: Pick<StoredEvent, 'eventId' | 'status'>, expected: EventStatus): RowChange {
       const row = (one: EventStatus): Row => ({ status: statusCodes[one] })
       return { table: 'events', key: { event_id: eventId }, stored: row(status), expected: row(expected) }
+    },
+
+    /** The change that makes the auth index say what an event rests on, or nothing. */
+    authChange(eventId: EventId, stored: readonly number[] | undefined, expected: readonly number[] | undefined) {
+      const row = (auth: readonly number[] | undefined): Row => ({ auth: auth ? encodeAuth(auth) : null })
+      return { table: 'events', key: { event_id: eventId }, stored: row(stored), expected: row(expected) }
     },
 
     /** Makes all that was built on the room's line stale; false when the line is another already. */
@@ -208,5 +216,5 @@ const toSpan = (row: SpanRow): StoredSpan => ({
   stateKey: row.state_key,
   from: Number(row.from_position),
   to: row.to_position === null ? null : Number(row.to_position),
-  holder: Number(row.event_position),
+  holder: Number(row.event_position ?? row.from_position),
 })

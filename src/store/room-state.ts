@@ -31,15 +31,15 @@ type HolderRow = {
 }
 
 /**
- * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). A holder may
- * be older than its span: branches that meet can bring it back. Where nobody follows, an empty span of no event (its
+ * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). The holder is
+ * the event that stands where the span begins, unless `event_position` names another: branches that meet can bring an
+ * older one back. Where nobody follows, an empty span of no event (its
  * end is its beginning) says that the key changed.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
+  const holderOf = (span: string) => db.raw('coalesce(??, ??)', [`${span}.event_position`, `${span}.from_position`])
   const spans = () =>
-    db('room_state as s')
-      .join('state_keys as k', 'k.nid', 's.key_nid')
-      .join('events as e', 'e.position', 's.event_position')
+    db('room_state as s').join('state_keys as k', 'k.nid', 's.key_nid').join('events as e', 'e.position', holderOf('s'))
 
   return {
     /** All current state of rooms by their numbers, contents left out: what room lines keep in memory. */
@@ -121,10 +121,10 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
               where x.room_nid = s.room_nid and x.key_nid = s.key_nid and x.from_position < s.from_position)`),
           )
         })
-        .join('events as e', 'e.position', 'f.event_position')
+        .join('events as e', 'e.position', holderOf('f'))
         .where('s.room_nid', roomNid)
         .whereRaw(...inList(kind, 's.from_position', positions))
-        .whereRaw('s.event_position = s.from_position')
+        .whereNull('s.event_position')
         .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
       return new Map(rows.map((row) => [Number(row.from_position), toStoredEvent(row)]))
     },
@@ -139,7 +139,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     ): Promise<{ from: number; event: StoredEvent | undefined }[]> {
       const rows = (await db('room_state as s')
         .join('state_keys as k', 'k.nid', 's.key_nid')
-        .leftJoin('events as e', 'e.position', 's.event_position')
+        .leftJoin('events as e', 'e.position', holderOf('s'))
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .orderBy('s.from_position')
         .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
@@ -156,7 +156,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         join state_keys k on k.nid = c.key_nid
         left join room_state s on s.room_nid = ? and s.key_nid = c.key_nid and s.from_position <= ?
           and (s.to_position is null or s.to_position > ?)
-        left join events e on e.position = s.event_position`
+        left join events e on e.position = coalesce(s.event_position, s.from_position)`
       const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
       return rowsOf<Pick<HolderRow, 'type' | 'state_key'> & { event_id: EventId | null }>(raw).map((row) => ({
         type: row.type,

@@ -5,7 +5,7 @@ import { inList } from './in-list.ts'
 
 /** A room as its last committed event left it. */
 export type StoredRoom = {
-  /** The position of its create event. */
+  /** Its number in this store. */
   nid: number
   roomId: RoomId
   /** Room version id. */

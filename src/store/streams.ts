@@ -1,6 +1,6 @@
 import type { Db } from './db.ts'
 
-/** The ordered streams that /sync follows; `events` is advanced by the event writer alone. */
+/** The ordered streams that /sync follows; `events` is advanced by the event writer alone, like its own `outliers` and `rooms`. */
 export type StreamName = 'events' | 'account_data' | 'receipts' | 'to_device' | 'device_lists' | 'presence'
 
 export const streams = (db: Db) => ({

@@ -16,13 +16,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
   return engine
     .batch(async (batch) => {
       // Asked for together, in one message: what turns out stale leaves holes among the positions, which hurt nobody.
-      const [fresh, counters] = await Promise.all([
-        dropStale(engine, batch, writes),
-        takePositions(
-          batch,
-          writes.flatMap((write) => write.events),
-        ),
-      ])
+      const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
       const events = fresh.flatMap((write) => write.events)
       if (events.length === 0) return { fresh, placed: [] }
       keys = await keyNids.resolve(
@@ -68,10 +62,12 @@ async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrit
   })
 }
 
-type Counters = { live: number; outlier: number }
+type Counters = { live: number; outlier: number; room: number }
 
 /** Positions are taken inside the transaction, so they appear in commit order; answers the first of each kind. */
-async function takePositions(batch: Batch, events: readonly { isOutlier?: boolean }[]): Promise<Counters> {
+async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promise<Counters> {
+  const events = writes.flatMap((write) => write.events)
+  const rooms = writes.filter(({ nid }) => nid === undefined).length
   const outliers = events.filter(({ isOutlier }) => isOutlier).length
   const live = events.length - outliers
   const take = async (name: string, step: number): Promise<number> => {
@@ -80,12 +76,16 @@ async function takePositions(batch: Batch, events: readonly { isOutlier?: boolea
     const [row] = await batch.query(sql, [step, name])
     return Number(row?.position) - step
   }
-  return { live: (await take('events', live)) + 1, outlier: (await take('outliers', -outliers)) - 1 }
+  return {
+    live: (await take('events', live)) + 1,
+    outlier: (await take('outliers', -outliers)) - 1,
+    room: (await take('rooms', rooms)) + 1,
+  }
 }
 
 function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
   return writes.flatMap((write) => {
-    const nid = write.nid ?? next.live
+    const nid = write.nid ?? next.room++
     return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))
   })
 }

@@ -12,7 +12,7 @@ function adversarial(count: number, random: SeededRandom): IndexedEvent[] {
     const nid = index + 1
     const auth = new Set<number>()
     for (let cited = 0; cited < 10 && nid > 1; cited++) auth.add(Math.max(1, nid - 1 - random.below(20) ** 2))
-    return { nid, eventId: idOf(nid), type: 'm.room.member', stateKey: `@u${nid}:s`, auth: [...auth] }
+    return { nid, position: nid, eventId: idOf(nid), type: 'm.room.member', stateKey: `@u${nid}:s`, auth: [...auth] }
   })
 }
 
@@ -59,7 +59,14 @@ describe('auth graph', () => {
 
   it('answers for events in whatever order they came: those of before a join are counted downwards', () => {
     const graph = new AuthGraph()
-    const event = (nid: number, auth: number[]) => ({ nid, eventId: idOf(nid), type: 't', stateKey: '', auth })
+    const event = (nid: number, auth: number[]) => ({
+      nid,
+      position: nid,
+      eventId: idOf(nid),
+      type: 't',
+      stateKey: '',
+      auth,
+    })
     for (const each of [event(-1, []), event(-2, [-1]), event(1, [-2]), event(-3, [1])]) graph.add(each)
     assert.deepEqual(graph.chainOf([idOf(-3)]), new Set(['$-3', '$1', '$-2', '$-1']))
     assert.deepEqual([graph.bottom, graph.top], [-3, 1])

@@ -40,14 +40,14 @@ export async function startRoom(
   ctx: AppendNeeds & Pick<Context, 'config'>,
   { roomId, version }: { roomId: RoomId; version: RoomVersion },
   drafts: readonly EventDraft[],
-): Promise<Appended[]> {
+): Promise<RoomLine> {
   const line = new RoomLine({
     nid: undefined, roomId, version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
   }) // prettier-ignore
   const { committed } = await stage(ctx, line, drafts)
-  const appended = await committed
+  await committed
   ctx.rooms.add(line)
-  return appended
+  return line
 }
 
 /** Builds the events on the line and hands them to the writer; the line is ready for the next before they are on disk. */

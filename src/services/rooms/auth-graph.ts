@@ -17,7 +17,7 @@ export class AuthGraph {
   readonly #auth: number[] = []
   readonly #starts: number[] = [0]
   readonly #knownTypes = new Map<string, string>()
-  /** Numbers of the index that are here: from `bottom` to `top`, all of them. */
+  /** Positions of the index that are here: from `bottom` to `top`, all of them. */
   top = 0
   bottom = 0
 
@@ -25,7 +25,10 @@ export class AuthGraph {
     return this.#ids.length
   }
 
-  add({ nid, eventId, type, stateKey: key, auth }: IndexedEvent): void {
+  add({ nid, position, eventId, type, stateKey: key, auth }: IndexedEvent): void {
+    this.top = Math.max(this.top, position)
+    this.bottom = Math.min(this.bottom, position)
+    // An outlier that got its place comes again.
     if (this.#slotOfNid.has(nid)) return
     this.#slotOfNid.set(nid, this.size)
     this.#slots.set(eventId, this.size)
@@ -34,8 +37,6 @@ export class AuthGraph {
     this.#keys.push(key)
     for (const each of auth) this.#auth.push(each)
     this.#starts.push(this.#auth.length)
-    this.top = Math.max(this.top, nid)
-    this.bottom = Math.min(this.bottom, nid)
   }
 
   placeOf(id: EventId): StateKey | undefined {

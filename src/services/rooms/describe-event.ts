@@ -5,6 +5,7 @@ import type { StoredEvent } from '#store/events.ts'
 import type { Membership } from '#store/members.ts'
 import type { EventWrite, MemberWrite } from '#store/room-write.ts'
 import type { RoomLine } from './room-line.ts'
+import { nidOf } from './reader-spans.ts'
 import { splitPdu } from './stored-pdu.ts'
 
 /** What follows from the event alone of how it is written. */
@@ -32,7 +33,7 @@ export function storedEvent(line: RoomLine, write: EventWrite, position: number)
   return {
     position,
     eventId: write.eventId,
-    roomNid: line.nid ?? position,
+    roomNid: nidOf(line),
     type: write.type,
     stateKey: write.stateKey,
     sender: write.sender,

@@ -4,7 +4,6 @@ import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { Branch } from '#store/event-branches.ts'
 import type { StoredEvent } from '#store/events.ts'
 import type { BranchWrite } from '#store/room-write.ts'
-import { nidOf } from './reader-spans.ts'
 import { resolveStates } from './resolve-states.ts'
 import type { RoomLine } from './room-line.ts'
 import { overlayOf, stateAfter, stateAtLine, type LineState } from './state-before.ts'
@@ -14,6 +13,9 @@ type Needs = Pick<Context, 'store'>
 
 /** So many branches may rest on each other: the last bears the whole difference, so a long fork stays short to read. */
 const maxHops = 15
+
+/** The position before the first event of any room. */
+const beforeAll = 0
 
 /** An event that another follows, and the state after it. */
 export type Parent = { event: StoredEvent; state: LineState; overlay: Overlay }
@@ -30,7 +32,7 @@ export async function loadParents(ctx: Needs, line: RoomLine, events: readonly S
 
 /** The state before an event that follows these: nothing, the one state there is, or what several resolve to. */
 export async function stateFollowing(ctx: Needs, line: RoomLine, parents: readonly Parent[]): Promise<Overlay> {
-  if (parents.length === 0) return overlayOf(ctx, line, stateAtLine(nidOf(line) - 1))
+  if (parents.length === 0) return overlayOf(ctx, line, stateAtLine(beforeAll))
   return resolveStates(ctx, line, { overlays: parents.map(({ overlay }) => overlay) })
 }
 
@@ -38,7 +40,7 @@ export async function stateFollowing(ctx: Needs, line: RoomLine, parents: readon
 export function planBranch(line: RoomLine, before: Overlay, parents: readonly Parent[]): Branch {
   const plans = parents.map((parent) => planOn(line, before, parent))
   plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
-  if (isNothing(line, before)) plans.push({ basePosition: nidOf(line) - 1, hops: 0, delta: [] })
+  if (isNothing(line, before)) plans.push({ basePosition: beforeAll, hops: 0, delta: [] })
   return plans.reduce((best, plan) => (plan.delta.length < best.delta.length ? plan : best))
 }
 

@@ -47,7 +47,7 @@ export type LineStart = {
 export class RoomLine {
   readonly roomId: RoomId
   readonly version: RoomVersion
-  /** Position of the create event; undefined until that is committed. */
+  /** The room's number in the store; undefined until its create event is committed. */
   nid: number | undefined
   lineVersion: number
   heads: EventId[]

@@ -70,10 +70,10 @@ const corruptions: readonly [what: string, table: string, spoil: (busy: Busy) =>
   ['a receipt for another place', 'receipts', ({ roomId, positions }) => ({
     key: { room_id: roomId }, to: { event_position: positions.reaction } })],
   ['a receipt for no event', 'receipts', ({ roomId }) => ({ key: { room_id: roomId }, to: { event_id: '$none' } })],
-  ['a lost line of the auth index', 'auth_index', ({ room, positions }) => ({
-    key: { room_nid: room.nid, nid: positions.topic }, to: undefined })],
-  ['a wrong line of the auth index', 'auth_index', ({ room, positions }) => ({
-    key: { room_nid: room.nid, nid: positions.topic }, to: { auth: '[]' } })],
+  ['a lost line of the auth index', 'events', ({ positions }) => ({
+    key: { position: positions.topic }, to: { auth: null } })],
+  ['a wrong line of the auth index', 'events', ({ positions }) => ({
+    key: { position: positions.topic }, to: { auth: '' } })],
 ] // prettier-ignore
 
 describe('check of a room', () => {
@@ -120,7 +120,6 @@ describe('check of a room', () => {
     ['event_branches', ({ room }) => added({ position: 9999 }, { room_nid: room.nid, base_position: 1, hops: 0, delta: '[]' })],
     ['event_branches', ({ room, positions }) => added({ position: positions.said }, { room_nid: room.nid, base_position: positions.said - 1, hops: 0, delta: '[["m.room.create","",null]]' })],
     ['early_redactions', ({ room, positions }) => added({ position: positions.said }, { room_nid: room.nid, target_id: '$x' })],
-    ['auth_index', ({ room }) => added({ room_nid: room.nid, nid: 9999 }, { auth: '[]' })],
     ['room_state', ({ room, keyNid, positions }) => added({ room_nid: room.nid, key_nid: keyNid, from_position: 9999 }, { to_position: null, event_position: positions.said })],
     ['memberships', ({ room }) => added({ user_id: '@nobody:test', room_nid: room.nid }, { membership: 'join', sender: '@nobody:test', position: 1, is_forgotten: false })],
   ] // prettier-ignore

@@ -2,22 +2,20 @@ import type { EventId } from '#protocol/ids.ts'
 import type { RowChange } from '#store/room-check.ts'
 import { indexedAuthIds } from '../indexed-auth-ids.ts'
 import type { Shelved } from './event-shelf.ts'
-import { difference, type Subject } from './subject.ts'
-
-const table = 'auth_index'
+import type { Subject } from './subject.ts'
 
 /** Compares the index over auth chains with what the events cite. */
 export class AuthIndexCheck {
   readonly #subject: Subject
-  /** Numbers of events that are not in the index but should be. */
-  readonly #planned = new Map<number, number>()
+  /** Positions of events that are not in the index but should be. */
+  readonly #planned = new Set<number>()
 
   constructor(subject: Subject) {
     this.#subject = subject
   }
 
   async check(page: readonly Shelved[]): Promise<RowChange[]> {
-    const { store, room, version } = this.#subject
+    const { store, version } = this.#subject
     const cited = page.map((shelved) =>
       shelved.event.stateKey === null || shelved.event.status === 'rejected'
         ? undefined
@@ -28,17 +26,19 @@ export class AuthIndexCheck {
     const rows = await store.roomCheck.authRows([...new Set([...places.values(), ...own])])
     const stored = new Map(rows.map((row) => [row.position, row]))
     const numberOf = (id: EventId): number | undefined => {
-      const position = places.get(id)
-      return position === undefined ? undefined : (stored.get(position)?.nid ?? this.#planned.get(position))
+      const row = stored.get(places.get(id) ?? 0)
+      return row && (row.auth || this.#planned.has(row.position)) ? row.nid : undefined
     }
-    return page.flatMap(({ event: { position, status } }, index) => {
-      const row = stored.get(position)
-      const numbers = cited[index]?.map(numberOf)
-      const expected = numbers && !numbers.includes(undefined) ? { auth: JSON.stringify(numbers) } : undefined
+    return page.flatMap(({ event: { eventId, position, status } }, index) => {
+      const auth = stored.get(position)?.auth
+      const numbers = cited[index]?.map(numberOf).filter((number) => number !== undefined)
+      const isWhole = numbers?.length === cited[index]?.length
+      const expected = isWhole ? numbers?.toSorted((a, b) => a - b) : undefined
+      if (auth?.join() === expected?.join()) return []
       // Of others than accepted events the index may know nothing.
-      if (!row && (status !== 'accepted' || !expected)) return []
-      if (!row) this.#planned.set(position, position)
-      return difference(table, { room_nid: room.nid, nid: row?.nid ?? position }, { stored: row, expected })
+      if (!auth && status !== 'accepted') return []
+      if (!auth) this.#planned.add(position)
+      return store.roomCheck.authChange(eventId, auth, expected)
     })
   }
 }

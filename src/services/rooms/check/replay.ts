@@ -42,10 +42,11 @@ export class Replay {
   /** Begins with the state at the place up to which history is purged. */
   async begin(): Promise<void> {
     const { store, room, events } = this.#subject
-    this.#create = (await events.at(room.nid))?.event.eventId
     if (room.purgedUpTo === 0) return
     for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
+    const create = this.journal.current(stateKey('m.room.create', ''))
+    this.#create = create && (await events.at(create.holder))?.event.eventId
     this.#knownFrom = (await this.#lastIntoPurged()) + 1
   }
 
@@ -70,6 +71,7 @@ export class Replay {
   async take(shelved: Shelved, stored: Branch | undefined): Promise<RowChange[]> {
     const { event, pdu } = shelved
     if (event.status === 'outlier') return []
+    if (pdu.type === 'm.room.create') this.#create ??= event.eventId
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
     const isFollowing = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))

@@ -34,7 +34,10 @@ export async function checkSpans(subject: Subject, journal: StateJournal): Promi
   return changes
 }
 
-const columns = ({ to, holder }: JournalSpan) => ({ to_position: to, event_position: holder })
+const columns = ({ from, to, holder }: JournalSpan) => ({
+  to_position: to,
+  event_position: holder === from ? null : holder,
+})
 
 const spanDifference = (nid: number, span: StoredSpan, wanted: JournalSpan | undefined): RowChange[] =>
   difference(
