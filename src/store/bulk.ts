@@ -12,6 +12,8 @@ export type Bulk = {
   columns: Readonly<Record<string, ColumnType>>
   /** Key columns: the conflict target, or the condition of an update (null never matches). */
   key: readonly string[]
+  /** A column that must be null as well where an update is to change a row. */
+  onlyNull?: string
   rows: readonly (readonly unknown[])[]
 }
 
@@ -21,6 +23,8 @@ const conflict = ({ kind, key, columns }: Bulk): string => {
   const set = Object.keys(columns).filter((name) => !key.includes(name))
   return ` on conflict (${key.join(', ')}) do update set ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`
 }
+
+const stillNull = ({ onlyNull }: Bulk, table = ''): string[] => (onlyNull ? [`${table}${onlyNull} is null`] : [])
 
 /** The statement that SQLite runs once for each row. */
 export function sqliteStatement(bulk: Bulk): { sql: string; rows: readonly (readonly unknown[])[] } {
@@ -34,7 +38,7 @@ export function sqliteStatement(bulk: Bulk): { sql: string; rows: readonly (read
   }
   const set = names.filter((name) => !bulk.key.includes(name))
   const order = [...set, ...bulk.key].map((name) => names.indexOf(name))
-  const where = bulk.key.map((name) => `${name} = ?`).join(' and ')
+  const where = [...bulk.key.map((name) => `${name} = ?`), ...stillNull(bulk)].join(' and ')
   return {
     sql: `update ${bulk.table} set ${set.map((name) => `${name} = ?`).join(', ')} where ${where}`,
     rows: bulk.rows.map((row) => order.map((index) => row[index])),
@@ -52,7 +56,7 @@ export function postgresStatement(bulk: Bulk): { sql: string; bindings: unknown[
       bindings,
     }
   const set = names.filter((name) => !bulk.key.includes(name)).map((name) => `${name} = r.${name}`)
-  const where = bulk.key.map((name) => `t.${name} = r.${name}`).join(' and ')
+  const where = [...bulk.key.map((name) => `t.${name} = r.${name}`), ...stillNull(bulk, 't.')].join(' and ')
   return {
     sql: `update ${bulk.table} t set ${set.join(', ')} from unnest(${arrays}) as r(${names.join(', ')}) where ${where}`,
     bindings,

@@ -100,12 +100,11 @@ function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>):
   const spans: unknown[][] = []
   const closedSpans: unknown[][] = []
   for (const { event, position, nid } of placed) {
-    for (const { type, stateKey, holder = position, formerFrom } of event.spans ?? []) {
+    for (const { type, stateKey, holder = position, isHeld } of event.spans ?? []) {
       const keyNid = keys.get(`${type}\0${stateKey}`)
       const former = open.get(`${nid} ${keyNid}`)
-      const from = former ? undefined : formerFrom()
       if (former && former[3] === null) former[3] = position
-      if (from !== undefined) closedSpans.push([nid, keyNid, from, position])
+      else if (!former && isHeld) closedSpans.push([nid, keyNid, position])
       const span = [nid, keyNid, position, holder === nobody ? position : null, holder === position ? null : holder]
       open.set(`${nid} ${keyNid}`, span)
       spans.push(span)

@@ -52,12 +52,10 @@ export const eventTables = {
     hops: 'smallint',
     delta: text,
   }),
-  closedSpans: update('room_state', ['room_nid', 'key_nid', 'from_position'], {
-    room_nid: big,
-    key_nid: big,
-    from_position: big,
-    to_position: big,
-  }),
+  closedSpans: {
+    ...update('room_state', ['room_nid', 'key_nid'], { room_nid: big, key_nid: big, to_position: big }),
+    onlyNull: 'to_position',
+  },
   spans: insert('room_state', {
     room_nid: big,
     key_nid: big,

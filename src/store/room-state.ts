@@ -18,9 +18,6 @@ export type StateHolder = {
 /** Who held a state key; null: nobody. */
 export type FormerHolder = { type: string; stateKey: string; eventId: EventId | null }
 
-/** Narrows state to some types, or to some keys of them. */
-export type StateSelection = { types?: readonly string[]; notTypes?: readonly string[]; members?: readonly string[] }
-
 type HolderRow = {
   room_nid: number
   type: string
@@ -33,8 +30,10 @@ type HolderRow = {
 /**
  * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). The holder is
  * the event that stands where the span begins, unless `event_position` names another: branches that meet can bring an
- * older one back. Where nobody follows, an empty span of no event (its
- * end is its beginning) says that the key changed.
+ * older one back. Where nobody follows, an empty span of no event (its end is its beginning) says that the key changed.
+ *
+ * SQLite knows nothing of how rows are distributed, and after a join very many spans begin at one position: the unary
+ * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
   const holderOf = (span: string) => db.raw('coalesce(??, ??)', [`${span}.event_position`, `${span}.from_position`])
@@ -64,23 +63,17 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return holders
     },
 
-    /** The state of rooms just after a position; of all rooms in one query. */
-    async at(roomNids: readonly number[], position: number, selection: StateSelection = {}): Promise<StoredEvent[]> {
+    /** Who holds the keys of some types, with an empty state key, in some rooms now; of all rooms in one query. */
+    async current(roomNids: readonly number[], types: readonly string[]): Promise<StoredEvent[]> {
       if (roomNids.length === 0) return []
-      const query = spans()
+      const query = db('state_keys as k')
+        .crossJoin(db.raw('room_state as s'))
+        .join('events as e', 'e.position', holderOf('s'))
+        .whereIn('k.type', types)
+        .where('k.state_key', '')
+        .whereRaw('s.key_nid = k.nid and s.to_position is null')
         .whereRaw(...inList(kind, 's.room_nid', roomNids))
-        .where('s.from_position', '<=', position)
-        .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', position))
-      return ((await select(query, selection).select('e.*')) as EventRow[]).map(toStoredEvent)
-    },
-
-    /** The current state of rooms; of all rooms in one query. */
-    async current(roomNids: readonly number[], selection: StateSelection = {}): Promise<StoredEvent[]> {
-      if (roomNids.length === 0) return []
-      const query = spans()
-        .whereRaw(...inList(kind, 's.room_nid', roomNids))
-        .whereNull('s.to_position')
-      return ((await select(query, selection).select('e.*')) as EventRow[]).map(toStoredEvent)
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
     },
 
     /** State keys whose holder differs between two positions, with the holder at the later one. */
@@ -102,27 +95,20 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     ): Promise<StoredEvent | undefined> {
       const row = (await spans()
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
-        .where('s.from_position', '<=', position)
-        .orderBy('s.from_position', 'desc')
-        .first('e.*', 's.to_position')) as (EventRow & { to_position: number | null }) | undefined
-      const isHeld = row && (row.to_position === null || Number(row.to_position) > position)
-      return isHeld ? toStoredEvent(row) : undefined
+        .whereRaw('+s.from_position <= ? and (s.to_position is null or s.to_position > ?)', [position, position])
+        .first('e.*')) as EventRow | undefined
+      return row && toStoredEvent(row)
     },
 
     /** For state events at these positions, what held their keys before them, by position of the later event. */
     async formers(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
-        .join('room_state as f', (join) => {
-          join.on('f.room_nid', 's.room_nid').andOn('f.key_nid', 's.key_nid')
-          join.andOn(
-            'f.from_position',
-            db.raw(`(select max(x.from_position) from room_state x
-              where x.room_nid = s.room_nid and x.key_nid = s.key_nid and x.from_position < s.from_position)`),
-          )
-        })
+        .crossJoin(db.raw('room_state as f'))
         .join('events as e', 'e.position', holderOf('f'))
         .where('s.room_nid', roomNid)
+        .whereRaw('f.room_nid = s.room_nid and f.key_nid = s.key_nid and f.to_position = s.from_position')
+        .whereRaw('+f.from_position < s.from_position')
         .whereRaw(...inList(kind, 's.from_position', positions))
         .whereNull('s.event_position')
         .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
@@ -141,7 +127,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .join('state_keys as k', 'k.nid', 's.key_nid')
         .leftJoin('events as e', 'e.position', holderOf('s'))
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
-        .orderBy('s.from_position')
+        .orderByRaw('+s.from_position')
         .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
       return rows.map((row) => ({
         from: Number(row.from_position),
@@ -154,7 +140,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       const sql = `select k.type, k.state_key, e.event_id from
           (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
         join state_keys k on k.nid = c.key_nid
-        left join room_state s on s.room_nid = ? and s.key_nid = c.key_nid and s.from_position <= ?
+        left join room_state s on s.room_nid = ? and s.key_nid = c.key_nid and +s.from_position <= ?
           and (s.to_position is null or s.to_position > ?)
         left join events e on e.position = coalesce(s.event_position, s.from_position)`
       const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
@@ -164,12 +150,5 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         eventId: row.event_id,
       }))
     },
-  }
-
-  function select<Q extends ReturnType<typeof spans>>(query: Q, { types, notTypes, members }: StateSelection): Q {
-    if (types) void query.whereIn('k.type', types)
-    if (notTypes) void query.whereNotIn('k.type', notTypes)
-    if (members) void query.where('k.type', 'm.room.member').whereRaw(...inList(kind, 'k.state_key', members))
-    return query
   }
 }

@@ -12,8 +12,8 @@ export type SpanChange = {
   stateKey: string
   /** Position of the holder, or `nobody`; the event that is written unless given. */
   holder?: number
-  /** Position since which the former holder stood there; asked when it is written. */
-  formerFrom(): number | undefined
+  /** Whether somebody holds it until then. */
+  isHeld: boolean
 }
 
 export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }

@@ -46,8 +46,10 @@ describe('the lines of rooms', () => {
       for (let key = 0; key < 10; key++) await alice.request('PUT', `${room}/state/org.example.x/${key}`, { round })
     const line = await new RoomLines(store, 'test').get(roomId)
     const idsOf = (events: readonly { eventId: string }[]) => events.map(({ eventId }) => eventId).toSorted()
-    for (let position = line.nid as number; position <= line.lastPosition; position++) {
-      const expected = idsOf(await store.roomState.at([line.nid as number], position))
+    const nid = line.nid as number
+    for (let position = 1; position <= line.lastPosition; position++) {
+      const spans = await store.roomCheck.spansAt(nid, position)
+      const expected = idsOf(await store.events.atPositions(spans.map(({ holder }) => holder)))
       const whole = await wholeStateAt({ store }, line, { position, isWanted: () => true })
       assert.deepEqual(idsOf(whole), expected)
       const loader = new EventLoader({ store })

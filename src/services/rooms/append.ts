@@ -106,12 +106,11 @@ async function prepare(
     pdu.state_key === undefined
       ? undefined
       : { type: pdu.type, stateKey: pdu.state_key, eventId, from: undefined, position: undefined, pdu }
-  const former = holder && line.nextHolder(holder.type, holder.stateKey)
   return {
     pdu,
     eventId,
     holder,
-    formerHolder: former,
+    isHeld: holder !== undefined && line.nextHolder(holder.type, holder.stateKey) !== undefined,
     transaction: draft.transaction,
     ...(pdu.type === 'm.room.redaction' && (await redactionBy(ctx, line, pdu))),
   }

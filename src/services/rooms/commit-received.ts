@@ -86,8 +86,7 @@ function writeOf(line: RoomLine, received: Received): EventWrite {
 }
 
 function spanOf(line: RoomLine, { type, stateKey, holder }: HolderChange, own: EventId): SpanChange {
-  const former = line.holder(type, stateKey)
-  const span = { type, stateKey, formerFrom: () => former?.from }
+  const span = { type, stateKey, isHeld: line.holder(type, stateKey) !== undefined }
   return holder?.eventId === own ? span : { ...span, holder: holder?.position ?? nobody }
 }
 

@@ -15,8 +15,8 @@ export type Staged = {
   eventId: EventId
   /** Set on state events. */
   holder: Holder | undefined
-  /** Who held the key before, committed or waiting as well. */
-  formerHolder: Holder | undefined
+  /** Whether somebody held the key before, committed or waiting as well. */
+  isHeld: boolean
   transaction: EventTransaction | undefined
   /** The event it redacts, as it will stand. */
   redaction?: EventWrite['redaction']
@@ -89,14 +89,13 @@ export function announce(
 }
 
 function eventWrite(
-  { pdu, eventId, holder, formerHolder, transaction, redaction, awaits }: Staged,
+  { pdu, eventId, holder, isHeld, transaction, redaction, awaits }: Staged,
   version: RoomVersion,
 ): EventWrite {
   return {
     ...describeEvent({ pdu, eventId }),
     status: 'accepted',
-    // Known only when it is written: the former holder may wait for its commit in an earlier batch.
-    spans: holder ? [{ type: holder.type, stateKey: holder.stateKey, formerFrom: () => formerHolder?.from }] : [],
+    spans: holder ? [{ type: holder.type, stateKey: holder.stateKey, isHeld }] : [],
     authIds: holder && indexedAuthIds(pdu, version),
     memberships: holder ? membershipsOf(pdu) : [],
     transaction,

@@ -26,7 +26,7 @@ async function busyRoom(server: TestServer) {
   accepted(await leave(bob, roomId))
   const room = (await server.context.store.rooms.find(roomId))!
   const at = async (eventId: string) => (await server.context.store.events.find(eventId))!.position
-  const topic = (await server.context.store.roomState.current([room.nid], { types: ['m.room.topic'] }))[0]!
+  const topic = (await server.context.store.roomState.current([room.nid], ['m.room.topic']))[0]!
   const keyNid = (await server.context.store.roomCheck.keyNid('m.room.topic', ''))!
   const positions = {
     said: await at(said),
