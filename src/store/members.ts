@@ -2,6 +2,7 @@ import type { RoomId } from '#protocol/ids.ts'
 import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
 import { inList } from './in-list.ts'
+import { inPages } from './in-pages.ts'
 
 export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
 
@@ -64,10 +65,13 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   async listMemberships(roomNids: readonly number[]): Promise<Map<number, Pick<Member, 'userId' | 'membership'>[]>> {
     const places = new Map<number, Pick<Member, 'userId' | 'membership'>[]>()
     if (roomNids.length === 0) return places
-    const rows = (await db<Row>('memberships')
-      .whereRaw(...inList(kind, 'room_nid', roomNids))
-      .orderBy('position')
-      .select('room_nid', 'user_id', 'membership')) as Pick<Row, 'room_nid' | 'user_id' | 'membership'>[]
+    const along = { room_nid: 'room_nid', membership: 'membership', row: 'rowid' }
+    const rows = await inPages<Pick<Row, 'room_nid' | 'user_id' | 'membership' | 'position'>>(kind, along, () =>
+      db('memberships')
+        .whereRaw(...inList(kind, 'room_nid', roomNids))
+        .select('room_nid', 'user_id', 'membership', 'position'),
+    )
+    rows.sort((one, other) => Number(one.position) - Number(other.position))
     for (const { room_nid, user_id: userId, membership } of rows) {
       const ofRoom = places.get(Number(room_nid)) ?? []
       if (ofRoom.length === 0) places.set(Number(room_nid), ofRoom)

@@ -3,6 +3,7 @@ import type { Db } from './db.ts'
 import type { Engine } from './engine.ts'
 import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from './in-list.ts'
+import { inPages } from './in-pages.ts'
 
 /** Which event holds a state key, without its content. */
 export type StateHolder = {
@@ -45,10 +46,12 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     async currentHolders(roomNids: readonly number[]): Promise<Map<number, StateHolder[]>> {
       const holders = new Map<number, StateHolder[]>()
       if (roomNids.length === 0) return holders
-      const rows = (await spans()
-        .whereRaw(...inList(kind, 's.room_nid', roomNids))
-        .whereNull('s.to_position')
-        .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position')) as HolderRow[]
+      const rows = await inPages<HolderRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
+        spans()
+          .whereRaw(...inList(kind, 's.room_nid', roomNids))
+          .whereNull('s.to_position')
+          .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position'),
+      )
       for (const row of rows) {
         const ofRoom = holders.get(Number(row.room_nid)) ?? []
         if (ofRoom.length === 0) holders.set(Number(row.room_nid), ofRoom)

@@ -49,6 +49,16 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
     return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
   },
 
+  /** Lets nobody write to these rooms until the end of the transaction; on SQLite nobody can in any case. */
+  async lock(roomIds: readonly string[]): Promise<void> {
+    if (kind === 'sqlite' || roomIds.length === 0) return
+    await db('rooms')
+      .whereRaw(...inList(kind, 'room_id', roomIds))
+      .orderBy('nid')
+      .forUpdate()
+      .select('nid')
+  },
+
   async findByNid(nid: number): Promise<StoredRoom | undefined> {
     const row = await db<Row>('rooms').where({ nid }).first()
     return row && fromRow(row)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
+import { readLines } from '#services/rooms/read-lines.ts'
 import { RoomLines } from '#services/rooms/room-lines.ts'
 import { RoomLine } from '#services/rooms/room-line.ts'
 import { stateAtPosition, wholeStateAt } from '#services/rooms/state-at-position.ts'
@@ -59,6 +60,19 @@ describe('the lines of rooms', () => {
     const one = await wholeStateAt({ store }, line, { position: line.lastPosition - 5, isWanted: ({ stateKey }) => stateKey === '9' }) // prettier-ignore
     assert.deepEqual(one.map(({ clientJson }) => (JSON.parse(clientJson) as { content: unknown }).content), [{ round: 'one' }]) // prettier-ignore
   })
+  it('are read of one moment also where another process never stops writing', async () => {
+    await using server = await startTestServer()
+    const roomId = await createRoom(await server.register('alice'))
+    const { store, rooms } = server.context
+    let writes = 0
+    const findMany = async (roomIds: readonly string[]) =>
+      (await store.rooms.findMany(roomIds)).map((room) => ({ ...room, lineVersion: room.lineVersion - ++writes }))
+    const busy = { ...store, rooms: { ...store.rooms, findMany } }
+    const line = (await readLines({ store: busy, serverName: 'test' }, [roomId])).get(roomId)
+    assert.ok(writes > 2)
+    assert.deepEqual(shapeOf(line), shapeOf(await rooms.find(roomId)))
+  })
+
   it('stay in memory while somebody builds on them, however many come in between', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -1,21 +1,28 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { roomVersion } from '#protocol/room-version.ts'
 import type { Store } from '#store/open.ts'
 import type { StateHolder } from '#store/room-state.ts'
 import type { StoredRoom } from '#store/rooms.ts'
 import { RoomLine, type LineStart } from './room-line.ts'
 
-type Source = { store: Pick<Store, 'rooms' | 'roomState' | 'members'>; serverName: string }
+type Source = { store: Pick<Store, 'rooms' | 'roomState' | 'members' | 'transaction'>; serverName: string }
 type Parts = { holders: readonly StateHolder[] | undefined; members: LineStart['members'] | undefined }
 
+/** So often we try to read a room that other processes write to before we make them wait. */
+const maxAttempts = 3
+
 /** Reads the lines of some rooms, by room id, in a few queries for all of them; unknown rooms are left out. */
-export async function readLines(source: Source, roomIds: readonly string[]): Promise<Map<string, RoomLine>> {
+export async function readLines(
+  source: Source,
+  roomIds: readonly string[],
+  attempt = 1,
+): Promise<Map<string, RoomLine>> {
   const { store, serverName } = source
   const rooms = await store.rooms.findMany(roomIds)
   const nids = rooms.map(({ nid }) => nid)
-  const [holders, members] = await Promise.all([
-    store.roomState.currentHolders(nids),
-    store.members.listMemberships(nids),
-  ])
+  const holders = await store.roomState.currentHolders(nids)
+  await nextTurn()
+  const members = await store.members.listMemberships(nids)
   const now = new Map((await store.rooms.findMany(roomIds)).map(({ nid, lineVersion }) => [nid, lineVersion]))
   const lines = new Map<string, RoomLine>()
   const moved: string[] = []
@@ -26,8 +33,18 @@ export async function readLines(source: Source, roomIds: readonly string[]): Pro
     else moved.push(roomId)
   }
   // Read again when an event came between: the parts must be of one moment.
-  if (moved.length > 0) for (const [roomId, line] of await readLines(source, moved)) lines.set(roomId, line)
+  if (moved.length === 0) return lines
+  const again = attempt < maxAttempts ? readLines(source, moved, attempt + 1) : readStillLines(source, moved)
+  for (const [roomId, line] of await again) lines.set(roomId, line)
   return lines
+}
+
+/** The same while nobody can write to these rooms. */
+function readStillLines({ store, serverName }: Source, roomIds: readonly string[]): Promise<Map<string, RoomLine>> {
+  return store.transaction(async (tx) => {
+    await tx.rooms.lock(roomIds)
+    return readLines({ store: tx, serverName }, roomIds)
+  })
 }
 
 function lineOf(room: StoredRoom, { holders = [], members = [] }: Parts, serverName: string): RoomLine {
