@@ -1,15 +1,19 @@
 import { parseArgs } from 'node:util'
+import { adoptLargeJoin } from './inside/adopt-join.ts'
+import { ceiling } from './inside/ceiling.ts'
+import { resolve } from './inside/resolve.ts'
+import { roomState } from './inside/room-state.ts'
+import { routing } from './inside/routing.ts'
+import { loopDelay } from './support/loop-delay.ts'
 import { startOwnServer, type OwnServer } from './support/own-server.ts'
 import { startSynapse } from './support/synapse.ts'
 import { targetAt, type Target } from './support/target.ts'
-import type { Figures, Options, Workload } from './support/workload.ts'
+import type { Figures, InsideWorkload, Options, Workload } from './support/workload.ts'
 import { bigRoom } from './workloads/big-room.ts'
-import { ceiling } from './workloads/ceiling.ts'
 import { churn } from './workloads/churn.ts'
 import { idleSync } from './workloads/idle-sync.ts'
 import { initialSync } from './workloads/initial-sync.ts'
 import { createRooms, joinRoom } from './workloads/rooms.ts'
-import { run as runRouting } from './workloads/routing.ts'
 import { send } from './workloads/send.ts'
 import { sendToSync } from './workloads/send-to-sync.ts'
 
@@ -24,16 +28,28 @@ const workloads: Readonly<Record<string, Workload>> = {
   churn,
 }
 
-const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50, days: 30 }
+const insideWorkloads: Readonly<Record<string, InsideWorkload>> = {
+  'adopt-join': adoptLargeJoin,
+  'room-state': roomState,
+  resolve,
+  ceiling,
+  routing,
+}
+
+const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50, days: 30, servers: 300 }
+
+const listOf = (table: Readonly<Record<string, Pick<Workload, 'summary' | 'defaults'>>>): string =>
+  Object.entries(table)
+    .map(([name, { summary, defaults }]) => `  ${name.padEnd(14)} ${summary} ${JSON.stringify(defaults)}`)
+    .join('\n')
 
 const help = `usage: npm run bench -- WORKLOAD [options]
 
-Workloads:
-${Object.entries(workloads)
-  .map(([name, { summary, defaults }]) => `  ${name.padEnd(14)} ${summary} ${JSON.stringify(defaults)}`)
-  .join('\n')}
-  ceiling        the bare send path without rules, to which sends are compared
-  routing        cost of finding a route among 300
+Workloads of any homeserver, through its public API:
+${listOf(workloads)}
+
+Below it, of our own code alone:
+${listOf(insideWorkloads)}
 
 Without --url the server of this repository is started with empty data (SQLite, or --database).
   --url URL          another homeserver, through its public API
@@ -44,7 +60,7 @@ Without --url the server of this repository is started with empty data (SQLite, 
   --database URL     postgres://… of an empty database, for our own server or Synapse; with --url the one it uses
   --with-ceiling     run the ceiling in the same run and give the ratio (send)
   --profile FOLDER   write a CPU profile of our own server there
-  --clients N --rooms N --members N --seconds N --rate N --days N`
+  --clients N --rooms N --members N --seconds N --rate N --days N --servers N`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -64,6 +80,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     rate: { type: 'string' },
     days: { type: 'string' },
+    servers: { type: 'string' },
   },
 })
 
@@ -90,23 +107,27 @@ async function runWorkload(workload: Workload): Promise<Figures> {
   if (values.url !== undefined) return workload.run(runningTarget(values.url), options)
   const server = await startServer()
   try {
-    return await workload.run(server.target, options)
+    const loop = loopDelay(server.target)
+    await loop('start')
+    return { ...(await workload.run(server.target, options)), ...(await loop('whole')) }
   } finally {
     server.target.http.close()
     await server.stop()
   }
 }
 
+const runInside = ({ run, defaults }: InsideWorkload): Promise<Figures> => run(optionsFor(defaults), values.database)
+
 const [name = ''] = positionals
 const workload = workloads[name]
-if (values.help || (!workload && name !== 'ceiling' && name !== 'routing')) {
+const inside = insideWorkloads[name]
+if (values.help || !(workload ?? inside)) {
   console.log(help)
   process.exitCode = values.help ? 0 : 2
-} else if (name === 'routing') console.log(await runRouting())
-else if (!workload) console.log(await ceiling(optionsFor(send.defaults)))
-else {
+} else if (inside) console.log(await runInside(inside))
+else if (workload) {
   const figures = await runWorkload(workload)
-  const bare = values['with-ceiling'] ? await ceiling(optionsFor(send.defaults)) : {}
+  const bare = values['with-ceiling'] ? await runInside(ceiling) : {}
   const ratio = bare['ceiling_per_s']
     ? { percent_of_ceiling: Math.round((100 * (figures['sends_per_s'] ?? 0)) / bare['ceiling_per_s']) }
     : {}

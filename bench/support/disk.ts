@@ -21,6 +21,11 @@ const bookkeeping: ReadonlySet<string> = new Set([
   'event_auth_chain_to_calculate',
 ])
 
+/** sqlite:PATH or postgres://… as it lies on disk now. */
+export async function readDisk(database: string): Promise<Disk> {
+  return database.startsWith('sqlite:') ? readSqlite(database.slice('sqlite:'.length)) : readPostgres(database)
+}
+
 type Disk = {
   /** Bytes of each table with its indexes. */
   tables: Map<string, number>
@@ -33,9 +38,7 @@ type Disk = {
 /** Servers may carry a new name into rooms after they answered: the disk is read until no event is added. */
 async function settled(database: string): Promise<Disk> {
   for (let before = -1; ;) {
-    const disk = database.startsWith('sqlite:')
-      ? readSqlite(database.slice('sqlite:'.length))
-      : await readPostgres(database)
+    const disk = await readDisk(database)
     if (disk.events.length === before) return disk
     before = disk.events.length
     await new Promise((resolve) => setTimeout(resolve, 5000))
@@ -90,7 +93,7 @@ function readSqlite(path: string): Disk {
 }
 
 /** What the auth index takes in the rows of events and beside them. */
-export function sqliteAuthBytes(database: DatabaseSync): number {
+function sqliteAuthBytes(database: DatabaseSync): number {
   const sql = `select (select pgsize from dbstat where name = 'events_auth' and aggregate = 1)
     + (select sum(coalesce(length(auth), 0) + coalesce(length(former_position), 0)) from events) as bytes`
   return Number(database.prepare(sql).get()?.bytes)

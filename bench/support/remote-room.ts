@@ -5,12 +5,14 @@ import type { JsonObject, JsonValue, UnsignedPdu } from '#protocol/event.ts'
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/room-version.ts'
 import { signEvent } from '#protocol/signatures.ts'
+import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 
 export const version = roomVersion('11')!
 export const remoteRoomId: RoomId = '!room:s0'
 const creator: UserId = '@creator:s0'
+export const us: UserId = '@us:home'
 /** Users with power, to whom the room's forks belong. */
 export const powerful = Array.from({ length: 10 }, (_, index): UserId => `@u${index}:s${index}`)
 
@@ -28,6 +30,9 @@ export function keyOf(serverName: ServerName): SigningKey {
 
 export type Change = { type: string; key: string; sender: UserId; content: JsonObject }
 export type Made = { id: EventId; pdu: JsonValue }
+
+/** What another server answers to our join, and what happens in the room afterwards. */
+export type RemoteJoin = Pick<AdoptedJoin, 'event' | 'state' | 'authChain'> & { forks: Made[] }
 
 /** A room as other servers hold it; events follow the last one unless told otherwise. */
 export class RemoteRoom {

@@ -8,6 +8,7 @@ export type Options = {
   seconds: number
   rate: number
   days: number
+  servers: number
 }
 
 /** Figures by name; the unit stands at the end of the name (`_ms`, `_per_s`, `_mb`). */
@@ -18,4 +19,12 @@ export type Workload = {
   /** What the options are when the command line is silent. */
   defaults: Partial<Options>
   run(target: Target, options: Options): Promise<Figures>
+}
+
+/** What is measured below the public API, in this process or one made for it; our own code alone. */
+export type InsideWorkload = {
+  summary: string
+  defaults: Partial<Options>
+  /** `database`: postgres://… of an empty database; absent: SQLite in a temporary folder. */
+  run(options: Options, database?: string): Promise<Figures>
 }

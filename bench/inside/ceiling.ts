@@ -1,23 +1,28 @@
 import { HttpClient } from '../support/http-client.ts'
 import { startCeiling } from '../support/own-server.ts'
 import { percentiles, processorSeconds, round } from '../support/statistics.ts'
-import type { Figures, Options } from '../support/workload.ts'
+import type { InsideWorkload } from '../support/workload.ts'
+import { send } from '../workloads/send.ts'
 
 /** The same load against the bare prototype: no rooms, no rules, no derived data. */
-export async function ceiling({ clients, seconds }: Pick<Options, 'clients' | 'seconds'>): Promise<Figures> {
-  const { url, pid, stop } = await startCeiling()
-  const http = new HttpClient(url)
-  await sendFor(http, clients, Math.min(2, seconds))
-  const before = processorSeconds(pid)
-  const durations = await sendFor(http, clients, seconds)
-  const used = processorSeconds(pid) - before
-  http.close()
-  await stop()
-  return {
-    ceiling_per_s: round(durations.length / seconds),
-    ceiling_processor_us: round((used * 1e6) / durations.length),
-    ...percentiles(durations, 'ceiling'),
-  }
+export const ceiling: InsideWorkload = {
+  summary: 'the bare send path without rules, to which sends are compared',
+  defaults: send.defaults,
+  async run({ clients, seconds }) {
+    const { url, pid, stop } = await startCeiling()
+    const http = new HttpClient(url)
+    await sendFor(http, clients, Math.min(2, seconds))
+    const before = processorSeconds(pid)
+    const durations = await sendFor(http, clients, seconds)
+    const used = processorSeconds(pid) - before
+    http.close()
+    await stop()
+    return {
+      ceiling_per_s: round(durations.length / seconds),
+      ceiling_processor_us: round((used * 1e6) / durations.length),
+      ...percentiles(durations, 'ceiling'),
+    }
+  },
 }
 
 async function sendFor(http: HttpClient, clients: number, seconds: number): Promise<number[]> {

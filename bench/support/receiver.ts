@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '#base/clock.ts'
+import type { Context } from '#context.ts'
+import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { RoomLines } from '#services/rooms/room-lines.ts'
+import { SentTransactions } from '#services/rooms/sent-transactions.ts'
+import { openStore } from '#store/open.ts'
+import { localBus } from '../../src/bus/local.ts'
+import { keyOf } from './remote-room.ts'
+
+/** As much of a server as events of others need, over an empty database. */
+export type Receiver = { ctx: ReceiveNeeds & Pick<Context, 'config'>; folder: string; database: string }
+
+/** Runs some work with a receiver, and removes its folder afterwards. */
+export async function withReceiver<T>(url: string | undefined, work: (receiver: Receiver) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'myelin-bench-'))
+  const database = url ?? `sqlite:${join(folder, 'm.db')}`
+  const store = await openStore({ url: database, poolSize: 4, now: () => systemClock.now() })
+  const ctx: Receiver['ctx'] = {
+    store,
+    clock: systemClock,
+    bus: localBus(),
+    rooms: new RoomLines(store, 'home'),
+    sentTransactions: new SentTransactions(store),
+    signingKey: keyOf('home'),
+    config: { server_name: 'home' } as Context['config'],
+    findKey: async (server) => ({ ...keyOf(server), validUntil: Infinity }),
+    missingEvents: {
+      fetchEvents: async () => [],
+      fetchMissing: async () => [],
+      fetchStateIds: async () => undefined,
+    },
+  }
+  try {
+    return await work({ ctx, folder, database })
+  } finally {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
