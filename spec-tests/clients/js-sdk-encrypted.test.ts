@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventType, MsgType, Preset, ReceiptType, RelationType, type MatrixEvent } from 'matrix-js-sdk'
 import {
-  CryptoEvent,
   VerificationPhase,
   VerificationRequestEvent,
   VerifierEvent,
@@ -11,7 +10,7 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { loginUser, registerUser } from '../support/client.ts'
 import { startLastingServer } from '../support/lasting-server.ts'
-import { SdkClient, releaseTimers } from '../support/sdk-client.ts'
+import { SdkClient, deadlineMs, releaseTimers } from '../support/sdk-client.ts'
 
 type Pair = { alice: SdkClient; bob: SdkClient; roomId: string }
 
@@ -105,11 +104,8 @@ function assertAllReadable({ alice, bob, roomId }: Pair, ...more: SdkClient[]): 
 
 /** Both sides of a verification by emoji: who asked, and who accepts and compares. */
 async function verifyByEmoji(asking: SdkClient, asked: SdkClient): Promise<void> {
-  const arrived = new Promise<VerificationRequest>((resolve) =>
-    asked.sdk.once(CryptoEvent.VerificationRequestReceived, resolve),
-  )
-  const request = await within('the request', asking.crypto.requestOwnUserVerification())
-  const received = await within('the arrival of the request', arrived)
+  const request = await within('the request', asking.requestVerification())
+  const received = await asked.until('the arrival of the request', () => asked.verifications[0])
   await within('the acceptance', received.accept())
   await within(
     'readiness',
@@ -133,7 +129,7 @@ async function within<T>(what: string, step: Promise<T>): Promise<T> {
   const timer = setTimeout(() => {
     console.error(`Waited in vain for ${what}`)
     tooLate.reject(new Error(`Waited in vain for ${what}`))
-  }, 15_000)
+  }, deadlineMs)
   try {
     return await Promise.race([step, tooLate.promise])
   } finally {
@@ -162,7 +158,7 @@ const verified = async ({ crypto, user }: SdkClient) =>
   (await crypto.getDeviceVerificationStatus(user.userId, user.deviceId))?.crossSigningVerified
 
 describe('matrix-js-sdk clients with encryption', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let restoreTimers = () => {}
   before(() => void (restoreTimers = releaseTimers()))
   after(() => restoreTimers())
