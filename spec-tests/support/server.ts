@@ -55,11 +55,18 @@ export const testSettings = ({ url, folder }: { url: string; folder: string }) =
   rate_limits: { enabled: false },
 })
 
-/** Silent but for what a test did not intend: a request that failed inside. */
-export const failuresOnly: Log = {
-  error: (message, fields) => console.error(message, fields),
+/** For tests in which something fails that must not. */
+export const silent: Log = {
+  error: () => {},
   warn: () => {},
   info: () => {},
   debug: () => {},
+  child: () => silent,
+}
+
+/** Silent but for what a test did not intend: a request that failed inside. */
+export const failuresOnly: Log = {
+  ...silent,
+  error: (message, fields) => console.error(message, fields),
   child: () => failuresOnly,
 }

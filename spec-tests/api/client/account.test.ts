@@ -3,7 +3,7 @@ import { createAccount } from '#services/accounts/create-account.ts'
 import { resetPassword } from '#services/accounts/change-password.ts'
 import { testClient, testPassword } from '../../support/client.ts'
 import { accepted, act, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
-import { startTestServer, type TestServer } from '../../support/server.ts'
+import { silent, startTestServer, type TestServer } from '../../support/server.ts'
 
 const passwordPath = '/_matrix/client/v3/account/password'
 const deactivatePath = '/_matrix/client/v3/account/deactivate'
@@ -31,6 +31,26 @@ describe('password change', () => {
     assert.equal((await login(server, 'alice', newPassword)).status, 200)
     assert.equal((await alice.request('GET', whoami)).status, 200)
     assert.equal((await other.request('GET', whoami)).status, 401)
+  })
+
+  it('happens with the logout of the other devices or not at all', async () => {
+    await using server = await startTestServer({ log: silent })
+    const alice = await server.register('alice')
+    const other = await server.login('alice')
+    const { store } = server.context
+    const { transaction } = store
+    store.transaction = (work) =>
+      transaction((tx) =>
+        work({ ...tx, devices: { ...tx.devices, delete: () => Promise.reject(new Error('cut off')) } }),
+      )
+
+    const { status } = await alice.request('POST', passwordPath, { new_password: newPassword, auth })
+    store.transaction = transaction
+
+    assert.equal(status, 500)
+    assert.equal((await login(server, 'alice', newPassword)).status, 403)
+    assert.equal((await login(server, 'alice', testPassword)).status, 200)
+    assert.equal((await other.request('GET', whoami)).status, 200)
   })
 
   it('leaves the other devices alone when asked to', async () => {

@@ -1,7 +1,8 @@
 import type { Context } from '#context.ts'
 import { notFound } from '#base/errors.ts'
+import { devicesDeleted } from './delete-devices.ts'
 import { findAccount } from './find-account.ts'
-import { logOutEverywhere } from './log-out.ts'
+import { endSessions } from './log-out.ts'
 import { hashPassword } from './password-hash.ts'
 import { checkPassword } from './password-rules.ts'
 
@@ -15,12 +16,16 @@ export type PasswordChange = {
   keptDeviceId?: string | undefined
 }
 
-/** Gives an account a new password. */
+/** Gives an account a new password; the sessions that end with the old one end in the same transaction. */
 export async function changePassword(ctx: Needs, change: PasswordChange): Promise<void> {
   const { userId, password, logOutDevices, keptDeviceId } = change
   checkPassword(ctx, password)
-  await ctx.store.accounts.setPasswordHash(userId, await hashPassword(ctx, password))
-  if (logOutDevices) await logOutEverywhere(ctx, userId, keptDeviceId)
+  const passwordHash = await hashPassword(ctx, password)
+  const removed = await ctx.store.transaction(async (tx) => {
+    await tx.accounts.setPasswordHash(userId, passwordHash)
+    return logOutDevices ? endSessions(tx, userId, keptDeviceId) : undefined
+  })
+  if (removed) devicesDeleted(ctx, removed)
 }
 
 /** The same for whoever runs the server; `user` is a localpart or a user id. Answers the user id. */

@@ -1,6 +1,6 @@
-import type { Context } from '#context.ts'
+import type { Context, Transaction } from '#context.ts'
 import { forbidden } from '#base/errors.ts'
-import { deleteDevices, devicesDeleted, removeDevices } from './delete-devices.ts'
+import { deleteDevices, devicesDeleted, removeDevices, type RemovedDevices } from './delete-devices.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
 
@@ -13,14 +13,16 @@ export async function logOut(
   await deleteDevices(ctx, { userId, deviceIds: [deviceId] })
 }
 
-/** Ends every device and token of the user, but for the device kept. */
-export async function logOutEverywhere(ctx: Needs, userId: string, keptDeviceId?: string): Promise<void> {
-  const removed = await ctx.store.transaction(async (tx) => {
-    const all = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
-    await tx.loginTokens.deleteForUser(userId)
-    await tx.interactiveSessions.deleteForUser(userId)
-    if (keptDeviceId === undefined) await tx.accessTokens.deleteForUser(userId)
-    return removeDevices(tx, { userId, deviceIds: all.filter((deviceId) => deviceId !== keptDeviceId) })
-  })
-  devicesDeleted(ctx, removed)
+/** Ends every device and token of the user. */
+export async function logOutEverywhere(ctx: Needs, userId: string): Promise<void> {
+  devicesDeleted(ctx, await ctx.store.transaction((tx) => endSessions(tx, userId)))
+}
+
+/** The part inside a transaction, sparing the device kept; what is removed must be told by `devicesDeleted`. */
+export async function endSessions(tx: Transaction, userId: string, keptDeviceId?: string): Promise<RemovedDevices> {
+  const all = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
+  await tx.loginTokens.deleteForUser(userId)
+  await tx.interactiveSessions.deleteForUser(userId)
+  if (keptDeviceId === undefined) await tx.accessTokens.deleteForUser(userId)
+  return removeDevices(tx, { userId, deviceIds: all.filter((deviceId) => deviceId !== keptDeviceId) })
 }
