@@ -38,6 +38,15 @@ export const accounts = (db: Db) => ({
     return row && fromRow(row)
   },
 
+  /** The account if its password is still this one; it stays as it is until the transaction ends. */
+  async hold({ userId, passwordHash }: Pick<Account, 'userId' | 'passwordHash'>): Promise<Account | undefined> {
+    const row = await db<Row>('accounts')
+      .where({ user_id: userId, password_hash: passwordHash ?? null })
+      .forShare()
+      .first()
+    return row && fromRow(row)
+  },
+
   /** Every account whose id differs from this one at most in case. */
   async listFolded(userId: string): Promise<Account[]> {
     const rows = await db<Row>('accounts')

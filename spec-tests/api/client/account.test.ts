@@ -53,6 +53,23 @@ describe('password change', () => {
     assert.equal((await other.request('GET', whoami)).status, 200)
   })
 
+  it('lets nobody in whose login by the old password was under way', async () => {
+    await using server = await startTestServer()
+    await server.register('alice')
+    const { store } = server.context
+    const { transaction } = store
+    store.transaction = async (work) => {
+      store.transaction = transaction
+      await resetPassword(server.context, { user: 'alice', password: newPassword })
+      return transaction(work)
+    }
+
+    const late = await login(server, 'alice', testPassword)
+
+    refused(late, 403, 'M_FORBIDDEN')
+    assert.equal((await login(server, 'alice', newPassword)).status, 200)
+  })
+
   it('leaves the other devices alone when asked to', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

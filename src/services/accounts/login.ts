@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import { exclusive, forbidden } from '#base/errors.ts'
+import type { Account } from '#store/accounts.ts'
 import { findAccount } from './find-account.ts'
 import { checkWishes, openSession, type ClientWishes, type OpenedSession } from './open-session.ts'
 import { verifyPassword } from './password-hash.ts'
@@ -20,7 +21,7 @@ export async function loginWithPassword(
   const isRight = await verifyPassword(ctx, password, account?.passwordHash)
   if (account) refuseUnusable(isRight ? account : { ...account, isLocked: false })
   if (account === undefined || !isRight) throw forbidden('Wrong user name or password')
-  return enter(ctx, account.userId, wishes)
+  return enter(ctx, account, wishes)
 }
 
 /** Logs in with a token from `createLoginToken`, once. */
@@ -36,7 +37,7 @@ export async function loginWithToken(
   const account = await ctx.store.accounts.find(found.userId)
   if (account === undefined) throw forbidden('The login token is not valid')
   refuseUnusable(account)
-  return enter(ctx, account.userId, wishes)
+  return enter(ctx, account, wishes)
 }
 
 /** Gives an application service a session of a user it may act as and has registered. */
@@ -49,11 +50,17 @@ export async function loginForAppservice(
   if (account === undefined) throw forbidden('The user is not registered')
   if (!ctx.userNamespaces.mayActAs(appserviceId, account.userId)) throw exclusive()
   refuseUnusable(account)
-  return enter(ctx, account.userId, wishes)
+  return enter(ctx, account, wishes)
 }
 
-async function enter(ctx: Needs, userId: string, wishes: ClientWishes): Promise<OpenedSession> {
-  const session = await ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...wishes }))
+/** What was proved must still hold: nobody gets in by a password that was changed meanwhile. */
+async function enter(ctx: Needs, { userId, passwordHash }: Account, wishes: ClientWishes): Promise<OpenedSession> {
+  const session = await ctx.store.transaction(async (tx) => {
+    const account = await tx.accounts.hold({ userId, passwordHash })
+    if (!account) throw forbidden('The password was changed meanwhile')
+    refuseUnusable(account)
+    return openSession(ctx, tx, { userId, ...wishes })
+  })
   sessionsChanged(ctx, userId)
   return session
 }
