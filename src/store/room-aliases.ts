@@ -4,12 +4,19 @@ import type { Db } from './db.ts'
 /** A name of this server for a room. */
 export type StoredAlias = { alias: RoomAlias; roomId: RoomId; createdBy: string; createdAt: number }
 
+/** An alias is taken before its room is on disk; when the room is not there after this long, in ms, it never will be. */
+const makingMs = 300_000
+
+const hasRoom = 'exists (select 1 from rooms where rooms.room_id = room_aliases.room_id)'
+
 type Row = { alias: RoomAlias; room_id: RoomId; created_by: string; created_at: number }
 
 export const roomAliases = (db: Db) => ({
+  /** Undefined also while the room is in the making, or when that broke off. */
   async find(alias: string): Promise<StoredAlias | undefined> {
     const row = await db<Row>('room_aliases')
       .where({ alias: alias as RoomAlias })
+      .whereRaw(hasRoom)
       .first()
     return row && fromRow(row)
   },
@@ -28,12 +35,14 @@ export const roomAliases = (db: Db) => ({
     return Number(row?.count ?? 0)
   },
 
-  /** False when the alias is taken. */
+  /** False when the alias is taken; that of a room whose making broke off is free again. */
   async insert({ alias, roomId, createdBy, createdAt }: StoredAlias): Promise<boolean> {
     const inserted = await db<Row>('room_aliases')
       .insert({ alias, room_id: roomId, created_by: createdBy, created_at: createdAt })
       .onConflict('alias')
-      .ignore()
+      .merge()
+      .where('room_aliases.created_at', '<', createdAt - makingMs)
+      .whereRaw(`not ${hasRoom}`)
       .returning('alias')
     return inserted.length === 1
   },

@@ -3,6 +3,7 @@ import type { TestUser } from '../../support/client.ts'
 import { accepted, createRoom, join, leave, putState, refused, roomPath, stateOf } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
+const creation = '/_matrix/client/v3/createRoom'
 const path = (alias: string) => `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`
 const add = (user: TestUser, alias: string, roomId: string) => user.request('PUT', path(alias), { room_id: roomId })
 const remove = (user: TestUser, alias: string) => user.request('DELETE', path(alias))
@@ -28,6 +29,31 @@ describe('room aliases', () => {
     const both = await Promise.all([add(alice, '#tea:test', one), add(alice, '#tea:test', two)])
     assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 409])
     refused(await add(alice, '#tea:test', one), 409, 'M_UNKNOWN')
+  })
+
+  it('name no room whose making a crash cut off, and are free again soon after', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const { eventWriter } = server.context.store
+    const { write } = eventWriter
+    const reached = Promise.withResolvers<void>()
+    eventWriter.write = () => {
+      reached.resolve()
+      return new Promise(() => {})
+    }
+    const crash = new AbortController()
+    const body = { room_alias_name: 'tea' }
+    const lost = alice.request('POST', creation, body, { signal: crash.signal }).catch(() => {})
+    await reached.promise
+    crash.abort()
+    await lost
+    eventWriter.write = write
+
+    refused(await server.anonymous.request('GET', path('#tea:test')), 404, 'M_NOT_FOUND')
+    refused(await bob.request('POST', creation, body), 400, 'M_ROOM_IN_USE')
+    await server.clock.advance(300_001)
+    const roomId = await createRoom(bob, body)
+    assert.equal(accepted(await server.anonymous.request('GET', path('#tea:test'))).room_id, roomId)
   })
 
   it('are of this server and well-formed', async () => {
