@@ -33,7 +33,6 @@ export async function openSqlite(path: string): Promise<Engine> {
   }
 }
 
-/** Writes and the commit are sent without waiting for what comes before: a batch is two or three messages. */
 /** Messages and password hashes are for nobody else on the machine; SQLite gives its other files the same mode. */
 function makeForOwner(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -60,6 +59,7 @@ function inSlices(statements: readonly Statement[]): Statement[][] {
   return slices
 }
 
+/** Writes and the commit are sent without waiting for what comes before: a batch is two or three messages. */
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
   const batch = writer.newBatch()
