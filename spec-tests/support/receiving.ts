@@ -4,6 +4,7 @@ import { authEventIds, prevEventIds, type JsonValue, type Pdu } from '#protocol/
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import type { FindKey } from '#services/federation/receive/checked-event.ts'
 import type { MissingEvents, Receipt, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
@@ -20,6 +21,9 @@ function keyOf(serverName: ServerName, keyId = 'ed25519:1'): SigningKey {
   const seed = createHash('sha256').update(serverName).digest('base64').replace(/=+$/, '')
   return signingKeyFromSeed({ serverName, keyId: keyId as SigningKey['keyId'] }, seed)
 }
+
+/** Knows every server's key. */
+export const findKey: FindKey = async (server, keyId) => ({ ...keyOf(server, keyId), validUntil: Infinity })
 
 /** Events that exist somewhere, and can be asked for. */
 export type Elsewhere = { version: RoomVersion; events: ReadonlyMap<EventId, Pdu> }
@@ -55,18 +59,33 @@ export const silent: MissingEvents = {
   fetchStateIds: async () => undefined,
 }
 
+export type ReceivingContext = ReceiveNeeds & Pick<Context, 'config'>
+
 export type ReceivingServer = AsyncDisposable & {
-  ctx: ReceiveNeeds & Pick<Context, 'config'>
+  ctx: ReceivingContext
   open(room: { roomId: RoomId; version: RoomVersion; create: Pdu }): Promise<Receipt>
   receive(roomId: RoomId, pdu: unknown, origin?: ServerName): Promise<Receipt>
   line(roomId: RoomId): Promise<RoomLine>
   /** The room as a process that has just started reads it. */
   lineFromDisk(roomId: RoomId): Promise<RoomLine>
+  /** Another process over the same database, with nothing in memory yet. */
+  beside(missingEvents?: MissingEvents): Promise<ReceivingServer>
 }
 
 /** As much of a server as events of others need, over a fresh database. */
 export async function startReceiving(missingEvents: MissingEvents = silent): Promise<ReceivingServer> {
   const database = await createTestDatabase()
+  const server = await startProcess(database, missingEvents)
+  return {
+    ...server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await database.remove()
+    },
+  }
+}
+
+async function startProcess(database: { url: string }, missingEvents: MissingEvents): Promise<ReceivingServer> {
   const clock = fakeClock()
   const store = await openStore({ url: database.url, poolSize: 4, now: () => clock.now() })
   const ctx = {
@@ -77,7 +96,7 @@ export async function startReceiving(missingEvents: MissingEvents = silent): Pro
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('test'),
     config: { server_name: 'test' } as Context['config'],
-    findKey: async (server: ServerName, keyId: string) => ({ ...keyOf(server, keyId), validUntil: Infinity }),
+    findKey,
     missingEvents,
   }
   return {
@@ -86,10 +105,10 @@ export async function startReceiving(missingEvents: MissingEvents = silent): Pro
     receive: (roomId, pdu, origin = 's0.test') => receiveEvent(ctx, { origin, roomId, pdu: pdu as JsonValue }),
     line: (roomId) => ctx.rooms.get(roomId),
     lineFromDisk: (roomId) => new RoomLines(store, 'test').get(roomId),
+    beside: (others = missingEvents) => startProcess(database, others),
     async [Symbol.asyncDispose]() {
       await ctx.bus.close()
       await store.close()
-      await database.remove()
     },
   }
 }

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import type { JsonValue } from '#protocol/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/room-version.ts'
 import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
 import { overlayOf, stateBefore } from '#services/rooms/state-before.ts'
 import { entriesOf } from '#services/rooms/state-overlay.ts'
 import { startReceiving, type ReceivingServer } from '../../support/receiving.ts'
+import { alice, RemoteRoom } from '../../support/remote-room.ts'
 import { checkRoom } from '../../support/room-check.ts'
-import { ScriptedRoom } from '../../support/scripted-room.ts'
+import type { ScriptedRoom } from '../../support/scripted-room.ts'
 
-const alice: UserId = '@alice:s0.test'
 const bob: UserId = '@bob:s1.test'
 const us: UserId = '@us:test'
 
@@ -28,34 +27,22 @@ describe('joining a room of another server', function () {
   this.timeout(20_000)
   for (const id of ['1', '10', '12'])
     it(`takes over its state in room version ${id}, keeps what is rejected out of it, and goes on from there`, async () => {
-      const version = roomVersion(id)!
-      const room = new ScriptedRoom(version, { signed: true })
-      const send = (sender: UserId, [type, key]: [string, string], content: object) =>
-        room.send({ type, sender, state_key: key, content: { ...content } }, { prevs: room.order.slice(-1) })
-      send(alice, ['m.room.create', ''], {
-        room_version: id,
-        ...(version.creators === 'content' && { creator: alice }),
-      })
-      send(alice, ['m.room.member', alice], { membership: 'join' })
-      send(alice, ['m.room.power_levels', ''], { users: version.creatorsOutrankAll ? {} : { [alice]: 100 } })
-      send(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
-      send(bob, ['m.room.member', bob], { membership: 'join' })
+      const remote = new RemoteRoom(id)
+      const { room } = remote
+      remote.send(bob, ['m.room.member', bob], { membership: 'join' })
       const before = room.replay.stateBefore(room.order.slice(-1))
-      const pduOf = (each: EventId) => room.replay.events.get(each) as unknown as JsonValue
       const forged = room.make(
         { type: 'm.room.name', sender: bob, state_key: '', content: { name: 'forged' } },
         { prevs: room.order.slice(-1) },
       )
-      const join = send(us, ['m.room.member', us], { membership: 'join' })
+      const join = remote.letIn(us)
 
       await using server = await startReceiving()
       const { roomId } = room
+      const answer = remote.answerTo(join)
       const receipt = await adoptJoin(server.ctx, {
-        roomId,
-        version,
-        event: pduOf(join),
-        state: [...[...before.values()].map(pduOf), forged as unknown as JsonValue],
-        authChain: room.order.slice(0, 3).map(pduOf),
+        ...answer,
+        state: [...answer.state, forged as unknown as JsonValue],
       })
       assert.deepEqual(receipt, { eventId: join, outcome: 'accepted' })
       const expected = new Map(room.replay.stateAfter.get(join))
@@ -76,22 +63,14 @@ describe('joining a room of another server', function () {
     })
 
   it('tells the state before a second join whose past nobody gave us, beside what we knew', async () => {
-    const version = roomVersion('11')!
-    const room = new ScriptedRoom(version, { signed: true })
-    const send = (sender: UserId, [type, key]: [string, string], content: object) =>
-      room.send({ type, sender, state_key: key, content: { ...content } }, { prevs: room.order.slice(-1) })
-    send(alice, ['m.room.create', ''], { room_version: '11' })
-    send(alice, ['m.room.member', alice], { membership: 'join' })
-    send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100 } })
-    send(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
+    const remote = new RemoteRoom('11')
+    const { room } = remote
     await using server = await startReceiving()
-    const pduOf = (each: EventId) => room.replay.events.get(each) as unknown as JsonValue
     const adopt = async (user: UserId): Promise<Map<string, EventId>> => {
       const before = room.replay.stateBefore(room.order.slice(-1))
-      const join = send(user, ['m.room.member', user], { membership: 'join' })
-      const state = [...before.values()].map(pduOf)
-      const told = { roomId: room.roomId, version, event: pduOf(join), state, authChain: [] }
-      assert.deepEqual(await adoptJoin(server.ctx, told), { eventId: join, outcome: 'accepted' })
+      const join = remote.letIn(user)
+      const receipt = await adoptJoin(server.ctx, remote.answerTo(join))
+      assert.deepEqual(receipt, { eventId: join, outcome: 'accepted' })
       const line = await server.line(room.roomId)
       const stored = await server.ctx.store.events.find(join)
       const overlay = await overlayOf(server.ctx, line, await stateBefore(server.ctx, stored!))
@@ -100,9 +79,9 @@ describe('joining a room of another server', function () {
     }
     await adopt(us)
     // What happens now is not told to us.
-    send(bob, ['m.room.member', bob], { membership: 'join' })
-    send(alice, ['m.room.name', ''], { name: 'elsewhere' })
-    send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100, [bob]: 50 } })
+    remote.send(bob, ['m.room.member', bob], { membership: 'join' })
+    remote.send(alice, ['m.room.name', ''], { name: 'elsewhere' })
+    remote.send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100, [bob]: 50 } })
     const after = await adopt('@other:test')
     const line = await server.lineFromDisk(room.roomId)
     assert.deepEqual(new Map([...line.state].map(([key, { eventId }]) => [key, eventId])), after)

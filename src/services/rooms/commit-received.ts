@@ -7,6 +7,7 @@ import { announce } from './commit-write.ts'
 import { describeEvent, storedEvent } from './describe-event.ts'
 import { indexedAuthIds } from './indexed-auth-ids.ts'
 import type { HolderChange, RoomLine } from './room-line.ts'
+import { staleRoom } from './stale-room.ts'
 
 /** What an event does to the room's line; nothing where it is not accepted, or finds no room among the heads. */
 export type LineStep = {
@@ -61,10 +62,16 @@ export async function commitReceived(ctx: AppendNeeds, line: RoomLine, received:
     return written.positions[0] ?? 0
   } catch (error) {
     line.isBroken = true
-    throw error
+    throw (await isOvertaken(ctx, received).catch(() => false)) ? staleRoom(error) : error
   } finally {
     line.inFlight--
   }
+}
+
+/** Whether the event was stored meanwhile: as an outlier it enters without regard to where the room stands. */
+async function isOvertaken({ store }: AppendNeeds, { eventId, movesFrom }: Received): Promise<boolean> {
+  const stored = await store.events.find(eventId)
+  return stored !== undefined && stored.position !== movesFrom
 }
 
 function writeOf(line: RoomLine, received: Received): EventWrite {

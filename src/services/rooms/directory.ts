@@ -1,7 +1,9 @@
 import { forbidden, invalidParam, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import type { StoredRoom } from '#store/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
+import { isBare } from './room-line.ts'
 
 export type DirectoryQuery = {
   limit: number
@@ -77,9 +79,7 @@ function readToken(text: string): { side: Side; place: Place } {
 
 /** Whether the room is published; throws M_NOT_FOUND for a room that is not known. */
 export async function isPublished(ctx: Pick<Context, 'store'>, roomId: string): Promise<boolean> {
-  const room = await ctx.store.rooms.find(roomId)
-  if (!room) throw notFound('The room is not known')
-  return room.isPublished
+  return (await knownRoom(ctx, roomId)).isPublished
 }
 
 export type Publication = { roomId: string; by: string; isAdmin: boolean; isPublished: boolean }
@@ -89,8 +89,13 @@ export async function publishRoom(
   ctx: Pick<Context, 'store' | 'rooms'>,
   { roomId, by, isAdmin, isPublished: wanted }: Publication,
 ): Promise<void> {
-  const room = await ctx.store.rooms.find(roomId)
-  if (!room) throw notFound('The room is not known')
+  const room = await knownRoom(ctx, roomId)
   if (!isAdmin && !(await maySetCanonicalAlias(ctx, roomId, by))) throw forbidden('You may not publish this room')
   await ctx.store.rooms.setPublished(room.nid, wanted)
+}
+
+async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
+  const room = await store.rooms.find(roomId)
+  if (!room || isBare(room)) throw notFound('The room is not known')
+  return room
 }

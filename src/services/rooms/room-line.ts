@@ -24,6 +24,9 @@ export type HolderChange = { type: string; stateKey: string; holder: Holder | un
 
 export const keyOf = stateKeyOf
 
+/** Whether only its create event is here: so are rooms of other servers until one of our users is in. */
+export const isBare = ({ nid, lastPosition }: Pick<RoomLine, 'nid' | 'lastPosition'>): boolean => lastPosition === nid
+
 const maxRecent = 50
 
 export type LineStart = {

@@ -4,7 +4,7 @@ import { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/events.ts'
 import { readLines } from './read-lines.ts'
-import type { RoomLine } from './room-line.ts'
+import { isBare, type RoomLine } from './room-line.ts'
 
 const roomsAtOnce = 20
 const maxLines = 2000
@@ -29,13 +29,19 @@ export class RoomLines {
     return this.#queue.run(roomId, work)
   }
 
-  /** The line of a room that this server knows. */
+  /** The line of a room that this server knows: a bare one it does not know yet. */
   async find(roomId: string): Promise<RoomLine | undefined> {
+    const line = await this.findStored(roomId)
+    return line && isBare(line) ? undefined : line
+  }
+
+  /** The same, also of a bare room: for those who take in events of other servers. */
+  async findStored(roomId: string): Promise<RoomLine | undefined> {
     const known = this.#lines.get(roomId)
     const line = await (known ?? this.#load(roomId))
     if (line?.isBroken) {
       if (this.#lines.get(roomId) === known) this.drop(roomId)
-      return this.find(roomId)
+      return this.findStored(roomId)
     }
     if (line) this.#touch(roomId)
     return line

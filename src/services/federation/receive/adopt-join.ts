@@ -23,7 +23,8 @@ export type AdoptedJoin = {
 
 /**
  * Takes in a room by a membership of one of our users that another server let in: the state is checked event by event
- * and stored without places, and becomes the room's state with the event. Also for a room we were in before.
+ * and stored without places, and becomes the room's state with the event. Also for a room we were in before, and again
+ * after a failure: what was stored then stays unseen until the event has its place.
  */
 export async function adoptJoin(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
@@ -43,5 +44,12 @@ export async function adoptJoin(
     await storeOutliers(ctx, line, await inOrder(events, version))
     return enterEvent(ctx, line, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
   }
-  return retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
+  const receipt = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
+  return receipt.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : receipt
+}
+
+/** What became of the event when it came first, by whatever way: a join that is tried again is told what it is worth. */
+async function receiptOfFormer({ store }: Pick<ReceiveNeeds, 'store'>, eventId: EventId): Promise<Receipt> {
+  const stored = await store.events.find(eventId)
+  return { eventId, outcome: !stored || stored.status === 'outlier' ? 'unresolved' : stored.status }
 }

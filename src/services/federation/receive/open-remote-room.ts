@@ -2,43 +2,65 @@ import type { Context } from '#context.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { roomIdOfCreate } from '#protocol/event-id.ts'
 import { isObject, type JsonValue } from '#protocol/event.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 import { commitReceived } from '#services/rooms/commit-received.ts'
 import { plainStep } from '#services/rooms/next-line.ts'
 import { RoomLine } from '#services/rooms/room-line.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { checkEvent } from './check-event.ts'
+import type { CheckedEvent } from './checked-event.ts'
 import type { Receipt, ReceiveNeeds } from './ports.ts'
 
-export type RemoteRoom = { roomId: RoomId; version: RoomVersion; create: JsonValue }
+type Room = { roomId: RoomId; version: RoomVersion }
 
-/** Takes in the create event of a room that another server made: with it the room is known here, and empty. */
+export type RemoteRoom = Room & { create: JsonValue }
+
+/**
+ * Takes in the create event of a room that another server made; what else is told of the room can be stored then. Until
+ * one of our users is in, the room is bare: nobody sees it, and trying again goes on from there.
+ */
 export async function openRemoteRoom(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
-  { roomId, version, create }: RemoteRoom,
+  { roomId, version, create: value }: RemoteRoom,
 ): Promise<Receipt> {
-  const event = await checkEvent(ctx.findKey, create, { roomId, version })
+  const room = { roomId, version }
+  const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
   const { pdu, eventId } = event
   const rejection = authorize(pdu, version, () => undefined)
   const isCreate = pdu.type === 'm.room.create' && isObject(pdu.content) && roomIdOfCreate(pdu, version) === roomId
   if (rejection || !isCreate)
     return { eventId, outcome: 'rejected', reason: rejection?.reason ?? 'It creates another room' }
-  return ctx.rooms.inTurn(roomId, async () => {
-    if (await ctx.rooms.find(roomId)) return { eventId, outcome: 'known' }
-    const line = new RoomLine({
-      nid: undefined, roomId, version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
-    }) // prettier-ignore
-    const step = plainStep(event)
-    await commitReceived(ctx, line, {
-      pdu,
-      eventId,
-      status: 'accepted',
-      branch: undefined,
-      movesFrom: undefined,
-      step,
-    })
-    ctx.rooms.add(line)
-    return { eventId, outcome: 'accepted' }
-  })
+  return ctx.rooms.inTurn(roomId, async () => (await receiptOfKnown(ctx, room, eventId)) ?? create(ctx, room, event))
+}
+
+/** Undefined where the room is not stored. A room of the same id that began otherwise is not the one we were told of. */
+async function receiptOfKnown(
+  ctx: ReceiveNeeds,
+  { roomId, version }: Room,
+  eventId: EventId,
+): Promise<Receipt | undefined> {
+  const line = await ctx.rooms.findStored(roomId)
+  if (!line) return undefined
+  const isSame = line.version.id === version.id && line.holder('m.room.create', '')?.eventId === eventId
+  return isSame ? { eventId, outcome: 'known' } : { eventId, outcome: 'dropped', reason: 'The room began otherwise' }
+}
+
+async function create(ctx: ReceiveNeeds & Pick<Context, 'config'>, room: Room, event: CheckedEvent): Promise<Receipt> {
+  const { pdu, eventId } = event
+  const line = new RoomLine({
+    nid: undefined, ...room, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
+  }) // prettier-ignore
+  const step = plainStep(event)
+  const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, step }
+  try {
+    await commitReceived(ctx, line, received)
+  } catch (error) {
+    // Another process was faster, or the store kept to itself that it is done.
+    const known = await receiptOfKnown(ctx, room, eventId)
+    if (known) return known
+    throw error
+  }
+  ctx.rooms.add(line)
+  return { eventId, outcome: 'accepted' }
 }

@@ -26,7 +26,7 @@ const maxClaims = 5
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 export async function receiveEvent(ctx: ReceiveNeeds, { origin, roomId, pdu: value }: Incoming): Promise<Receipt> {
-  const line = await ctx.rooms.find(roomId)
+  const line = await ctx.rooms.findStored(roomId)
   if (!line) return { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
   if (!(await isOriginAllowed(ctx, line, origin)))
     return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }

@@ -46,7 +46,15 @@ async function storeBatch(
     writes.push(outlierOf(line, event, verdict.rejection !== undefined))
   }
   await nextTurn()
-  if (writes.length > 0) await write(ctx, line, writes)
+  if (writes.length === 0) return
+  try {
+    await write(ctx, line, writes)
+  } catch (error) {
+    const stored = await ctx.store.events.findMany(writes.map(({ eventId }) => eventId))
+    if (stored.length === 0) throw error
+    // Another process was faster with these: what is left is written without them.
+    await storeBatch(ctx, line, events)
+  }
 }
 
 function outlierOf(line: RoomLine, { pdu, eventId }: CheckedEvent, isRejected: boolean): EventWrite {
