@@ -7,11 +7,12 @@ import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './reader-spans.ts'
 import type { RoomLine } from './room-line.ts'
 import { wholeStateAt } from './state-at-position.ts'
+import { firstReadable } from './visibility.ts'
 
 type Needs = Pick<Context, 'store'>
 
 export type MemberSelection = {
-  /** Just after this position instead of now. */
+  /** Just after this position instead of now, or where the reader first may look at the room after that. */
   at?: number | undefined
   membership?: string | undefined
   notMembership?: string | undefined
@@ -24,7 +25,7 @@ export async function listMembers(
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
   const { line } = reading
-  const position = Math.max(Math.min(at ?? Infinity, lastReadable(reading)), line.purgedUpTo)
+  const position = Math.max(await positionToTell(ctx, reading, at), line.purgedUpTo)
   const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
   const told = await wholeStateAt(ctx, line, { position, isWanted })
   const events = told.length > 0 ? told : await firstMember(ctx, line)
@@ -36,6 +37,12 @@ export async function listMembers(
       (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
     )
   })
+}
+
+/** Tokens of /sync are older than a room that was joined since: so a moment out of sight gives the next one in sight. */
+async function positionToTell(ctx: Needs, reading: Reading, at = Infinity): Promise<number> {
+  const last = lastReadable(reading)
+  return at >= last ? last : Math.min((await firstReadable(ctx, reading, at)) ?? last, last)
 }
 
 const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>

@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import { mayReadEvent } from '#protocol/history-visibility.ts'
-import { membershipSpans, valueAt, visibilitySpans } from './reader-spans.ts'
+import { membershipSpans, valueAt, visibilitySpans, type Span } from './reader-spans.ts'
 import type { RoomLine } from './room-line.ts'
 
 /** A user looking at a room. */
@@ -35,7 +35,7 @@ async function allowedEvents<Event extends { position: number }>(
   if (isJoined && visibilities.every(({ value }) => value === 'shared' || value === 'world_readable'))
     return [...events]
   const memberships = await membershipSpans(ctx, line, { userId, since })
-  const lastJoin = memberships.findLast(({ value }) => value === 'join')?.from ?? 0
+  const lastJoin = lastJoinOf(memberships)
   return events.filter(({ position }) =>
     mayReadEvent({
       visibilityBefore: valueAt(visibilities, position - 1) ?? 'shared',
@@ -46,3 +46,32 @@ async function allowedEvents<Event extends { position: number }>(
     }),
   )
 }
+
+/**
+ * The first position from one on at which the user might see an event: they may know the room's state there too.
+ * Undefined where none comes any more.
+ */
+export async function firstReadable(
+  ctx: Pick<Context, 'store'>,
+  { line, userId }: Reader,
+  since: number,
+): Promise<number | undefined> {
+  const visibilities = await visibilitySpans(ctx, line, { since })
+  const memberships = await membershipSpans(ctx, line, { userId, since })
+  const lastJoin = lastJoinOf(memberships)
+  const changes = [...visibilities, ...memberships].map(({ from }) => from).filter((from) => from > since)
+  return [since, ...changes.sort((one, other) => one - other)].find((position) => {
+    const visibility = valueAt(visibilities, position) ?? 'shared'
+    const membership = valueAt(memberships, position)
+    return mayReadEvent({
+      visibilityBefore: visibility,
+      visibilityAfter: visibility,
+      membershipBefore: membership,
+      membershipAfter: membership,
+      joinedSince: lastJoin > position,
+    })
+  })
+}
+
+const lastJoinOf = (memberships: readonly Span<string>[]): number =>
+  memberships.findLast(({ value }) => value === 'join')?.from ?? 0
