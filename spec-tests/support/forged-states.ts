@@ -22,6 +22,26 @@ export function forgeStates({ order, replay }: ScriptedRoom, random: SeededRando
   })
 }
 
+/** The same states, some of which hold rejected events of the room; and with these places left empty instead. */
+export function poison(
+  { replay }: ScriptedRoom,
+  sets: readonly StateMap[],
+  random: SeededRandom,
+): { poisoned: StateMap[]; emptied: StateMap[] } | undefined {
+  const rejected = [...replay.rejected].filter((id) => replay.events.get(id)!.state_key !== undefined)
+  if (rejected.length === 0) return undefined
+  const poisoned = sets.map((set) => new Map(set))
+  const emptied = sets.map((set) => new Map(set))
+  for (let count = 0; count < 4; count++) {
+    const id = random.pick(rejected)
+    const { type, state_key: key } = replay.events.get(id)!
+    const target = random.below(sets.length)
+    poisoned[target]!.set(stateKey(type, key!), id)
+    emptied[target]!.delete(stateKey(type, key!))
+  }
+  return { poisoned, emptied }
+}
+
 function acceptedByPlace(
   order: readonly EventId[],
   events: ScriptedRoom['replay']['events'],

@@ -6,6 +6,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
+import { isEntitled } from './entitled.ts'
 
 /** The states that met before an event, and what they resolved to. */
 export type Merge = { sets: StateMap[]; resolved: StateMap }
@@ -36,14 +37,7 @@ export class RoomReplay {
   isAllowed(pdu: Pdu, before: StateMap): boolean {
     const authIds = authEventIds(pdu, this.version)
     if (authIds.some((id) => this.rejected.has(id) || !this.events.has(id))) return false
-    const cited = new Map<string, EventId>()
-    for (const id of authIds) {
-      const auth = this.events.get(id)!
-      if (auth.state_key !== undefined) cited.set(stateKey(auth.type, auth.state_key), id)
-    }
-    if (this.version.roomIdIsCreateHash && pdu.room_id !== undefined)
-      cited.set(stateKey('m.room.create', ''), `$${pdu.room_id.slice(1)}`)
-    return this.passes(pdu, cited) && this.passes(pdu, before)
+    return isEntitled(this, pdu) && this.passes(pdu, before)
   }
 
   passes(pdu: Pdu, state: ReadonlyMap<string, EventId>): boolean {
