@@ -1,0 +1,21 @@
+import type { RoomVersion } from '#protocol/room-version.ts'
+import { forgeStates } from '../support/forged-states.ts'
+import { generateHistory } from '../support/history-generator.ts'
+import type { Merge } from '../support/room-replay.ts'
+import type { ScriptedRoom } from '../support/scripted-room.ts'
+import { SeededRandom } from '../support/seeded-random.ts'
+
+/** How many times for each room we resolve states that no honest server would claim. */
+const forgedPerRoom = 100
+
+/** A hostile room and all meetings of states in it: those that occurred, then those that are only claimed. */
+export function generateRoom(
+  version: RoomVersion,
+  { seed, events }: { seed: number; events: number },
+): { room: ScriptedRoom; merges: Merge[] } {
+  const { room } = generateHistory({ version, seed, events, hostility: (seed % 5) / 10 })
+  const random = new SeededRandom(seed)
+  const forged = Array.from({ length: forgedPerRoom }, () => forgeStates(room, random))
+  const claimed = forged.map((sets) => ({ sets, resolved: room.replay.resolve(sets) }))
+  return { room, merges: [...room.replay.merges.values(), ...claimed] }
+}
