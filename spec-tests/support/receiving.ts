@@ -63,6 +63,8 @@ export type ReceivingContext = ReceiveNeeds & Pick<Context, 'config'>
 
 export type ReceivingServer = AsyncDisposable & {
   ctx: ReceivingContext
+  /** Where its database is. */
+  url: string
   open(room: { roomId: RoomId; version: RoomVersion; create: Pdu }): Promise<Receipt>
   receive(roomId: RoomId, pdu: unknown, origin?: ServerName): Promise<Receipt>
   line(roomId: RoomId): Promise<RoomLine>
@@ -101,6 +103,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
   }
   return {
     ctx,
+    url: database.url,
     open: ({ create, ...room }) => openRemoteRoom(ctx, { ...room, create: create as unknown as JsonValue }),
     receive: (roomId, pdu, origin = 's0.test') => receiveEvent(ctx, { origin, roomId, pdu: pdu as JsonValue }),
     line: (roomId) => ctx.rooms.get(roomId),
