@@ -5,7 +5,7 @@ import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/eve
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { requiredSigners, signEvent } from '#protocol/signatures.ts'
-import { signingKeyFromSeed } from '#protocol/signing-key.ts'
+import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { RoomReplay } from './room-replay.ts'
 
@@ -91,7 +91,8 @@ function chosenId(draft: UnsignedPdu): EventId {
   return `$${hash('sha256', canonicalJson(draft), 'base64url').slice(0, 20)}:${serverOf(draft.sender)}`
 }
 
-function keyOf(serverName: ServerName) {
+/** The key with which a server signs in rooms of this kind. */
+export function keyOf(serverName: ServerName): SigningKey {
   const seed = hash('sha256', serverName, 'base64').replace(/=+$/, '')
   return signingKeyFromSeed({ serverName, keyId: 'ed25519:1' }, seed)
 }

@@ -40,7 +40,7 @@ export function verifyEventSignature(pdu: Pdu, version: RoomVersion, key: Verify
 }
 
 /**
- * The servers whose signatures an event needs, each once.
+ * The servers whose signatures an event needs, each once. The event must be redacted already where its hash is wrong.
  * https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events
  */
 export function requiredSigners(pdu: Pdu, version: RoomVersion): ServerName[] {

@@ -5,8 +5,7 @@ import type { RoomLine } from '#services/rooms/room-line.ts'
 import { hasPlace } from '#services/rooms/state-before.ts'
 import { storedPdu } from '#services/rooms/stored-pdu.ts'
 import { checkFormat } from './check-format.ts'
-import { checkHash } from './check-hash.ts'
-import { checkSignatures } from './check-signatures.ts'
+import { checkIntegrity } from './check-integrity.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
@@ -96,8 +95,9 @@ async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking
     if (!event || events.size >= maxEvents) continue
     offered.delete(id)
     isNew = true
-    if ((await checkSignatures(ctx.findKey, event.pdu, version)) !== undefined) refused.add(id)
-    else events.set(id, { eventId: id, pdu: checkHash(event.pdu, version) })
+    const checked = await checkIntegrity(ctx.findKey, event, version)
+    if ('violation' in checked) refused.add(id)
+    else events.set(id, checked)
   }
   for (const id of prevs) if (events.has(id)) followed.add(id)
   return isNew

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import type { JsonObject, JsonValue, Pdu } from '#protocol/event.ts'
+import { eventId } from '#protocol/event-id.ts'
+import type { EventId, ServerName, UserId } from '#protocol/ids.ts'
+import { redact } from '#protocol/redaction.ts'
+import { roomVersions } from '#protocol/room-version.ts'
+import { signEvent, signJson } from '#protocol/signatures.ts'
+import { encodePublicKey } from '#protocol/signing-key.ts'
+import { alice, memberAct, openReceivedRoom, stateAct, type ReceivedRoom } from '../../support/received-room.ts'
+import { keyOf } from '../../support/scripted-room.ts'
+
+const mallory: UserId = '@mallory:s3.test'
+const identityServer = keyOf('identity.test')
+const claim = { mxid: mallory, token: 'token' }
+
+/** An invite in alice's name which mallory's server made; nothing has signed it yet. */
+function inviteOf(scene: ReceivedRoom, thirdParty: JsonObject): Pdu {
+  const pdu = scene.make(memberAct(alice, 'invite', mallory, { third_party_invite: thirdParty }))
+  return { ...pdu, ...(pdu.event_id && { event_id: `$made:s3.test` as EventId }), signatures: {} }
+}
+
+/** Signs without mending the hash. */
+function signedBy(server: ServerName | undefined, pdu: Pdu, { room }: ReceivedRoom): Pdu {
+  if (server === undefined) return pdu
+  const { signatures } = signJson(redact(pdu, room.version) as unknown as JsonObject, keyOf(server))
+  return { ...pdu, signatures }
+}
+
+describe('an invite that calls itself a third-party invite', function () {
+  this.timeout(20_000)
+  const forms: JsonObject[] = [{}, { signed: {} }, { signed: claim }]
+  for (const { id } of roomVersions) {
+    it(`T26 forges no other invite by a wrong hash, in room version ${id}`, async () => {
+      await using scene = await openReceivedRoom(id, 'invite')
+      for (const form of forms)
+        for (const signer of [undefined, 's3.test']) {
+          const forged = signedBy(signer, { ...inviteOf(scene, form), hashes: { sha256: 'AAAA' } }, scene)
+          const { outcome } = await scene.receive(forged)
+          assert.notEqual(outcome, 'accepted', JSON.stringify(form))
+          // What redaction takes away has excused nothing.
+          if (!redact(forged, scene.room.version).content.third_party_invite) assert.equal(outcome, 'dropped')
+        }
+      assert.equal(await scene.holder('m.room.member', mallory), undefined)
+    })
+
+    it(`T26 forges none as the past of another event, in room version ${id}`, async () => {
+      await using scene = await openReceivedRoom(id, 'invite')
+      const hollow = { ...inviteOf(scene, {}), hashes: { sha256: 'AAAA' } }
+      const forged = signedBy('s3.test', hollow, scene)
+      const forgedId = eventId(forged, scene.room.version)
+      scene.answer({ fetchEvents: async () => [forged as unknown as JsonValue] })
+      const place = { prevs: [forgedId], authState: scene.room.replay.stateBefore(scene.room.order.slice(-1)) }
+      scene.room.replay.events.set(forgedId, forged)
+      const child = scene.make({ type: 'm.room.message', sender: alice, content: {} }, place)
+      await scene.receive(child)
+      assert.equal(await scene.holder('m.room.member', mallory), undefined)
+    })
+
+    it(`is taken in when it is one, though its sender's server did not sign it, in room version ${id}`, async () => {
+      await using scene = await openReceivedRoom(id, 'invite')
+      const offer = { display_name: 'm...', public_key: encodePublicKey(identityServer.publicKey) }
+      await scene.send(stateAct(alice, 'm.room.third_party_invite', offer, 'token'))
+      const unsigned = inviteOf(scene, { display_name: 'm...', signed: signJson(claim, identityServer) })
+      const invite = signEvent(unsigned, scene.room.version, keyOf('s3.test'))
+      assert.equal((await scene.receive(invite)).outcome, 'accepted')
+      assert.equal(await scene.holder('m.room.member', mallory), eventId(invite, scene.room.version))
+    })
+  }
+})
