@@ -70,6 +70,13 @@ describe('the form of events', () => {
     assert.equal(isEvent(message('12'), '11'), false)
   })
 
+  it('T10 has no event id from version 3, of whatever type', () => {
+    for (const [id] of byVersion({ '3-12': true })) {
+      const odd: JsonValue[] = [7, true, null, [], {}, '', '$made:one', roomOf(id).idOf(roomOf(id).create)]
+      for (const event_id of odd) assert.equal(isEvent({ ...message(id), event_id }, id), false, `${event_id} in ${id}`)
+    }
+  })
+
   it('lets only the create event of version 12 go without room id', () => {
     assert.equal(isEvent({ ...message('12'), room_id: undefined }, '12'), false)
     assert.equal(isEvent({ ...roomOf('11').create, room_id: undefined }, '11'), false)

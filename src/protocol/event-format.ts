@@ -17,7 +17,7 @@ export function readPdu(value: JsonValue, version: RoomVersion): { pdu: Pdu } | 
 export function formatViolation(event: JsonObject, version: RoomVersion): string | undefined {
   const checks = version.eventFormat === 'v1' ? [...commonChecks, ...checksV1] : [...commonChecks, ...checksV3]
   const broken = checks.find(([field, holds]) => !holds(event[field]))
-  if (broken) return `${broken[0]} is missing or malformed`
+  if (broken) return `${broken[0]} is missing, malformed or out of place`
   return isRoomIdInPlace(event, version) ? undefined : 'room_id is missing or malformed'
 }
 
@@ -53,7 +53,9 @@ const checksV1: readonly Check[] = [
   ['auth_events', isArrayOf(isReference)],
 ]
 
+/** https://spec.matrix.org/v1.19/rooms/v3/#event-format */
 const checksV3: readonly Check[] = [
+  ['event_id', (value) => value === undefined],
   ['prev_events', isArrayOf(isId)],
   ['auth_events', isArrayOf(isId)],
 ]
