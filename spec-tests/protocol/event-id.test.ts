@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { eventId, roomIdOfCreate } from '#protocol/event-id.ts'
 import { authEventIds, prevEventIds, redactedEventId, stateKeyOf, type Pdu } from '#protocol/event.ts'
-import { roomVersion } from '#protocol/room-version.ts'
+import { relationOf } from '#protocol/relation.ts'
+import { roomVersion, roomVersions } from '#protocol/room-version.ts'
 import { byVersion } from '../support/by-version.ts'
 import { ProtocolRoom } from '../support/protocol-room.ts'
 
@@ -76,7 +77,22 @@ describe('what events point at', () => {
     const redaction = { redacts: '$old', content: { redacts: '$new' } } as unknown as Pdu
     assert.equal(redactedEventId(redaction, roomVersion('10')!), '$old')
     assert.equal(redactedEventId(redaction, roomVersion('11')!), '$new')
-    assert.equal(redactedEventId({ content: { redacts: 7 } }, roomVersion('11')!), undefined)
+  })
+
+  it('is nothing where a redaction names what no event is called', () => {
+    for (const redacts of [7, null, {}, '', '$', 'x', '$\0', '$\ud800', `$${'x'.repeat(255)}`, `$${'é'.repeat(128)}`])
+      for (const version of roomVersions)
+        assert.equal(redactedEventId({ redacts, content: { redacts } } as unknown as Pdu, version), undefined)
+  })
+
+  it('is, for relations, an id and a type of at most 255 bytes each', () => {
+    const relation = (event_id: string, rel_type: string) => relationOf({ 'm.relates_to': { event_id, rel_type } })
+    const longest = `$${'é'.repeat(127)}`
+    assert.deepEqual(relation(longest, longest), { parentId: longest, relType: longest })
+    for (const odd of [`${longest}x`, `${longest}é`, '$\0', '$\ud800']) {
+      assert.equal(relation(odd, 'm.thread'), undefined)
+      assert.equal(relation('$x', odd), undefined)
+    }
   })
 
   it('is a place in the state when there is a state key, also an empty one', () => {

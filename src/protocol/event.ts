@@ -1,4 +1,4 @@
-import type { EventId, RoomId, UserId } from './ids.ts'
+import { isValidEventId, type EventId, type RoomId, type UserId } from './ids.ts'
 import type { RoomVersion } from './room-version.ts'
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject
@@ -53,10 +53,10 @@ export function stateKeyOf(pdu: Pick<Pdu, 'type' | 'state_key'>): StateKeyPair |
   return pdu.state_key === undefined ? undefined : [pdu.type, pdu.state_key]
 }
 
-/** The event that a redaction is aimed at: in `content` from room version 11, beside it before. */
+/** The event that a redaction is aimed at: in `content` from room version 11, beside it before; what is no id names none. */
 export function redactedEventId(pdu: Pick<Pdu, 'redacts' | 'content'>, version: RoomVersion): EventId | undefined {
   const target = version.redactsInContent ? pdu.content.redacts : pdu.redacts
-  return typeof target === 'string' ? (target as EventId) : undefined
+  return typeof target === 'string' && isValidEventId(target) ? target : undefined
 }
 
 /** The membership that a member event gives its target. */

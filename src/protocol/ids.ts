@@ -75,13 +75,14 @@ export function isHashedRoomId(id: string): id is RoomId {
 
 /** The sigil alone, and the length: event ids are opaque beyond what their room version says. */
 export function isValidEventId(id: string): id is EventId {
-  return id.length > 1 && id.startsWith('$') && Buffer.byteLength(id) <= maxIdBytes && isPlain(id)
+  return id.length > 1 && id.startsWith('$') && fitsId(id)
+}
+
+/** Whether the text is no longer than an id may be, and can be kept: no database holds U+0000 or half a surrogate pair. */
+export function fitsId(text: string): boolean {
+  return Buffer.byteLength(text) <= maxIdBytes && !text.includes('\0') && text.isWellFormed()
 }
 
 function hasForm(id: string, sigil: string): boolean {
-  return id.startsWith(sigil) && Buffer.byteLength(id) <= maxIdBytes && isPlain(id) && isValidServerName(serverOf(id))
-}
-
-function isPlain(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed()
+  return id.startsWith(sigil) && fitsId(id) && isValidServerName(serverOf(id))
 }

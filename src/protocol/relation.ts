@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from './event.ts'
+import { isObject, type JsonObject, type JsonValue } from './event.ts'
+import { fitsId } from './ids.ts'
 
 /** How an event relates to an older one. https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events */
 export type Relation = { parentId: string; relType: string }
@@ -8,7 +9,8 @@ export function relationOf(content: JsonObject): Relation | undefined {
   const relation = content['m.relates_to']
   if (!isObject(relation)) return undefined
   const { event_id: parentId, rel_type: relType } = relation
-  return typeof parentId === 'string' && typeof relType === 'string' && !`${parentId}${relType}`.includes('\0')
-    ? { parentId, relType }
-    : undefined
+  return isName(parentId) && isName(relType) ? { parentId, relType } : undefined
 }
+
+// NOTSPEC: a rel_type has no limit, but relations are looked up by it; none in use comes near that of ids.
+const isName = (value: JsonValue | undefined): value is string => typeof value === 'string' && fitsId(value)

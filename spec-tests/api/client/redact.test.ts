@@ -66,6 +66,8 @@ describe('redacting events', () => {
     const path = roomPath(one, 'send', 'm.room.redaction', '1')
     refused(await alice.request('PUT', path, { redacts: eventId }), 404, 'M_NOT_FOUND')
     refused(await alice.request('PUT', path, {}), 400, 'M_BAD_JSON')
+    for (const redacts of ['$\0', `$${'x'.repeat(300)}`, ''])
+      refused(await alice.request('PUT', path, { redacts }), 404, 'M_NOT_FOUND')
   })
 
   it('happens once for one transaction id', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { RoomLines } from '#services/rooms/room-lines.ts'
 import { sendEvent } from '#services/rooms/send.ts'
 import { accepted, createRoom, eventsOf, join, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
@@ -136,6 +137,25 @@ describe('sending events', () => {
     refused(await alice.request('PUT', roomPath(`!${long}`, 'send', 'x', '1'), {}), 403, 'M_FORBIDDEN')
     refused(await alice.request('PUT', roomPath(roomId, 'redact', `$${long}`, '1'), {}), 404, 'M_NOT_FOUND')
     refused(await putState(alice, roomId, [long], {}), 413, 'M_TOO_LARGE')
+  })
+
+  it('takes in events that relate to what no event is called', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    // 16 kB that no database can press into the row of an index.
+    const long = createHash('shake256', { outputLength: 12_000 }).update('long').digest('base64')
+    for (const [index, odd] of [long, `$${long}`, '$\0x'].entries()) {
+      const relations = [
+        { event_id: odd, rel_type: 'm.thread' },
+        { event_id: '$x', rel_type: odd },
+        { event_id: odd, rel_type: 'm.annotation', key: odd.slice(0, 100) },
+      ]
+      for (const [place, relation] of relations.entries()) {
+        const path = roomPath(roomId, 'send', 'm.room.message', `${index}.${place}`)
+        accepted(await alice.request('PUT', path, { 'm.relates_to': relation }))
+      }
+    }
   })
 
   it('refuses what canonical JSON cannot hold', async () => {

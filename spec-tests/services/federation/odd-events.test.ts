@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { JsonValue } from '#protocol/event.ts'
 import { roomVersions } from '#protocol/room-version.ts'
 import { receiveEvents } from '#services/federation/receive/receive-event.ts'
 import { alice, openReceivedRoom } from '../../support/received-room.ts'
+import { checkRoom } from '../../support/room-check.ts'
+import type { Act } from '../../support/scripted-room.ts'
+
+/** 16 kB that no database can press into the row of an index. */
+const long = createHash('shake256', { outputLength: 12_000 }).update('long').digest('base64')
 
 describe('receiving odd events', function () {
   this.timeout(20_000)
@@ -22,5 +28,26 @@ describe('receiving odd events', function () {
         receipts.map(({ outcome }) => outcome),
         oddIds.flatMap(() => ['dropped', 'accepted']),
       )
+    })
+
+  for (const { id, redactsInContent } of roomVersions)
+    it(`T03 keeps those that name what no event is called, in room version ${id}`, async () => {
+      await using scene = await openReceivedRoom(id)
+      const redactions = ['$\0x', `$${long}`, 'x', '', '$'].map((redacts): Act => {
+        const act = { type: 'm.room.redaction', sender: alice, content: {} }
+        return redactsInContent ? { ...act, content: { redacts } } : ({ ...act, redacts } as Act)
+      })
+      const relations = [`$${long}`, '$\0x', 'x'].flatMap((odd) => [
+        { event_id: odd, rel_type: 'm.thread' },
+        { event_id: scene.room.order[0]!, rel_type: odd },
+        { event_id: odd, rel_type: 'm.annotation', key: odd },
+      ])
+      const related = relations.map((relation): Act => ({
+        type: 'm.room.message',
+        sender: alice,
+        content: { 'm.relates_to': relation },
+      }))
+      for (const act of [...redactions, ...related]) await scene.send(act)
+      assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])
     })
 })

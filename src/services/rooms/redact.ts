@@ -1,7 +1,7 @@
 import { forbidden, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import { isValidEventId, type EventId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/events.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append-needs.ts'
@@ -40,7 +40,7 @@ async function requireRedactable(
   line: RoomLine,
   { target, sender, isAdmin }: Redaction,
 ): Promise<void> {
-  const event = await ctx.store.events.find(target)
+  const event = isValidEventId(target) ? await ctx.store.events.find(target) : undefined
   if (!event || event.roomNid !== line.nid) throw notFound('The room has no such event')
   if (event.sender === sender || isAdmin) return
   const levels = await nextPowerLevels(ctx, line)
