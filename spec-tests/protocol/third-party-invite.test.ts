@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/event.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { roomVersions } from '#protocol/room-version.ts'
 import { signJson } from '#protocol/signatures.ts'
 import { encodePublicKey } from '#protocol/signing-key.ts'
 import { hasSignatureOfInvite } from '#protocol/third-party-invite.ts'
@@ -60,6 +61,19 @@ describe('T12 accepting a third-party invite', () => {
       for (const [id, expected] of ruleOf(rule ?? 0))
         assert.equal(roomWith(id, offer, membership).rejectedBy(draft), rule && expected, `version ${id}`)
     })
+
+  it('reads keys in the standard and in the URL-safe alphabet', () => {
+    const key = Array.from({ length: 50 }, (_, index) => keyOf(`identity${index}.example`)).find((one) => {
+      const text = encodePublicKey(one.publicKey)
+      return text.includes('+') && text.includes('/')
+    })!
+    const standard = encodePublicKey(key.publicKey)
+    const urlSafe = standard.replaceAll('+', '-').replaceAll('/', '_')
+    for (const text of [standard, urlSafe, `${urlSafe}=`])
+      for (const offer of [{ public_key: text }, { public_keys: [{ public_key: text }] }])
+        for (const { id } of roomVersions)
+          assert.equal(roomWith(id, offer).rejectedBy(invite({ signed: signJson(claim, key) })), undefined, text)
+  })
 
   it('finds one true signature among others', () => {
     const both = signJson(signJson(claim, stranger), identityServer)

@@ -36,8 +36,13 @@ function publicKeys({ public_key: single, public_keys: list }: JsonObject): KeyO
   return texts
     .filter((text) => typeof text === 'string')
     .slice(0, maxTries)
-    .map(decodePublicKey)
+    .map(readKey)
     .filter((key) => key !== undefined)
+}
+
+/** In the standard or the URL-safe alphabet. https://spec.matrix.org/v1.19/client-server-api/#mroomthird_party_invite */
+function readKey(text: string): KeyObject | undefined {
+  return decodePublicKey(text.replaceAll('-', '+').replaceAll('_', '/'))
 }
 
 function ed25519Signatures(signatures: JsonValue | undefined): Buffer[] {
