@@ -6,7 +6,7 @@ import { creatorsOf } from '#protocol/room-creators.ts'
 import { defaultRoomVersion, roomVersion, roomVersions } from '#protocol/room-version.ts'
 import { strippedStateTypes, toStrippedState } from '#protocol/stripped-state.ts'
 import { byVersion } from '../support/by-version.ts'
-import { creator, ProtocolRoom, state } from '../support/protocol-room.ts'
+import { creator, member, ProtocolRoom, state } from '../support/protocol-room.ts'
 
 function levelsOf(id: string, content?: JsonObject, create: JsonObject = {}) {
   const room = new ProtocolRoom(id, { create })
@@ -155,8 +155,23 @@ describe('room versions', () => {
 describe('join rules', () => {
   it('are invite when nothing else is said', () => {
     assert.equal(joinRuleOf(undefined), 'invite')
-    assert.equal(joinRuleOf({ content: { join_rule: 7 } }), 'invite')
+    assert.equal(joinRuleOf({ content: {} }), 'invite')
     assert.equal(joinRuleOf({ content: { join_rule: 'public' } }), 'public')
+    for (const odd of [7, null, [], {}]) assert.equal(joinRuleOf({ content: { join_rule: odd } }), undefined)
+  })
+
+  it('T12 admit nobody, not even the invited, where they are no text', () => {
+    const alice = '@alice:one'
+    const otherwise = byVersion({ '1-5': '5.2.6', '6-7': '4.2.6', '8-11': '4.3.7', '12': '5.3.7' })
+    for (const [id, rule] of otherwise)
+      for (const membership of ['invite', 'join'])
+        for (const content of [...[7, null, [], {}].map((odd) => ({ join_rule: odd })), {}]) {
+          const room = new ProtocolRoom(id, { members: { [alice]: membership } })
+          room.add(state('m.room.join_rules', content))
+          // A room that does not say is open to the invited.
+          const expected = 'join_rule' in content ? rule : undefined
+          assert.equal(room.rejectedBy(member(alice, 'join', alice)), expected, `${JSON.stringify(content)} in ${id}`)
+        }
   })
 
   it('admit the members of the rooms they name, each once', () => {

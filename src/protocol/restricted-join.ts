@@ -2,14 +2,15 @@ import { isObject, type JsonObject, type JsonValue, type Pdu } from './event.ts'
 import { isValidRoomId, type RoomId } from './ids.ts'
 import type { RoomVersion } from './room-version.ts'
 
-/** How the room admits people; a room that does not say is open to the invited only. */
-export function joinRuleOf(joinRules: Pick<Pdu, 'content'> | undefined): string {
+/** How the room admits people: only the invited where it does not say, and nobody where what it says is no text. */
+export function joinRuleOf(joinRules: Pick<Pdu, 'content'> | undefined): string | undefined {
   const rule = joinRules?.content.join_rule
-  return typeof rule === 'string' ? rule : 'invite'
+  if (rule === undefined) return 'invite'
+  return typeof rule === 'string' ? rule : undefined
 }
 
 /** Whether the rule admits members of other rooms, in this room version. */
-export function isRestrictedRule(rule: string, version: RoomVersion): boolean {
+export function isRestrictedRule(rule: string | undefined, version: RoomVersion): boolean {
   return (version.restricted && rule === 'restricted') || (version.knockRestricted && rule === 'knock_restricted')
 }
 

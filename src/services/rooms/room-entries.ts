@@ -47,7 +47,7 @@ export async function roomEntries(
       joinedMembers,
       isWorldReadable: contentOf('m.room.history_visibility').history_visibility === 'world_readable',
       guestsCanJoin: contentOf('m.room.guest_access').guest_access === 'can_join',
-      joinRule: joinRuleOf({ content: contentOf('m.room.join_rules') }),
+      joinRule: joinRuleOf({ content: contentOf('m.room.join_rules') }) ?? 'invite',
       roomType: text(contentOf('m.room.create').type),
       canonicalAlias: text(contentOf('m.room.canonical_alias').alias),
       name: text(contentOf('m.room.name').name),
