@@ -81,6 +81,18 @@ describe('server ACLs', () => {
     assert.equal(isServerAllowed({ allow: ['GOOD.example'] }, 'good.EXAMPLE:5'), true)
   })
 
+  it('T36 deny a name with a trailing dot by either form, and allow it only as it is', () => {
+    assert.equal(denied(['evil.example.'], 'evil.example.'), true)
+    assert.equal(denied(['evil.example.'], 'evil.example.:8448'), true)
+    assert.equal(denied(['evil.example.'], 'evil.example'), false)
+    assert.equal(denied(['*.'], 'evil.example.'), true)
+    assert.equal(denied(['*.'], 'evil.example'), false)
+    assert.equal(denied(['*.example'], 'evil.example.'), true)
+    assert.equal(isServerAllowed({ allow: ['good.example.'] }, 'good.example.'), true)
+    assert.equal(isServerAllowed({ allow: ['good.example.'] }, 'good.example'), false)
+    assert.equal(isServerAllowed({ allow: ['good.example'] }, 'good.example.'), false)
+  })
+
   it('T36 match international names as they are spelled on the wire', () => {
     assert.equal(denied(['xn--bcher-kva.example'], 'XN--BCHER-KVA.example'), true)
     assert.equal(denied(['bücher.example'], 'xn--bcher-kva.example'), false)
@@ -88,7 +100,7 @@ describe('server ACLs', () => {
 
   it('T36 tell addresses from names', () => {
     const namesOnly = { ...everyone, allow_ip_literals: false }
-    for (const server of ['1.2.3.4', '1.2.3.4:8448', '[::1]', '[::1]:8448', '[1234:5678::abcd]'])
+    for (const server of ['1.2.3.4', '1.2.3.4:8448', '1.2.3.4.', '[::1]', '[::1]:8448', '[1234:5678::abcd]'])
       assert.deepEqual([isServerAllowed(namesOnly, server), isServerAllowed(everyone, server)], [false, true], server)
     for (const server of ['1.2.3.4.example', '1.2.3', 'a.example'])
       assert.equal(isServerAllowed(namesOnly, server), true, server)

@@ -18,17 +18,14 @@ export function readServerAcl(content: JsonObject | undefined): ServerAcl {
   const allow = globs(content.allow)
   return (server) => {
     if (!isValidServerName(server)) return false
+    const host = hostOf(server).toLowerCase()
+    // NOTSPEC: what denies a name denies it with a trailing dot as well, or the dot would be the way around a ban.
+    const names = [...new Set([host, host.replace(/\.$/, '')])]
     // 2
-    if (content.allow_ip_literals === false && isIpLiteral(server)) return false
-    const host = comparable(server)
+    if (content.allow_ip_literals === false && names.some(isIpLiteral)) return false
     // 3, 4 and 5
-    return !deny.some((matches) => matches(host)) && allow.some((matches) => matches(host))
+    return !deny.some((matches) => names.some(matches)) && allow.some((matches) => matches(host))
   }
-}
-
-// NOTSPEC: a trailing dot does not count, or `evil.example.` would be the way around a ban of `evil.example`.
-function comparable(server: ServerName): string {
-  return hostOf(server).toLowerCase().replace(/\.$/, '')
 }
 
 function globs(list: JsonValue | undefined): Glob[] {
