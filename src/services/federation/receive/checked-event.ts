@@ -9,7 +9,10 @@ export type CheckedEvent = { pdu: Pdu; eventId: EventId }
 /** A server's key, and until when (milliseconds since the epoch) the server stands by it. */
 export type ServerKey = VerifyKey & { validUntil: number }
 
-/** Finds the key under which a server signs; undefined where it cannot be had. */
+/**
+ * Finds the key under which a server signs; undefined where it cannot be had. It is asked for every key id that an event
+ * names, thousands if somebody wrote them there: a server must not be asked anew for each.
+ */
 export type FindKey = (server: ServerName, keyId: string) => Promise<ServerKey | undefined>
 
 /** Checks many events besides the event loop; the answer is what `checkEvents` would give. */
