@@ -38,7 +38,6 @@ describe('the form of events', () => {
     ['signatures', { one: null }],
     ['signatures', { one: { 'ed25519:1': 7 } }],
     ['unsigned', []],
-    ['redacts', {}],
     ['prev_events', {}],
     ['prev_events', ['x']],
     ['room_id', 'x'],
@@ -47,6 +46,13 @@ describe('the form of events', () => {
     it(`refuses ${field} ${JSON.stringify(value)}`, () => {
       for (const id of ofEveryVersion) assert.equal(isEvent({ ...message(id), [field]: value }, id), false, id)
     })
+
+  it('knows redacts up to version 10 only: it stands in the content then', () => {
+    for (const [id, isField] of byVersion({ '1-10': true, '11-12': false }))
+      for (const redacts of [{}, [], 7, null])
+        assert.equal(isEvent({ ...message(id), redacts }, id), !isField, `${JSON.stringify(redacts)} in ${id}`)
+    for (const id of ofEveryVersion) assert.equal(isEvent({ ...message(id), redacts: '$x' }, id), true)
+  })
 
   it('refuses what is no object, and objects without the needed fields', () => {
     for (const value of [null, 7, 'x', [], {}]) assert.equal(isEvent(value, '12'), false)

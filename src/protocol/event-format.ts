@@ -15,7 +15,11 @@ export function readPdu(value: JsonValue, version: RoomVersion): { pdu: Pdu } | 
 
 /** Which field does not have the form that the room version prescribes. */
 export function formatViolation(event: JsonObject, version: RoomVersion): string | undefined {
-  const checks = version.eventFormat === 'v1' ? [...commonChecks, ...checksV1] : [...commonChecks, ...checksV3]
+  const checks = [
+    ...commonChecks,
+    ...(version.eventFormat === 'v1' ? checksV1 : checksV3),
+    ...(version.redactsInContent ? [] : checksUpToV10),
+  ]
   const broken = checks.find(([field, holds]) => !holds(event[field]))
   if (broken) return `${broken[0]} is missing, malformed or out of place`
   return isRoomIdInPlace(event, version) ? undefined : 'room_id is missing or malformed'
@@ -44,7 +48,6 @@ const commonChecks: readonly Check[] = [
   ['hashes', (value) => isObject(value) && isString(value.sha256)],
   ['signatures', isSignatures],
   ['unsigned', isAbsentOr(isObject)],
-  ['redacts', isAbsentOr(isString)],
 ]
 
 const checksV1: readonly Check[] = [
@@ -59,6 +62,8 @@ const checksV3: readonly Check[] = [
   ['prev_events', isArrayOf(isId)],
   ['auth_events', isArrayOf(isId)],
 ]
+
+const checksUpToV10: readonly Check[] = [['redacts', isAbsentOr(isString)]]
 
 /** From room version 12 the create event has no room id (the auth rules refuse one) and the others have a hash. */
 function isRoomIdInPlace({ type, state_key: stateKey, room_id: roomId }: JsonObject, version: RoomVersion): boolean {
