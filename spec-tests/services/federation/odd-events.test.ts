@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { systemTokens } from '#base/tokens.ts'
 import type { JsonValue } from '#protocol/event.ts'
+import type { EventId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/room-version.ts'
 import { receiveEvents } from '#services/federation/receive/receive-event.ts'
-import { alice, openReceivedRoom } from '../../support/received-room.ts'
+import { collectAll } from '#services/rooms/purge/collect.ts'
+import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
+import { TypingRooms } from '#services/rooms/typing-rooms.ts'
+import { alice, openReceivedRoom, type ReceivedRoom } from '../../support/received-room.ts'
 import { checkRoom } from '../../support/room-check.ts'
 import type { Act } from '../../support/scripted-room.ts'
+import { failuresOnly } from '../../support/server.ts'
 
 /** 16 kB that no database can press into the row of an index. */
 const long = createHash('shake256', { outputLength: 12_000 }).update('long').digest('base64')
@@ -47,7 +53,22 @@ describe('receiving odd events', function () {
         sender: alice,
         content: { 'm.relates_to': relation },
       }))
-      for (const act of [...redactions, ...related]) await scene.send(act)
+      const sent: EventId[] = []
+      for (const act of [...redactions, ...related]) sent.push(await scene.send(act))
+      assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])
+      await purge(scene, sent.at(-1)!)
+      assert.deepEqual(
+        (await scene.server.ctx.store.events.findMany(sent)).map(({ eventId }) => eventId),
+        sent.slice(-1),
+      )
       assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])
     })
 })
+
+/** Takes what came before the event off the disk. */
+async function purge({ server, room }: ReceivedRoom, eventId: EventId): Promise<void> {
+  const typing = new TypingRooms(server.ctx.clock)
+  const ctx = { ...server.ctx, log: failuresOnly, typing, tokens: systemTokens, processId: 'p' }
+  await requestHistoryPurge(ctx, { roomId: room.roomId, before: { eventId }, deleteLocal: true })
+  await collectAll(ctx)
+}

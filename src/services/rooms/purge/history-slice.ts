@@ -1,7 +1,7 @@
 import type { Context, Transaction } from '#context.ts'
 import type { JsonObject } from '#protocol/event.ts'
 import { isObject } from '#protocol/event.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { isValidEventId, serverOf, type EventId } from '#protocol/ids.ts'
 import type { PassedEvent, Purge } from '#store/purges.ts'
 import { historyPlan, sliceRows, type HistoryPlan, type Progress } from './purge-plan.ts'
 
@@ -49,7 +49,7 @@ async function doomed(tx: Transaction, page: readonly PassedEvent[], choice: Cho
 /** Of those that go, the redactions whose targets stay. */
 async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<string>> {
   const redactions = going.filter(({ type }) => type === 'm.room.redaction')
-  const targets = await tx.events.findMany(redactions.flatMap(({ clientJson }) => targetOf(clientJson) ?? []))
+  const targets = await tx.events.findMany(redactions.flatMap(({ clientJson }) => targetsOf(clientJson)))
   const staying = targets.filter(
     ({ stateKey, position, sender }) =>
       stateKey !== null || position > choice.upTo || (!choice.deleteLocal && serverOf(sender) === choice.serverName),
@@ -57,8 +57,10 @@ async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], 
   return new Set(staying.flatMap(({ redactedBy }) => redactedBy ?? []))
 }
 
-function targetOf(clientJson: string): string | undefined {
+/** What a redaction is aimed at, in whichever of both places its room version looks. */
+function targetsOf(clientJson: string): EventId[] {
   const { redacts, content } = JSON.parse(clientJson) as JsonObject
-  const target = redacts ?? (isObject(content) ? content.redacts : undefined)
-  return typeof target === 'string' ? target : undefined
+  return [redacts, isObject(content) ? content.redacts : undefined].filter(
+    (target) => typeof target === 'string' && isValidEventId(target),
+  )
 }
