@@ -5,6 +5,7 @@ import { roomVersions } from '#protocol/room-version.ts'
 import { signJson } from '#protocol/signatures.ts'
 import { encodePublicKey } from '#protocol/signing-key.ts'
 import { hasSignatureOfInvite } from '#protocol/third-party-invite.ts'
+import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 import { byVersion } from '../support/by-version.ts'
 import { keyOf, member, ProtocolRoom, state, type Draft } from '../support/protocol-room.ts'
 
@@ -80,8 +81,47 @@ describe('T12 accepting a third-party invite', () => {
     assert.equal(hasSignatureOfInvite(both, { public_key: publicKey }), true)
   })
 
-  it('tries a bounded number of keys', () => {
-    const keys = Array.from({ length: 5000 }, (_, i) => ({ public_key: encodePublicKey(keyOf(`${i % 50}`).publicKey) }))
-    assert.equal(hasSignatureOfInvite(signed, { public_keys: keys }), false)
+  /** Public keys of others, each another. */
+  const othersKeys = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ public_key: encodePublicKey(keyOf(`other${index}`).publicKey) }))
+
+  /** False signatures in front of the true one. */
+  const withFalse = (count: number): JsonObject => {
+    const added = Array.from({ length: count }, (_, index): [string, string] => [
+      `ed25519:false${index}`,
+      encodeUnpaddedBase64(Buffer.alloc(64, `${index}`)),
+    ])
+    return { ...claim, signatures: { 'a.example': Object.fromEntries(added), ...signed.signatures } }
+  }
+
+  it('does not depend on the place of the true key or signature', () => {
+    for (const { id } of roomVersions) {
+      const offer = { public_keys: [...othersKeys(150), { public_key: publicKey }] }
+      assert.equal(roomWith(id, offer).rejectedBy(invite({ signed })), undefined, `keys in ${id}`)
+      assert.equal(roomWith(id, { public_key: publicKey }).rejectedBy(invite({ signed: withFalse(150) })), undefined)
+    }
+  })
+
+  it('tries as many keys, or signatures, as fit in an event', () => {
+    const most = 1050
+    assert.ok(JSON.stringify(othersKeys(most)).length > 64_000)
+    assert.equal(hasSignatureOfInvite(signed, { public_keys: [...othersKeys(most), { public_key: publicKey }] }), true)
+    assert.ok(JSON.stringify(withFalse(620)).length > 65_000)
+    assert.equal(hasSignatureOfInvite(withFalse(620), { public_key: publicKey }), true)
+  })
+
+  it('tries no key twice, and nothing that is no key or signature', () => {
+    const [other] = othersKeys(1)
+    const same = Array.from({ length: 5000 }, () => ({ ...other }))
+    const odd = Array.from({ length: 5000 }, (_, index) => ({ public_key: `${index}` }))
+    assert.equal(hasSignatureOfInvite(signed, { public_keys: [...same, ...odd, { public_key: publicKey }] }), true)
+    const short = Object.fromEntries(odd.map((_, index) => [`ed25519:${index}`, 'AAAA']))
+    const signatures = { 'a.example': short, ...signed.signatures }
+    assert.equal(hasSignatureOfInvite({ ...claim, signatures }, { public_key: publicKey }), true)
+  })
+
+  it('tries a bounded number of pairs', () => {
+    const offer = { public_keys: [...othersKeys(500), { public_key: publicKey }] }
+    assert.equal(hasSignatureOfInvite(withFalse(500), offer), false)
   })
 })
