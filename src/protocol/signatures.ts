@@ -47,6 +47,8 @@ export function requiredSigners(pdu: Pdu, version: RoomVersion): ServerName[] {
   const servers = new Set<ServerName>()
   if (!isThirdPartyInvite(pdu)) servers.add(serverOf(pdu.sender))
   if (version.eventIds === 'chosen-by-origin') servers.add(serverOf(pdu.event_id ?? ''))
+  // NOTSPEC: what the authorising user's server did not sign is rejected by auth rule 5.2.1. Servers in use (Synapse,
+  // Dendrite, ruma) count it among the signatures, for the lack of which an event is dropped.
   const authoriser = pdu.content.join_authorised_via_users_server
   if (version.restricted && pdu.type === 'm.room.member' && typeof authoriser === 'string')
     servers.add(serverOf(authoriser))

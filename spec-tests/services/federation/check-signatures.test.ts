@@ -4,15 +4,16 @@ import { roomVersions } from '#protocol/room-version.ts'
 import { signEvent } from '#protocol/signatures.ts'
 import { checkEvent } from '#services/federation/receive/check-event.ts'
 import type { FindKey } from '#services/federation/receive/checked-event.ts'
-import { keyOf, ProtocolRoom } from '../../support/protocol-room.ts'
+import { keyOf, member, ProtocolRoom } from '../../support/protocol-room.ts'
 
 const server = 'one'
 const key = keyOf(server)
 const otherKey = { ...keyOf('a second key'), serverName: server, keyId: 'ed25519:other' as const }
 const expiredKey = { ...keyOf('a third key'), serverName: server, keyId: 'ed25519:expired' as const }
 
-/** Knows two keys of the server that are in force, and one that is not any more. */
-const findKey: FindKey = async (_server, keyId) => {
+/** Knows two keys of the server that are in force, one that is not any more, and one of another server. */
+const findKey: FindKey = async (name, keyId) => {
+  if (name === 'two') return { ...keyOf('two'), validUntil: Infinity }
   if (keyId === expiredKey.keyId) return { ...expiredKey, validUntil: 0 }
   const known = [key, otherKey].find((one) => one.keyId === keyId)
   return known && { ...known, validUntil: Infinity }
@@ -30,7 +31,7 @@ const unknownKeys = (count: number, signature = falseSignature) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`ed25519:unknown${index}`, signature]))
 
 describe('the signatures of a received event', () => {
-  for (const { id, enforceKeyValidity } of roomVersions) {
+  for (const { id, enforceKeyValidity, restricted } of roomVersions) {
     const room = new ProtocolRoom(id)
     const pdu = room.build({ type: 'm.room.message' })
     const passes = async (event: Pdu) =>
@@ -54,6 +55,16 @@ describe('the signatures of a received event', () => {
       }
       const expired = { [expiredKey.keyId]: falseSignature }
       assert.equal(await passes(withSignatures(pdu, expired)), enforceKeyValidity)
+    })
+
+    // NOTSPEC: by rule 5.2.1 such a join is rejected; the servers in use drop it.
+    it(`must include that of the authorising user's server on a join, where rooms may be restricted: ${id}`, async () => {
+      const more = { join_authorised_via_users_server: '@mod:two' }
+      const join = room.build(member('@alice:one', 'join', '@alice:one', more))
+      assert.equal(await passes(join), !restricted)
+      assert.equal(await passes(signEvent(join, room.version, keyOf('two'))), true)
+      const forged = { ...join, signatures: { ...join.signatures, two: { 'ed25519:test': falseSignature } } }
+      assert.equal(await passes(forged), !restricted)
     })
   }
 })
