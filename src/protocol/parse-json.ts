@@ -134,7 +134,12 @@ function endOfNumber(text: string, from: number): number {
 const isNumberPart = (code: number) =>
   isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === minus
 
-/** Refuses what would be rounded to, or beyond, an integer: canonical JSON would sign a number nobody sent. */
+/**
+ * Refuses what would be rounded to, or beyond, an integer: canonical JSON would sign a number nobody sent.
+ *
+ * NOTSPEC: rooms before version 6 may hold integers beyond ±(2^53-1), which no JavaScript number holds. Whatever says
+ * one, such an event or an answer with it, is unknown here, and so are the events that rest on it.
+ */
 function exactNumber(token: string): number {
   const value = Number(token)
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) throw bad('A number is out of range')
@@ -142,7 +147,13 @@ function exactNumber(token: string): number {
   return value
 }
 
-/** Whether the decimal literal stands for an integer: 1.0 and 1e2 do, 1e-400 and 0.99999999999999999999 do not. */
+/**
+ * Whether the decimal literal stands for an integer: 1.0 and 1e2 do, 1e-400 and 0.99999999999999999999 do not.
+ *
+ * NOTSPEC: canonical JSON, which rooms enforce from version 6, spells no integer so, nor 0 as -0. Here they are the
+ * integers they stand for, since neither hashes nor ids see the spelling; Synapse waits for a copy in the right one.
+ * Before version 6 servers sign the spelling as it came, which is lost here: such signatures are never found true.
+ */
 function isWhole(token: string): boolean {
   const [mantissa = '', exponent = '0'] = token.toLowerCase().split('e')
   const [integer = '', fraction = ''] = mantissa.split('.')
