@@ -14,7 +14,7 @@ const expiredKey = { ...keyOf('a third key'), serverName: server, keyId: 'ed2551
 /** Knows two keys of the server that are in force, one that is not any more, and one of another server. */
 const findKey: FindKey = async (name, keyId) => {
   if (name === 'two') return { ...keyOf('two'), validUntil: Infinity }
-  if (keyId === expiredKey.keyId) return { ...expiredKey, validUntil: 0 }
+  if (keyId === expiredKey.keyId) return { ...expiredKey, validUntil: Infinity, expiredAt: 0 }
   const known = [key, otherKey].find((one) => one.keyId === keyId)
   return known && { ...known, validUntil: Infinity }
 }
@@ -54,7 +54,23 @@ describe('the signatures of a received event', () => {
         assert.equal(await passes(withSignatures(pdu, {}, added)), false, odd)
       }
       const expired = { [expiredKey.keyId]: falseSignature }
-      assert.equal(await passes(withSignatures(pdu, expired)), enforceKeyValidity)
+      assert.equal(await passes(withSignatures(pdu, expired)), true)
+      assert.equal(await passes(signEvent({ ...pdu, signatures: {} }, room.version, expiredKey)), false)
+    })
+
+    it(`T27 must be of a key that was in force when the event was sent, in room version ${id}`, async () => {
+      const at = pdu.origin_server_ts
+      const verdicts: [times: { validUntil: number; expiredAt?: number }, passes: boolean][] = [
+        [{ validUntil: at }, true],
+        [{ validUntil: at - 1 }, !enforceKeyValidity],
+        [{ validUntil: Infinity, expiredAt: at }, true],
+        [{ validUntil: Infinity, expiredAt: at - 1 }, false],
+        [{ validUntil: at - 1, expiredAt: at }, !enforceKeyValidity],
+      ]
+      for (const [times, expected] of verdicts) {
+        const checked = await checkEvent(async () => ({ ...key, ...times }), pdu as unknown as JsonValue, room)
+        assert.equal(!('violation' in checked), expected, JSON.stringify(times))
+      }
     })
 
     // NOTSPEC: by rule 5.2.1 such a join is rejected; the servers in use drop it.

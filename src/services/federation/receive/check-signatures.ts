@@ -35,6 +35,9 @@ async function isSignedBy(findKey: FindKey, { server, pdu, version }: Claim): Pr
 // NOTSPEC: so many true signatures of one server are enough; more would only keep us busy.
 const maxVerified = 20
 
-/** From room version 5 a key counts only for what was sent while it was valid. */
-const isInForce = ({ validUntil }: ServerKey, pdu: Pdu, version: RoomVersion): boolean =>
-  !version.enforceKeyValidity || validUntil >= pdu.origin_server_ts
+/** An old key counts for what was sent before it expired; from room version 5 any, while its server stands by it. */
+const isInForce = (
+  { validUntil, expiredAt = Infinity }: ServerKey,
+  { origin_server_ts: sentAt }: Pdu,
+  { enforceKeyValidity }: RoomVersion,
+): boolean => expiredAt >= sentAt && (!enforceKeyValidity || validUntil >= sentAt)

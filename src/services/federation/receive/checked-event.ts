@@ -6,8 +6,11 @@ import type { VerifyKey } from '#protocol/signing-key.ts'
 /** An event whose form, signatures and hash are checked; redacted where the hash was wrong. */
 export type CheckedEvent = { pdu: Pdu; eventId: EventId }
 
-/** A server's key, and until when (milliseconds since the epoch) the server stands by it. */
-export type ServerKey = VerifyKey & { validUntil: number }
+/**
+ * A server's key, until when the server says that it stands by its keys (`valid_until_ts`), and for an old key when the
+ * server stopped using it (`expired_ts`); in milliseconds since the epoch.
+ */
+export type ServerKey = VerifyKey & { validUntil: number; expiredAt?: number }
 
 /**
  * Finds the key under which a server signs; undefined where it cannot be had. It is asked for every key id that an event
