@@ -47,7 +47,7 @@ function checkEntries(event: Pdu, version: RoomVersion, cited: CitedEvents): Rej
   // 2.4 up to version 11
   if (!version.roomIdIsCreateHash && !places.includes(placeOf('m.room.create', '')))
     return reject('create', 'The create event is not among the auth events')
-  // 3.5 (2.5 up to version 11)
+  // 3.4 (2.5 up to version 11)
   if (authEvents.some((authEvent) => authEvent.room_id !== event.room_id))
     return reject('otherRoom', 'An auth event belongs to another room')
   return allowed

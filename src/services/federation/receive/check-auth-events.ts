@@ -1,6 +1,7 @@
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { checkAuthEvents as judgeCitations, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
+import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
 import { authEventIds, type Pdu } from '#protocol/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
@@ -27,8 +28,12 @@ export function checkAuthEvents(
   const missing = cited.filter((_, index) => found[index] === undefined)
   if (implied && create === undefined) missing.push(implied)
   if (missing.length > 0) return { missing }
-  if (found.includes('elsewhere') || create === 'elsewhere')
-    return { rejection: { rule: 'auth_events', reason: 'An auth event belongs to another room' } }
+  if (create === 'elsewhere')
+    return { rejection: { rule: chapter('room', version), reason: 'The create event belongs to another room' } }
+  if (found.includes('elsewhere'))
+    return {
+      rejection: { rule: authEventsRule('otherRoom', version), reason: 'An auth event belongs to another room' },
+    }
   const judged = found as JudgedEvent[]
   const rejected = new Set([...judged, ...(create ? [create] : [])].flatMap((one) => (one.isRejected ? one.pdu : [])))
   const citations = {
