@@ -73,32 +73,26 @@ function judgeLevels({ event, version, levels }: Case, current: JsonObject): Rej
 function judgeMaps({ event, version, levels }: Case, current: JsonObject): Rejection | undefined {
   const own = levels.ofUser(event.sender)
   const names = version.notificationsPowerCheck ? ['events', 'notifications'] : ['events']
-  for (const name of names) {
-    for (const { key, before, after } of changesBetween(current[name], event.content[name], version)) {
-      // 10.7.1
-      if (isAbove(before, own))
-        return { rule: `${powerLevelsRule('oldEvents', version)}.1`, reason: `${name} ${key} is above the sender` }
-      // 10.8.1
-      if (isAbove(after, own))
-        return {
-          rule: `${powerLevelsRule('newEvents', version)}.1`,
-          reason: `${name} ${key} would be above the sender`,
-        }
-    }
-  }
+  const changes = names.flatMap((name) => changesBetween(current[name], event.content[name], version))
+  // 10.7.1
+  const old = changes.find(({ before }) => isAbove(before, own))
+  if (old) return { rule: `${powerLevelsRule('oldEvents', version)}.1`, reason: `${old.key} is above the sender` }
+  // 10.8.1
+  const next = changes.find(({ after }) => isAbove(after, own))
+  if (next)
+    return { rule: `${powerLevelsRule('newEvents', version)}.1`, reason: `${next.key} would be above the sender` }
   return allowed
 }
 
 function judgeUserChanges({ event, version, levels }: Case, current: JsonObject): Rejection | undefined {
   const own = levels.ofUser(event.sender)
-  for (const { key, before, after } of changesBetween(current.users, event.content.users, version)) {
-    // 10.9.1
-    if (key !== event.sender && before !== undefined && !(before < own))
-      return { rule: `${powerLevelsRule('oldUsers', version)}.1`, reason: 'A user is not below the sender' }
-    // 10.10.1
-    if (isAbove(after, own))
-      return { rule: `${powerLevelsRule('newUsers', version)}.1`, reason: 'A user would be above the sender' }
-  }
+  const changes = changesBetween(current.users, event.content.users, version)
+  // 10.9.1
+  if (changes.some(({ key, before }) => key !== event.sender && before !== undefined && !(before < own)))
+    return { rule: `${powerLevelsRule('oldUsers', version)}.1`, reason: 'A user is not below the sender' }
+  // 10.10.1
+  if (changes.some(({ after }) => isAbove(after, own)))
+    return { rule: `${powerLevelsRule('newUsers', version)}.1`, reason: 'A user would be above the sender' }
   return allowed
 }
 
