@@ -76,6 +76,20 @@ describe('the form of events', () => {
     assert.equal(isEvent(message('12'), '11'), false)
   })
 
+  it('cites others by pairs of id and hashes in versions 1 and 2', () => {
+    const isReference = (value: JsonValue, id: string) =>
+      isEvent({ ...message(id), auth_events: [value] }, id) && isEvent({ ...message(id), prev_events: [value] }, id)
+    for (const [id] of byVersion({ '1-2': true })) {
+      // NOTSPEC: sha256 is required; Synapse takes events without it.
+      for (const hashes of [{ sha256: 'x' }, {}, { md5: 'x' }, { sha256: 'x', md5: 'x' }])
+        assert.equal(isReference(['$a:one', hashes], id), true, JSON.stringify(hashes))
+      for (const odd of [{ sha256: 7 }, { sha256: null }, { md5: {} }, null, 7, 'x', []])
+        assert.equal(isReference(['$a:one', odd], id), false, JSON.stringify(odd))
+      for (const odd of ['$a:one', [], ['$a:one'], ['$a:one', {}, {}], [{}, '$a:one']])
+        assert.equal(isReference(odd, id), false, JSON.stringify(odd))
+    }
+  })
+
   it('T10 has no event id from version 3, of whatever type', () => {
     for (const [id] of byVersion({ '3-12': true })) {
       const odd: JsonValue[] = [7, true, null, [], {}, '', '$made:one', roomOf(id).idOf(roomOf(id).create)]
