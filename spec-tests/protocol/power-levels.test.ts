@@ -65,6 +65,19 @@ describe('power levels', () => {
     }
   })
 
+  it('T14 may be strings between what Unicode calls white space, and nothing else', () => {
+    const spaces = [0x9, 0xa, 0xb, 0xc, 0xd, 0x20, 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000]
+    const quads = Array.from({ length: 11 }, (_, index) => 0x2000 + index)
+    const others = [0x0, 0x8, 0xe, 0x1c, 0x1d, 0x1e, 0x1f, 0x180e, 0x200b, 0x2060, 0xfeff]
+    for (const [id, isRead] of byVersion({ '1-9': true, '10-12': false }))
+      for (const code of [...spaces, ...quads, ...others]) {
+        const space = String.fromCodePoint(code)
+        const expected = isRead && !others.includes(code) ? -70 : 50
+        for (const text of [`${space}-70`, `-70${space}`, `${space}${space}-70${space}`])
+          assert.equal(levelsOf(id, { ban: text }).ban, expected, `${code.toString(16)} in ${id}`)
+      }
+  })
+
   it('T14 have their defaults where the event is malformed', () => {
     for (const { id } of roomVersions)
       for (const odd of [null, true, [], {}, 'x', 2 ** 53]) {

@@ -20,7 +20,8 @@ export type PowerLevels = {
 /** Where a room's levels come from; `create` may be missing only where no room exists yet. */
 export type PowerLevelSources = { powerLevels: Pick<Pdu, 'content'> | undefined; create: Pdu | undefined }
 
-const stringLevel = /^\s*[+-]?[0-9]+\s*$/
+/** White space is what Unicode calls so, as for Synapse, Dendrite and ruma: with U+0085 and without U+FEFF. */
+const stringLevel = /^\p{White_Space}*([+-]?[0-9]+)\p{White_Space}*$/u
 
 /**
  * The number a level stands for, undefined when it is none in this room version: before 10 a string may spell it,
@@ -81,7 +82,10 @@ export function defaultPowerLevels(creator: UserId, version: RoomVersion): JsonO
 }
 
 function leniently(value: JsonValue | undefined, version: RoomVersion): JsonValue | undefined {
-  if (typeof value === 'string') return stringLevel.test(value) ? Number(value.trim()) : undefined
+  if (typeof value === 'string') {
+    const digits = stringLevel.exec(value)?.[1]
+    return digits === undefined ? undefined : Number(digits)
+  }
   return typeof value === 'number' && !version.enforceCanonicalJson ? Math.trunc(value) : value
 }
 
