@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { isIPv6 } from 'node:net'
+import fc from 'fast-check'
 import {
   hostOf,
   isCompliantUserId,
@@ -26,6 +28,7 @@ describe('ids', () => {
 describe('server names', () => {
   const valid = [
     ...['matrix.org', 'matrix.org:8888', '1.2.3.4', '1.2.3.4:1234', '[1234:5678::abcd]', '[1234:5678::abcd]:5678'],
+    ...['[::]', '[1:2:3:4:5:6:7:8]', '[::ffff:1.2.3.4]', '[FE80::1]:1', '[1::]'],
     ...['localhost', 'MATRIX.org', 'xn--bcher-kva.example', 'a'.repeat(255)],
   ]
   for (const name of valid)
@@ -35,12 +38,33 @@ describe('server names', () => {
 
   const invalid = [
     ...['', ':80', 'a:', 'a:x', 'a:123456', 'a b', 'a_b', 'bücher.example', '[::1', '::1', '[]', '[xyz]', 'a:1:2'],
+    ...['[::::::]', '[1:2:3:4:5:6:7]', '[1:2:3:4:5:6:7:8:9]', '[1::2::3]', '[12345::]', '[::1.2.3]', '[::1.2.3.256]'],
+    ...['[1.2.3.4]', '[:]', '[...]', '[::]x', '[::%1]', '[::]:'],
     ...['256.1.1.1', 'a\n', 'a/b', 'a@b', 'a'.repeat(256)],
   ]
   for (const name of invalid)
     it(`may not be ${JSON.stringify(name.slice(0, 30))}`, () => {
       assert.equal(isValidServerName(name), false)
     })
+
+  it('hold the addresses of RFC 3513, as other programs read them', () => {
+    const pieces = ['::', ':', '0', 'f', '12ab', '1.2.3.4', '256', '.']
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 17 }), (parts) => {
+        const text = parts.join('').slice(0, 45)
+        assert.equal(isValidServerName(`[${text}]`), isIPv6(text), text)
+      }),
+      { numRuns: 5000 },
+    )
+    for (let length = 1; length <= 9; length++) {
+      const groups = Array.from({ length }, () => 'a')
+      assert.equal(isValidServerName(`[${groups.join(':')}]`), length === 8)
+      for (let gap = 0; gap <= length; gap++) {
+        const text = `${groups.slice(0, gap).join(':')}::${groups.slice(gap).join(':')}`
+        assert.equal(isValidServerName(`[${text}]`), length < 8, text)
+      }
+    }
+  })
 
   it('have a host, and may be addresses', () => {
     assert.equal(hostOf('a.b:80'), 'a.b')

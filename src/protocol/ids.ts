@@ -1,3 +1,5 @@
+import { isIpv4, isIpv6, looksLikeIpv4 } from './ip-address.ts'
+
 export type UserId = `@${string}`
 export type RoomId = `!${string}`
 export type EventId = `$${string}`
@@ -8,7 +10,6 @@ export type ServerName = string
 export const maxIdBytes = 255
 
 const serverName = /^(?:[0-9A-Za-z.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/
-const ipv4 = /^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/
 const newLocalpart = /^[a-z0-9._=\-/+]+$/
 const hashedRoomId = /^![0-9A-Za-z_-]{43}$/
 
@@ -33,14 +34,15 @@ export function hostOf(server: ServerName): string {
 /** Whether the server name, with or without port, is an IPv4 or IPv6 address. */
 export function isIpLiteral(server: ServerName): boolean {
   const host = hostOf(server)
-  return host.startsWith('[') || ipv4.test(host)
+  return host.startsWith('[') || looksLikeIpv4(host)
 }
 
 /** https://spec.matrix.org/v1.19/appendices/#server-name */
 export function isValidServerName(name: string): name is ServerName {
   if (!serverName.test(name)) return false
   const host = hostOf(name)
-  return !ipv4.test(host) || host.split('.').every((part) => Number(part) <= 255)
+  if (host.startsWith('[')) return isIpv6(host.slice(1, -1))
+  return !looksLikeIpv4(host) || isIpv4(host)
 }
 
 /** A user id that may appear in events: the historical grammar, which servers must accept from others. */
