@@ -1,3 +1,4 @@
+import { needsRecommendation } from '#protocol/policy-server.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
@@ -11,6 +12,5 @@ export async function checkPolicy(
   line: RoomLine,
   event: CheckedEvent,
 ): Promise<boolean> {
-  const isExempt = event.pdu.type === 'm.room.policy' && event.pdu.state_key === ''
-  return isExempt || !askPolicy || askPolicy(line, event)
+  return !needsRecommendation(event.pdu) || !askPolicy || askPolicy(line, event)
 }

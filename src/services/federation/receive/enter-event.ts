@@ -31,7 +31,7 @@ export type Entering = CheckedEvent & {
 
 /**
  * Checks 4 to 7, and the event takes its place in the room. It must be the room's turn and its line must have settled.
- * Nothing is asked of other servers here: what is missing leaves the event unresolved.
+ * What is missing is not asked for here, and leaves the event unresolved; only the Policy Server is asked.
  */
 export async function enterEvent(ctx: ReceiveNeeds, line: RoomLine, event: Entering): Promise<Receipt> {
   const { pdu, eventId } = event

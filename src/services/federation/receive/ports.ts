@@ -26,7 +26,7 @@ export type MissingEvents = {
   ): Promise<{ state: readonly EventId[]; authChain: readonly EventId[] } | undefined>
 }
 
-/** Whether the room's Policy Server, if it uses one, recommends the event. */
+/** Whether the room's Policy Server, if it uses one, recommends the event. The room waits meanwhile: it must not take long. */
 export type AskPolicy = (line: RoomLine, event: { pdu: Pdu; eventId: EventId }) => Promise<boolean>
 
 export type ReceiveNeeds = AppendNeeds & {
