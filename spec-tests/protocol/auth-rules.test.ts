@@ -3,30 +3,15 @@ import { authorize } from '#protocol/auth-rules/authorize.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/room-version.ts'
 import { byVersion } from '../support/by-version.ts'
-import { creator, ProtocolRoom, state, type Draft, type RoomSetup } from '../support/protocol-room.ts'
-
-type RuleCase = { it: string; room?: RoomSetup; levels?: object; event: Draft; expect: Record<string, string> }
+import { creator, ProtocolRoom, state, type Draft } from '../support/protocol-room.ts'
+import { always, by, checkRules, type RuleCase } from '../support/rule-cases.ts'
 
 const alice = '@alice:one' as UserId
 const bob = '@bob:two' as UserId
-const always = { '1-12': 'allowed' }
 const members = { [alice]: 'join', [bob]: 'join' }
 const text = (sender: UserId, type = 'm.room.message'): Draft => ({ type, sender, content: { body: 'hi' } })
-const by = (sender: UserId, draft: Draft): Draft => ({ ...draft, sender })
 
-function check(title: string, cases: RuleCase[]): void {
-  describe(`T12 ${title}`, () => {
-    for (const { it: name, room: setup = {}, levels, event, expect } of cases) {
-      it(name, () => {
-        for (const [id, expected] of byVersion(expect)) {
-          const room = new ProtocolRoom(id, { members, ...setup })
-          if (levels) room.add(state('m.room.power_levels', room.levels({ ...levels })))
-          assert.equal(room.rejectedBy(event) ?? 'allowed', expected, `version ${id}`)
-        }
-      })
-    }
-  })
-}
+const check = (title: string, cases: RuleCase[]) => checkRules(title, cases, { members })
 
 const opening = (content: object = {}, more: Partial<Draft> = {}): Draft => ({
   ...state('m.room.create', { creator, ...content }),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { checkAuthEvents, type CitedEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import { stateFrom, type AuthState } from '#protocol/auth-rules/rejection.ts'
 import { eventId, roomIdOfCreate } from '#protocol/event-id.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/event.ts'
@@ -22,10 +23,16 @@ export type RoomSetup = {
   members?: Record<string, string>
 }
 
+const keys = new Map<ServerName, SigningKey>()
+
 /** A server's key, the same in every run. */
 export function keyOf(serverName: ServerName): SigningKey {
+  const known = keys.get(serverName)
+  if (known) return known
   const seed = createHash('sha256').update(serverName).digest('base64')
-  return signingKeyFromSeed({ serverName, keyId: 'ed25519:test' }, seed)
+  const key = signingKeyFromSeed({ serverName, keyId: 'ed25519:test' }, seed)
+  keys.set(serverName, key)
+  return key
 }
 
 /** A room made of signed events, each following the one before; nothing is checked while it is built. */
@@ -72,6 +79,14 @@ export class ProtocolRoom {
   /** The number of the rule that rejects the event in the room's state, undefined when it is allowed. */
   rejectedBy(draft: Draft): string | undefined {
     return authorize(this.build(draft), this.version, this.state)?.rule
+  }
+
+  /** The number of the rule that rejects what the event cites, undefined when it cites what it must. */
+  citationRejectedBy(draft: Draft, cited: Partial<CitedEvents> = {}): string | undefined {
+    const event = this.build(draft)
+    const create = this.version.roomIdIsCreateHash ? { create: this.create } : {}
+    const usual = { authEvents: this.authEvents(event), isRejected: () => false, ...create }
+    return checkAuthEvents(event, this.version, { ...usual, ...cited })?.rule
   }
 
   /** A complete event at the end of the room, signed by its sender's server. */
