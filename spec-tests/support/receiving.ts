@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { Context } from '#context.ts'
 import { authEventIds, prevEventIds, type JsonValue, type Pdu } from '#protocol/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import type { KeyId } from '#protocol/signing-key.ts'
 import type { FindKey } from '#services/federation/receive/checked-event.ts'
 import type { MissingEvents, Receipt, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
@@ -15,15 +14,13 @@ import { openStore } from '#store/open.ts'
 import { localBus } from '../../src/bus/local.ts'
 import { fakeClock } from './clock.ts'
 import { createTestDatabase } from './databases.ts'
+import { keyOf } from './scripted-room.ts'
 
-/** A server's key as the rooms of tests use it, under any key id. */
-function keyOf(serverName: ServerName, keyId = 'ed25519:1'): SigningKey {
-  const seed = createHash('sha256').update(serverName).digest('base64').replace(/=+$/, '')
-  return signingKeyFromSeed({ serverName, keyId: keyId as SigningKey['keyId'] }, seed)
-}
-
-/** Knows every server's key. */
-export const findKey: FindKey = async (server, keyId) => ({ ...keyOf(server, keyId), validUntil: Infinity })
+/** Finds the key that a server of the tests has under any key id; it never expires. */
+export const findTestKey: FindKey = async (server, keyId) => ({
+  ...keyOf(server, keyId as KeyId),
+  validUntil: Infinity,
+})
 
 /** Events that exist somewhere, and can be asked for. */
 export type Elsewhere = { version: RoomVersion; events: ReadonlyMap<EventId, Pdu> }
@@ -98,7 +95,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('test'),
     config: { server_name: 'test' } as Context['config'],
-    findKey,
+    findKey: findTestKey,
     missingEvents,
   }
   return {

@@ -5,12 +5,19 @@ import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/eve
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import { requiredSigners, signEvent } from '#protocol/signatures.ts'
-import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import { signingKeyFromSeed, type KeyId, type SigningKey } from '#protocol/signing-key.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { RoomReplay } from './room-replay.ts'
 
-/** What somebody does in a room, before it becomes an event. */
-export type Act = { type: string; sender: UserId; state_key?: string; content: JsonObject }
+/** What somebody does in a room, before it becomes an event; an id only where the first room versions let one choose. */
+export type Act = {
+  type: string
+  sender: UserId
+  state_key?: string
+  content: JsonObject
+  event_id?: EventId
+  redacts?: EventId
+}
 
 /** Where an act stands in the graph, and how it presents itself. */
 export type Place = {
@@ -46,7 +53,7 @@ export class ScriptedRoom {
   /** The event that the act becomes, not yet part of the room. */
   make(act: Act, place: Place): Pdu {
     const draft = this.#draft(act, place)
-    if (this.version.eventIds === 'chosen-by-origin') draft.event_id = chosenId(draft)
+    if (this.version.eventIds === 'chosen-by-origin') draft.event_id ??= chosenId(draft)
     if (!this.#signed) return { ...draft, hashes: { sha256: '' }, signatures: {} }
     const signed = signEvent(draft, this.version, keyOf(serverOf(act.sender)))
     const others = requiredSigners(signed, this.version).filter((server) => server !== serverOf(act.sender))
@@ -91,8 +98,8 @@ function chosenId(draft: UnsignedPdu): EventId {
   return `$${hash('sha256', canonicalJson(draft), 'base64url').slice(0, 20)}:${serverOf(draft.sender)}`
 }
 
-/** The key with which a server signs in rooms of this kind. */
-export function keyOf(serverName: ServerName): SigningKey {
+/** A server's key as rooms of tests use it, the same under any key id. */
+export function keyOf(serverName: ServerName, keyId: KeyId = 'ed25519:1'): SigningKey {
   const seed = hash('sha256', serverName, 'base64').replace(/=+$/, '')
-  return signingKeyFromSeed({ serverName, keyId: 'ed25519:1' }, seed)
+  return signingKeyFromSeed({ serverName, keyId }, seed)
 }

@@ -3,7 +3,7 @@ import type { UserId } from '#protocol/ids.ts'
 import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
 import { withWrites, type Write } from '../../support/disturbed-writes.ts'
 import {
-  findKey,
+  findTestKey,
   silent,
   startReceiving,
   type ReceivingContext,
@@ -67,7 +67,7 @@ describe('a join of a room of another server that fails midway', function () {
     it(`shows nobody anything of the room after write ${failing} failed`, async () => {
       await using server = await startTestServer()
       const user = await server.register('us')
-      const ctx: ReceivingContext = { ...server.context, findKey, missingEvents: silent }
+      const ctx: ReceivingContext = { ...server.context, findKey: findTestKey, missingEvents: silent }
       const ask = async () => [
         await user.request('GET', `/_matrix/client/v3/directory/list/room/${encodeURIComponent(roomId)}`),
         await user.request('GET', roomPath(roomId, 'state')),
