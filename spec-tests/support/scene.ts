@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue, Pdu } from '#protocol/event.ts'
-import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/room-version.ts'
+import { signEvent } from '#protocol/signatures.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { silent, startReceiving, type ReceivingServer } from './receiving.ts'
-import { ScriptedRoom, type Act, type Place } from './scripted-room.ts'
+import { keyOf, ScriptedRoom, type Act, type Place } from './scripted-room.ts'
 
 export const alice: UserId = '@alice:s0.test'
 export const bob: UserId = '@bob:s1.test'
@@ -49,6 +50,11 @@ export class Scene {
   add(act: Act, place: Partial<Place> = {}): { id: EventId; pdu: Pdu } {
     const pdu = this.make(act, place)
     return { id: this.room.add(pdu), pdu }
+  }
+
+  /** The event with changes, hashed and signed anew by its sender's server. */
+  remade(pdu: Pdu, changes: Partial<Pdu>): Pdu {
+    return signEvent({ ...pdu, ...changes, signatures: {} }, this.room.version, keyOf(serverOf(pdu.sender)))
   }
 
   receive(pdu: unknown, origin?: ServerName) {
