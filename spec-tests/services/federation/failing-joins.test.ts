@@ -10,6 +10,7 @@ import {
   type ReceivingServer,
 } from '../../support/receiving.ts'
 import { assertRoomIs, RemoteRoom } from '../../support/remote-room.ts'
+import { checkRoom } from '../../support/room-check.ts'
 import { join as joinRoom, roomPath } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
@@ -47,6 +48,7 @@ describe('a join of a room of another server that fails midway', function () {
     it(`succeeds when it is tried again after write ${failing} failed`, async () => {
       await using server = await startReceiving()
       await assert.rejects(adoptJoin(failingAt(failing, server.ctx, refuse), remote.answerTo(join)), /full/)
+      if (failing > 1) assert.deepEqual(await checkRoom(server.ctx, roomId), [])
       await assertAdoptable(server)
     })
 
