@@ -6,14 +6,11 @@ export type Profile = { [name: string]: JsonValue }
 
 type Row = { user_id: string; name: string; value: string }
 
+type Change = { user_id: string; change: string }
+
 export const profiles = (db: Db) => ({
   async find(userId: string): Promise<Profile> {
     return toProfile(await db<Row>('profile_fields').where({ user_id: userId }).orderBy('name'))
-  },
-
-  async findField(userId: string, name: string): Promise<JsonValue | undefined> {
-    const row = await db<Row>('profile_fields').where({ user_id: userId, name }).first()
-    return row && (JSON.parse(row.value) as JsonValue)
   },
 
   /** The profiles of those users that have any field. */
@@ -32,6 +29,26 @@ export const profiles = (db: Db) => ({
 
   async deleteField(userId: string, name: string): Promise<void> {
     await db<Row>('profile_fields').where({ user_id: userId, name }).delete()
+  },
+
+  /** Notes that the rooms of the user must show the profile anew; `change` tells it from changes before and after. */
+  async markUnshown(userId: string, change: string): Promise<void> {
+    await db<Change>('profile_changes').insert({ user_id: userId, change }).onConflict('user_id').merge()
+  },
+
+  /** The newest change that rooms of the user may not show yet. */
+  async findUnshown(userId: string): Promise<string | undefined> {
+    return (await db<Change>('profile_changes').where({ user_id: userId }).first())?.change
+  },
+
+  /** Users of whom rooms may not show the profile yet. */
+  async listUnshown(): Promise<string[]> {
+    return db<Change>('profile_changes').pluck('user_id')
+  },
+
+  /** Notes that all rooms show a change, unless it was followed by another. */
+  async markShown(userId: string, change: string): Promise<void> {
+    await db<Change>('profile_changes').where({ user_id: userId, change }).delete()
   },
 
   async deleteForUser(userId: string): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { followAccounts } from '#services/rooms/profile-changes.ts'
-import { accepted, act, createRoom, eventsOf, join, stateOf } from '../../support/rooms.ts'
+import { accepted, act, createRoom, eventsOf, join, putState, stateOf } from '../../support/rooms.ts'
 import { startTestServer } from '../../support/server.ts'
 
 const profile = (userId: string, name: string) => `/_matrix/client/v3/profile/${userId}/${name}`
@@ -65,6 +65,37 @@ describe('changes of accounts', () => {
     await started.stop()
     assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).membership, 'leave')
     assert.equal((await stateOf(server, roomId, 'm.room.member', bob.userId)).membership, 'join')
+  })
+
+  it('of a profile are made up for as well, each once', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const { bus } = server.context
+    const { publish } = bus
+    // The server stops before anybody hears of the change.
+    bus.publish = () => {}
+    await alice.request('PUT', profile(alice.userId, 'displayname'), { displayname: 'Alice' })
+    bus.publish = publish
+    await followAccounts(server.context).stop()
+    assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).displayname, 'Alice')
+    accepted(await putState(alice, roomId, ['m.room.member', alice.userId], { membership: 'join', displayname: 'Al' }))
+    await followAccounts(server.context).stop()
+    assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).displayname, 'Al')
+  })
+
+  it('that fail in a room are carried into it when the server starts again', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const { eventWriter } = server.context.store
+    const { write } = eventWriter
+    eventWriter.write = () => Promise.reject(new Error('the disk is full'))
+    await alice.request('PUT', profile(alice.userId, 'displayname'), { displayname: 'Alice' })
+    await server.settle()
+    eventWriter.write = write
+    await followAccounts(server.context).stop()
+    assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).displayname, 'Alice')
   })
 
   it('survive a message that means nothing', async () => {

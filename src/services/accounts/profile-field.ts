@@ -8,17 +8,19 @@ const maxAvatarUrl = 1000
 const namespaced = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/
 const mxc = /^mxc:\/\/[^/\s]+\/[A-Za-z0-9_-]+$/
 
+/** Whether rooms show the field of their members. */
+export const isShownInRooms = (name: string): boolean => name === 'displayname' || name === 'avatar_url'
+
 /** Refuses names that no profile field has. https://spec.matrix.org/v1.19/client-server-api/#profiles */
 export function checkFieldName(name: string): void {
   if (Buffer.byteLength(name) > maxNameBytes)
     throw new MatrixError(400, 'M_KEY_TOO_LARGE', `A profile key has at most ${maxNameBytes} bytes`)
-  if (name !== 'displayname' && name !== 'avatar_url' && !namespaced.test(name))
-    throw invalidParam('The profile key is not valid')
+  if (!isShownInRooms(name) && !namespaced.test(name)) throw invalidParam('The profile key is not valid')
 }
 
 /** The value to store, or undefined when the client means to clear the field. */
 export function checkFieldValue(name: string, value: JsonValue): JsonValue | undefined {
-  if (name !== 'displayname' && name !== 'avatar_url') return checkTimeZone(name, value)
+  if (!isShownInRooms(name)) return checkTimeZone(name, value)
   // NOTSPEC: clients clear their name and avatar with '' or null as well as by DELETE.
   if (value === '' || value === null) return undefined
   if (typeof value !== 'string') throw badJson('The value is no string')

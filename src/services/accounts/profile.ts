@@ -1,11 +1,11 @@
-import type { Context } from '#context.ts'
+import type { Context, Transaction } from '#context.ts'
 import { forbidden, notFound } from '#base/errors.ts'
 import type { JsonValue } from '#protocol/event.ts'
 import { isValidUserId, serverOf } from '#protocol/ids.ts'
-import { checkFieldName, checkFieldValue, checkProfileSize } from './profile-field.ts'
+import { checkFieldName, checkFieldValue, checkProfileSize, isShownInRooms } from './profile-field.ts'
 import { refuseSuspended } from './refuse-unusable.ts'
 
-type Needs = Pick<Context, 'store' | 'bus'>
+type Needs = Pick<Context, 'store' | 'bus' | 'tokens'>
 type Requester = { userId: string; isSuspended: boolean }
 
 /** All fields of a local user's profile; 404 for users that do not exist or have left for good. */
@@ -28,13 +28,12 @@ export async function setProfileField(
   const { userId, name } = change
   checkChange(requester, change)
   const value = checkFieldValue(name, change.value)
-  await ctx.store.transaction(async (tx) => {
+  await carryOut(ctx, { userId, name }, async (tx) => {
     if (value === undefined) return tx.profiles.deleteField(userId, name)
     const others = await tx.profiles.find(userId)
     checkProfileSize({ ...others, [name]: value })
     await tx.profiles.setField(userId, name, value)
   })
-  ctx.bus.publish('profile.changed', { userId, name })
 }
 
 /** Removes one field of the requester's own profile, if it is there. */
@@ -44,11 +43,22 @@ export async function deleteProfileField(
   change: { userId: string; name: string },
 ): Promise<void> {
   checkChange(requester, change)
-  await ctx.store.profiles.deleteField(change.userId, change.name)
-  ctx.bus.publish('profile.changed', change)
+  await carryOut(ctx, change, (tx) => tx.profiles.deleteField(change.userId, change.name))
 }
 
-function checkChange(requester: Requester, { userId, name }: { userId: string; name: string }): void {
+type Field = { userId: string; name: string }
+
+/** Whoever follows `profile.changed` tells the rooms; what is noted here outlives a server that stops before. */
+async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => Promise<void>): Promise<void> {
+  const { userId, name } = field
+  await ctx.store.transaction(async (tx) => {
+    await change(tx)
+    if (isShownInRooms(name)) await tx.profiles.markUnshown(userId, ctx.tokens.id(8))
+  })
+  ctx.bus.publish('profile.changed', { userId, name })
+}
+
+function checkChange(requester: Requester, { userId, name }: Field): void {
   checkFieldName(name)
   if (userId !== requester.userId) throw forbidden('A profile is changed by its user alone')
   refuseSuspended(requester)

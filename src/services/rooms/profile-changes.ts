@@ -1,3 +1,4 @@
+import { MatrixError } from '#base/errors.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Context } from '#context.ts'
 import { isObject } from '#protocol/event.ts'
@@ -31,9 +32,12 @@ export function followAccounts(ctx: Needs): Following {
       .finally(() => running.delete(done))
     running.add(done)
   }
-  // A server that stopped in between has leaves to make up for.
+  // What a server that stopped in between has left to make up for.
   run('the deactivated', async () => {
     for (const userId of await ctx.store.members.listDeactivated()) await leaveAllRooms(ctx, userId)
+  })
+  run('the unshown', async () => {
+    for (const userId of await ctx.store.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
   })
   const settle = async () => {
     while (running.size > 0) await Promise.all(running)
@@ -41,9 +45,8 @@ export function followAccounts(ctx: Needs): Following {
   const unsubscribe = [
     ctx.bus.subscribe('profile.changed', (change) => {
       if (!isObject(change) || typeof change.userId !== 'string') return
-      const { userId, name } = change
-      if (name === undefined || name === 'displayname' || name === 'avatar_url')
-        run(userId, () => presentAnew(ctx, userId))
+      const { userId } = change
+      run(userId, () => presentAnew(ctx, userId))
     }),
     ctx.bus.subscribe('account.deactivated', (userId) => run(String(userId), () => leaveAllRooms(ctx, String(userId)))),
   ]
@@ -56,11 +59,14 @@ export function followAccounts(ctx: Needs): Following {
   }
 }
 
-/** Says in every room of the user how their profile presents them now. */
+/** Says in every room of the user how their profile presents them now, if that changed. */
 async function presentAnew(ctx: Needs, userId: string): Promise<void> {
+  const change = await ctx.store.profiles.findUnshown(userId)
+  if (change === undefined) return
   const content = { ...presentation(await ctx.store.profiles.find(userId)), membership: 'join' }
   const roomIds = await ctx.store.rooms.listJoined(userId)
-  await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
+  const isTold = await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
+  if (isTold) await ctx.store.profiles.markShown(userId, change)
 }
 
 async function presentIn(
@@ -82,18 +88,21 @@ async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
   })
 }
 
-/** A room that refuses does not keep the others waiting. */
+/** A room that refuses or fails does not keep the others waiting; answers whether none failed. */
 async function inEach<T>(
   ctx: Pick<Context, 'log'>,
   items: readonly T[],
   work: (item: T) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const left = [...items]
+  let hasFailed = false
   const worker = async () => {
     for (let item = left.pop(); item !== undefined; item = left.pop())
-      await work(item).catch((error: unknown) =>
-        ctx.log.warn('a room did not take a change of membership', { error: String(error) }),
-      )
+      await work(item).catch((error: unknown) => {
+        hasFailed ||= !(error instanceof MatrixError)
+        ctx.log.warn('a room did not take a change of membership', { error: String(error) })
+      })
   }
   await Promise.all(Array.from({ length: roomsAtOnce }, worker))
+  return !hasFailed
 }
