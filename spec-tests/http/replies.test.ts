@@ -109,7 +109,7 @@ describe('replies', () => {
       spec,
       async handle(ctx, { signal }) {
         started.resolve()
-        await ctx.clock.sleep(30_000, signal)
+        await ctx.clock.sleep(30_000, signal())
         ended.resolve()
         throw new Error('nobody listens')
       },

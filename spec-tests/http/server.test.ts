@@ -18,7 +18,8 @@ const wait = endpoint({
   reply: Type.Object({ ended: Type.String() }),
   summary: 'A long poll.',
   spec: 'spec-tests/http',
-  async handle(ctx, { signal }) {
+  async handle(ctx, received) {
+    const signal = received.signal()
     const ticket = ctx.waiters.register('@alice:test')
     await Promise.race([ticket.woken, ctx.clock.sleep(30_000, signal)])
     ticket.release()

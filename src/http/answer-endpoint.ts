@@ -14,7 +14,7 @@ const longText = 65_536
 /** What answering an endpoint needs of the application. */
 export type Surroundings = { ctx: Context; authenticators: Authenticators<Context>; checkReplies: boolean }
 
-export type Request = { exchange: Exchange; match: Match; ip: string; signal: AbortSignal }
+export type Request = { exchange: Exchange; match: Match; ip: string; signal: () => AbortSignal }
 
 /** The steps from a matched route to its answer: authenticate, limit, read, validate, handle, reply. */
 export async function answerEndpoint(around: Surroundings, request: Request): Promise<void> {

@@ -8,6 +8,7 @@ import type { Endpoint } from './endpoint.ts'
 import { errorReply } from './error-reply.ts'
 import { answerEndpoint } from './answer-endpoint.ts'
 import type { RequestIds } from './request-id.ts'
+import { RequestsUnderWay } from './requests-under-way.ts'
 import type { Authenticators } from './requester.ts'
 import { routeTable, type Match } from './route-table.ts'
 import { compileSchemas } from './validate.ts'
@@ -33,8 +34,7 @@ export type App = {
 type Kernel = AppOptions & {
   route: (method: string, url: string) => Match
   addressOf: (request: IncomingMessage) => string
-  /** One for each request under way. */
-  underWay: Set<AbortController>
+  underWay: RequestsUnderWay
 }
 
 /** The whole client and federation surface as one Koa application. */
@@ -47,9 +47,9 @@ export function createApp(options: AppOptions): App {
     ...options,
     route: routeTable(options.endpoints),
     addressOf: clientAddress(options.ctx.config.listen.trusted_proxies),
-    underWay: new Set(),
+    underWay: new RequestsUnderWay(),
   }
-  let stopping = false
+  const { underWay } = kernel
   const koa = new Koa()
   // What remains here are broken connections: answers are made, and bugs logged, in `answer`.
   koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
@@ -59,23 +59,15 @@ export function createApp(options: AppOptions): App {
       exchange.set(corsHeaders)
       if (exchange.method === 'OPTIONS') exchange.status = 204
       else await answer(kernel, exchange)
-      if (stopping) exchange.set('connection', 'close')
+      if (underWay.isStopping) exchange.set('connection', 'close')
     }),
   )
-  const callback = koa.callback()
-  const unfinished = new Set<Promise<void>>()
   return {
-    listener(request, response) {
-      const answered = callback(request, response).finally(() => unfinished.delete(answered))
-      unfinished.add(answered)
-    },
-    stop() {
-      stopping = true
-      for (const controller of kernel.underWay) controller.abort()
-    },
+    listener: koa.callback(),
+    stop: () => underWay.stop(),
     async finish() {
       const giveUp = new AbortController()
-      await Promise.race([Promise.allSettled(unfinished), systemClock.sleep(500, giveUp.signal)])
+      await Promise.race([underWay.ended(), systemClock.sleep(500, giveUp.signal)])
       giveUp.abort()
     },
   }
@@ -85,23 +77,18 @@ export function createApp(options: AppOptions): App {
 async function answer(kernel: Kernel, exchange: Exchange): Promise<void> {
   const { ctx, underWay } = kernel
   const started = performance.now()
-  const controller = new AbortController()
-  const onClose = () => controller.abort()
-  exchange.res.once('close', onClose)
-  underWay.add(controller)
+  underWay.begin()
   let path = 'unmatched'
   try {
     const match = kernel.route(exchange.method, exchange.req.url ?? '/')
     path = match.endpoint.paths[0] ?? path
     const ip = kernel.addressOf(exchange.req)
-    await answerEndpoint(kernel, { exchange, match, ip, signal: controller.signal })
+    await answerEndpoint(kernel, { exchange, match, ip, signal: () => underWay.signalFor(exchange.res) })
   } catch (error) {
     if (isGone(exchange)) ctx.log.debug('client went away', { path })
     else refuse(exchange, errorReply(error, { log: ctx.log, path }))
   }
-  // Left in place it would abort, at some cost, at the end of every request.
-  exchange.res.off('close', onClose)
-  underWay.delete(controller)
+  underWay.end()
   ctx.metrics.requestDone({
     method: exchange.method,
     path,

@@ -13,8 +13,8 @@ export type Received<P, Q, B> = {
   body: B
   ip: string
   userAgent: string
-  /** Aborts when the client goes away or the server stops: long polls end then. */
-  signal: AbortSignal
+  /** Makes one that aborts when the client goes away or the server stops: long polls end then. */
+  signal(): AbortSignal
 }
 
 /** A reply whose JSON is already text: hot answers skip a second stringify. */

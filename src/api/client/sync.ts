@@ -40,7 +40,7 @@ const getSync = endpoint({
         filter: await resolveFilter(ctx, userId, query.filter),
         fullState: query.full_state ?? false,
         stateAfter: stateAfterName(query),
-        signal,
+        signal: signal(),
       }),
     )
   },
