@@ -5,11 +5,11 @@ export class KeyedQueue {
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key)
     const result = before ? before.then(work, work) : work()
-    const tail = result.catch(() => {})
-    this.#tails.set(key, tail)
-    void tail.then(() => {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key)
-    })
+    this.#tails.set(key, result)
+    const leave = () => {
+      if (this.#tails.get(key) === result) this.#tails.delete(key)
+    }
+    result.then(leave, leave)
     return result
   }
 

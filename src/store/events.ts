@@ -174,17 +174,17 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return row?.event_id
   },
 
-  /** The newest transactions of a device, with the events they made. */
+  /** The newest transactions of a device. */
   async listTransactions(
     { userId, deviceId }: Pick<EventTransaction, 'userId' | 'deviceId'>,
     limit: number,
-  ): Promise<(Pick<EventTransaction, 'scope' | 'transactionId'> & { eventId: EventId })[]> {
+  ): Promise<Pick<EventTransaction, 'scope' | 'transactionId'>[]> {
     const rows = (await db('event_transactions')
       .where({ user_id: userId, device_id: deviceId })
       .orderBy('position', 'desc')
       .limit(limit)
-      .select('scope', 'transaction_id', 'event_id')) as { scope: string; transaction_id: string; event_id: EventId }[]
-    return rows.map((row) => ({ scope: row.scope, transactionId: row.transaction_id, eventId: row.event_id }))
+      .select('scope', 'transaction_id')) as { scope: string; transaction_id: string }[]
+    return rows.map((row) => ({ scope: row.scope, transactionId: row.transaction_id }))
   },
 
   /** The transaction ids a device gave to events at these positions. */

@@ -14,13 +14,11 @@ export function appendOnce(
 ): Promise<EventId> {
   const { userId, deviceId, scope, transactionId } = transaction
   // In turn, since the second of two writes would fail and take down what was built on it.
-  return ctx.rooms.inTurn(JSON.stringify([userId, deviceId, scope, transactionId]), async () => {
-    const made = await ctx.sentTransactions.find(transaction)
+  return ctx.rooms.inTurn(`${userId} ${deviceId} ${scope} ${transactionId}`, async () => {
+    const made = await ctx.sentTransactions.claim(transaction)
     if (made) return made
     try {
-      const eventId = await append()
-      await ctx.sentTransactions.remember(transaction, eventId)
-      return eventId
+      return await append()
     } catch (error) {
       if (error instanceof MatrixError) throw error
       // Another process was faster: its row stands.
