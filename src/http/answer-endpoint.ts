@@ -1,4 +1,4 @@
-import type { Context as Exchange } from 'koa'
+import type { IncomingMessage } from 'node:http'
 import { invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { readJsonBody } from './body.ts'
@@ -6,51 +6,49 @@ import { JsonText, type Endpoint } from './endpoint.ts'
 import { limitRate } from './rate-limit.ts'
 import type { Authenticators } from './requester.ts'
 import type { Match } from './route-table.ts'
-import type { Answer } from './stream-endpoint.ts'
+import { jsonAnswer, type Answer } from './send-answer.ts'
 import { replyViolation, validateBody, validateParams, validateQuery } from './validate.ts'
-
-const longText = 65_536
 
 /** What answering an endpoint needs of the application. */
 export type Surroundings = { ctx: Context; authenticators: Authenticators<Context>; checkReplies: boolean }
 
-export type Request = { exchange: Exchange; match: Match; ip: string; signal: () => AbortSignal }
+export type Asked = { request: IncomingMessage; match: Match; ip: string; signal: () => AbortSignal }
 
 /** The steps from a matched route to its answer: authenticate, limit, read, validate, handle, reply. */
-export async function answerEndpoint(around: Surroundings, request: Request): Promise<void> {
+export async function answerEndpoint(around: Surroundings, asked: Asked): Promise<Answer> {
   const { ctx, checkReplies } = around
-  const { exchange, match, ip, signal } = request
+  const { request, match, ip, signal } = asked
   const { endpoint } = match
-  const url = exchange.req.url ?? '/'
+  const { url = '/' } = request
   // No id or name may hold U+0000, and PostgreSQL refuses to compare with it.
   if (url.includes('%00')) throw invalidParam('The URL holds U+0000')
   const query = new URLSearchParams(queryString(url))
-  const { requester, json } = await admit(around, request, query)
+  const { requester, json } = await admit(around, asked, query)
   const received = {
     params: endpoint.params ? validateParams(endpoint.params, match.params) : match.params,
     query: endpoint.query ? validateQuery(endpoint.query, query) : {},
     body: endpoint.body ? validateBody(endpoint.body, json) : {},
     ip,
-    userAgent: exchange.get('user-agent'),
+    userAgent: request.headers['user-agent'] ?? '',
     signal,
-    stream: exchange.req,
+    stream: request,
   }
   const reply = await endpoint.handle(ctx, received, requester)
-  if (endpoint.kind === 'stream') sendAnswer(exchange, reply as Answer)
-  else sendJson(exchange, checkReplies ? checkedText(endpoint, reply) : textOf(reply))
+  if (endpoint.kind === 'stream') return reply as Answer
+  return jsonAnswer(checkReplies ? checkedText(endpoint, reply) : textOf(reply))
 }
 
 /** Strangers are turned away before their body is read, except servers: they sign it. */
 async function admit(
   { ctx, authenticators }: Surroundings,
-  { exchange, match, ip }: Request,
+  { request, match, ip }: Asked,
   query: URLSearchParams,
 ): Promise<{ requester: unknown; json: unknown }> {
   const { auth, body, bodyLimit, limit } = match.endpoint
   const limits = { bytes: bodyLimit ?? ctx.config.limits.body_bytes, depth: ctx.config.limits.json_depth }
-  const read = async () => (body ? readJsonBody(exchange.req, limits) : undefined)
+  const read = () => (body ? readJsonBody(request, limits) : undefined)
   const early = auth === 'server' ? await read() : undefined
-  const { method, url = '/', headers } = exchange.req
+  const { method, url = '/', headers } = request
   const credentials = { method: method ?? '', url, headers, query, ip, body: early }
   const requester = auth === 'none' ? undefined : await authenticators[auth](ctx, credentials)
   limitRate(ctx.rateBuckets, limit, { requester, ip })
@@ -70,18 +68,4 @@ function checkedText(endpoint: Endpoint, reply: unknown): string {
   const violation = endpoint.reply && replyViolation(endpoint.reply, JSON.parse(text))
   if (violation) throw new Error(`The reply of ${endpoint.method} ${endpoint.paths[0]} is wrong: ${violation}`)
   return text
-}
-
-function sendJson(exchange: Exchange, text: string): void {
-  exchange.status = 200
-  exchange.set('content-type', 'application/json')
-  exchange.set('cache-control', 'no-store')
-  // The socket takes a long string in pieces, each at a cost; as bytes it goes at once.
-  exchange.body = text.length > longText ? Buffer.from(text) : text
-}
-
-function sendAnswer(exchange: Exchange, { status = 200, headers = {}, body = '' }: Answer): void {
-  exchange.status = status
-  exchange.set(headers)
-  exchange.body = body
 }

@@ -5,12 +5,13 @@ import type { Context } from '#context.ts'
 import { clientAddress } from './client-address.ts'
 import { corsHeaders } from './cors.ts'
 import type { Endpoint } from './endpoint.ts'
-import { errorReply } from './error-reply.ts'
+import { errorAnswer } from './error-answer.ts'
 import { answerEndpoint } from './answer-endpoint.ts'
 import type { RequestIds } from './request-id.ts'
 import { RequestsUnderWay } from './requests-under-way.ts'
 import type { Authenticators } from './requester.ts'
 import { routeTable, type Match } from './route-table.ts'
+import { sendAnswer, type Answer } from './send-answer.ts'
 import { compileSchemas } from './validate.ts'
 
 export type AppOptions = {
@@ -55,11 +56,12 @@ export function createApp(options: AppOptions): App {
   koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
   koa.use((exchange) =>
     options.requestIds.run(async (id) => {
-      exchange.set('x-request-id', id)
-      exchange.set(corsHeaders)
-      if (exchange.method === 'OPTIONS') exchange.status = 204
-      else await answer(kernel, exchange)
-      if (underWay.isStopping) exchange.set('connection', 'close')
+      const send = ({ headers, ...answer }: Answer) => {
+        const ending = underWay.isStopping ? { connection: 'close' } : undefined
+        sendAnswer(exchange, { ...answer, headers: { 'x-request-id': id, ...corsHeaders, ...headers, ...ending } })
+      }
+      if (exchange.method === 'OPTIONS') send({ status: 204 })
+      else await answer(kernel, exchange, send)
     }),
   )
   return {
@@ -74,35 +76,25 @@ export function createApp(options: AppOptions): App {
 }
 
 /** Answers one request, whatever happens, and counts it. */
-async function answer(kernel: Kernel, exchange: Exchange): Promise<void> {
+async function answer(kernel: Kernel, exchange: Exchange, send: (answer: Answer) => void): Promise<void> {
   const { ctx, underWay } = kernel
+  const { method = '', url = '/' } = exchange.req
   const started = performance.now()
   underWay.begin()
   let path = 'unmatched'
   try {
-    const match = kernel.route(exchange.method, exchange.req.url ?? '/')
+    const match = kernel.route(method, url)
     path = match.endpoint.paths[0] ?? path
     const ip = kernel.addressOf(exchange.req)
-    await answerEndpoint(kernel, { exchange, match, ip, signal: () => underWay.signalFor(exchange.res) })
+    const signal = () => underWay.signalFor(exchange.res)
+    send(await answerEndpoint(kernel, { request: exchange.req, match, ip, signal }))
   } catch (error) {
     if (isGone(exchange)) ctx.log.debug('client went away', { path })
-    else refuse(exchange, errorReply(error, { log: ctx.log, path }))
+    else send(errorAnswer(error, { log: ctx.log, path }))
   }
   underWay.end()
-  ctx.metrics.requestDone({
-    method: exchange.method,
-    path,
-    status: isGone(exchange) ? 499 : exchange.status,
-    ms: performance.now() - started,
-  })
+  const status = isGone(exchange) ? 499 : exchange.status
+  ctx.metrics.requestDone({ method, path, status, ms: performance.now() - started })
 }
 
 const isGone = (exchange: Exchange) => exchange.res.destroyed || exchange.req.socket.destroyed
-
-function refuse(exchange: Exchange, { status, headers, text }: ReturnType<typeof errorReply>): void {
-  exchange.status = status
-  exchange.set(headers)
-  exchange.set('content-type', 'application/json')
-  exchange.set('cache-control', 'no-store')
-  exchange.body = text
-}

@@ -3,14 +3,7 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Context } from '#context.ts'
 import { erase, type Declared, type Endpoint, type Received } from './endpoint.ts'
 import type { Auth, Requesters } from './requester.ts'
-
-/** An answer that need not be JSON: a file, a page, a redirect. */
-export type Answer = {
-  /** 200 when absent. */
-  status?: number
-  headers?: Record<string, string>
-  body?: string | Buffer | Readable
-}
+import type { Answer } from './send-answer.ts'
 
 type Parts<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth> = Declared<P, Q, B, A> & {
   handle(
