@@ -18,6 +18,22 @@ export function canonicalJson(value: JsonValue, rule: NumberRule = 'strict'): st
   return write(value, rule, 0)
 }
 
+/**
+ * As `canonicalJson` under the strict rule, for an object that is written again with few changes: members that `written`
+ * holds by their key are taken from there, and those that are not are added.
+ */
+export function canonicalObject(object: JsonObject, written: Map<string, string>): string {
+  let text = ''
+  for (const key of sortedKeys(object)) {
+    const value = object[key]
+    if (value === undefined) continue
+    const member = written.get(key) ?? `${writeString(key)}:${write(value, 'strict', 1)}`
+    written.set(key, member)
+    text += text === '' ? member : `,${member}`
+  }
+  return `{${text}}`
+}
+
 /** Whether the value can be written under the strict rule. */
 export function isCanonicalSafe(value: JsonValue): boolean {
   try {
