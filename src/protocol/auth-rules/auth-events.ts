@@ -11,14 +11,11 @@ export type EventToEntitle = Pick<Pdu, 'type' | 'sender' | 'state_key' | 'conten
  */
 export function authEventKeys(event: EventToEntitle, version: RoomVersion): StateKeyPair[] {
   if (event.type === 'm.room.create') return []
-  const keys: StateKeyPair[] = version.roomIdIsCreateHash ? [] : [['m.room.create', '']]
-  keys.push(['m.room.power_levels', ''])
-  const members = new Set<string>([event.sender])
-  if (event.type === 'm.room.member') {
-    keys.push(...membershipKeys(event))
-    for (const member of membersConcerned(event, version)) members.add(member)
-  }
-  return [...keys, ...[...members].map((member): StateKeyPair => ['m.room.member', member])]
+  const create: StateKeyPair[] = version.roomIdIsCreateHash ? [] : [['m.room.create', '']]
+  const keys: StateKeyPair[] = [...create, ['m.room.power_levels', '']]
+  if (event.type !== 'm.room.member') return [...keys, ['m.room.member', event.sender]]
+  const members = new Set([event.sender, ...membersConcerned(event, version)])
+  return [...keys, ...membershipKeys(event), ...[...members].map((member): StateKeyPair => ['m.room.member', member])]
 }
 
 function membershipKeys(event: EventToEntitle): StateKeyPair[] {

@@ -1,11 +1,11 @@
 import type { Context } from '#context.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
-import { buildEvent, keysToLoad, type BuiltEvent, type EventDraft } from './build-event.ts'
+import { buildEvent, groundsOf, type BuiltEvent, type EventDraft } from './build-event.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import { commitWrite, type Staged } from './commit-write.ts'
 import { loadHeads } from './load-heads.ts'
-import { loadHolders } from './load-holders.ts'
+import { loadPdusOf } from './load-holders.ts'
 import { redactionBy } from './redaction-by.ts'
 import { RoomLine, type Holder } from './room-line.ts'
 import { retryWhileStale } from './stale-room.ts'
@@ -21,7 +21,7 @@ export async function appendEvent(ctx: AppendNeeds, roomId: string, draft: Event
 export type Drafting = (line: RoomLine) => Promise<readonly EventDraft[]>
 
 /** Adds events to a room, each built on the one before, all or none of them. */
-export async function appendEvents(
+export function appendEvents(
   ctx: AppendNeeds,
   roomId: string,
   drafts: readonly EventDraft[] | Drafting,
@@ -62,14 +62,17 @@ async function stage(
   const answers: (Appended | Staged)[] = []
   try {
     for (const draft of drafts) {
-      await loadHolders(ctx, line, [...keysToLoad(draft, line), ...ownKey(draft)])
-      const same = unchanged(line, draft)
+      const grounds = groundsOf(line, draft)
+      const former = formerHolder(line, draft)
+      await loadPdusOf(ctx, line, [grounds.create, ...grounds.cited, former])
+      const same = unchanged(former, draft)
       if (same) {
         answers.push(same)
         continue
       }
-      const built = buildEvent(line, draft, { key: ctx.signingKey, now: ctx.clock.now() })
-      const one = await prepare(ctx, line, { draft, built })
+      const built = buildEvent(line, draft, { grounds, key: ctx.signingKey, now: ctx.clock.now() })
+      const redacting = draft.type === 'm.room.redaction' ? await redactionBy(ctx, line, built.pdu) : undefined
+      const one = { ...stagedEvent(built, draft, former), ...redacting }
       line.extend(built, one.holder)
       staged.push(one)
       answers.push(one)
@@ -85,33 +88,20 @@ async function stage(
   return { committed: commitWrite(ctx, line, { staged, answers }) }
 }
 
-const ownKey = ({ type, stateKey }: EventDraft): [string, string][] =>
-  stateKey === undefined ? [] : [[type, stateKey]]
+/** Who holds the place that the draft would take. */
+const formerHolder = (line: RoomLine, { type, stateKey }: EventDraft): Holder | undefined =>
+  stateKey === undefined ? undefined : line.nextHolder(type, stateKey)
 
 /** Setting state to what it is already adds no event. */
-function unchanged(line: RoomLine, { type, stateKey, sender, content }: EventDraft): Appended | undefined {
-  if (stateKey === undefined) return undefined
-  const holder = line.nextHolder(type, stateKey)
-  if (!holder?.pdu || holder.position === undefined || holder.pdu.sender !== sender) return undefined
-  const same = JSON.stringify(holder.pdu.content) === JSON.stringify(content)
-  return same ? { eventId: holder.eventId, position: holder.position } : undefined
+function unchanged(former: Holder | undefined, { sender, content }: EventDraft): Appended | undefined {
+  if (!former?.pdu || former.position === undefined || former.pdu.sender !== sender) return undefined
+  const same = JSON.stringify(former.pdu.content) === JSON.stringify(content)
+  return same ? { eventId: former.eventId, position: former.position } : undefined
 }
 
-async function prepare(
-  ctx: AppendNeeds,
-  line: RoomLine,
-  { draft, built: { pdu, eventId } }: { draft: EventDraft; built: BuiltEvent },
-): Promise<Staged> {
+function stagedEvent({ pdu, eventId }: BuiltEvent, { transaction }: EventDraft, former: Holder | undefined): Staged {
+  const { type, state_key: stateKey } = pdu
   const holder: Holder | undefined =
-    pdu.state_key === undefined
-      ? undefined
-      : { type: pdu.type, stateKey: pdu.state_key, eventId, from: undefined, position: undefined, pdu }
-  return {
-    pdu,
-    eventId,
-    holder,
-    isHeld: holder !== undefined && line.nextHolder(holder.type, holder.stateKey) !== undefined,
-    transaction: draft.transaction,
-    ...(pdu.type === 'm.room.redaction' && (await redactionBy(ctx, line, pdu))),
-  }
+    stateKey === undefined ? undefined : { type, stateKey, eventId, from: undefined, position: undefined, pdu }
+  return { pdu, eventId, position: undefined, holder, isHeld: former !== undefined, transaction }
 }

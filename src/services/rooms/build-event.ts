@@ -9,7 +9,7 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { sealEvent, type SealedEvent } from '#protocol/seal-event.ts'
 import type { SigningKey } from '#protocol/signing-key.ts'
 import type { EventTransaction } from '#store/events.ts'
-import type { RoomLine } from './room-line.ts'
+import type { Holder, RoomLine } from './room-line.ts'
 
 /** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
 export type EventDraft = {
@@ -28,17 +28,22 @@ export type EventDraft = {
 
 export type BuiltEvent = { pdu: Pdu; eventId: EventId }
 
-/** The state that decides about a draft: the create event and what the event will name as its auth events. */
-export function keysToLoad(draft: EventDraft, line: RoomLine): (readonly [string, string])[] {
-  return [['m.room.create', ''], ...authEventKeys(entitled(draft), line.version)]
+/** The state that decides about a draft: the create event, and what the event will name as its auth events. */
+export type Grounds = { create: Holder | undefined; cited: readonly Holder[] }
+
+export function groundsOf(line: RoomLine, draft: EventDraft): Grounds {
+  const cited: Holder[] = []
+  for (const [type, stateKey] of authEventKeys(entitled(draft), line.version)) {
+    const holder = line.nextHolder(type, stateKey)
+    if (holder) cited.push(holder)
+  }
+  return { create: line.nextHolder('m.room.create', ''), cited }
 }
 
-/** Builds, authorizes, hashes and signs an event on the room's head. Holders of `keysToLoad` and heads must be loaded. */
-export function buildEvent(
-  line: RoomLine,
-  draft: EventDraft,
-  { key, now }: { key: SigningKey; now: number },
-): BuiltEvent {
+type Making = { grounds: Grounds; key: SigningKey; now: number }
+
+/** Builds, authorizes, hashes and signs an event on the room's head. The grounds and the heads must be loaded. */
+export function buildEvent(line: RoomLine, draft: EventDraft, { grounds, key, now }: Making): BuiltEvent {
   refuseUnstorable(draft)
   const { version } = line
   const event: UnsignedPdu = {
@@ -47,12 +52,12 @@ export function buildEvent(
     content: version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
     origin_server_ts: draft.originServerTs ?? now,
     depth: depthAfter([line.depth]),
-    ...citations(line, draft),
+    ...citations(line, grounds),
   }
   if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = line.roomId
   if (draft.stateKey !== undefined) event.state_key = draft.stateKey
   if (draft.redacts !== undefined && !version.redactsInContent) event.redacts = draft.redacts as EventId
-  return judge(line, sealed(event, line, key))
+  return judge(line, grounds, sealed(event, line, key))
 }
 
 function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): SealedEvent {
@@ -66,33 +71,32 @@ function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): Sea
 }
 
 /** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
-function citations(line: RoomLine, draft: EventDraft): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
-  const entitling = authEventKeys(entitled(draft), line.version).flatMap(
-    ([type, stateKey]) => line.nextHolder(type, stateKey) ?? [],
-  )
+function citations(line: RoomLine, { cited }: Grounds): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
   if (line.version.eventFormat !== 'v1')
-    return { prev_events: line.heads, auth_events: entitling.map(({ eventId: id }) => id) }
+    return { prev_events: line.heads, auth_events: cited.map(({ eventId: id }) => id) }
   const cite = (pdu: Pdu | undefined) => {
     if (!pdu) throw new Error('An event to cite is not loaded')
     return citationOf(pdu, line.version) as EventReference
   }
   return {
     prev_events: line.heads.map((head) => cite(line.headPdus.get(head))),
-    auth_events: entitling.map(({ pdu }) => cite(pdu)),
+    auth_events: cited.map(({ pdu }) => cite(pdu)),
   }
 }
 
-function judge(line: RoomLine, { pdu, eventId, bytes }: SealedEvent): BuiltEvent {
+function judge(line: RoomLine, { create, cited }: Grounds, { pdu, eventId, bytes }: SealedEvent): BuiltEvent {
   const violation = sizedEventViolation(pdu, bytes)
   if (violation) throw tooLarge(violation)
-  const rejection = authorize(pdu, line.version, (type, stateKey) => line.nextHolder(type, stateKey)?.pdu)
+  const holderOf = (type: string, stateKey: string) =>
+    type === 'm.room.create' ? create : cited.find((holder) => holder.type === type && holder.stateKey === stateKey)
+  const rejection = authorize(pdu, line.version, (type, stateKey) => holderOf(type, stateKey)?.pdu)
   if (rejection) throw forbidden(rejection.reason)
   return { pdu, eventId }
 }
 
 /** PostgreSQL cannot hold U+0000 in a column; inside JSON it is escaped and does no harm. */
 function refuseUnstorable({ type, stateKey, transaction }: EventDraft): void {
-  if ([type, stateKey, transaction?.transactionId].some((text) => text?.includes('\0')))
+  if (type.includes('\0') || stateKey?.includes('\0') || transaction?.transactionId.includes('\0'))
     throw badJson('Types, state keys and transaction ids must not contain U+0000')
 }
 

@@ -13,6 +13,8 @@ import { describeEvent, membershipsOf, storedEvent } from './describe-event.ts'
 export type Staged = {
   pdu: Pdu
   eventId: EventId
+  /** Set by its commit. */
+  position: number | undefined
   /** Set on state events. */
   holder: Holder | undefined
   /** Whether somebody held the key before, committed or waiting as well. */
@@ -27,21 +29,18 @@ type Batch = { staged: readonly Staged[]; answers: readonly (Appended | Staged)[
 
 /** Hands events to the writer, takes them into memory once they are on disk, and wakes whom they concern. */
 export async function commitWrite(ctx: AppendNeeds, line: RoomLine, { staged, answers }: Batch): Promise<Appended[]> {
-  const writing = staged.length === 0 ? [] : write(ctx, line, staged)
-  if ('catch' in writing) line.lastWrite = writing.catch(() => {})
-  const positions = await writing
-  const positionOf = new Map(staged.map((one, index) => [one, positions[index] ?? 0]))
-  return answers.map((answer) =>
-    'pdu' in answer ? { eventId: answer.eventId, position: positionOf.get(answer) ?? 0 } : answer,
-  )
+  const writing = staged.length === 0 ? undefined : write(ctx, line, staged)
+  if (writing) line.lastWrite = writing.catch(() => {})
+  await writing
+  return answers.map(({ eventId, position = 0 }) => ({ eventId, position }))
 }
 
-async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): Promise<number[]> {
+async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): Promise<void> {
   const events = staged.map((one) => eventWrite(one, line.version))
   const lineVersion = line.lineVersion++
   line.inFlight++
   try {
-    const written = await ctx.store.eventWriter.write(
+    await ctx.store.eventWriter.write(
       {
         roomId: line.roomId,
         version: line.version.id,
@@ -60,7 +59,6 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
       },
     )
     announce(ctx, line, events)
-    return written.positions
   } catch (error) {
     line.isBroken = true
     throw error
@@ -71,6 +69,7 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
 
 /** Makes a committed event visible to readers. */
 function take(line: RoomLine, staged: Staged, { write, position }: { write: EventWrite; position: number }): void {
+  staged.position = position
   line.commit(storedEvent(line, write, position), staged.holder, write.memberships?.[0])
   if (staged.redaction) line.redact({ ...staged.redaction, redactedBy: staged.eventId })
 }

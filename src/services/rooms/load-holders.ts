@@ -4,16 +4,27 @@ import type { Holder, RoomLine } from './room-line.ts'
 import { storedPdu } from './stored-pdu.ts'
 
 /** Loads the PDUs of some state keys into the line, in one query, where they are not there yet. */
-export async function loadHolders(
+export function loadHolders(
   ctx: Pick<Context, 'store'>,
   line: RoomLine,
-  keys: Iterable<readonly [type: string, stateKey: string]>,
+  keys: readonly (readonly [type: string, stateKey: string])[],
+): Promise<void> {
+  return loadPdusOf(
+    ctx,
+    line,
+    keys.map(([type, stateKey]) => line.nextHolder(type, stateKey)),
+  )
+}
+
+/** The same for who holds them. */
+export async function loadPdusOf(
+  ctx: Pick<Context, 'store'>,
+  line: RoomLine,
+  holders: readonly (Holder | undefined)[],
 ): Promise<void> {
   const missing = new Map<number, Holder>()
-  for (const [type, stateKey] of keys) {
-    const holder = line.nextHolder(type, stateKey)
+  for (const holder of holders)
     if (holder && !holder.pdu && holder.position !== undefined) missing.set(holder.position, holder)
-  }
   if (missing.size === 0) return
   for (const event of await readSettled(ctx, line, [...missing.keys()])) {
     const holder = missing.get(event.position)

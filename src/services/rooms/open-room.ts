@@ -5,7 +5,7 @@ import type { RoomAlias, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/room-version.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { startRoom } from './append.ts'
-import { buildEvent, type EventDraft } from './build-event.ts'
+import { buildEvent, groundsOf, type EventDraft } from './build-event.ts'
 import { nidOf } from './reader-spans.ts'
 import { RoomLine } from './room-line.ts'
 
@@ -56,7 +56,7 @@ async function nameRoom(
   }) // prettier-ignore
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }
-    const { eventId } = buildEvent(nowhere, create, { key: ctx.signingKey, now })
+    const { eventId } = buildEvent(nowhere, create, { grounds: groundsOf(nowhere, create), key: ctx.signingKey, now })
     const roomId: RoomId = `!${eventId.slice(1)}`
     if (!(await ctx.store.rooms.find(roomId))) return { roomId, create }
   }

@@ -122,7 +122,8 @@ export class RoomLine {
   /** The holder that the next event builds on: also one that waits for its commit. */
   nextHolder(type: string, stateKey: string): Holder | undefined {
     const key = keyOf(type, stateKey)
-    return this.#pending.get(key) ?? this.#state.get(key)
+    // Nearly always nothing waits, and looking for a text that was just put together is dear.
+    return (this.#pending.size > 0 ? this.#pending.get(key) : undefined) ?? this.#state.get(key)
   }
 
   /** Lays an event that waits for its commit over the line. */
