@@ -59,26 +59,31 @@ function inSlices(statements: readonly Statement[]): Statement[][] {
   return slices
 }
 
-/** Writes and the commit are sent without waiting for what comes before: a batch is two or three messages. */
+/**
+ * Nothing is waited for but what is asked, and rows travel with what comes after them, so that a batch takes two
+ * messages: what it asks first, and all that it writes with its commit. Each message wakes a thread.
+ */
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
   const batch = writer.newBatch()
   const sent: Promise<Result[]>[] = []
+  let held: Statement[] = [{ sql: 'begin immediate', rows: [[]] }]
   const run = (statements: readonly Statement[]): Promise<Result[]> => {
-    const results = writer.run(statements, batch)
+    const results = writer.run([...held, ...statements], batch)
+    held = []
     results.catch(() => {}) // told once, by the first of `sent` that failed
     sent.push(results)
     return results
   }
   try {
-    void run([{ sql: 'begin immediate', rows: [[]] }])
     const answer = await work({
-      query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }]))[0]?.rows ?? [],
+      query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }])).at(-1)?.rows ?? [],
       async write(operations) {
-        const slices = inSlices(operations.map(sqliteStatement))
-        for (const slice of slices) {
-          if (slices.length > 1) await nextTurn()
-          void run(slice)
+        const [slice = [], ...more] = inSlices(operations.map(sqliteStatement))
+        if (more.length === 0) return void held.push(...slice)
+        for (const each of [slice, ...more]) {
+          await nextTurn()
+          void run(each)
         }
       },
     })
