@@ -44,12 +44,12 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
     }
     request.on('data', onData)
     let ended = false
-    request.once('end', () => {
+    request.on('end', () => {
       ended = true
-      resolve(Buffer.concat(chunks))
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
     })
-    request.once('error', reject)
-    request.once('close', () => void (ended || reject(clientGone())))
+    // A client that goes away is no error to a request that nobody asks for errors.
+    request.on('close', () => void (ended || reject(clientGone())))
   })
 }
 

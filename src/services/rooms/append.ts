@@ -29,9 +29,9 @@ export function appendEvents(
   return retryWhileStale(async () => {
     const { committed } = await ctx.rooms.inTurn(roomId, async () => {
       const line = await ctx.rooms.get(roomId)
-      return stage(ctx, line, typeof drafts === 'function' ? await drafts(line) : drafts)
+      return await stage(ctx, line, typeof drafts === 'function' ? await drafts(line) : drafts)
     })
-    return committed
+    return await committed
   })
 }
 
