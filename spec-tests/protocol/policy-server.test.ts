@@ -57,6 +57,18 @@ describe('Policy Servers', () => {
     assert.equal(needsRecommendation({ type: 'm.room.member', state_key: '' }), true)
   })
 
+  it('may give their key in the URL-safe alphabet', () => {
+    const version = roomVersions.at(-1)!
+    const urlSafe = Array.from({ length: 64 }, (_, byte) => signingKeyFromSeed(policy, seed(byte)))
+      .map((key) => ({ key, text: encodePublicKey(key.publicKey).replaceAll('+', '-').replaceAll('/', '_') }))
+      .filter(({ text }) => text.includes('-') && text.includes('_'))
+    assert.ok(urlSafe.length > 0)
+    for (const { key, text } of urlSafe) {
+      const signed = signEvent(event(version.eventIds), version, key)
+      assert.ok(isRecommended(signed, version, { serverName: 'policy.example', publicKey: text }))
+    }
+  })
+
   for (const version of roomVersions)
     it(`recommend events by a signature with the room's key, version ${version.id}`, () => {
       const sent = signEvent(event(version.eventIds), version, origin)

@@ -28,9 +28,13 @@ export function seedOf(privateKey: KeyObject): string {
   return encodeUnpaddedBase64(privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(privateDer.length))
 }
 
-/** Reads a public key in unpadded base64, as servers publish it; undefined when it is none. */
+/**
+ * Reads a public key in unpadded base64; undefined when it is none. Servers publish theirs in the standard alphabet, those
+ * of third-party invites and Policy Servers may also come in the URL-safe one.
+ * https://spec.matrix.org/v1.19/client-server-api/#mroomthird_party_invite
+ */
 export function decodePublicKey(text: string): KeyObject | undefined {
-  const raw = decodeUnpaddedBase64(text)
+  const raw = decodeUnpaddedBase64(text.replaceAll('-', '+').replaceAll('_', '/'))
   if (raw?.length !== rawKeyBytes) return undefined
   return createPublicKey({ key: Buffer.concat([publicDer, raw]), format: 'der', type: 'spki' })
 }

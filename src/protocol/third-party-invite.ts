@@ -46,12 +46,7 @@ function isSignedByAny(text: Buffer, signatures: readonly Buffer[], keys: readon
 /** Each once, however often the event names it. */
 function publicKeys({ public_key: single, public_keys: list }: JsonObject): KeyObject[] {
   const texts = [single, ...(Array.isArray(list) ? list.map((entry) => isObject(entry) && entry.public_key) : [])]
-  return [...new Set(texts)].flatMap((text) => (typeof text === 'string' ? (readKey(text) ?? []) : []))
-}
-
-/** In the standard or the URL-safe alphabet. https://spec.matrix.org/v1.19/client-server-api/#mroomthird_party_invite */
-function readKey(text: string): KeyObject | undefined {
-  return decodePublicKey(text.replaceAll('-', '+').replaceAll('_', '/'))
+  return [...new Set(texts)].flatMap((text) => (typeof text === 'string' ? (decodePublicKey(text) ?? []) : []))
 }
 
 function ed25519Signatures(signatures: JsonValue | undefined): Buffer[] {

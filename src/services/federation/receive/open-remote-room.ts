@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { roomIdOfCreate } from '#protocol/event-id.ts'
-import { isObject, type JsonValue } from '#protocol/event.ts'
+import type { JsonValue, Pdu } from '#protocol/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { commitReceived } from '#services/rooms/commit-received.ts'
 import { plainStep } from '#services/rooms/next-line.ts'
@@ -27,11 +27,20 @@ export async function openRemoteRoom(
   const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
   const { pdu, eventId } = event
-  const rejection = authorize(pdu, version, () => undefined)
-  const isCreate = pdu.type === 'm.room.create' && isObject(pdu.content) && roomIdOfCreate(pdu, version) === roomId
-  if (rejection || !isCreate)
-    return { eventId, outcome: 'rejected', reason: rejection?.reason ?? 'It creates another room' }
+  const violation = firstEventViolation(pdu, room)
+  if (violation !== undefined) return { eventId, outcome: 'rejected', reason: violation }
   return ctx.rooms.inTurn(roomId, async () => (await receiptOfKnown(ctx, room, eventId)) ?? create(ctx, room, event))
+}
+
+/** Why the event does not open this room, in the version that we were told, if so. */
+function firstEventViolation(pdu: Pdu, { roomId, version }: Room): string | undefined {
+  if (pdu.type !== 'm.room.create' || pdu.state_key !== '') return 'It creates no room'
+  const rejection = authorize(pdu, version, () => undefined)
+  if (rejection) return rejection.reason
+  if (pdu.auth_events.length > 0) return 'A create event rests on nothing'
+  if (roomIdOfCreate(pdu, version) !== roomId) return 'It creates another room'
+  // Whoever answers for the room must not choose the rules by which the answer is judged.
+  return (pdu.content.room_version ?? '1') === version.id ? undefined : 'It creates a room of another version'
 }
 
 /** Undefined where the room is not stored. A room of the same id that began otherwise is not the one we were told of. */
