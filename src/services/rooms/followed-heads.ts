@@ -3,15 +3,17 @@ import type { EventId } from '#protocol/ids.ts'
 /** How far back heads are looked for behind events that were not accepted; a head that is missed only stays one. */
 const maxStepsBack = 200
 
-/** An event with its place in the room, as far as the search needs it. */
-export type Step = { isAccepted: boolean; prevs: () => readonly EventId[] }
+/** An event with its place in the room, as far as the searches need it. */
+export type Step = { isAccepted: boolean; depth: number; prevs: () => readonly EventId[] }
+
+/** Answers those of the events that have their place. */
+type Find = (ids: readonly EventId[]) => Promise<readonly Step[]>
 
 type Search = {
   heads: { has(id: EventId): boolean }
   create: EventId | undefined
   prevs: readonly EventId[]
-  /** Answers those of the events that have their place. */
-  find: (ids: readonly EventId[]) => Promise<readonly Step[]>
+  find: Find
 }
 
 /** Heads that an event comes after: by name, or past events that are no heads because they were not accepted. */
@@ -35,4 +37,28 @@ export async function followedHeads({ heads, create, prevs, find }: Search): Pro
   // Every event comes after the room's first, also where nobody told us by what way.
   if (create && heads.has(create)) followed.add(create)
   return followed
+}
+
+/** So far behind the heads is looked, a query a step; who is missed only becomes a head that the next event joins. */
+const maxStepsBehind = 10
+
+type Latecomer = { eventId: EventId; depth: number; heads: readonly EventId[]; find: Find }
+
+/** Whether a head comes after the event already: it arrives later than what follows it, and nobody need follow it again. */
+export async function isBehind({ eventId, depth, heads, find }: Latecomer): Promise<boolean> {
+  const seen = new Set(heads)
+  let level: readonly EventId[] = heads
+  for (let steps = 0; level.length > 0 && steps < maxStepsBehind; steps++) {
+    const next: EventId[] = []
+    for (const step of await find(level)) {
+      if (step.depth <= depth) continue
+      for (const id of step.prevs()) {
+        if (id === eventId) return true
+        if (!seen.has(id)) next.push(id)
+        seen.add(id)
+      }
+    }
+    level = next
+  }
+  return false
 }

@@ -7,7 +7,7 @@ import type { StoredEvent } from '#store/events.ts'
 import type { MemberWrite } from '#store/room-write.ts'
 import type { LineStep } from './commit-received.ts'
 import { membershipsOf } from './describe-event.ts'
-import { followedHeads, type Step } from './followed-heads.ts'
+import { followedHeads, isBehind, type Step } from './followed-heads.ts'
 import { loadParents } from './plan-branch.ts'
 import { resolveStates } from './resolve-states.ts'
 import type { Holder, HolderChange, RoomLine } from './room-line.ts'
@@ -24,15 +24,19 @@ export type Accepted = { pdu: Pdu; eventId: EventId; before: Overlay; prevs: rea
 
 /**
  * What an accepted event makes of the room's line: the heads without those it follows, and the state that all heads
- * resolve to. Undefined where it becomes no head: the others stay, or a flood of forks could push honest heads out.
+ * resolve to. Undefined where nothing changes: it becomes no head when one comes after it already, nor when there are
+ * very many, or a flood of forks could push honest heads out.
  */
 export async function nextLine(ctx: Needs, line: RoomLine, event: Accepted): Promise<LineStep | undefined> {
   const followed = await headsBehind(ctx, line, event.prevs)
-  if (followed.size === 0 && line.heads.length >= maxHeads) return undefined
   const kept = line.heads.filter((id) => !followed.has(id))
-  const own = stateWith(event)
-  const after = kept.length === 0 ? own : await meet(ctx, line, { kept, own, event })
-  return { heads: [...kept, event.eventId], ...(await changesOf(ctx, line, { after, event })) }
+  const isLate = kept.length > 0 && (await isBehindHeads(ctx, line, { kept, event }))
+  if (followed.size === 0 && (isLate || line.heads.length >= maxHeads)) return undefined
+  const after = await meet(ctx, line, { kept, own: isLate ? undefined : stateWith(event), event })
+  return {
+    heads: isLate ? kept : [...kept, event.eventId],
+    ...(await changesOf(ctx, line, { after, event })),
+  }
 }
 
 /** The step of an event that follows exactly the heads of the line. */
@@ -48,24 +52,38 @@ function stateWith({ pdu, eventId, before }: Accepted): Overlay {
 }
 
 function headsBehind(ctx: Needs, line: RoomLine, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
-  const stepOf = (event: StoredEvent): Step => ({
-    isAccepted: event.status === 'accepted',
-    prevs: () => prevEventIds(storedPdu(event, line), line.version),
-  })
   return followedHeads({
     heads: new Set(line.heads),
     create: line.holder('m.room.create', '')?.eventId,
     prevs: prevs.map(({ eventId }) => eventId),
-    find: async (ids) =>
-      (await ctx.store.events.findMany(ids)).filter((one) => one.roomNid === line.nid && hasPlace(one)).map(stepOf),
+    find: (ids) => findSteps(ctx, line, ids),
   })
 }
 
-type Meeting = { kept: readonly EventId[]; own: Overlay; event: Accepted }
+function isBehindHeads(
+  ctx: Needs,
+  line: RoomLine,
+  { kept, event: { eventId, pdu } }: Omit<Meeting, 'own'>,
+): Promise<boolean> {
+  return isBehind({ eventId, depth: pdu.depth, heads: kept, find: (ids) => findSteps(ctx, line, ids) })
+}
+
+async function findSteps({ store }: Needs, line: RoomLine, ids: readonly EventId[]): Promise<Step[]> {
+  const found = (await store.events.findMany(ids)).filter((one) => one.roomNid === line.nid && hasPlace(one))
+  return found.map((event) => {
+    const pdu = storedPdu(event, line)
+    return { isAccepted: event.status === 'accepted', depth: pdu.depth, prevs: () => prevEventIds(pdu, line.version) }
+  })
+}
+
+/** `own`: the state after the event, where it becomes a head. */
+type Meeting = { kept: readonly EventId[]; own: Overlay | undefined; event: Accepted }
 
 async function meet(ctx: Needs, line: RoomLine, { kept, own, event }: Meeting): Promise<Overlay> {
+  if (kept.length === 0 && own) return own
   const heads = await loadParents(ctx, line, await ctx.store.events.findMany(kept))
-  return resolveStates(ctx, line, { overlays: [...heads.map(({ overlay }) => overlay), own], newest: event })
+  const overlays = [...heads.map(({ overlay }) => overlay), ...(own ? [own] : [])]
+  return resolveStates(ctx, line, { overlays, newest: event })
 }
 
 type Outcome = { after: Overlay; event: Accepted }

@@ -132,7 +132,8 @@ async function acceptance(ctx: ReceiveNeeds, line: RoomLine, { received, place, 
   const event = { pdu: received.pdu, eventId: received.eventId, before: place.before, prevs }
   const step = place.branch ? await nextLine(ctx, line, event) : plainStep(event)
   const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, event.pdu) : {}
-  const own = place.branch && step?.heads.length === 1 ? ownBranch(line, place.before, event.pdu) : undefined
+  const isOnlyHead = step?.heads.length === 1 && step.heads[0] === event.eventId
+  const own = place.branch && isOnlyHead ? ownBranch(line, place.before, event.pdu) : undefined
   const isShorter = own && place.branch && own.delta.length < place.branch.delta.length
   return { ...received, ...(isShorter && { branch: own }), status: 'accepted', step, ...effect }
 }

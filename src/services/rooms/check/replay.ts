@@ -7,7 +7,7 @@ import type { Branch } from '#store/event-branches.ts'
 import type { EventStatus, StoredEvent } from '#store/events.ts'
 import type { RowChange } from '#store/room-check.ts'
 import type { Shelved } from './event-shelf.ts'
-import { followedHeads, type Step } from '../followed-heads.ts'
+import { followedHeads, isBehind, type Step } from '../followed-heads.ts'
 import { maxHeads } from '../next-line.ts'
 import { isSameState, resolvePositions } from './resolve-positions.ts'
 import { nobody, StateJournal, type Positions } from './state-journal.ts'
@@ -210,30 +210,28 @@ export class Replay {
     for (const [key, holder] of differing(line, after)) this.journal.set(key, position, holder)
   }
 
-  /** Makes an accepted event a head in the place of those it follows; false where it finds no room among them. */
+  /** Makes an accepted event a head in the place of those it follows; false where it changes nothing among them. */
   async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
     this.lastPosition = position
-    const followed = await this.#followedHeads(prevs, position)
-    if (followed.size === 0 && this.heads.size >= maxHeads) return false
+    const find = (ids: readonly EventId[]) => this.#findSteps(ids, position)
+    const followed = await followedHeads({ heads: this.heads, create: this.#create, prevs, find })
+    const kept = [...this.heads].filter((head) => !followed.has(head))
+    const isLate = await isBehind({ eventId, depth, heads: kept, find })
+    if (followed.size === 0 && (isLate || this.heads.size >= maxHeads)) return false
     for (const head of followed) this.heads.delete(head)
-    this.heads.add(eventId)
+    if (!isLate) this.heads.add(eventId)
     this.depth = Math.max(this.depth, depth)
     return true
   }
 
-  #followedHeads(prevs: readonly EventId[], now: number): Promise<Set<EventId>> {
+  async #findSteps(ids: readonly EventId[], now: number): Promise<Step[]> {
     const { events, version } = this.#subject
     const isPlaced = ({ event }: Shelved) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
-    const stepOf = ({ event, pdu }: Shelved): Step => ({
+    return (await events.find(ids)).filter(isPlaced).map(({ event, pdu }) => ({
       isAccepted: event.status === 'accepted',
+      depth: pdu.depth,
       prevs: () => prevEventIds(pdu, version),
-    })
-    return followedHeads({
-      heads: this.heads,
-      create: this.#create,
-      prevs,
-      find: async (ids) => (await events.find(ids)).filter(isPlaced).map(stepOf),
-    })
+    }))
   }
 }
 
