@@ -1,3 +1,4 @@
+import { collectGarbage } from '#base/collect-garbage.ts'
 import { findRisks } from '#base/config/checks.ts'
 import { configOptions, type Command } from './command.ts'
 import { configOf } from './configuration.ts'
@@ -17,6 +18,8 @@ export const start: Command = {
     const { adminInvitation } = await import('#services/accounts/registration-token.ts')
     const invitation = await adminInvitation(server.context)
     if (invitation !== undefined) terminal.print(`${inviteAdmin(invitation)}\n`)
+    // A quarter of the memory was for the start alone.
+    await collectGarbage()
     log.info('ready')
     await stopped
     log.info('stopping')
