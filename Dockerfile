@@ -4,7 +4,10 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev
 
 FROM node:24-bookworm-slim
+# Compiled code is kept for the next start, and for every health check. More than 16 MB for new objects only costs memory.
 ENV NODE_ENV=production \
+    NODE_COMPILE_CACHE=/data/compile-cache \
+    NODE_OPTIONS=--max-semi-space-size=16 \
     MYELIN_DATA_DIR=/data \
     MYELIN_LISTEN_HOST=0.0.0.0
 WORKDIR /app
