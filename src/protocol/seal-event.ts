@@ -22,10 +22,9 @@ export function sealEvent(event: UnsignedPdu, version: RoomVersion, key: Signing
   const kept = redact({ ...event, hashes }, version)
   if (kept.content !== event.content) written.delete('content')
   const signed = Buffer.from(canonicalObject(kept, written))
-  const signatures: Signatures = {
-    [key.serverName]: { [key.keyId]: encodeUnpaddedBase64(sign(null, signed, key.privateKey)) },
-  }
-  const added = `"hashes":${JSON.stringify(hashes)},"signatures":${JSON.stringify(signatures)},`
+  const signature = encodeUnpaddedBase64(sign(null, signed, key.privateKey))
+  const signatures: Signatures = { [key.serverName]: { [key.keyId]: signature } }
+  const added = `"hashes":{"sha256":"${hashes.sha256}"},"signatures":{"${key.serverName}":{"${key.keyId}":"${signature}"}},`
   return {
     pdu: { ...event, hashes, signatures },
     eventId: event.event_id ?? nameAfter(signed, version),
