@@ -299,6 +299,23 @@ describe('GET /sync', () => {
     assert.deepEqual(rooms.join?.[one]?.state.events, [])
   })
 
+  it('puts state that the filter keeps out of the timeline into state', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    await say(alice, roomId, 'one')
+    for (const timeline of [{ types: ['m.room.message'] }, { types: [] }]) {
+      const filter = { room: { timeline } }
+      const first = await sync(alice, { filter })
+      assert.ok(keysOf(joined(first, roomId).state).includes('m.room.create|'))
+      await setState(alice, roomId, ['m.room.topic', '', { topic: JSON.stringify(timeline) }])
+      const second = await sync(alice, { filter, since: first.next_batch })
+      await say(alice, roomId, 'two')
+      const third = await sync(alice, { filter, since: first.next_batch })
+      for (const answer of [second, third]) assert.deepEqual(keysOf(joined(answer, roomId).state), ['m.room.topic|'])
+    }
+  })
+
   it('carries typing, receipts, room account data and unread counts', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

@@ -37,11 +37,13 @@ export async function readTimeline(
   const found: StoredEvent[] = []
   const isWanted = filter.matchesRoom(line.roomId) && !filter.matchesNothing
   let before = upTo + 1
+  let seen = 0
   let isComplete = !isWanted
   for (let page = 0; page < maxPages && !isComplete && found.length <= filter.limit; page++) {
     const limit = Math.max(pageSize, filter.limit + 1)
     const events = await previousEvents(ctx, line, { after, before, limit })
     isComplete = events.length < limit
+    seen += events.length
     before = events.at(-1)?.position ?? before
     const visible = await visibleEvents(ctx, { line, userId }, events.reverse())
     const isTold = (event: StoredEvent) => event.stateKey !== null || !ignored.has(event.sender)
@@ -49,14 +51,18 @@ export async function readTimeline(
   }
   const events = found.slice(0, filter.limit).reverse()
   const limited = isWanted && (!isComplete || found.length > filter.limit || after < line.purgedUpTo)
-  return { events, limited, startsAfter: startOf(events, { limited, after, upTo }) }
+  const isWhole = isWanted && !limited && found.length === seen
+  return { events, limited, startsAfter: startOf(events, { isWhole, after, upTo }) }
 }
 
-/** Nothing left out: the state before is that at the token. Otherwise it is the one just before the first event. */
+/**
+ * Nothing left out: the state before is that at the token. Otherwise it is the one just before the first event, so that
+ * what the filter keeps out of the timeline is told as state.
+ */
 function startOf(
   [first]: StoredEvent[],
-  { limited, after, upTo }: { limited: boolean; after: number; upTo: number },
+  { isWhole, after, upTo }: { isWhole: boolean; after: number; upTo: number },
 ): number {
-  if (!limited) return after
+  if (isWhole) return after
   return first ? first.position - 1 : upTo
 }
