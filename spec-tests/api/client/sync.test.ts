@@ -257,6 +257,41 @@ describe('GET /sync', () => {
     assert.deepEqual(summary, { 'm.heroes': [bob.userId], 'm.joined_member_count': 1, 'm.invited_member_count': 1 })
   })
 
+  it('names the heroes of a room whose name is empty or has been taken away', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { name: 'Named' })
+    await invite(alice, roomId, bob.userId)
+    const first = await sync(alice)
+    assert.equal(joined(first, roomId).summary['m.heroes'], undefined)
+    for (const content of [{ name: '' }, {}, { name: null }]) {
+      await setState(alice, roomId, ['m.room.name', '', content])
+      assert.deepEqual(joined(await sync(alice), roomId).summary['m.heroes'], [bob.userId])
+    }
+    const { summary } = joined(await sync(alice, { since: first.next_batch }), roomId)
+    assert.deepEqual(summary['m.heroes'], [bob.userId])
+  })
+
+  it('counts members anew, and tells of new heroes, when what changed them lies before the timeline', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const members = []
+    for (let number = 0; number < 6; number++) members.push(await server.register(`member${number}`))
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    for (const member of members) await joinRoom(member, roomId)
+    for (const text of ['one', 'two']) await say(alice, roomId, text)
+    const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 2 } } }
+    const { next_batch: since } = await sync(alice, { filter })
+    await leaveRoom(members[0]!, roomId)
+    for (const text of ['three', 'four', 'five']) await say(alice, roomId, text)
+    const { summary, state } = joined(await sync(alice, { filter, since }), roomId)
+    const heroes = members.slice(1).map(({ userId }) => userId)
+    assert.deepEqual(summary, { 'm.heroes': heroes, 'm.joined_member_count': 6, 'm.invited_member_count': 0 })
+    for (const hero of heroes) assert.ok(keysOf(state).includes(`m.room.member|${hero}`))
+    const others = { room: { state: { types: ['x.*'] }, timeline: { types: ['x.*'] } } }
+    assert.equal(joined(await sync(alice, { filter: others, since }), roomId).summary['m.joined_member_count'], 6)
+  })
+
   it('tells the transaction id to the sending device alone', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -1,5 +1,4 @@
 import type { Context } from '#context.ts'
-import type { StoredEvent } from '#store/events.ts'
 import type { RoomLine } from '#services/rooms/room-line.ts'
 import type { RoomPlace } from '../room-places.ts'
 import type { SyncMoment } from '../sync-moment.ts'
@@ -7,7 +6,7 @@ import { readTimeline, type Timeline } from '../timeline.ts'
 import { tokenBefore } from '../token.ts'
 import { roomState } from './room-state.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
-import { roomSummary } from './room-summary.ts'
+import { roomSummary, summaryMayDiffer } from './room-summary.ts'
 import { unreadSection } from './unread.ts'
 import type { RoomExtras } from './room-extras.ts'
 
@@ -22,21 +21,30 @@ export async function joinedRoom(
   const after = place.isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = line.lastPosition > after
   if (!isFull && !hasEvents && !extras.any) return undefined
-  const read = await readTimeline(ctx, line, {
-    userId: request.userId,
-    after,
-    upTo: now.events,
-    filter: request.filter.timeline,
-    ignored: moment.ignored,
-  })
+  const [read, summary] = await Promise.all([
+    readTimeline(ctx, line, {
+      userId: request.userId,
+      after,
+      upTo: now.events,
+      filter: request.filter.timeline,
+      ignored: moment.ignored,
+    }),
+    isFull || summaryMayDiffer(line, after) ? roomSummary(moment, line) : undefined,
+  ])
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
   const timeline = { ...read, limited: read.limited || (place.isNew && request.since !== undefined) }
   const state =
     isFull || hasEvents
-      ? await roomState(ctx, moment, { line, timeline, after: isFull ? undefined : after, upTo: now.events })
+      ? await roomState(ctx, moment, {
+          line,
+          timeline,
+          after: isFull ? undefined : after,
+          upTo: now.events,
+          heroes: summary?.['m.heroes'],
+        })
       : []
-  const isTold = isFull || timeline.events.length > 0 || state.length > 0 || extras.any || timeline.limited
-  if (!isTold) return undefined
+  const hasNews = timeline.events.length > 0 || timeline.limited || state.length > 0 || summary !== undefined
+  if (!isFull && !hasNews && !extras.any) return undefined
   const [timelineJson, stateJson, unread] = await Promise.all([
     timelineTexts(ctx, moment, { line, events: timeline.events }),
     stateTexts(ctx, moment, { line, events: state }),
@@ -45,7 +53,7 @@ export async function joinedRoom(
   const parts = [
     `"timeline":${timelineText(timeline, timelineJson, now.events)}`,
     stateText(moment, stateJson),
-    `"summary":${JSON.stringify(isFull || tellsMembers([...timeline.events, ...state]) ? roomSummary(line, request.userId) : {})}`,
+    `"summary":${JSON.stringify(summary ?? {})}`,
     `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}`,
     `"account_data":{"events":[${extras.accountData.join(',')}]}`,
     unread,
@@ -62,5 +70,3 @@ export function stateText({ request: { stateAfter } }: SyncMoment, json: readonl
   const events = `{"events":[${json.join(',')}]}`
   return stateAfter ? `"${stateAfter}":${events}` : `"state":${events}`
 }
-
-const tellsMembers = (events: readonly StoredEvent[]): boolean => events.some(({ type }) => type === 'm.room.member')

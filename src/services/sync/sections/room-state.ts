@@ -3,7 +3,6 @@ import { filterable } from '#services/rooms/filterable.ts'
 import type { Holder, RoomLine } from '#services/rooms/room-line.ts'
 import { stateAtPosition } from '#services/rooms/state-at-position.ts'
 import type { StoredEvent } from '#store/events.ts'
-import { heroesOf } from './room-summary.ts'
 import type { SyncMoment } from '../sync-moment.ts'
 import type { Timeline } from '../timeline.ts'
 
@@ -15,6 +14,8 @@ export type StateSpan = {
   /** Position the client knows the state of; undefined: it is told all state. */
   after: number | undefined
   upTo: number
+  /** Whom the summary of this answer names. */
+  heroes?: readonly string[] | undefined
 }
 
 /** The state that the client needs beside the timeline: before it, or after it when asked so (MSC4222). */
@@ -58,13 +59,13 @@ function changesInMemory({ line, after = 0, position: upTo }: Place): StoredEven
   return [...changes.values()]
 }
 
-/** The member events of those who speak in the timeline, of the heroes of a new room and of the reader herself. */
+/** The member events of those who speak in the timeline, of heroes, and in a new room of the reader herself. */
 function lazyMembers(ctx: Context, { request, loader }: SyncMoment, place: Place): Promise<StoredEvent[]> {
-  const { line, timeline, after, upTo, position } = place
+  const { line, timeline, after, upTo, position, heroes = [] } = place
   const { userId, deviceId, filter } = request
   const device = `${userId} ${deviceId ?? ''}`
-  const wanted = new Set(timeline.events.map(({ sender }) => sender))
-  if (after === undefined) for (const user of [userId, ...heroesOf(line, userId)]) wanted.add(user)
+  const wanted = new Set([...timeline.events.map(({ sender }) => sender), ...heroes])
+  if (after === undefined) wanted.add(userId)
   if (after === undefined || timeline.limited) ctx.lazyMembers.forget(device, line.roomId)
   const untold = filter.state.includeRedundantMembers
     ? [...wanted]
