@@ -148,6 +148,8 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .where({ 'mine.user_id': userId })
       .whereIn('mine.membership', ['join', 'leave', 'ban'])
       .whereRaw(range('mine.position'))
+      // Who had left before shared nothing then, and shares nothing now.
+      .whereRaw('(theirs.membership = ? or theirs.position > ?)', ['join', after])
       .distinct('theirs.user_id')
       .pluck('theirs.user_id')) as string[]
     return [...new Set([...moved, ...ownMoves])]

@@ -119,6 +119,17 @@ describe('device lists', () => {
     assert.deepEqual(left[1]?.left.sort(), [alice.userId, bob.userId])
   })
 
+  it('do not name those as gone who had left before one came', async () => {
+    await using server = await startTestServer()
+    const { alice, bob, carol, room } = await threeUsers(server)
+    await leave(bob, room)
+    const before = await now(carol)
+
+    await join(carol, room)
+
+    assert.deepEqual(await changes(carol, before), { changed: [alice.userId], left: [] })
+  })
+
   it('keep those who still share another room', async () => {
     await using server = await startTestServer()
     const { alice, bob, room } = await threeUsers(server)
