@@ -97,6 +97,19 @@ describe('check of a room', () => {
       assert.deepEqual(await checkRoom(server.context, roomId), [])
     })
 
+  for (const version of ['1', '2', '10'])
+    it(`finds nothing where a redaction was redacted itself, in a room of version ${version}`, async () => {
+      await using server = await startTestServer()
+      const alice = await server.register('alice')
+      const bob = await server.register('bob')
+      const roomId = await createRoom(alice, { room_version: version, preset: 'public_chat' })
+      accepted(await join(bob, roomId))
+      const said = await sendText(bob, roomId, 'x')
+      const { event_id: first } = accepted(await bob.request('PUT', roomPath(roomId, 'redact', said, 'x'), {}))
+      accepted(await bob.request('PUT', roomPath(roomId, 'redact', String(first), 'y'), {}))
+      assert.deepEqual(await checkRoom(server.context, roomId), [])
+    })
+
   for (const [what, table, spoil] of corruptions)
     it(`reports and repairs ${what}`, async () => {
       await using server = await startTestServer()
