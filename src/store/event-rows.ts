@@ -45,7 +45,8 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
     if (write.lineVersion === undefined) continue
     const last = mine.findLast(({ event }) => event.status === 'accepted')?.position ?? write.lastPosition
     const tail = [JSON.stringify(write.heads), write.depth, last]
-    if (write.nid === undefined) newRooms.push([mine[0]?.nid, write.roomId, write.version, 1, ...tail, false])
+    if (write.nid === undefined)
+      newRooms.push([mine[0]?.nid, write.roomId, write.version, 1, ...tail, write.isPublished ?? false])
     else rooms.push([write.nid, write.lineVersion + 1, ...tail])
   }
   return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }

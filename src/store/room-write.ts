@@ -64,6 +64,8 @@ export type RoomWrite = {
   depth: number
   /** Position of the newest accepted event before the write. */
   lastPosition: number
+  /** Whether a new room is listed in the directory. */
+  isPublished?: boolean | undefined
   events: readonly EventWrite[]
 }
 

@@ -19,6 +19,22 @@ async function fiveRooms(users: TestUser[]): Promise<string[]> {
 }
 
 describe('the room directory', () => {
+  it('lists a room from its first event on, whatever comes after that', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const { rooms } = server.context.store
+    const { setPublished } = rooms
+    const ended = new AbortController()
+    rooms.setPublished = () => {
+      ended.abort()
+      return new Promise(() => {})
+    }
+    const body = { visibility: 'public' }
+    await alice.request('POST', '/_matrix/client/v3/createRoom', body, { signal: ended.signal }).catch(() => {})
+    rooms.setPublished = setPublished
+    assert.equal(accepted(await alice.request('GET', list)).chunk.length, 1)
+  })
+
   it('says what people want to know of a room', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

@@ -29,7 +29,7 @@ export function appendEvents(
   return retryWhileStale(async () => {
     const { committed } = await ctx.rooms.inTurn(roomId, async () => {
       const line = await ctx.rooms.get(roomId)
-      return await stage(ctx, line, typeof drafts === 'function' ? await drafts(line) : drafts)
+      return await stage(ctx, line, { drafts: typeof drafts === 'function' ? await drafts(line) : drafts })
     })
     return await committed
   })
@@ -38,23 +38,22 @@ export function appendEvents(
 /** Makes a room of its first events, all or none of them; the first must be the create event. */
 export async function startRoom(
   ctx: AppendNeeds & Pick<Context, 'config'>,
-  { roomId, version }: { roomId: RoomId; version: RoomVersion },
+  { roomId, version, isPublished }: { roomId: RoomId; version: RoomVersion; isPublished?: boolean | undefined },
   drafts: readonly EventDraft[],
-): Promise<RoomLine> {
+): Promise<void> {
   const line = new RoomLine({
     nid: undefined, roomId, version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
   }) // prettier-ignore
-  const { committed } = await stage(ctx, line, drafts)
+  const { committed } = await stage(ctx, line, { drafts, isPublished })
   await committed
   ctx.rooms.add(line)
-  return line
 }
 
 /** Builds the events on the line and hands them to the writer; the line is ready for the next before they are on disk. */
 async function stage(
   ctx: AppendNeeds,
   line: RoomLine,
-  drafts: readonly EventDraft[],
+  { drafts, isPublished }: { drafts: readonly EventDraft[]; isPublished?: boolean | undefined },
 ): Promise<{ committed: Promise<Appended[]> }> {
   if (line.version.eventFormat === 'v1') await loadHeads(ctx, line)
   const base = { heads: line.heads, depth: line.depth, headPdus: line.headPdus }
@@ -85,7 +84,7 @@ async function stage(
     )
     throw error
   }
-  return { committed: commitWrite(ctx, line, { staged, answers }) }
+  return { committed: commitWrite(ctx, line, { staged, answers, isPublished }) }
 }
 
 /** Who holds the place that the draft would take. */

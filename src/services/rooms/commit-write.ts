@@ -25,17 +25,22 @@ export type Staged = {
   awaits?: EventWrite['awaits']
 }
 
-type Batch = { staged: readonly Staged[]; answers: readonly (Appended | Staged)[] }
-
-/** Hands events to the writer, takes them into memory once they are on disk, and wakes whom they concern. */
-export async function commitWrite(ctx: AppendNeeds, line: RoomLine, { staged, answers }: Batch): Promise<Appended[]> {
-  const writing = staged.length === 0 ? undefined : write(ctx, line, staged)
-  if (writing) line.lastWrite = writing.catch(() => {})
-  await writing
-  return answers.map(({ eventId, position = 0 }) => ({ eventId, position }))
+type Batch = {
+  staged: readonly Staged[]
+  answers: readonly (Appended | Staged)[]
+  /** Of a new room. */
+  isPublished?: boolean | undefined
 }
 
-async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]): Promise<void> {
+/** Hands events to the writer, takes them into memory once they are on disk, and wakes whom they concern. */
+export async function commitWrite(ctx: AppendNeeds, line: RoomLine, batch: Batch): Promise<Appended[]> {
+  const writing = batch.staged.length === 0 ? undefined : write(ctx, line, batch)
+  if (writing) line.lastWrite = writing.catch(() => {})
+  await writing
+  return batch.answers.map(({ eventId, position = 0 }) => ({ eventId, position }))
+}
+
+async function write(ctx: AppendNeeds, line: RoomLine, { staged, isPublished }: Batch): Promise<void> {
   const events = staged.map((one) => eventWrite(one, line.version))
   const lineVersion = line.lineVersion++
   line.inFlight++
@@ -49,6 +54,7 @@ async function write(ctx: AppendNeeds, line: RoomLine, staged: readonly Staged[]
         heads: line.heads,
         depth: line.depth,
         lastPosition: line.lastPosition,
+        isPublished,
         events,
       },
       ({ nid, positions }) => {

@@ -6,7 +6,6 @@ import type { RoomVersion } from '#protocol/room-version.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { startRoom } from './append.ts'
 import { buildEvent, groundsOf, type EventDraft } from './build-event.ts'
-import { nidOf } from './reader-spans.ts'
 import { RoomLine } from './room-line.ts'
 
 export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'tokens'>
@@ -34,8 +33,7 @@ async function open(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
   if (alias && !(await ctx.store.roomAliases.insert({ alias, roomId, createdBy: creator, createdAt: ctx.clock.now() })))
     throw roomInUse()
   try {
-    const line = await startRoom(ctx, { roomId, version }, [create, ...events])
-    if (opening.isPublished) await ctx.store.rooms.setPublished(nidOf(line), true)
+    await startRoom(ctx, { roomId, version, isPublished: opening.isPublished }, [create, ...events])
     return roomId
   } catch (error) {
     if (alias) await ctx.store.roomAliases.delete(alias)
