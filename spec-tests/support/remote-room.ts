@@ -5,9 +5,8 @@ import { roomVersion } from '#protocol/room-version.ts'
 import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
 import type { ReceivingServer } from './receiving.ts'
 import { checkRoom } from './room-check.ts'
+import { alice, openingOf, state } from './scene.ts'
 import { ScriptedRoom } from './scripted-room.ts'
-
-export const alice: UserId = '@alice:s0.test'
 
 /** A public room of Alice on another server, and what that server tells whom it lets in. */
 export class RemoteRoom {
@@ -17,11 +16,7 @@ export class RemoteRoom {
   constructor(versionId: string, { notes = 0 } = {}) {
     const version = roomVersion(versionId)!
     this.room = new ScriptedRoom(version, { signed: true })
-    const creation = { room_version: versionId, ...(version.creators === 'content' && { creator: alice }) }
-    this.send(alice, ['m.room.create', ''], creation)
-    this.send(alice, ['m.room.member', alice], { membership: 'join' })
-    this.send(alice, ['m.room.power_levels', ''], { users: version.creatorsOutrankAll ? {} : { [alice]: 100 } })
-    this.send(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
+    for (const act of openingOf(version)) this.room.send(act, { prevs: this.room.order.slice(-1) })
     for (let note = 0; note < notes; note++) this.send(alice, ['org.example.note', `${note}`], { note })
   }
 
@@ -32,7 +27,7 @@ export class RemoteRoom {
     content: JsonObject,
     prevs: readonly EventId[] = this.room.order.slice(-1),
   ): EventId {
-    return this.room.send({ type, sender, state_key: key, content }, { prevs })
+    return this.room.send(state(sender, type, content, key), { prevs })
   }
 
   /** Lets a user of ours in. */
@@ -47,8 +42,8 @@ export class RemoteRoom {
   /** The answer to a join that was let in: the state before it, and all that this rests on. */
   answerTo(join: EventId): AdoptedJoin {
     const { roomId, version, replay } = this.room
-    const state = replay.stateBefore(prevEventIds(replay.events.get(join)!, version))
-    const told = [...state.values()].map((id) => this.pdu(id))
+    const before = replay.stateBefore(prevEventIds(replay.events.get(join)!, version))
+    const told = [...before.values()].map((id) => this.pdu(id))
     return { roomId, version, event: this.pdu(join), state: told, authChain: told.slice(0, 4) }
   }
 }

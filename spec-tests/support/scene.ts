@@ -111,12 +111,8 @@ export async function openScene(versionId = '11', setup: SceneSetup = {}): Promi
   const port = beside?.port ?? { answers: silent }
   const server = beside?.server ?? (await startReceiving(asking(port)))
   const { version } = room
-  const creation = { room_version: versionId, ...(version.creators === 'content' && { creator: alice }) }
-  const opening: Act[] = [
-    state(alice, 'm.room.create', creation),
-    member(alice, alice, 'join'),
-    state(alice, 'm.room.power_levels', levelsIn(version, levels)),
-    state(alice, 'm.room.join_rules', { join_rule: 'public' }),
+  const opening = [
+    ...openingOf(version, levels),
     member(bob, bob, 'join'),
     ...(joinRule === 'public' ? [] : [state(alice, 'm.room.join_rules', { join_rule: joinRule })]),
   ]
@@ -138,6 +134,17 @@ export async function openScenes(
   const scenes: Scene[] = [beside]
   for (const id of others) scenes.push(await openScene(id, { ...setup, beside }))
   return Object.assign(scenes, { [Symbol.asyncDispose]: () => beside[Symbol.asyncDispose]() })
+}
+
+/** What makes a public room of alice's. */
+export function openingOf(version: RoomVersion, levels: JsonObject = {}): Act[] {
+  const creation = { room_version: version.id, ...(version.creators === 'content' && { creator: alice }) }
+  return [
+    state(alice, 'm.room.create', creation),
+    member(alice, alice, 'join'),
+    state(alice, 'm.room.power_levels', levelsIn(version, levels)),
+    state(alice, 'm.room.join_rules', { join_rule: 'public' }),
+  ]
 }
 
 /** Power levels with the creator at 100 where creators have a level. */

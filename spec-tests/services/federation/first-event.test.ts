@@ -5,7 +5,7 @@ import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersions, type RoomVersion } from '#protocol/room-version.ts'
 import { signEvent } from '#protocol/signatures.ts'
 import { startReceiving } from '../../support/receiving.ts'
-import { alice } from '../../support/remote-room.ts'
+import { alice } from '../../support/scene.ts'
 import { keyOf } from '../../support/scripted-room.ts'
 
 type Change = { content?: JsonObject } & Partial<Omit<UnsignedPdu, 'content'>>

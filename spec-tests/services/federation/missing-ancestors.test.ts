@@ -5,7 +5,8 @@ import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { loadAuthGraph } from '#services/rooms/load-auth-graph.ts'
 import { silent, startReceiving, type ReceivingServer } from '../../support/receiving.ts'
-import { alice, assertRoomIs, RemoteRoom } from '../../support/remote-room.ts'
+import { assertRoomIs, RemoteRoom } from '../../support/remote-room.ts'
+import { alice } from '../../support/scene.ts'
 
 const bob: UserId = '@bob:s1.test'
 

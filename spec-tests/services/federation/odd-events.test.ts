@@ -8,8 +8,8 @@ import { receiveEvents } from '#services/federation/receive/receive-event.ts'
 import { collectAll } from '#services/rooms/purge/collect.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { TypingRooms } from '#services/rooms/typing-rooms.ts'
-import { alice, openReceivedRoom, type ReceivedRoom } from '../../support/received-room.ts'
 import { checkRoom } from '../../support/room-check.ts'
+import { alice, message, openScene, type Scene } from '../../support/scene.ts'
 import type { Act } from '../../support/scripted-room.ts'
 import { failuresOnly } from '../../support/server.ts'
 
@@ -21,12 +21,11 @@ describe('receiving odd events', function () {
 
   for (const { id } of roomVersions.filter(({ eventFormat }) => eventFormat === 'v3'))
     it(`T02 drops those with an event id of any type, and not their neighbors, in room version ${id}`, async () => {
-      await using scene = await openReceivedRoom(id)
-      const message = (body: string) => scene.make({ type: 'm.room.message', sender: alice, content: { body } })
+      await using scene = await openScene(id)
       const oddIds: JsonValue[] = [7, true, null, [], {}, '$made:s0.test']
       const pdus = oddIds.flatMap((event_id, index) => [
-        { ...message(`odd ${index}`), event_id },
-        message(`even ${index}`),
+        { ...scene.make(message(alice, `odd ${index}`)), event_id },
+        scene.make(message(alice, `even ${index}`)),
       ])
       const incoming = pdus.map((pdu) => ({ origin: 's0.test', roomId: scene.room.roomId, pdu: pdu as JsonValue }))
       const receipts = await receiveEvents(scene.server.ctx, incoming)
@@ -38,7 +37,7 @@ describe('receiving odd events', function () {
 
   for (const { id, redactsInContent } of roomVersions)
     it(`T03 keeps those that name what no event is called, in room version ${id}`, async () => {
-      await using scene = await openReceivedRoom(id)
+      await using scene = await openScene(id)
       const redactions = ['$\0x', `$${long}`, 'x', '', '$'].map((redacts): Act => {
         const act = { type: 'm.room.redaction', sender: alice, content: {} }
         return redactsInContent ? { ...act, content: { redacts } } : ({ ...act, redacts } as Act)
@@ -54,7 +53,11 @@ describe('receiving odd events', function () {
         content: { 'm.relates_to': relation },
       }))
       const sent: EventId[] = []
-      for (const act of [...redactions, ...related]) sent.push(await scene.send(act))
+      for (const act of [...redactions, ...related]) {
+        const { id: sentId, outcome } = await scene.send(act)
+        assert.equal(outcome, 'accepted')
+        sent.push(sentId)
+      }
       assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])
       await purge(scene, sent.at(-1)!)
       assert.deepEqual(
@@ -66,7 +69,7 @@ describe('receiving odd events', function () {
 })
 
 /** Takes what came before the event off the disk. */
-async function purge({ server, room }: ReceivedRoom, eventId: EventId): Promise<void> {
+async function purge({ server, room }: Scene, eventId: EventId): Promise<void> {
   const typing = new TypingRooms(server.ctx.clock)
   const ctx = { ...server.ctx, log: failuresOnly, typing, tokens: systemTokens, processId: 'p' }
   await requestHistoryPurge(ctx, { roomId: room.roomId, before: { eventId }, deleteLocal: true })

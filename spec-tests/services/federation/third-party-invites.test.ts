@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import type { JsonObject, JsonValue, Pdu } from '#protocol/event.ts'
+import type { JsonObject, Pdu } from '#protocol/event.ts'
 import { eventId } from '#protocol/event-id.ts'
 import type { EventId, ServerName, UserId } from '#protocol/ids.ts'
 import { redact } from '#protocol/redaction.ts'
 import { roomVersions } from '#protocol/room-version.ts'
 import { signEvent, signJson } from '#protocol/signatures.ts'
 import { encodePublicKey } from '#protocol/signing-key.ts'
-import { alice, memberAct, openReceivedRoom, stateAct, type ReceivedRoom } from '../../support/received-room.ts'
+import { alice, member, message, only, openScene, state, type Scene } from '../../support/scene.ts'
 import { keyOf } from '../../support/scripted-room.ts'
 
 const mallory: UserId = '@mallory:s3.test'
@@ -14,13 +14,13 @@ const identityServer = keyOf('identity.test')
 const claim = { mxid: mallory, token: 'token' }
 
 /** An invite in alice's name which mallory's server made; nothing has signed it yet. */
-function inviteOf(scene: ReceivedRoom, thirdParty: JsonObject): Pdu {
-  const pdu = scene.make(memberAct(alice, 'invite', mallory, { third_party_invite: thirdParty }))
+function inviteOf(scene: Scene, thirdParty: JsonObject): Pdu {
+  const pdu = scene.make(member(alice, mallory, 'invite', { third_party_invite: thirdParty }))
   return { ...pdu, ...(pdu.event_id && { event_id: `$made:s3.test` as EventId }), signatures: {} }
 }
 
 /** Signs without mending the hash. */
-function signedBy(server: ServerName | undefined, pdu: Pdu, { room }: ReceivedRoom): Pdu {
+function signedBy(server: ServerName | undefined, pdu: Pdu, { room }: Scene): Pdu {
   if (server === undefined) return pdu
   const { signatures } = signJson(redact(pdu, room.version) as unknown as JsonObject, keyOf(server))
   return { ...pdu, signatures }
@@ -31,7 +31,7 @@ describe('an invite that calls itself a third-party invite', function () {
   const forms: JsonObject[] = [{}, { signed: {} }, { signed: claim }]
   for (const { id } of roomVersions) {
     it(`T26 forges no other invite by a wrong hash, in room version ${id}`, async () => {
-      await using scene = await openReceivedRoom(id, 'invite')
+      await using scene = await openScene(id, { joinRule: 'invite' })
       for (const form of forms)
         for (const signer of [undefined, 's3.test']) {
           const forged = signedBy(signer, { ...inviteOf(scene, form), hashes: { sha256: 'AAAA' } }, scene)
@@ -44,22 +44,23 @@ describe('an invite that calls itself a third-party invite', function () {
     })
 
     it(`T26 forges none as the past of another event, in room version ${id}`, async () => {
-      await using scene = await openReceivedRoom(id, 'invite')
+      await using scene = await openScene(id, { joinRule: 'invite' })
       const hollow = { ...inviteOf(scene, {}), hashes: { sha256: 'AAAA' } }
       const forged = signedBy('s3.test', hollow, scene)
       const forgedId = eventId(forged, scene.room.version)
-      scene.answer({ fetchEvents: async () => [forged as unknown as JsonValue] })
-      const place = { prevs: [forgedId], authState: scene.room.replay.stateBefore(scene.room.order.slice(-1)) }
+      scene.answer(only(forged))
+      const place = { prevs: [forgedId], authState: scene.room.replay.stateBefore([scene.head]) }
       scene.room.replay.events.set(forgedId, forged)
-      const child = scene.make({ type: 'm.room.message', sender: alice, content: {} }, place)
+      const child = scene.make(message(alice), place)
       await scene.receive(child)
       assert.equal(await scene.holder('m.room.member', mallory), undefined)
     })
 
     it(`is taken in when it is one, though its sender's server did not sign it, in room version ${id}`, async () => {
-      await using scene = await openReceivedRoom(id, 'invite')
+      await using scene = await openScene(id, { joinRule: 'invite' })
       const offer = { display_name: 'm...', public_key: encodePublicKey(identityServer.publicKey) }
-      await scene.send(stateAct(alice, 'm.room.third_party_invite', offer, 'token'))
+      const { outcome } = await scene.send(state(alice, 'm.room.third_party_invite', offer, 'token'))
+      assert.equal(outcome, 'accepted')
       const unsigned = inviteOf(scene, { display_name: 'm...', signed: signJson(claim, identityServer) })
       const invite = signEvent(unsigned, scene.room.version, keyOf('s3.test'))
       assert.equal((await scene.receive(invite)).outcome, 'accepted')
