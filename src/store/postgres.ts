@@ -1,6 +1,7 @@
 import knex from 'knex'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg from 'pg'
-import { postgresStatement } from './bulk.ts'
+import { postgresStatement, type Bulk } from './bulk.ts'
 import type { Batch, Engine } from './engine.ts'
 
 const int8 = 20
@@ -46,8 +47,12 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
     void send('begin')
     const answer = await work({
       query: async (sql, bindings = []) => (await send(numbered(sql), [...bindings])).rows,
-      write: async (operations) => {
-        for (const { sql, bindings } of operations.map(postgresStatement)) void send(sql, bindings)
+      async write(operations) {
+        for (const slice of operations.flatMap(inSlices)) {
+          if (slice.rows.length === maxRows) await nextTurn()
+          const { sql, bindings } = postgresStatement(slice)
+          void send(sql, bindings)
+        }
       },
     })
     const committed = send('commit')
@@ -61,6 +66,18 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
   } finally {
     await db.client.releaseConnection(connection)
   }
+}
+
+/** So many rows are put into words for the connection in a few milliseconds; nearly no batch has more. */
+const maxRows = 2000
+
+function inSlices(bulk: Bulk): Bulk[] {
+  if (bulk.rows.length <= maxRows) return [bulk]
+  const count = Math.ceil(bulk.rows.length / maxRows)
+  return Array.from({ length: count }, (_, index) => ({
+    ...bulk,
+    rows: bulk.rows.slice(index * maxRows, (index + 1) * maxRows),
+  }))
 }
 
 /** A named statement is planned once; the texts are few and fixed, names are at most 63 bytes. */
