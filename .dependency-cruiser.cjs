@@ -4,6 +4,7 @@ const layers = {
   base: [],
   store: ['base', 'protocol'],
   bus: ['base', 'protocol', 'store'],
+  jobs: ['base', 'protocol', 'store', 'bus'],
   http: ['base', 'protocol'],
   services: ['base', 'protocol'],
   api: ['base', 'protocol', 'http', 'services'],
@@ -24,7 +25,7 @@ const domains = [
   'appservices',
   'sync',
   'admin',
-  'upkeep',
+  'maintenance',
 ]
 const only = (name, home, module) => ({ name, from: { path: '^src/', pathNot: home }, to: { path: module } })
 

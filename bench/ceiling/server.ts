@@ -2,8 +2,8 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import Koa from 'koa'
-import { canonicalJson } from '#protocol/canonical-json.ts'
-import type { JsonObject } from '#protocol/event.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 
 const [port, path] = process.argv.slice(2)
 const { privateKey } = generateKeyPairSync('ed25519')

@@ -1,6 +1,6 @@
-import type { JsonObject, Pdu } from '#protocol/event.ts'
+import type { JsonObject, Pdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/room-version.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { percentiles, processFigures } from '../support/statistics.ts'

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
-import { eventId } from '#protocol/event-id.ts'
-import type { JsonObject, JsonValue, UnsignedPdu } from '#protocol/event.ts'
+import { eventId } from '#protocol/events/event-id.ts'
+import type { JsonObject, JsonValue, UnsignedPdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/room-version.ts'
-import { signEvent } from '#protocol/signatures.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import { signEvent } from '#protocol/events/signatures.ts'
 import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
-import { signingKeyFromSeed, type SigningKey } from '#protocol/signing-key.ts'
+import { signingKeyFromSeed, type SigningKey } from '#protocol/events/signing-key.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 
 export const version = roomVersion('11')!

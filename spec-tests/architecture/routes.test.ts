@@ -6,7 +6,7 @@ import { loadConfig } from '#base/config/load.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
 import { routeTable } from '#http/route-table.ts'
 import { compileSchemas } from '#http/validate.ts'
-import { fakeClock } from '../support/clock.ts'
+import { fakeClock } from '../support/server/clock.ts'
 
 const endpoints = allEndpoints()
 const named = endpoints.map((endpoint) => ({ name: `${endpoint.method} ${endpoint.paths[0]}`, endpoint }))

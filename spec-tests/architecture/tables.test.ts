@@ -10,7 +10,7 @@ describe('tables', () => {
     const named = (call: RegExp) => migrations.flatMap((text) => [...text.matchAll(call)].map(([, name]) => name))
     const dropped = new Set(named(/dropTable\('(\w+)'/g))
     const tables = named(/createTable\('(\w+)'/g).filter((name) => !dropped.has(name))
-    const lines = read('docs/tables.md').matchAll(/^\| `(\w+)` +\| `([\w-]+\.ts)` +\| *\S.*\| *\S.*\|$/gm)
+    const lines = read('docs/tables.md').matchAll(/^\| `(\w+)` +\| `([\w/-]+\.ts)` +\| *\S.*\| *\S.*\|$/gm)
     const owners = new Map([...lines].map(([, table, owner]) => [table, owner ?? '']))
 
     assert.deepEqual(

@@ -11,7 +11,7 @@ import { editDistance, nearest } from '#base/config/nearest.ts'
 import { renderConfig, renderExample, renderSchema } from '#base/config/render.ts'
 import { ConfigSchema } from '#base/config/schema.ts'
 import { ConfigError } from '#base/config/settings.ts'
-import { roomVersions } from '#protocol/room-version.ts'
+import { roomVersions } from '#protocol/rooms/room-version.ts'
 
 describe('configuration', () => {
   let folder = ''

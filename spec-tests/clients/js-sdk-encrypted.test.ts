@@ -8,9 +8,9 @@ import {
   type VerificationRequest,
   type Verifier,
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
-import { loginUser, registerUser } from '../support/client.ts'
-import { startLastingServer } from '../support/lasting-server.ts'
-import { SdkClient, deadlineMs, releaseTimers } from '../support/sdk-client.ts'
+import { loginUser, registerUser } from '../support/server/client.ts'
+import { startLastingServer } from '../support/server/lasting-server.ts'
+import { SdkClient, deadlineMs, releaseTimers } from '../support/server/sdk-client.ts'
 
 type Pair = { alice: SdkClient; bob: SdkClient; roomId: string }
 

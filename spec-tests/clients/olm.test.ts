@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import Olm from '@matrix-org/olm'
-import { canonicalJson } from '#protocol/canonical-json.ts'
-import type { JsonObject } from '#protocol/event.ts'
-import type { TestUser } from '../support/client.ts'
-import { startTestServer } from '../support/server.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import type { TestUser } from '../support/server/client.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 type Keys = { curve25519: string; ed25519: string }
 

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
-import { roomVersion } from '#protocol/room-version.ts'
-import { isEntitled } from '../support/entitled.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import { isEntitled } from '../support/rooms/entitled.ts'
 import { generateRoom } from './generated-room.ts'
 
 /**

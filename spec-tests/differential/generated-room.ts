@@ -1,9 +1,9 @@
-import type { RoomVersion } from '#protocol/room-version.ts'
-import { forgeStates } from '../support/forged-states.ts'
-import { generateHistory } from '../support/history-generator.ts'
-import type { Merge } from '../support/room-replay.ts'
-import type { ScriptedRoom } from '../support/scripted-room.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { forgeStates } from '../support/federation/forged-states.ts'
+import { generateHistory } from '../support/generators/history-generator.ts'
+import type { Merge } from '../support/federation/room-replay.ts'
+import type { ScriptedRoom } from '../support/generators/scripted-room.ts'
+import { SeededRandom } from '../support/generators/seeded-random.ts'
 
 /** How many times for each room we resolve states that no honest server would claim. */
 const forgedPerRoom = 100

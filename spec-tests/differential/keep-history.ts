@@ -1,4 +1,4 @@
-import { roomVersion } from '#protocol/room-version.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { generateRoom } from './generated-room.ts'
 import { agrees, keep } from './keep.ts'
 import { startLibrary } from './library.ts'

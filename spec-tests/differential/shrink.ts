@@ -1,4 +1,4 @@
-import { eventId } from '#protocol/event-id.ts'
+import { eventId } from '#protocol/events/event-id.ts'
 import {
   authEventIds,
   isObject,
@@ -7,13 +7,13 @@ import {
   type JsonObject,
   type JsonValue,
   type Pdu,
-} from '#protocol/event.ts'
+} from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import { roomVersion, type RoomVersion } from '#protocol/room-version.ts'
+import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StateMap } from '#protocol/state-resolution/state-map.ts'
-import type { ScriptedRoom } from '../support/scripted-room.ts'
-import { startOfTime } from '../support/scripted-room.ts'
-import { isEntitled } from '../support/entitled.ts'
+import type { ScriptedRoom } from '../support/generators/scripted-room.ts'
+import { startOfTime } from '../support/generators/scripted-room.ts'
+import { isEntitled } from '../support/rooms/entitled.ts'
 import { roomOf, type Unresolved } from '../protocol/state-resolution/kept-history.ts'
 
 /** An event under a name that stays while its content, and with it its id, changes. */

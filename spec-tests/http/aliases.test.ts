@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { withAliases } from '#api/client/aliases.ts'
 import { openApiDocument } from '#api/openapi.ts'
 import { endpoint } from '#http/endpoint.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const get = (path: string) =>
   endpoint({

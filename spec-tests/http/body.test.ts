@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { readJsonBody } from '#http/body.ts'
 import { listen } from '#http/listener.ts'
-import { echoBody } from '../support/echo.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { echoBody } from '../support/server/echo.ts'
+import { startTestServer, type TestServer } from '../support/server/server.ts'
 
 const start = () => startTestServer({ endpoints: [echoBody] })
 const post = (server: TestServer, body: unknown, headers = {}) =>

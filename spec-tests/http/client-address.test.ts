@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { echoAddress } from '../support/echo.ts'
-import { startTestServer } from '../support/server.ts'
+import { echoAddress } from '../support/server/echo.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 async function addressSeen(trustedProxies: string[], forwardedFor?: string): Promise<string> {
   await using server = await startTestServer({

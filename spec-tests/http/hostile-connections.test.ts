@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { httpLimits, listen } from '#http/listener.ts'
-import { echoEndpoints } from '../support/echo.ts'
-import { startTestServer } from '../support/server.ts'
+import { echoEndpoints } from '../support/server/echo.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 /** Everything the server says to raw bytes until it closes the connection. */
 async function exchange(port: number, bytes: string): Promise<string> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { allEndpoints } from '#api/index.ts'
 import type { Endpoint } from '#http/endpoint.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const extremes = ['0', '-1', '2147483648', '9007199254740991', '9007199254740992', '-9007199254740993', '1e309']
 

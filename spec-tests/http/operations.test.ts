@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { createMetrics } from '#base/metrics.ts'
 import { operationsApp } from '#http/operations-app.ts'
 import type { Store } from '#store/open.ts'
-import { startTestServer } from '../support/server.ts'
-import { createRoom, sendText } from '../support/rooms.ts'
-import { sync } from '../support/sync.ts'
+import { startTestServer } from '../support/server/server.ts'
+import { createRoom, sendText } from '../support/rooms/rooms.ts'
+import { sync } from '../support/server/sync.ts'
 
 describe('the metrics listener', () => {
   it('has histograms of requests, the event writer, syncs and the event loop', async () => {

@@ -4,8 +4,8 @@ import { loadConfig } from '#base/config/load.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { addressKey } from '#http/rate-limit.ts'
-import { fakeClock } from '../support/clock.ts'
-import { startTestServer } from '../support/server.ts'
+import { fakeClock } from '../support/server/clock.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const knock = (path: string, limit?: string) =>
   endpoint({

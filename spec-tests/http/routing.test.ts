@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { echoEndpoints } from '../support/echo.ts'
-import { startTestServer } from '../support/server.ts'
+import { echoEndpoints } from '../support/server/echo.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const start = () => startTestServer({ endpoints: echoEndpoints })
 

@@ -6,9 +6,9 @@ import { Type } from '@sinclair/typebox'
 import { loadConfig } from '#base/config/load.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { openStore } from '#store/open.ts'
-import { createTestDatabase } from '../support/databases.ts'
-import { echoEndpoints } from '../support/echo.ts'
-import { failuresOnly, startTestServer, testSettings } from '../support/server.ts'
+import { createTestDatabase } from '../support/server/databases.ts'
+import { echoEndpoints } from '../support/server/echo.ts'
+import { failuresOnly, startTestServer, testSettings } from '../support/server/server.ts'
 import { startServer } from '../../src/server.ts'
 
 const wait = endpoint({

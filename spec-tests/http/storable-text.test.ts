@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const echo = endpoint({
   method: 'POST',

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { loadConfig } from '#base/config/load.ts'
 import type { ConfigError } from '#base/config/settings.ts'
-import { startTestServer } from '../support/server.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 describe('a listener with TLS', () => {
   let folder = ''

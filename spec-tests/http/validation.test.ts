@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
-import { echoQuery } from '../support/echo.ts'
-import { startTestServer } from '../support/server.ts'
+import { echoQuery } from '../support/server/echo.ts'
+import { startTestServer } from '../support/server/server.ts'
 
 const postRoom = endpoint({
   method: 'POST',

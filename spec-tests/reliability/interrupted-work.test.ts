@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { registerUser, testClient } from '../support/client.ts'
-import { createTestDatabase } from '../support/databases.ts'
-import { assertDatabaseIsRight } from '../support/room-check.ts'
-import { accepted, createRoom, roomPath } from '../support/rooms.ts'
-import { startServerProcess } from '../support/server-process.ts'
+import { registerUser, testClient } from '../support/server/client.ts'
+import { createTestDatabase } from '../support/server/databases.ts'
+import { assertDatabaseIsRight } from '../support/rooms/room-check.ts'
+import { accepted, createRoom, roomPath } from '../support/rooms/rooms.ts'
+import { startServerProcess } from '../support/server/server-process.ts'
 
 const rooms = 40
 const patienceMs = 20_000

@@ -1,7 +1,7 @@
 import { forbidden, MatrixError } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { Authenticators } from '#http/requester.ts'
-import { authenticate, authenticateAdmin, authenticateIfKnown } from '#services/accounts/authenticate.ts'
+import { authenticate, authenticateAdmin, authenticateIfKnown } from '#services/accounts/sessions/authenticate.ts'
 
 /** Who may ask what, on top of who it is. */
 export const authenticators: Authenticators<Context> = {

@@ -1,4 +1,4 @@
-import type { JsonValue } from '#protocol/event.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
 
 /** Wake-ups between requests, workers and processes: hints only, the store is the truth. */
 export type Bus = {

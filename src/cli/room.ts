@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
-import type { Difference } from '#services/rooms/check/check-room.ts'
-import type { RowChange } from '#store/room-check.ts'
+import type { Difference } from '#services/rooms/verify/check-room.ts'
+import type { RowChange } from '#store/rooms/room-check.ts'
 import { configOptions, UsageError, type Arguments, type Command, type Group, type Terminal } from './command.ts'
 import { configOf } from './configuration.ts'
 
@@ -63,11 +63,11 @@ async function checkOne(
   terminal: Terminal,
   { roomId, isRepair }: { roomId: string; isRepair: boolean },
 ): Promise<number> {
-  const { checkRoom } = await import('#services/rooms/check/check-room.ts')
+  const { checkRoom } = await import('#services/rooms/verify/check-room.ts')
   const found = await checkRoom(ctx, roomId)
   report(terminal, roomId, found)
   if (!isRepair || found.length === 0) return found.length
-  const { repairRoom } = await import('#services/rooms/check/repair-room.ts')
+  const { repairRoom } = await import('#services/rooms/verify/repair-room.ts')
   const present = await ctx.store.rooms.find(roomId)
   if (present) await repairRoom(ctx, present, found)
   const left: Difference[] = await checkRoom(ctx, roomId)
@@ -76,7 +76,7 @@ async function checkOne(
 }
 
 async function checkTransactions(ctx: Context, terminal: Terminal, isRepair: boolean): Promise<number> {
-  const { checkLostTransactions } = await import('#services/rooms/check/transactions.ts')
+  const { checkLostTransactions } = await import('#services/rooms/verify/transactions.ts')
   const found = await checkLostTransactions(ctx.store)
   report(terminal, 'all rooms', found)
   if (!isRepair) return found.length

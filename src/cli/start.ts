@@ -15,7 +15,7 @@ export const start: Command = {
     const server = await startServer(config)
     const { log } = server.context
     for (const risk of findRisks(config)) log.warn('risky setting', { risk })
-    const { adminInvitation } = await import('#services/accounts/registration-token.ts')
+    const { adminInvitation } = await import('#services/accounts/registration/registration-token.ts')
     const invitation = await adminInvitation(server.context)
     if (invitation !== undefined) terminal.print(`${inviteAdmin(invitation)}\n`)
     // A quarter of the memory was for the start alone.

@@ -12,7 +12,7 @@ const create: Command = {
   options: { ...configOptions, ...passwordOptions, admin: { type: 'boolean' } },
   run: (args, terminal) =>
     withAccounts(args, terminal, async (ctx, chosen) => {
-      const { createAccount } = await import('#services/accounts/create-account.ts')
+      const { createAccount } = await import('#services/accounts/registration/create-account.ts')
       const account = { localpart: args.names[0]!, password: chosen.password, admin: args.values['admin'] === true }
       const { userId } = await createAccount(ctx, account)
       return `made ${account.admin ? 'administrator ' : ''}${userId}`
@@ -26,7 +26,7 @@ const resetPassword: Command = {
   options: { ...configOptions, ...passwordOptions },
   run: (args, terminal) =>
     withAccounts(args, terminal, async (ctx, chosen) => {
-      const { resetPassword: reset } = await import('#services/accounts/change-password.ts')
+      const { resetPassword: reset } = await import('#services/accounts/passwords/change-password.ts')
       const userId = await reset(ctx, { user: args.names[0]!, password: chosen.password })
       return `set the password of ${userId}`
     }),

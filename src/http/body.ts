@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { badJson, MatrixError, notJson, tooLarge } from '#base/errors.ts'
-import { JsonError, parseStrictJson } from '#protocol/parse-json.ts'
+import { JsonError, parseStrictJson } from '#protocol/json/parse-json.ts'
 
 export type BodyLimits = { bytes: number; depth: number }
 

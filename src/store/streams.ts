@@ -1,4 +1,4 @@
-import type { Db } from './db.ts'
+import type { Db } from './engine/db.ts'
 
 /** The ordered streams that /sync follows; `events` is advanced by the event writer alone, like its own `outliers` and `rooms`. */
 export type StreamName = 'events' | 'account_data' | 'receipts' | 'to_device' | 'device_lists' | 'presence'

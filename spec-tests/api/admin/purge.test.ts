@@ -4,20 +4,20 @@ import { collectAll, collectSlice, isDone, leaseMs } from '#services/rooms/purge
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
-import { appendEvents } from '#services/rooms/append.ts'
+import { appendEvents } from '#services/rooms/write/append.ts'
 import { startServer } from '../../../src/server.ts'
-import { loginUser, testPassword, type TestUser } from '../../support/client.ts'
-import { fakeClock } from '../../support/clock.ts'
-import { createTestDatabase } from '../../support/databases.ts'
-import { checkRoom } from '../../support/room-check.ts'
-import { accepted, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms.ts'
-import { failuresOnly, startTestServer, testSettings, type TestServer } from '../../support/server.ts'
-import { bodiesOf as bodiesIn, joined, sync } from '../../support/sync.ts'
+import { loginUser, testPassword, type TestUser } from '../../support/server/client.ts'
+import { fakeClock } from '../../support/server/clock.ts'
+import { createTestDatabase } from '../../support/server/databases.ts'
+import { checkRoom } from '../../support/rooms/room-check.ts'
+import { accepted, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms/rooms.ts'
+import { failuresOnly, startTestServer, testSettings, type TestServer } from '../../support/server/server.ts'
+import { bodiesOf as bodiesIn, joined, sync } from '../../support/server/sync.ts'
 
 const admin = '/_synapse/admin'
 
 async function registerAdmin(server: Pick<TestServer, 'context' | 'url'>): Promise<TestUser> {
-  const { createAccount } = await import('#services/accounts/create-account.ts')
+  const { createAccount } = await import('#services/accounts/registration/create-account.ts')
   await createAccount(server.context, { localpart: 'root', password: testPassword, admin: true })
   return loginUser(server.url, 'root')
 }
@@ -261,7 +261,7 @@ describe('purge of history', () => {
     let running = await start()
     try {
       await registerAdmin(running)
-      const { registerUser } = await import('../../support/client.ts')
+      const { registerUser } = await import('../../support/server/client.ts')
       const [alice, bob] = [await registerUser(running.url, 'alice'), await registerUser(running.url, 'bob')]
       const { roomId, old, kept } = await longRoom(running, alice, bob)
       await running.settle()

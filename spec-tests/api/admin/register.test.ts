@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { testPassword } from '../../support/client.ts'
-import { startTestServer, type TestServer } from '../../support/server.ts'
+import { testPassword } from '../../support/server/client.ts'
+import { startTestServer, type TestServer } from '../../support/server/server.ts'
 
 const path = '/_synapse/admin/v1/register'
 const secret = 'test secret'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
-import { startOfTime } from '../../support/scripted-room.ts'
+import { startOfTime } from '../../support/generators/scripted-room.ts'
 import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
 
 const joinRules = stateKey('m.room.join_rules', '')

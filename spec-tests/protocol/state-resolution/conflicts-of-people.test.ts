@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EventId } from '#protocol/ids.ts'
-import { roomVersions } from '#protocol/room-version.ts'
-import { startOfTime } from '../../support/scripted-room.ts'
+import { roomVersions } from '#protocol/rooms/room-version.ts'
+import { startOfTime } from '../../support/generators/scripted-room.ts'
 import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
 
 const modern = roomVersions.filter(({ stateResolution }) => stateResolution !== 'v1')

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { eventId } from '#protocol/event-id.ts'
-import { roomVersions, type RoomVersion } from '#protocol/room-version.ts'
-import { forgeStates } from '../../support/forged-states.ts'
-import { generateHistory } from '../../support/history-generator.ts'
-import type { Merge } from '../../support/room-replay.ts'
-import type { ScriptedRoom } from '../../support/scripted-room.ts'
-import { SeededRandom } from '../../support/seeded-random.ts'
+import { eventId } from '#protocol/events/event-id.ts'
+import { roomVersions, type RoomVersion } from '#protocol/rooms/room-version.ts'
+import { forgeStates } from '../../support/federation/forged-states.ts'
+import { generateHistory } from '../../support/generators/history-generator.ts'
+import type { Merge } from '../../support/federation/room-replay.ts'
+import type { ScriptedRoom } from '../../support/generators/scripted-room.ts'
+import { SeededRandom } from '../../support/generators/seeded-random.ts'
 import {
   assertArrivalDoesNotMatter,
   assertAsDefined,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import type { Pdu } from '#protocol/event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import { roomVersion, roomVersions } from '#protocol/room-version.ts'
+import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
-import { generateHistory } from '../../support/history-generator.ts'
+import { generateHistory } from '../../support/generators/history-generator.ts'
 
 const chainLength = 10_000
 

@@ -1,7 +1,7 @@
-import type { JsonObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/room-version.ts'
-import { ScriptedRoom, type Act } from '../../support/scripted-room.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import { ScriptedRoom, type Act } from '../../support/generators/scripted-room.ts'
 
 export const alice = '@alice:s0.test'
 export const bob = '@bob:s1.test'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventId } from '#protocol/ids.ts'
-import { roomVersions } from '#protocol/room-version.ts'
+import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'

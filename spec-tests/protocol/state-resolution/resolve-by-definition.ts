@@ -1,6 +1,6 @@
-import type { Pdu } from '#protocol/event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StateMap } from '#protocol/state-resolution/state-map.ts'
 import type { Deviation } from './deviations.ts'
 import { resolveV1ByDefinition } from './v1-by-definition.ts'

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import type { Pdu } from '#protocol/event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { splitStateKey, stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import type { Deviation } from './deviations.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import type { EventId } from '#protocol/ids.ts'
-import { startOfTime } from '../../support/scripted-room.ts'
+import { startOfTime } from '../../support/generators/scripted-room.ts'
 import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
 
 const sha1 = (id: EventId) => hash('sha1', id)

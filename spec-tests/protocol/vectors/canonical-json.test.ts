@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { canonicalJson } from '#protocol/canonical-json.ts'
-import type { JsonValue } from '#protocol/event.ts'
-import { parseStrictJson } from '#protocol/parse-json.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import { parseStrictJson } from '#protocol/json/parse-json.ts'
 
 /** https://spec.matrix.org/v1.19/appendices/#examples */
 const examples: [input: string, canonical: string][] = [

@@ -10,10 +10,10 @@ import {
   isValidUserId,
   serverOf,
 } from '#protocol/ids.ts'
-import { parsePropertyPath, propertyAt } from '#protocol/property-path.ts'
-import { isServerAllowed } from '#protocol/server-acl.ts'
-import { ProtocolRoom } from '../../support/protocol-room.ts'
-import { byVersion } from '../../support/by-version.ts'
+import { parsePropertyPath, propertyAt } from '#protocol/json/property-path.ts'
+import { isServerAllowed } from '#protocol/rooms/server-acl.ts'
+import { ProtocolRoom } from '../../support/generators/protocol-room.ts'
+import { byVersion } from '../../support/generators/by-version.ts'
 
 describe('names, as the specification shows them,', () => {
   const servers: [name: string, host: string, isAddress: boolean][] = [

@@ -1,6 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
-import { createRegistrationNonce, registerWithSecret } from '#services/accounts/shared-secret-registration.ts'
+import {
+  createRegistrationNonce,
+  registerWithSecret,
+} from '#services/accounts/registration/shared-secret-registration.ts'
 
 const path = '/_synapse/admin/v1/register'
 

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { JsonObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 
 /** Any JSON object: what it may hold is decided elsewhere. */
 export const JsonBody = Type.Unsafe<JsonObject>({ type: 'object' })

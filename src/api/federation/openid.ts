@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { unknownToken } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
-import { findOpenidUser } from '#services/accounts/openid.ts'
+import { findOpenidUser } from '#services/accounts/sessions/openid.ts'
 
 /** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1openiduserinfo */
 export const getOpenidUserinfo = endpoint({

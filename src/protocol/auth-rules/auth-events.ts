@@ -1,6 +1,6 @@
-import { membershipOf, type Pdu, type StateKeyPair } from '../event.ts'
-import type { RoomVersion } from '../room-version.ts'
-import { thirdPartyToken } from '../third-party-invite.ts'
+import { membershipOf, type Pdu, type StateKeyPair } from '#protocol/events/event.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { thirdPartyToken } from '#protocol/events/third-party-invite.ts'
 
 /** What the selection looks at; the event need not be complete. */
 export type EventToEntitle = Pick<Pdu, 'type' | 'sender' | 'state_key' | 'content'>

@@ -1,6 +1,6 @@
-import type { JsonValue, Pdu } from '../event.ts'
+import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import { isValidUserId, serverOf } from '../ids.ts'
-import { roomVersion, type RoomVersion } from '../room-version.ts'
+import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { allowed, type Rejection } from './rejection.ts'
 import { createRule } from './rule-numbers.ts'
 

@@ -1,8 +1,8 @@
-import { membershipOf } from '../event.ts'
-import { eventId } from '../event-id.ts'
-import { prevEventIds } from '../event.ts'
-import { isRestrictedRule, joinRuleOf } from '../restricted-join.ts'
-import { isFirstCreator } from '../room-creators.ts'
+import { membershipOf } from '#protocol/events/event.ts'
+import { eventId } from '#protocol/events/event-id.ts'
+import { prevEventIds } from '#protocol/events/event.ts'
+import { isRestrictedRule, joinRuleOf } from '#protocol/rooms/restricted-join.ts'
+import { isFirstCreator } from '#protocol/rooms/room-creators.ts'
 import { allowed, type MemberCase, type Rejection } from './rejection.ts'
 import { joinRule } from './rule-numbers.ts'
 

@@ -1,6 +1,6 @@
-import { membershipOf, type JsonValue } from '../event.ts'
+import { membershipOf, type JsonValue } from '#protocol/events/event.ts'
 import { isValidUserId } from '../ids.ts'
-import { joinRuleOf } from '../restricted-join.ts'
+import { joinRuleOf } from '#protocol/rooms/restricted-join.ts'
 import { judgeJoin } from './join.ts'
 import { allowed, type Case, type MemberCase, type Rejection } from './rejection.ts'
 import { memberRule } from './rule-numbers.ts'

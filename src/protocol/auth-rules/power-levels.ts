@@ -1,8 +1,8 @@
-import { isObject, type JsonObject, type JsonValue, type Pdu } from '../event.ts'
+import { isObject, type JsonObject, type JsonValue, type Pdu } from '#protocol/events/event.ts'
 import { isValidUserId } from '../ids.ts'
-import { readLevel } from '../power-levels.ts'
-import { creatorsOf } from '../room-creators.ts'
-import type { RoomVersion } from '../room-version.ts'
+import { readLevel } from '#protocol/rooms/power-levels.ts'
+import { creatorsOf } from '#protocol/rooms/room-creators.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { allowed, type Case, type Rejection } from './rejection.ts'
 import { powerLevelsRule } from './rule-numbers.ts'
 

@@ -1,6 +1,6 @@
-import type { Pdu } from '../event.ts'
-import type { PowerLevels } from '../power-levels.ts'
-import type { RoomVersion } from '../room-version.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { PowerLevels } from '#protocol/rooms/power-levels.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /** Why an event is not allowed: the number of the rule in its room version, and a sentence. */
 export type Rejection = { rule: string; reason: string }

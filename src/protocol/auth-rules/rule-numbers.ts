@@ -1,4 +1,4 @@
-import type { RoomVersion } from '../room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /** Rules in the specification's order; a rule counts only in the versions that have it. */
 type Rules = Readonly<Record<string, (version: RoomVersion) => boolean>>

@@ -1,5 +1,5 @@
-import { isObject } from '../event.ts'
-import { hasSignatureOfInvite } from '../third-party-invite.ts'
+import { isObject } from '#protocol/events/event.ts'
+import { hasSignatureOfInvite } from '#protocol/events/third-party-invite.ts'
 import { allowed, type MemberCase, type Rejection } from './rejection.ts'
 
 /** Rule 5.4.1, whose number is passed: an invite for the owner of an e-mail address or telephone number. */

@@ -1,6 +1,6 @@
-import { authEventIds, type Pdu } from '../event.ts'
+import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '../ids.ts'
-import type { RoomVersion } from '../room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey, type StateKey } from './state-map.ts'
 
 /** What a resolution may ask of the outside; all answers must be at hand, nothing is fetched. */

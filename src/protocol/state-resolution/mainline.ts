@@ -1,4 +1,4 @@
-import { byCodePoint } from '../canonical-json.ts'
+import { byCodePoint } from '#protocol/json/canonical-json.ts'
 import type { EventId } from '../ids.ts'
 import type { KnownEvents } from './known-events.ts'
 

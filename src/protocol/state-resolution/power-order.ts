@@ -1,5 +1,5 @@
-import { byCodePoint } from '../canonical-json.ts'
-import { membershipOf, type Pdu } from '../event.ts'
+import { byCodePoint } from '#protocol/json/canonical-json.ts'
+import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '../ids.ts'
 import { Heap } from './heap.ts'
 import type { KnownEvents } from './known-events.ts'

@@ -1,5 +1,5 @@
 import type { EventId } from '../ids.ts'
-import type { RoomVersion } from '../room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { KnownEvents, type EventLookup } from './known-events.ts'
 import type { StateMap } from './state-map.ts'
 import { resolveV1 } from './v1.ts'

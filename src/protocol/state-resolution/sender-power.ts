@@ -1,5 +1,5 @@
 import type { EventId } from '../ids.ts'
-import { readPowerLevels } from '../power-levels.ts'
+import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import type { KnownEvents } from './known-events.ts'
 
 /** The sender's power level as the event's own auth events tell it; Infinity for creators from room version 12. */

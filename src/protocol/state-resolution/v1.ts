@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { authorize } from '../auth-rules/authorize.ts'
-import type { Pdu } from '../event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '../ids.ts'
 import { separate } from './conflicts.ts'
 import type { KnownEvents } from './known-events.ts'

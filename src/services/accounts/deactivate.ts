@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { devicesDeleted, removeDevices } from './delete-devices.ts'
+import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
 
 type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
 

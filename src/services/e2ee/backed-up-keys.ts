@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { BackedUpSession, BackupScope, KeyBackup } from '#store/key-backups.ts'
+import type { BackedUpSession, BackupScope, KeyBackup } from '#store/e2ee/key-backups.ts'
 import type { Transaction } from '#store/open.ts'
 import { backupNumber, noBackup } from './key-backup.ts'
 import { wrongBackupVersion } from './refusals.ts'

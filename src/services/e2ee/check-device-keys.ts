@@ -1,8 +1,8 @@
 import { badJson, invalidParam } from '#base/errors.ts'
-import { isObject, type JsonObject } from '#protocol/event.ts'
-import { decodePublicKey } from '#protocol/signing-key.ts'
+import { isObject, type JsonObject } from '#protocol/events/event.ts'
+import { decodePublicKey } from '#protocol/events/signing-key.ts'
 import { decodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
-import type { StoredDeviceKeys } from '#store/device-keys.ts'
+import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { invalidSignature } from './refusals.ts'
 import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart, type Signer } from './signed-keys.ts'
 

@@ -1,6 +1,6 @@
 import { badJson, invalidParam } from '#base/errors.ts'
-import type { JsonObject } from '#protocol/event.ts'
-import type { PublicKey } from '#store/one-time-keys.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import type { PublicKey } from '#store/e2ee/one-time-keys.ts'
 import { canonicalUpload } from './signed-keys.ts'
 
 const maxKeyBytes = 4096

@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
-import type { JsonObject, JsonValue } from '#protocol/event.ts'
-import type { ClaimedKey, KeyClaim } from '#store/one-time-keys.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import type { ClaimedKey, KeyClaim } from '#store/e2ee/one-time-keys.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 
 type Needs = Pick<Context, 'store' | 'config'>

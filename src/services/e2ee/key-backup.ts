@@ -1,7 +1,7 @@
 import { invalidParam, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
-import type { KeyBackup } from '#store/key-backups.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import type { KeyBackup } from '#store/e2ee/key-backups.ts'
 
 type Needs = Pick<Context, 'store'>
 

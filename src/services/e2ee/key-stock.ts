@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import type { KeyStock } from '#store/one-time-keys.ts'
+import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
 
 /** What a device has left to hand out, in one read of one row, as /sync tells it. */
 export async function keyStock(ctx: Pick<Context, 'store'>, userId: string, deviceId: string): Promise<KeyStock> {

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
-import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/cross-signing.ts'
-import type { NamedDeviceKeys } from '#store/device-keys.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/e2ee/cross-signing.ts'
+import type { NamedDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { identityOf } from './check-device-keys.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 

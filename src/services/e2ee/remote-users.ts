@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 import { isValidUserId, serverOf } from '#protocol/ids.ts'
 
 /** Things that concern users, those of this server apart from the others by server; malformed user ids fall out. */

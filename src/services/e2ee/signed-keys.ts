@@ -1,8 +1,8 @@
 import { badJson, tooLarge } from '#base/errors.ts'
-import { canonicalJson, CanonicalJsonError } from '#protocol/canonical-json.ts'
-import { isObject, type JsonObject, type JsonValue } from '#protocol/event.ts'
-import { verifyJson } from '#protocol/signatures.ts'
-import { decodePublicKey } from '#protocol/signing-key.ts'
+import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json.ts'
+import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import { verifyJson } from '#protocol/events/signatures.ts'
+import { decodePublicKey } from '#protocol/events/signing-key.ts'
 
 /** An ed25519 key of a user. Its name is the device id, or its own public half for cross-signing keys. */
 export type Signer = { userId: string; name: string; publicKey: string }

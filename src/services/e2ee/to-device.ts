@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
-import type { ToDeviceMessage } from '#store/to-device.ts'
+import type { ToDeviceMessage } from '#store/e2ee/to-device.ts'
 import { partitionByServer } from './remote-users.ts'
 
 /** Messages that wait for one device at most; beyond, the oldest are dropped: a device that long away starts anew. */

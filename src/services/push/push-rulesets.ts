@@ -1,6 +1,6 @@
-import { compileRuleset, type CompiledRuleset } from '#protocol/push-evaluation.ts'
-import { fullRuleset } from '#protocol/push-rules.ts'
-import { findPushRules } from '#services/accounts/stored-push-rules.ts'
+import { compileRuleset, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
+import { fullRuleset } from '#protocol/push/push-rules.ts'
+import { findPushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { Store } from '#store/open.ts'
 
 /** The push rules of users who were looked at lately, ready for any number of events. */

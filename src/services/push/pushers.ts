@@ -1,6 +1,6 @@
 import { forbidden, invalidParam, missingParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 
 const maxPushers = 100
 const maxAppIdLength = 64

@@ -1,9 +1,9 @@
 import { forbidden, invalidParam, notFound, unknown, type MatrixError } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import { fullRuleset, isRefusal, type Refusal, type UserPushRules } from '#protocol/push-rules.ts'
-import type { Ruleset } from '#protocol/push-ruleset.ts'
-import { lockAccountData } from '#services/accounts/account-data.ts'
-import { findPushRules, savePushRules } from '#services/accounts/stored-push-rules.ts'
+import { fullRuleset, isRefusal, type Refusal, type UserPushRules } from '#protocol/push/push-rules.ts'
+import type { Ruleset } from '#protocol/push/push-ruleset.ts'
+import { lockAccountData } from '#services/accounts/data/account-data.ts'
+import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 
 /** The rules in force for a user, the default ones among them. */
 export async function findRuleset({ store }: Pick<Context, 'store'>, userId: string): Promise<Ruleset> {

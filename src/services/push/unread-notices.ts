@@ -1,6 +1,6 @@
-import type { FlatEvent } from '#protocol/push-conditions.ts'
-import type { CompiledRuleset } from '#protocol/push-evaluation.ts'
-import type { StoredEvent } from '#store/events.ts'
+import type { FlatEvent } from '#protocol/push/push-conditions.ts'
+import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
 
 /** An unread event that its reader's rules notify of. */
 export type Notice = { position: number; eventId: string; threadId: string; isHighlight: boolean }

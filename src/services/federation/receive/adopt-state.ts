@@ -1,5 +1,5 @@
 import type { EventId, ServerName } from '#protocol/ids.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
 import { checkEvents } from './check-events.ts'
 import { inOrder } from './in-order.ts'
 import type { CheckedEvent } from './checked-event.ts'

@@ -2,9 +2,9 @@ import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { checkAuthEvents as judgeCitations, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
-import { authEventIds, type Pdu } from '#protocol/event.ts'
+import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /** An auth event as far as it was judged itself. */
 export type JudgedEvent = { pdu: Pdu; isRejected: boolean }

@@ -1,9 +1,9 @@
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
-import type { Pdu } from '#protocol/event.ts'
-import { loadHolders } from '#services/rooms/load-holders.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import { loadHolders } from '#services/rooms/live/load-holders.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { JsonValue } from '#protocol/event.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkFormat } from './check-format.ts'
 import { checkIntegrity } from './check-integrity.ts'
 import type { CheckedEvent, FindKey } from './checked-event.ts'

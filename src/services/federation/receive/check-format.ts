@@ -1,8 +1,8 @@
-import type { JsonValue } from '#protocol/event.ts'
-import { eventId } from '#protocol/event-id.ts'
-import { readPdu } from '#protocol/event-format.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import { eventId } from '#protocol/events/event-id.ts'
+import { readPdu } from '#protocol/events/event-format.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { CheckedEvent } from './checked-event.ts'
 
 /**

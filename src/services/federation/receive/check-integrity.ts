@@ -1,4 +1,4 @@
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkHash } from './check-hash.ts'
 import { checkSignatures } from './check-signatures.ts'
 import type { CheckedEvent, FindKey } from './checked-event.ts'

@@ -1,5 +1,5 @@
-import { needsRecommendation } from '#protocol/policy-server.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import { needsRecommendation } from '#protocol/events/policy-server.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 

@@ -1,7 +1,7 @@
-import type { Pdu } from '#protocol/event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import type { ServerName } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
-import { requiredSigners, signingKeyIds, verifyEventSignature } from '#protocol/signatures.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { requiredSigners, signingKeyIds, verifyEventSignature } from '#protocol/events/signatures.ts'
 import type { FindKey, ServerKey } from './checked-event.ts'
 
 /**

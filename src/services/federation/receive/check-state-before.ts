@@ -1,11 +1,11 @@
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { stateFrom, type Rejection } from '#protocol/auth-rules/rejection.ts'
-import type { Pdu } from '#protocol/event.ts'
+import type { Pdu } from '#protocol/events/event.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
-import { loadPdus } from '#services/rooms/load-pdus.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
-import { holderIn, type Overlay } from '#services/rooms/state-overlay.ts'
+import { loadPdus } from '#services/rooms/events/load-pdus.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { holderIn, type Overlay } from '#services/rooms/state/state-overlay.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /** Check 5: whether the event is allowed by the state before it. */

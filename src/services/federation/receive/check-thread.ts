@@ -1,5 +1,5 @@
-import { serveJobs } from '#base/thread.ts'
-import { roomVersion } from '#protocol/room-version.ts'
+import { serveJobs } from '#base/threads/thread.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
 import type { CheckJob, JobResult } from './check-threads.ts'
 import type { FindKey, ServerKey } from './checked-event.ts'

@@ -1,7 +1,7 @@
-import { ThreadPool } from '#base/thread-pool.ts'
-import type { JsonValue, Pdu } from '#protocol/event.ts'
+import { ThreadPool } from '#base/threads/thread-pool.ts'
+import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { CheckedEvent, EventChecker, FindKey } from './checked-event.ts'
 
 /** A piece of a set of events that is checked as one. */

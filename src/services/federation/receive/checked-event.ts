@@ -1,7 +1,7 @@
-import type { JsonValue, Pdu } from '#protocol/event.ts'
+import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
-import type { VerifyKey } from '#protocol/signing-key.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { VerifyKey } from '#protocol/events/signing-key.ts'
 
 /** An event whose form, signatures and hash are checked; redacted where the hash was wrong. */
 export type CheckedEvent = { pdu: Pdu; eventId: EventId }

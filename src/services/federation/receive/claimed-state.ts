@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
-import { trimmed, type Overlay } from '#services/rooms/state-overlay.ts'
-import type { StoredEvent } from '#store/events.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { trimmed, type Overlay } from '#services/rooms/state/state-overlay.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /**

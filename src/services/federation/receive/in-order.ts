@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { authEventIds, prevEventIds } from '#protocol/event.ts'
+import { authEventIds, prevEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/room-version.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { CheckedEvent } from './checked-event.ts'
 
 const sliceSize = 2000

@@ -1,6 +1,6 @@
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
-import { storedPdu } from '#services/rooms/stored-pdu.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import type { FindJudged, JudgedEvent } from './check-auth-events.ts'
 import type { ReceiveNeeds } from './ports.ts'
 

@@ -1,5 +1,5 @@
 import { MatrixError } from '#base/errors.ts'
-import { appendEvents } from '#services/rooms/append.ts'
+import { appendEvents } from '#services/rooms/write/append.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /** From here on every event of ours would cost all servers a resolution of many states. */

@@ -1,7 +1,7 @@
-import type { Pdu, JsonValue } from '#protocol/event.ts'
+import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { AppendNeeds } from '#services/rooms/append-needs.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
 import type { EventChecker, FindKey } from './checked-event.ts'
 
 /** Whom to ask about which room. */

@@ -1,6 +1,6 @@
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { RoomLine } from '#services/rooms/room-line.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
 
 /** The room's line, bare or not, once nothing waits for its commit. In the room's turn it stays so until the turn ends. */
 export async function settledLine(ctx: Pick<Context, 'rooms'>, roomId: string): Promise<RoomLine> {

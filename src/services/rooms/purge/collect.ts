@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
-import type { Purge } from '#store/purges.ts'
-import type { MembershipNeeds } from '../membership-needs.ts'
+import type { Purge } from '#store/rooms/purges.ts'
+import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
 import { emptyRoom } from './empty-room.ts'
 import { forgetLine } from './forget-line.ts'
 import { collectHistory } from './history-slice.ts'

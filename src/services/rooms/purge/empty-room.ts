@@ -1,8 +1,8 @@
 import type { Context } from '#context.ts'
 import { serverOf } from '#protocol/ids.ts'
-import type { Purge } from '#store/purges.ts'
-import { leaveRoom } from '../leave.ts'
-import type { MembershipNeeds } from '../membership-needs.ts'
+import type { Purge } from '#store/rooms/purges.ts'
+import { leaveRoom } from '#services/rooms/membership/leave.ts'
+import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
 import { roomPlan, type Progress, type Shutdown } from './purge-plan.ts'
 
 type Needs = MembershipNeeds & Pick<Context, 'log'>

@@ -1,8 +1,8 @@
 import type { Context, Transaction } from '#context.ts'
-import type { JsonObject } from '#protocol/event.ts'
-import { isObject } from '#protocol/event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { isObject } from '#protocol/events/event.ts'
 import { isValidEventId, serverOf, type EventId } from '#protocol/ids.ts'
-import type { PassedEvent, Purge } from '#store/purges.ts'
+import type { PassedEvent, Purge } from '#store/rooms/purges.ts'
 import { historyPlan, sliceRows, type HistoryPlan, type Progress } from './purge-plan.ts'
 
 type Needs = { tx: Transaction } & Pick<Context, 'config'>

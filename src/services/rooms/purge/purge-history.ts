@@ -1,7 +1,7 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { RoomLine } from '../room-line.ts'
-import { nidOf } from '../reader-spans.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { nidOf } from '#services/rooms/read/reader-spans.ts'
 import { forgetLine } from './forget-line.ts'
 import type { HistoryPlan } from './purge-plan.ts'
 

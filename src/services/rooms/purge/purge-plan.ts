@@ -1,4 +1,4 @@
-import type { Purge } from '#store/purges.ts'
+import type { Purge } from '#store/rooms/purges.ts'
 
 /** What is to go of a room's history. */
 export type HistoryPlan = { upTo: number; deleteLocal: boolean }

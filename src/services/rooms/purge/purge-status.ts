@@ -1,6 +1,6 @@
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { Purge, PurgeKind } from '#store/purges.ts'
+import type { Purge, PurgeKind } from '#store/rooms/purges.ts'
 import { roomPlan, type Shutdown } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store'>

@@ -1,11 +1,11 @@
 import type { Context } from '#context.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { Branch } from '#store/event-branches.ts'
-import type { StoredEvent } from '#store/events.ts'
-import type { Purge } from '#store/purges.ts'
-import { stateBefore } from '../state-before.ts'
-import { toBranchDelta } from '../state-overlay.ts'
+import type { Branch } from '#store/rooms/event-branches.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import type { Purge } from '#store/rooms/purges.ts'
+import { stateBefore } from '#services/rooms/state/state-before.ts'
+import { toBranchDelta } from '#services/rooms/state/state-overlay.ts'
 import { historyPlan, type Progress } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store'>

@@ -1,5 +1,5 @@
 import type { Transaction } from '#context.ts'
-import type { Purge, RoomTable } from '#store/purges.ts'
+import type { Purge, RoomTable } from '#store/rooms/purges.ts'
 import { sliceRows, type Progress } from './purge-plan.ts'
 
 const tables: readonly RoomTable[] = ['memberships', 'room_state', 'relations', 'event_branches', 'early_redactions']

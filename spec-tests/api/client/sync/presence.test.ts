@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, createRoom, join, refused } from '../../../support/rooms/rooms.ts'
+import { startTestServer } from '../../../support/server/server.ts'
+import { sync, type Synced } from '../../../support/server/sync.ts'
+
+const pathOf = ({ userId }: { userId: string }) => `/_matrix/client/v3/presence/${encodeURIComponent(userId)}/status`
+const put = (user: TestUser, body: object) => user.request('PUT', pathOf(user), body)
+const told = ({ presence }: Synced, { userId }: TestUser) =>
+  presence.events.filter(({ sender }) => sender === userId).map(({ content }) => content)
+
+describe('presence', () => {
+  it('is seen by those who share a room, and by nobody else', async () => {
+    await using server = await startTestServer()
+    const [alice, bob, eve] = [
+      await server.register('alice'),
+      await server.register('bob'),
+      await server.register('eve'),
+    ]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+
+    accepted(await put(alice, { presence: 'online', status_msg: 'Reading' }))
+    await server.clock.advance(5_000)
+
+    const seen = { presence: 'online', status_msg: 'Reading', last_active_ago: 5_000, currently_active: true }
+    assert.deepEqual(accepted(await bob.request('GET', pathOf(alice))), seen)
+    refused(await eve.request('GET', pathOf(alice)), 403, 'M_FORBIDDEN')
+    assert.deepEqual(told(await sync(bob), alice), [seen])
+    assert.deepEqual(told(await sync(eve), alice), [])
+  })
+
+  it('comes by sync when it changes', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    accepted(await put(alice, { presence: 'online' }))
+    const first = await sync(bob)
+
+    accepted(await put(alice, { presence: 'online' }))
+    const same = await sync(bob, { since: first.next_batch })
+    const waiting = sync(bob, { since: same.next_batch, timeout: '60000' })
+    accepted(await put(alice, { presence: 'offline' }))
+    const gone = await waiting
+
+    assert.deepEqual(told(same, alice), [])
+    assert.deepEqual(
+      told(gone, alice).map(({ presence }) => presence),
+      ['offline'],
+    )
+  })
+
+  it('is marked by a sync that asks for it, without touching the status', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    accepted(await put(alice, { presence: 'online', status_msg: 'Reading' }))
+    const { next_batch: since } = await sync(bob)
+
+    await sync(alice)
+    await sync(alice, { set_presence: 'unavailable' })
+
+    const [seen] = told(await sync(bob, { since }), alice)
+    assert.deepEqual([seen?.presence, seen?.status_msg], ['unavailable', 'Reading'])
+  })
+
+  it('is told to who begins to share a room', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await put(alice, { presence: 'unavailable', status_msg: 'At lunch' }))
+    const [forAlice, forBob] = [await sync(alice), await sync(bob)]
+    accepted(await join(bob, roomId))
+
+    const met = await sync(bob, { since: forBob.next_batch })
+    assert.deepEqual(
+      told(met, alice).map(({ status_msg }) => status_msg),
+      ['At lunch'],
+    )
+    assert.deepEqual(
+      told(await sync(alice, { since: forAlice.next_batch }), bob).map(({ presence }) => presence),
+      ['online'],
+    )
+    assert.deepEqual(told(await sync(bob, { since: met.next_batch }), alice), [])
+  })
+
+  it('is online for who merely syncs, and wakes nobody', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    const { next_batch: since } = await sync(bob)
+    await sync(alice)
+
+    assert.deepEqual((await sync(bob, { since })).presence?.events ?? [], [])
+    assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'online')
+    await server.clock.advance(6 * 60_000)
+    assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'offline')
+    assert.deepEqual(told(await sync(bob), alice), [])
+  })
+
+  it('is offline until it is told, by its owner alone and in one of three words', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+
+    assert.deepEqual(accepted(await alice.request('GET', pathOf(alice))), { presence: 'offline' })
+    refused(await bob.request('PUT', pathOf(alice), { presence: 'online' }), 403, 'M_FORBIDDEN')
+    refused(await put(alice, { presence: 'asleep' }), 400, 'M_BAD_JSON')
+    refused(await put(alice, {}), 400, 'M_MISSING_PARAM')
+  })
+})

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { act, leave } from '../../../support/rooms/rooms.ts'
+import { startTestServer } from '../../../support/server/server.ts'
+import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
+import { createRoom, invite, joinRoom, kick, leaveRoom, say, setState } from '../../../support/rooms/talk.ts'
+
+const withLeft = { room: { include_leave: true } }
+const part = encodeURIComponent
+
+describe('GET /sync on who comes and goes', () => {
+  it('tells who rejects an invite of that alone, whatever the history visibility and the parameters', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, {})
+    await setState(alice, roomId, ['m.room.history_visibility', '', { history_visibility: 'joined' }])
+    await invite(alice, roomId, bob.userId)
+    const { next_batch: since } = await sync(bob)
+    await setState(alice, roomId, ['m.room.topic', '', { topic: 'secret' }])
+    await leaveRoom(bob, roomId)
+
+    for (const query of [{ since }, { filter: withLeft }, { since, full_state: 'true' }]) {
+      const { rooms } = await sync(bob, query)
+      const room = rooms.leave?.[roomId]
+      assert.ok(room)
+      assert.deepEqual(keysOf(room.timeline), [`m.room.member|${bob.userId}`])
+      assert.deepEqual(room.state.events, [])
+    }
+  })
+
+  it('tells who was banned after leaving nothing from in between', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await joinRoom(bob, roomId)
+    const { next_batch: since } = await sync(bob)
+    await say(alice, roomId, 'before')
+    await kick(alice, roomId, bob.userId)
+    await say(alice, roomId, 'after')
+    await setState(alice, roomId, ['m.room.topic', '', { topic: 'secret' }])
+    await act(alice, 'ban', roomId, bob.userId)
+
+    const room = (await sync(bob, { since })).rooms.leave?.[roomId]
+    assert.ok(room)
+    assert.deepEqual(bodiesOf(room), ['before'])
+    assert.deepEqual(
+      room.timeline.events.filter(({ type }) => type === 'm.room.member').map(({ content }) => content['membership']),
+      ['leave', 'ban'],
+    )
+    assert.ok(!keysOf(room.state).includes('m.room.topic|'))
+  })
+
+  it('tells other devices of a room that was left and forgotten since, and nobody after that', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await joinRoom(bob, roomId)
+    const { next_batch: since } = await sync(bob)
+    await leave(bob, roomId)
+    await bob.request('POST', `/_matrix/client/v3/rooms/${part(roomId)}/forget`, {})
+
+    const told = await sync(bob, { since })
+    assert.ok(told.rooms.leave?.[roomId])
+    assert.deepEqual((await sync(bob, { since: told.next_batch })).rooms, {})
+    assert.deepEqual((await sync(bob, { filter: withLeft })).rooms, {})
+  })
+
+  it('marks the timeline of a room that was joined since as limited, even when it is complete', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    const { next_batch: since } = await sync(bob)
+    await joinRoom(bob, roomId)
+
+    const { timeline, state } = joined(
+      await sync(bob, { since, filter: { room: { timeline: { limit: 50 } } } }),
+      roomId,
+    )
+    assert.deepEqual([timeline.events[0]?.type, timeline.limited, state.events], ['m.room.create', true, []])
+  })
+
+  it('keeps invites and messages of ignored users from who ignores them, but not their state', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(bob, { preset: 'public_chat' })
+    await joinRoom(alice, roomId)
+    const path = `/_matrix/client/v3/user/${part(alice.userId)}/account_data/m.ignored_user_list`
+    await alice.request('PUT', path, { ignored_users: { [bob.userId]: {} } })
+    const { next_batch: since } = await sync(alice)
+    const den = await createRoom(bob, {})
+    await invite(bob, den, alice.userId)
+    await say(bob, roomId, 'unheard')
+    await setState(bob, roomId, ['m.room.topic', '', { topic: 'tea' }])
+
+    for (const query of [{ since }, {}]) {
+      const answer = await sync(alice, query)
+      assert.equal(answer.rooms.invite, undefined)
+      assert.deepEqual(bodiesOf(joined(answer, roomId)), [])
+      assert.ok(keysOf(joined(answer, roomId).timeline).includes('m.room.topic|'))
+    }
+
+    await alice.request('PUT', path, { ignored_users: {} })
+    const answer = await sync(alice)
+    assert.ok(answer.rooms.invite?.[den])
+    assert.deepEqual(bodiesOf(joined(answer, roomId)), ['unheard'])
+  })
+})

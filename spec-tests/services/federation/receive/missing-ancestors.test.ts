@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { authEventIds } from '#protocol/events/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import type { MissingEvents } from '#services/federation/receive/ports.ts'
+import { loadAuthGraph } from '#services/rooms/state/load-auth-graph.ts'
+import { silent, startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
+import { assertRoomIs, RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { alice } from '../../../support/generators/scene.ts'
+
+const bob: UserId = '@bob:s1.test'
+
+/** A room on two processes that both have its auth graph in memory, before they hear of what Bob may do. */
+async function start(versionId: string) {
+  const remote = new RemoteRoom(versionId)
+  const { room } = remote
+  remote.send(bob, ['m.room.member', bob], { membership: 'join' })
+  const join = remote.letIn('@us:test')
+  const forked = ['one', 'two'].map((topic) => remote.send(alice, ['m.room.topic', ''], { topic }, [join]))
+  const users = room.version.creatorsOutrankAll ? { [bob]: 50 } : { [alice]: 100, [bob]: 50 }
+  const ancestor = remote.send(alice, ['m.room.power_levels', ''], { users }, forked)
+  const named = remote.send(bob, ['m.room.name', ''], { name: 'mine' })
+  const limited = remote.send(bob, ['m.room.power_levels', ''], { users, ban: 50 })
+  const port: { answers: MissingEvents } = { answers: silent }
+  const server = await startReceiving({
+    fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
+    fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
+    fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+  })
+  const beside = await server.beside()
+  const receive = async (process: ReceivingServer, id: EventId) =>
+    (await process.receive(room.roomId, remote.pdu(id))).outcome
+  await adoptJoin(server.ctx, remote.answerTo(join))
+  for (const id of forked) assert.equal(await receive(server, id), 'accepted')
+  for (const process of [server, beside]) {
+    const { size } = await loadAuthGraph(process.ctx, await process.line(room.roomId))
+    assert.ok(size > 0)
+  }
+  return {
+    ...{ remote, server, beside, port, receive, forked, ancestor, named, limited },
+    async [Symbol.asyncDispose]() {
+      await beside[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function chainOf(id: EventId, { room }: RemoteRoom): Set<EventId> {
+  const chain = new Set([id])
+  if (room.version.roomIdIsCreateHash) chain.add(room.order[0]!)
+  for (const each of chain)
+    for (const auth of authEventIds(room.replay.events.get(each)!, room.version)) chain.add(auth)
+  return chain
+}
+
+describe('an auth chain of which an ancestor is missing', function () {
+  this.timeout(20_000)
+  for (const id of ['11', '12'])
+    for (const hasPlace of [true, false])
+      it(`T21 is told whole in version ${id} once the ancestor comes ${hasPlace ? 'with' : 'without'} its place`, async () => {
+        await using scene = await start(id)
+        const { remote, server, beside, port, receive, forked, ancestor, named, limited } = scene
+        const { roomId, replay } = remote.room
+        for (const event of [named, limited]) assert.equal(await receive(server, event), 'unresolved')
+        const early = await loadAuthGraph(server.ctx, await server.line(roomId))
+        for (const event of [ancestor, named, limited]) assert.equal(early.authEventsOf(event), undefined)
+
+        if (hasPlace) assert.equal(await receive(server, ancestor), 'accepted')
+        else {
+          // Another server tells the state before an event whose past it does not have.
+          const lost = remote.room.send({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
+          const message = { type: 'm.room.message', sender: bob, content: {} }
+          const later = remote.room.send(message, { prevs: [lost] })
+          const state = [...replay.stateBefore([lost]).values()]
+          port.answers = {
+            ...silent,
+            fetchStateIds: async () => {
+              port.answers = { ...silent, fetchEvents: async (_source, ids) => ids.map((each) => remote.pdu(each)) }
+              return { state, authChain: [] }
+            },
+          }
+          assert.equal(await receive(server, later), 'accepted')
+          assert.equal((await server.ctx.store.events.find(ancestor))?.status, 'outlier')
+          port.answers = silent
+          assert.equal(await receive(server, ancestor), 'accepted')
+        }
+        for (const event of [named, limited]) assert.equal(await receive(server, event), 'accepted')
+
+        // The other process heard of nothing in between, and has to resolve what rests on the ancestor and what does not.
+        const contended = remote.send(alice, ['m.room.name', ''], { name: 'hers' }, forked)
+        assert.equal(await receive(beside, contended), 'accepted')
+        for (const process of [server, beside]) {
+          const line = await process.lineFromDisk(roomId)
+          const graph = await loadAuthGraph(process.ctx, await process.line(roomId))
+          const fresh = await loadAuthGraph(process.ctx, line)
+          for (const event of [ancestor, named, limited, contended])
+            for (const each of [graph, fresh]) assert.deepEqual(each.chainOf([event]), chainOf(event, remote))
+          await assertRoomIs(process, remote, line.heads)
+        }
+      })
+})

@@ -1,0 +1,47 @@
+import type { EventId } from '#protocol/ids.ts'
+import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import { RemoteRoom } from './remote-room.ts'
+import { alice, levelsIn } from '../generators/scene.ts'
+import type { SeededRandom } from '../generators/seeded-random.ts'
+
+/** Of so many that could entitle the next event, one is chosen. */
+const choices = 20
+
+/**
+ * A room whose auth graph is made to be expensive: its creator sets power levels and her own membership over and over,
+ * and each event rests on any of the last ones of both kinds, so that there are more paths than anybody could follow.
+ */
+export class AdversarialRoom extends RemoteRoom {
+  readonly #random: SeededRandom
+  readonly #places: StateKey[] = [stateKey('m.room.power_levels', ''), stateKey('m.room.member', alice)]
+  readonly #recent = new Map<StateKey, EventId[]>()
+
+  constructor(versionId: string, random: SeededRandom) {
+    super(versionId)
+    this.#random = random
+    const state = this.room.replay.stateBefore(this.room.order.slice(-1))
+    for (const place of this.#places) this.#recent.set(place, [state.get(place)!])
+  }
+
+  /** Adds events one after the other, or all of them after the same ones. */
+  grow(count: number, prevs?: readonly EventId[]): EventId[] {
+    return Array.from({ length: count }, (_, index) => this.#next(index, prevs ?? this.room.order.slice(-1)))
+  }
+
+  #next(index: number, prevs: readonly EventId[]): EventId {
+    const { replay, order } = this.room
+    const authState = new Map(replay.stateBefore(order.slice(0, 4).slice(-1)))
+    for (const place of this.#places) authState.set(place, this.#random.pick(this.#recent.get(place)!))
+    const place = this.#places[index % 2]!
+    const note = order.length
+    const act =
+      index % 2 === 0
+        ? { type: 'm.room.power_levels', state_key: '', content: levelsIn(this.room.version, { note }) }
+        : { type: 'm.room.member', state_key: alice, content: { membership: 'join', note } }
+    const id = this.room.send({ ...act, sender: alice }, { prevs, authState })
+    const recent = this.#recent.get(place)!
+    recent.push(id)
+    if (recent.length > choices) recent.shift()
+    return id
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { prevEventIds, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
+import type { ReceivingServer } from './receiving.ts'
+import { checkRoom } from '../rooms/room-check.ts'
+import { alice, openingOf, state } from '../generators/scene.ts'
+import { ScriptedRoom } from '../generators/scripted-room.ts'
+
+/** A public room of Alice on another server, and what that server tells whom it lets in. */
+export class RemoteRoom {
+  readonly room: ScriptedRoom
+
+  /** With so many notes its state fills more than one batch. */
+  constructor(versionId: string, { notes = 0 } = {}) {
+    const version = roomVersion(versionId)!
+    this.room = new ScriptedRoom(version, { signed: true })
+    for (const act of openingOf(version)) this.room.send(act, { prevs: this.room.order.slice(-1) })
+    for (let note = 0; note < notes; note++) this.send(alice, ['org.example.note', `${note}`], { note })
+  }
+
+  /** Sets state after what was sent last, or after the events given. */
+  send(
+    sender: UserId,
+    [type, key]: readonly [string, string],
+    content: JsonObject,
+    prevs: readonly EventId[] = this.room.order.slice(-1),
+  ): EventId {
+    return this.room.send(state(sender, type, content, key), { prevs })
+  }
+
+  /** Lets a user of ours in. */
+  letIn(user: UserId, prevs?: readonly EventId[]): EventId {
+    return this.send(user, ['m.room.member', user], { membership: 'join' }, prevs)
+  }
+
+  pdu(id: EventId): JsonValue {
+    return this.room.replay.events.get(id) as unknown as JsonValue
+  }
+
+  /** The answer to a join that was let in: the state before it, and all that this rests on. */
+  answerTo(join: EventId): AdoptedJoin {
+    const { roomId, version, replay } = this.room
+    const before = replay.stateBefore(prevEventIds(replay.events.get(join)!, version))
+    const told = [...before.values()].map((id) => this.pdu(id))
+    return { roomId, version, event: this.pdu(join), state: told, authChain: told.slice(0, 4) }
+  }
+}
+
+/** Fails unless the room is the only one on disk, in the state after these events, and nothing is wrong with it. */
+export async function assertRoomIs(server: ReceivingServer, { room }: RemoteRoom, heads: Iterable<EventId>) {
+  const { state } = await server.lineFromDisk(room.roomId)
+  const holders = new Map([...state].map(([key, { eventId }]) => [key, eventId]))
+  assert.deepEqual(holders, new Map(room.replay.stateBefore([...heads])))
+  assert.equal((await server.ctx.store.rooms.list()).length, 1)
+  assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
+}

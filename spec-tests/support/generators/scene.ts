@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
+import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
+import { signEvent } from '#protocol/events/signatures.ts'
+import type { MissingEvents } from '#services/federation/receive/ports.ts'
+import { silent, startReceiving, type ReceivingServer } from '../federation/receiving.ts'
+import { keyOf, ScriptedRoom, type Act, type Place } from './scripted-room.ts'
+
+export const alice: UserId = '@alice:s0.test'
+export const bob: UserId = '@bob:s1.test'
+export const carol: UserId = '@carol:s2.test'
+
+export const state = (sender: UserId, type: string, content: JsonObject, key = ''): Act => ({
+  type,
+  sender,
+  state_key: key,
+  content,
+})
+export const member = (sender: UserId, target: UserId, membership: string, more: JsonObject = {}): Act =>
+  state(sender, 'm.room.member', { membership, ...more }, target)
+export const message = (sender: UserId, body = 'hello'): Act => ({ type: 'm.room.message', sender, content: { body } })
+
+/** Answers with these events and no others. */
+export const only = (...pdus: Pdu[]): MissingEvents => ({
+  ...silent,
+  fetchEvents: async () => pdus as unknown as JsonValue[],
+})
+
+/** A room of alice and bob on a server that can be told to know nothing more. */
+export class Scene {
+  readonly room: ScriptedRoom
+  readonly server: ReceivingServer
+  readonly port: { answers: MissingEvents }
+  head: EventId
+
+  constructor(room: ScriptedRoom, server: ReceivingServer, port: { answers: MissingEvents }) {
+    this.room = room
+    this.server = server
+    this.port = port
+    this.head = room.order.at(-1)!
+  }
+
+  /** Makes the next event without telling the server. */
+  make(act: Act, place: Partial<Place> = {}): Pdu {
+    return this.room.make(act, { prevs: [this.head], ...place })
+  }
+
+  /** Makes an event that exists from now on; the server does not hear of it. */
+  add(act: Act, place: Partial<Place> = {}): { id: EventId; pdu: Pdu } {
+    const pdu = this.make(act, place)
+    return { id: this.room.add(pdu), pdu }
+  }
+
+  /** The event with changes, hashed and signed anew by its sender's server. */
+  remade(pdu: Pdu, changes: Partial<Pdu>): Pdu {
+    return signEvent({ ...pdu, ...changes, signatures: {} }, this.room.version, keyOf(serverOf(pdu.sender)))
+  }
+
+  receive(pdu: unknown, origin?: ServerName) {
+    return this.server.receive(this.room.roomId, pdu, origin)
+  }
+
+  /** Adds an event at the head, and the server hears of it. */
+  async send(act: Act, place: Partial<Place> = {}) {
+    const { id, pdu } = this.add(act, place)
+    const receipt = await this.receive(pdu)
+    if (!place.prevs && receipt.outcome === 'accepted') this.head = id
+    return { id, pdu, ...receipt }
+  }
+
+  /** What another server answers from now on. */
+  answer(answers: MissingEvents): void {
+    this.port.answers = answers
+  }
+
+  async holder(type: string, key = ''): Promise<EventId | undefined> {
+    return (await this.server.line(this.room.roomId)).holder(type, key)?.eventId
+  }
+
+  /** The ids of the room's events as clients page through them, oldest first. */
+  async timeline(): Promise<EventId[]> {
+    const { nid: roomNid } = await this.server.line(this.room.roomId)
+    const page = await this.server.ctx.store.events.page({
+      roomNid: roomNid!,
+      from: 0,
+      direction: 'forwards',
+      limit: 1000,
+    })
+    return page.map(({ eventId }) => eventId)
+  }
+
+  async status(id: EventId) {
+    return (await this.server.ctx.store.events.find(id))?.status
+  }
+}
+
+export type SceneSetup = {
+  /** Another scene, whose server also has this room. */
+  beside?: Scene
+  joinRule?: string
+  /** Beside the levels of the creator. */
+  levels?: JsonObject
+}
+
+/** Opens a room of this version on a fresh server, or beside another. */
+export async function openScene(versionId = '11', setup: SceneSetup = {}): Promise<Scene & AsyncDisposable> {
+  const { beside, joinRule = 'public', levels = {} } = setup
+  const roomId: RoomId = beside ? `!room${versionId}:s0.test` : '!room:s0.test'
+  const room = new ScriptedRoom(roomVersion(versionId)!, { roomId, signed: true })
+  const port = beside?.port ?? { answers: silent }
+  const server = beside?.server ?? (await startReceiving(asking(port)))
+  const { version } = room
+  const opening = [
+    ...openingOf(version, levels),
+    member(bob, bob, 'join'),
+    ...(joinRule === 'public' ? [] : [state(alice, 'm.room.join_rules', { join_rule: joinRule })]),
+  ]
+  for (const act of opening) room.send(act, { prevs: room.order.slice(-1) })
+  const [create, ...others] = room.order.map((id) => room.replay.events.get(id)!)
+  assert.equal((await server.open({ roomId: room.roomId, version, create: create! })).outcome, 'accepted')
+  for (const pdu of others) assert.equal((await server.receive(room.roomId, pdu)).outcome, 'accepted')
+  const end = beside ? async () => {} : () => server[Symbol.asyncDispose]()
+  return Object.assign(new Scene(room, server, port), { [Symbol.asyncDispose]: end })
+}
+
+/** Rooms of these versions, all on one server. */
+export async function openScenes(
+  versionIds: Iterable<string>,
+  setup: SceneSetup = {},
+): Promise<Scene[] & AsyncDisposable> {
+  const [first, ...others] = versionIds
+  const beside = await openScene(first, setup)
+  const scenes: Scene[] = [beside]
+  for (const id of others) scenes.push(await openScene(id, { ...setup, beside }))
+  return Object.assign(scenes, { [Symbol.asyncDispose]: () => beside[Symbol.asyncDispose]() })
+}
+
+/** What makes a public room of alice's. */
+export function openingOf(version: RoomVersion, levels: JsonObject = {}): Act[] {
+  const creation = { room_version: version.id, ...(version.creators === 'content' && { creator: alice }) }
+  return [
+    state(alice, 'm.room.create', creation),
+    member(alice, alice, 'join'),
+    state(alice, 'm.room.power_levels', levelsIn(version, levels)),
+    state(alice, 'm.room.join_rules', { join_rule: 'public' }),
+  ]
+}
+
+/** Power levels with the creator at 100 where creators have a level. */
+export function levelsIn(version: RoomVersion, content: JsonObject): JsonObject {
+  const users = { ...(version.creatorsOutrankAll ? {} : { [alice]: 100 }), ...(content.users as JsonObject) }
+  return { ...content, users }
+}
+
+const asking = (port: { answers: MissingEvents }): MissingEvents => ({
+  fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
+  fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
+  fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+})

@@ -1,0 +1,105 @@
+import { hash } from 'node:crypto'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import { eventId } from '#protocol/events/event-id.ts'
+import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
+import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { requiredSigners, signEvent } from '#protocol/events/signatures.ts'
+import { signingKeyFromSeed, type KeyId, type SigningKey } from '#protocol/events/signing-key.ts'
+import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
+import { RoomReplay } from '../federation/room-replay.ts'
+
+/** What somebody does in a room, before it becomes an event; an id only where the first room versions let one choose. */
+export type Act = {
+  type: string
+  sender: UserId
+  state_key?: string
+  content: JsonObject
+  event_id?: EventId
+  redacts?: EventId
+}
+
+/** Where an act stands in the graph, and how it presents itself. */
+export type Place = {
+  prevs: readonly EventId[]
+  /** The state whose events entitle the sender; the one after `prevs` unless said otherwise. */
+  authState?: StateMap
+  sentAt?: number
+  depth?: number
+}
+
+export const startOfTime = 1_700_000_000_000
+
+/** A room whose events are made to order: any act, anywhere in the graph, with an id derived from the content. */
+export class ScriptedRoom {
+  readonly version: RoomVersion
+  readonly replay: RoomReplay
+  readonly order: EventId[] = []
+  roomId: RoomId
+  readonly #signed: boolean
+
+  constructor(version: RoomVersion, { roomId = '!room:s0.test' as RoomId, signed = false } = {}) {
+    this.version = version
+    this.replay = new RoomReplay(version)
+    this.roomId = roomId
+    this.#signed = signed
+  }
+
+  /** Makes the event and adds it. */
+  send(act: Act, place: Place): EventId {
+    return this.add(this.make(act, place))
+  }
+
+  /** The event that the act becomes, not yet part of the room. */
+  make(act: Act, place: Place): Pdu {
+    const draft = this.#draft(act, place)
+    if (this.version.eventIds === 'chosen-by-origin') draft.event_id ??= chosenId(draft)
+    if (!this.#signed) return { ...draft, hashes: { sha256: '' }, signatures: {} }
+    const signed = signEvent(draft, this.version, keyOf(serverOf(act.sender)))
+    const others = requiredSigners(signed, this.version).filter((server) => server !== serverOf(act.sender))
+    return others.reduce((pdu, server) => signEvent(pdu, this.version, keyOf(server)), signed)
+  }
+
+  add(pdu: Pdu): EventId {
+    const id = eventId(pdu, this.version)
+    if (this.replay.events.has(id)) return id
+    if (this.order.length === 0 && this.version.roomIdIsCreateHash) this.roomId = `!${id.slice(1)}`
+    this.replay.add(id, pdu)
+    this.order.push(id)
+    return id
+  }
+
+  /** Which event holds the place in the state after these. */
+  holder(heads: readonly EventId[], type: string, key = ''): EventId | undefined {
+    return this.replay.stateBefore(heads).get(stateKey(type, key))
+  }
+
+  #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: Place): UnsignedPdu {
+    const depths = prevs.map((id) => this.replay.events.get(id)!.depth)
+    const draft: UnsignedPdu = {
+      ...act,
+      origin_server_ts: sentAt ?? startOfTime + this.order.length * 1000,
+      depth: depth ?? Math.max(0, ...depths) + 1,
+      prev_events: references(prevs, this.version),
+      auth_events: [],
+    }
+    if (act.type !== 'm.room.create' || !this.version.roomIdIsCreateHash) draft.room_id = this.roomId
+    draft.auth_events = references(this.replay.authEventsFor(draft, authState), this.version)
+    return draft
+  }
+}
+
+function references(ids: readonly EventId[], version: RoomVersion): EventId[] | EventReference[] {
+  return version.eventFormat === 'v1' ? ids.map((id): EventReference => [id, { sha256: 'x' }]) : [...ids]
+}
+
+/** What an honest server might have named its event in the first room versions. */
+function chosenId(draft: UnsignedPdu): EventId {
+  return `$${hash('sha256', canonicalJson(draft), 'base64url').slice(0, 20)}:${serverOf(draft.sender)}`
+}
+
+/** A server's key as rooms of tests use it, the same under any key id. */
+export function keyOf(serverName: ServerName, keyId: KeyId = 'ed25519:1'): SigningKey {
+  const seed = hash('sha256', serverName, 'base64').replace(/=+$/, '')
+  return signingKeyFromSeed({ serverName, keyId }, seed)
+}

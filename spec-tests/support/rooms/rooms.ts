@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import type { TestReply, TestUser } from '../server/client.ts'
+import type { TestServer } from '../server/server.ts'
+
+const client = '/_matrix/client/v3'
+
+/** The path of something in a room; what is inside is encoded. */
+export const roomPath = (roomId: string, ...inside: string[]): string =>
+  `${client}/rooms/${[roomId, ...inside].map(encodeURIComponent).join('/')}`
+
+/** Makes a room and answers its id; throws when the server refuses. */
+export async function createRoom(user: TestUser, body: object = {}): Promise<string> {
+  return accepted(await user.request('POST', `${client}/createRoom`, body)).room_id
+}
+
+export const join = (user: TestUser, roomId: string) =>
+  user.request('POST', `${client}/join/${encodeURIComponent(roomId)}`, {})
+
+/** Does something to another user's membership: invite, kick, ban or unban. */
+export const act = (user: TestUser, action: string, roomId: string, target: string, more: object = {}) =>
+  user.request('POST', roomPath(roomId, action), { user_id: target, ...more })
+
+export const leave = (user: TestUser, roomId: string) => user.request('POST', roomPath(roomId, 'leave'), {})
+
+/** Sends a text and answers the event id; throws when the server refuses. */
+export async function sendText(user: TestUser, roomId: string, body: string, txnId = body): Promise<string> {
+  const path = roomPath(roomId, 'send', 'm.room.message', txnId)
+  return accepted(await user.request('PUT', path, { msgtype: 'm.text', body })).event_id
+}
+
+export const putState = (user: TestUser, roomId: string, [type, stateKey = '']: [string, string?], content: object) =>
+  user.request('PUT', roomPath(roomId, 'state', type, stateKey), content)
+
+/** The body of a reply that must be a success. */
+export function accepted({ status, body }: TestReply): TestReply['body'] {
+  assert.equal(status, 200, JSON.stringify(body))
+  return body
+}
+
+/** Asserts a refusal by status and code. */
+export function refused({ status, body }: TestReply, expected: number, errcode: string): void {
+  assert.deepEqual({ status, errcode: body.errcode }, { status: expected, errcode })
+}
+
+/** The room's accepted events as they lie on disk, oldest first. */
+export async function eventsOf(server: TestServer, roomId: string) {
+  const room = await server.context.store.rooms.find(roomId)
+  const page = { roomNid: room?.nid ?? 0, from: 0, direction: 'forwards' as const, limit: 1000 }
+  const events = await server.context.store.events.page(page)
+  return events.map(({ eventId, type, stateKey, sender, clientJson }) => ({
+    eventId,
+    type,
+    stateKey,
+    sender,
+    content: JSON.parse(clientJson).content,
+  }))
+}
+
+/** The content that holds a state key now; undefined where none does. */
+export async function stateOf(server: TestServer, roomId: string, type: string, stateKey = '') {
+  const events = await eventsOf(server, roomId)
+  return events.filter((event) => event.type === type && event.stateKey === stateKey).at(-1)?.content
+}

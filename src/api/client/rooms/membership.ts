@@ -1,0 +1,224 @@
+import { Type } from '@sinclair/typebox'
+import { missingParam, serverNotTrusted } from '#base/errors.ts'
+import { endpoint } from '#http/endpoint.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
+import { banUser } from '#services/rooms/membership/ban.ts'
+import { forgetRoom } from '#services/rooms/membership/forget.ts'
+import { inviteUser } from '#services/rooms/membership/invite.ts'
+import { joinRoom } from '#services/rooms/membership/join.ts'
+import { kickUser } from '#services/rooms/membership/kick.ts'
+import { knockOnRoom } from '#services/rooms/membership/knock.ts'
+import { leaveRoom } from '#services/rooms/membership/leave.ts'
+import { listJoinedRooms } from '#services/rooms/membership/list-joined.ts'
+import { resolveRoom } from '#services/rooms/directory/resolve-room.ts'
+import { unbanUser } from '#services/rooms/membership/unban.ts'
+
+const InRoom = Type.Object({ roomId: Type.String() })
+const AnyRoom = Type.Object({ roomIdOrAlias: Type.String() })
+const Reason = Type.Object({ reason: Type.Optional(Type.String()) })
+const Target = Type.Object({ user_id: Type.String(), reason: Type.Optional(Type.String()) })
+const Nothing = Type.Object({})
+const JoinedRoom = Type.Object({ room_id: Type.String() })
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3joined_rooms */
+export const getJoinedRooms = endpoint({
+  method: 'GET',
+  path: '/_matrix/client/v3/joined_rooms',
+  auth: 'user',
+  limit: 'default',
+  reply: Type.Object({ joined_rooms: Type.Array(Type.String()) }),
+  summary: 'Lists the rooms the user is in.',
+  spec: 'client-server-api/#get_matrixclientv3joined_rooms',
+  async handle(ctx, _received, { userId }) {
+    return { joined_rooms: await listJoinedRooms(ctx, userId) }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite */
+export const postInvite = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/invite',
+  auth: 'user',
+  limit: 'invite',
+  params: InRoom,
+  body: Type.Object({
+    user_id: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.String()),
+    medium: Type.Optional(Type.String()),
+  }),
+  reply: Nothing,
+  summary: 'Invites a user to a room.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidinvite',
+  async handle(ctx, { params, body }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
+    if (body.medium !== undefined) throw serverNotTrusted()
+    if (body.user_id === undefined) throw missingParam('body.user_id is missing')
+    await inviteUser(ctx, { roomId: params.roomId, sender, userId: body.user_id, reason: body.reason })
+    return {}
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin */
+export const postJoin = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/join',
+  auth: 'user',
+  limit: 'join',
+  params: InRoom,
+  body: Reason,
+  reply: JoinedRoom,
+  summary: 'Enters a room.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidjoin',
+  async handle(ctx, { params: { roomId }, body }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
+    await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
+    return { room_id: roomId }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias */
+export const postJoinByAlias = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/join/:roomIdOrAlias',
+  auth: 'user',
+  limit: 'join',
+  params: AnyRoom,
+  body: Reason,
+  reply: JoinedRoom,
+  summary: 'Enters a room that is named by id or alias.',
+  spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
+  async handle(ctx, { params, body }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
+    const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
+    await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
+    return { room_id: roomId }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3knockroomidoralias */
+export const postKnock = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/knock/:roomIdOrAlias',
+  auth: 'user',
+  limit: 'join',
+  params: AnyRoom,
+  body: Reason,
+  reply: JoinedRoom,
+  summary: 'Asks to be let into a room.',
+  spec: 'client-server-api/#post_matrixclientv3knockroomidoralias',
+  async handle(ctx, { params, body: { reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId } = requester
+    const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
+    await knockOnRoom(ctx, { roomId, userId, reason })
+    return { room_id: roomId }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidforget */
+export const postForget = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/forget',
+  auth: 'user',
+  limit: 'default',
+  params: InRoom,
+  body: Nothing,
+  reply: Nothing,
+  summary: 'Drops a room that was left from all the user sees.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidforget',
+  async handle(ctx, { params: { roomId } }, { userId }) {
+    await forgetRoom(ctx, { roomId, userId })
+    return {}
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave */
+export const postLeave = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/leave',
+  auth: 'user',
+  limit: 'default',
+  params: InRoom,
+  body: Reason,
+  reply: Nothing,
+  summary: 'Leaves a room, or rejects an invite to it.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidleave',
+  async handle(ctx, { params: { roomId }, body: { reason } }, { userId }) {
+    await leaveRoom(ctx, { roomId, userId, reason })
+    return {}
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidkick */
+export const postKick = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/kick',
+  auth: 'user',
+  limit: 'default',
+  params: InRoom,
+  body: Target,
+  reply: Nothing,
+  summary: 'Removes a user from a room.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidkick',
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
+    await kickUser(ctx, { roomId, sender, userId, reason })
+    return {}
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidban */
+export const postBan = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/ban',
+  auth: 'user',
+  limit: 'default',
+  params: InRoom,
+  body: Target,
+  reply: Nothing,
+  summary: 'Removes a user from a room and keeps them out.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidban',
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
+    await banUser(ctx, { roomId, sender, userId, reason })
+    return {}
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidunban */
+export const postUnban = endpoint({
+  method: 'POST',
+  path: '/_matrix/client/v3/rooms/:roomId/unban',
+  auth: 'user',
+  limit: 'default',
+  params: InRoom,
+  body: Target,
+  reply: Nothing,
+  summary: 'Lifts a ban.',
+  spec: 'client-server-api/#post_matrixclientv3roomsroomidunban',
+  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+    refuseSuspended(requester)
+    const { userId: sender } = requester
+    await unbanUser(ctx, { roomId, sender, userId, reason })
+    return {}
+  },
+})
+
+export const membership = [
+  getJoinedRooms,
+  postInvite,
+  postJoin,
+  postJoinByAlias,
+  postKnock,
+  postForget,
+  postLeave,
+  postKick,
+  postBan,
+  postUnban,
+]

@@ -1,0 +1,25 @@
+import { Type } from '@sinclair/typebox'
+import { endpoint } from '#http/endpoint.ts'
+import { openReading } from '#services/rooms/read/open-reading.ts'
+import { findEventByTimestamp } from '#services/rooms/read/timestamp-to-event.ts'
+import { directionOf, DirectionQuery } from './page-query.ts'
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event */
+export const getTimestampToEvent = endpoint({
+  method: 'GET',
+  path: '/_matrix/client/v1/rooms/:roomId/timestamp_to_event',
+  auth: 'user',
+  limit: 'default',
+  params: Type.Object({ roomId: Type.String() }),
+  query: Type.Object({ ts: Type.Integer(), dir: DirectionQuery }),
+  reply: Type.Object({ event_id: Type.String(), origin_server_ts: Type.Integer() }),
+  summary: 'Finds the event closest to a moment.',
+  spec: 'client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event',
+  async handle(ctx, { params, query: { ts, dir } }, { userId }) {
+    const reading = await openReading(ctx, params.roomId, userId)
+    const { eventId, originServerTs } = await findEventByTimestamp(ctx, reading, { ts, direction: directionOf(dir) })
+    return { event_id: eventId, origin_server_ts: originServerTs }
+  },
+})
+
+export const timestampToEvent = [getTimestampToEvent]

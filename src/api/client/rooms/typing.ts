@@ -1,0 +1,23 @@
+import { Type } from '@sinclair/typebox'
+import { endpoint } from '#http/endpoint.ts'
+import { setTyping } from '#services/rooms/ephemeral/typing.ts'
+import { requireSelf } from '#api/client/require-self.ts'
+
+/** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid */
+export const putTyping = endpoint({
+  method: 'PUT',
+  path: '/_matrix/client/v3/rooms/:roomId/typing/:userId',
+  auth: 'user',
+  params: Type.Object({ roomId: Type.String(), userId: Type.String() }),
+  body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Integer()) }),
+  reply: Type.Object({}),
+  summary: 'Tells a room that the user is typing, or has stopped.',
+  spec: 'client-server-api/#put_matrixclientv3roomsroomidtypinguserid',
+  async handle(ctx, { params: { roomId, userId }, body }, requester) {
+    requireSelf(requester, userId)
+    await setTyping(ctx, { roomId, userId, isTyping: body.typing, timeoutMs: body.timeout })
+    return {}
+  },
+})
+
+export const typing = [putTyping]

@@ -1,0 +1,49 @@
+import { Type } from '@sinclair/typebox'
+import { endpoint } from '#http/endpoint.ts'
+import { findPresence, setPresence } from '#services/presence/presence.ts'
+import { requireSelf } from '#api/client/require-self.ts'
+
+const path = '/_matrix/client/v3/presence/:userId/status'
+const Params = Type.Object({ userId: Type.String() })
+const State = Type.Union([Type.Literal('online'), Type.Literal('unavailable'), Type.Literal('offline')])
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3presenceuseridstatus */
+export const getPresence = endpoint({
+  method: 'GET',
+  path,
+  auth: 'user',
+  params: Params,
+  reply: Type.Object({
+    presence: State,
+    status_msg: Type.Optional(Type.String()),
+    last_active_ago: Type.Optional(Type.Integer()),
+    currently_active: Type.Optional(Type.Boolean()),
+  }),
+  summary: 'Shows whether a user is there.',
+  spec: 'client-server-api/#get_matrixclientv3presenceuseridstatus',
+  async handle(ctx, { params: { userId } }, { userId: reader }) {
+    return findPresence(ctx, { userId, reader })
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3presenceuseridstatus */
+export const putPresence = endpoint({
+  method: 'PUT',
+  path,
+  auth: 'user',
+  params: Params,
+  body: Type.Object({
+    presence: State,
+    status_msg: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), Type.Null()])),
+  }),
+  reply: Type.Object({}),
+  summary: 'Tells others whether the user is there.',
+  spec: 'client-server-api/#put_matrixclientv3presenceuseridstatus',
+  async handle(ctx, { params: { userId }, body }, requester) {
+    requireSelf(requester, userId)
+    await setPresence(ctx, { userId, state: body.presence, status: body.status_msg ?? undefined })
+    return {}
+  },
+})
+
+export const presence = [getPresence, putPresence]

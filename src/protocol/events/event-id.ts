@@ -1,0 +1,43 @@
+import { hash } from 'node:crypto'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import type { EventReference, Pdu, UnsignedPdu } from './event.ts'
+import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
+import { redact } from './redaction.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
+
+/**
+ * The event's name: from room version 3 its reference hash, before that what its origin chose.
+ * https://spec.matrix.org/v1.19/server-server-api/#calculating-the-reference-hash-for-an-event
+ */
+export function eventId(pdu: Pdu, version: RoomVersion): EventId {
+  if (version.eventIds === 'chosen-by-origin') {
+    if (pdu.event_id === undefined) throw new TypeError('The event does not carry its id')
+    return pdu.event_id
+  }
+  const digest = referenceHash(pdu, version)
+  return `$${digest.toString(version.eventIds === 'url-safe' ? 'base64url' : 'base64').replace(/=+$/, '')}`
+}
+
+/** How an event is cited in `prev_events` and `auth_events`: by its id, before room version 3 with its hash. */
+export function citationOf(pdu: Pdu, version: RoomVersion): EventId | EventReference {
+  const id = eventId(pdu, version)
+  return version.eventFormat === 'v1' ? [id, { sha256: encodeUnpaddedBase64(referenceHash(pdu, version)) }] : id
+}
+
+/** A name for an event of room versions 1 and 2, where its origin chooses: no two events of a server are alike. */
+export function chosenEventId(event: UnsignedPdu, serverName: ServerName): EventId {
+  return `$${hash('sha256', canonicalJson(event), 'base64url').slice(0, 24)}:${serverName}`
+}
+
+/** The id of the room that the create event opens: its own event id under another sigil, from room version 12. */
+export function roomIdOfCreate(create: Pdu, version: RoomVersion): RoomId {
+  if (version.roomIdIsCreateHash) return `!${eventId(create, version).slice(1)}`
+  if (create.room_id === undefined) throw new TypeError('The create event does not name its room')
+  return create.room_id
+}
+
+function referenceHash(pdu: Pdu, version: RoomVersion): Buffer {
+  const { signatures, unsigned, ...hashed } = redact(pdu, version)
+  return hash('sha256', canonicalJson(hashed, 'lenient'), 'buffer')
+}

@@ -1,0 +1,88 @@
+import type { Context } from '#context.ts'
+import { forbidden, missingParam } from '#base/errors.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { addAccount, type AccountRow } from './create-account.ts'
+import { interact } from '#services/accounts/sessions/interactive-auth.ts'
+import { newAppserviceUserId, newUserId } from './new-user-id.ts'
+import {
+  checkWishes,
+  openSession,
+  type ClientWishes,
+  type OpenedSession,
+} from '#services/accounts/sessions/open-session.ts'
+import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
+import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
+
+type Needs = Pick<
+  Context,
+  'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions' | 'rateBuckets' | 'userNamespaces'
+>
+
+/** What a client wants of its registration. */
+export type Registration = ClientWishes & {
+  username: string | undefined
+  password: string | undefined
+  /** Whether the account comes without a first session. */
+  inhibitLogin: boolean
+}
+
+export type Registered = { userId: string; session: OpenedSession | undefined }
+
+/** How registration requests look once their body is read, so that the body of an earlier request can be read again. */
+export type RegistrationRequest = { body: JsonObject; read: (body: JsonObject) => Registration }
+
+const tokenStage = 'm.login.registration_token'
+
+/** Makes an account for somebody from outside, after the stages that the configuration asks for. */
+export async function register(ctx: Needs, { body, read }: RegistrationRequest): Promise<Registered> {
+  const flows = await registrationFlows(ctx)
+  if (flows.length === 0) throw forbidden('Registration is closed')
+  await check(ctx, read(body))
+  const approved = await interact(ctx, { userId: undefined, name: 'POST /register', body, flows })
+  const wanted = read(approved.body)
+  await check(ctx, wanted)
+  if (wanted.password === undefined) throw missingParam('A password is needed')
+  const userId = await newUserId(ctx, wanted.username ?? ctx.tokens.id(12))
+  const passwordHash = await hashPassword(ctx, wanted.password)
+  return enroll(ctx, { userId, passwordHash }, { wanted, tokenHash: approved.proofs[tokenStage] })
+}
+
+/** Makes an account that an application service acts for; it has no password. */
+export async function registerForAppservice(
+  ctx: Needs,
+  { appserviceId, wanted }: { appserviceId: string; wanted: Registration },
+): Promise<Registered> {
+  if (wanted.username === undefined) throw missingParam('A user name is needed')
+  checkWishes(wanted)
+  const userId = await newAppserviceUserId(ctx, { username: wanted.username, appserviceId })
+  return enroll(ctx, { userId, appserviceId }, { wanted, tokenHash: undefined })
+}
+
+/** The ways to register now; none when registration is closed and no invitation is out. */
+export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 'clock'>): Promise<string[][]> {
+  const { mode } = ctx.config.registration
+  const isInvited = await ctx.store.registrationTokens.hasAdminInvitation(ctx.clock.now())
+  const open = mode === 'open' ? [['m.login.dummy']] : []
+  return mode === 'token' || isInvited ? [...open, [tokenStage]] : open
+}
+
+async function check(ctx: Needs, wanted: Registration): Promise<void> {
+  checkWishes(wanted)
+  if (wanted.password !== undefined) checkPassword(ctx, wanted.password)
+  if (wanted.username !== undefined) await newUserId(ctx, wanted.username)
+}
+
+type Enrollment = { wanted: Registration; tokenHash: string | undefined }
+
+async function enroll(ctx: Needs, account: AccountRow, { wanted, tokenHash }: Enrollment): Promise<Registered> {
+  const { userId } = account
+  const session = await ctx.store.transaction(async (tx) => {
+    const token = tokenHash === undefined ? undefined : await tx.registrationTokens.find(tokenHash)
+    if (tokenHash !== undefined && !(await tx.registrationTokens.use(tokenHash, ctx.clock.now())))
+      throw forbidden('The registration token was used up')
+    await addAccount(ctx, tx, { ...account, isAdmin: token?.grantsAdmin ?? false })
+    return wanted.inhibitLogin ? undefined : openSession(ctx, tx, { ...wanted, userId })
+  })
+  ctx.bus.publish('account.created', { userId })
+  return { userId, session }
+}

@@ -1,0 +1,58 @@
+import type { Context } from '#context.ts'
+import { hashToken, tokenPrefixes } from '#services/accounts/sessions/token-hash.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'clock'>
+type RegistrationToken = NonNullable<Awaited<ReturnType<Context['store']['registrationTokens']['find']>>>
+
+/** The token if an account could be made with it now. */
+export async function findRegistrationToken(ctx: Needs, token: string): Promise<RegistrationToken | undefined> {
+  const found = await ctx.store.registrationTokens.find(hashToken(token))
+  return found && isUsable(ctx, found) ? found : undefined
+}
+
+/** While registration is closed, only an invitation to become administrator opens it. */
+function isUsable({ config, clock }: Needs, token: RegistrationToken): boolean {
+  if (config.registration.mode === 'closed' && !token.grantsAdmin) return false
+  if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) return false
+  return token.usesAllowed === undefined || token.uses < token.usesAllowed
+}
+
+/** What an administrator wants of a new registration token. */
+export type TokenWishes = { token?: string; usesAllowed?: number; expiresAt?: number }
+
+/** Makes a registration token that administrators can read again; undefined when the one wished for exists. */
+export async function createRegistrationToken(
+  ctx: Pick<Context, 'store' | 'clock' | 'tokens'>,
+  { token = ctx.tokens.id(16), usesAllowed, expiresAt }: TokenWishes,
+): Promise<string | undefined> {
+  const isNew = await ctx.store.registrationTokens.insert({
+    tokenHash: hashToken(token),
+    token,
+    usesAllowed,
+    uses: 0,
+    expiresAt,
+    grantsAdmin: false,
+    createdAt: ctx.clock.now(),
+  })
+  return isNew ? token : undefined
+}
+
+/** While the server has no administrator: a new token that lets its holder register as one, once. Earlier ones end. */
+export async function adminInvitation(ctx: Pick<Context, 'store' | 'clock' | 'tokens'>): Promise<string | undefined> {
+  const token = ctx.tokens.secret(tokenPrefixes.registration)
+  const createdAt = ctx.clock.now()
+  return ctx.store.transaction(async (tx) => {
+    if (await tx.accounts.hasAdmin()) return undefined
+    await tx.registrationTokens.deleteAdminInvitations()
+    await tx.registrationTokens.insert({
+      tokenHash: hashToken(token),
+      token: undefined,
+      usesAllowed: 1,
+      uses: 0,
+      expiresAt: undefined,
+      grantsAdmin: true,
+      createdAt,
+    })
+    return token
+  })
+}

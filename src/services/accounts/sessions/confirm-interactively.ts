@@ -1,0 +1,30 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { interact } from './interactive-auth.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
+
+/** A request of a logged-in user that a stolen access token alone must not be able to make. */
+export type Confirmation = {
+  requester: { userId: string; appserviceId: string | undefined }
+  /** Method and path as requested, ids included: the approval holds for them alone. */
+  endpoint: string
+  body: unknown
+  /** What the user may do to approve; a password when absent. */
+  flows?: string[][]
+}
+
+/**
+ * Has the user approve a request: answers its body without `auth` (that of the first request when the client sent only
+ * `auth`), or throws the 401 that says what to do. Application services need no approval.
+ */
+export async function confirmInteractively(ctx: Needs, confirmation: Confirmation): Promise<JsonObject> {
+  const { requester, endpoint, flows = [['m.login.password']] } = confirmation
+  const body = confirmation.body as JsonObject
+  if (requester.appserviceId !== undefined) {
+    const { auth: _, ...request } = body
+    return request
+  }
+  const approved = await interact(ctx, { userId: requester.userId, name: endpoint, body, flows })
+  return approved.body
+}

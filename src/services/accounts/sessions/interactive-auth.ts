@@ -1,0 +1,145 @@
+import type { Context } from '#context.ts'
+import { forbidden, MatrixError } from '#base/errors.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import { authenticationStages, WrongApprover } from './authentication-stages.ts'
+import { AuthenticationRequired } from './authentication-required.ts'
+import { seal, unseal } from './sealed-text.ts'
+import { hashToken, tokenPrefixes } from './token-hash.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
+
+/** A request that needs approval. */
+export type Operation = {
+  /** Whose approval; undefined at registration. */
+  userId: string | undefined
+  /** Method and path: a session approves this request alone. */
+  name: string
+  body: JsonObject
+  flows: string[][]
+}
+
+/** The body to act on, without `auth`, and what each stage proved. */
+export type Approved = { body: JsonObject; proofs: Record<string, string> }
+
+type Session = Omit<Operation, 'name'> & {
+  id: string
+  operation: string
+  proofs: Record<string, string>
+  isStored: boolean
+}
+
+/**
+ * User-interactive authentication of one request: answers once a flow is complete, else throws the 401 that says what
+ * is missing. https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api
+ */
+export async function interact(ctx: Needs, operation: Operation): Promise<Approved> {
+  const { auth, ...body } = operation.body
+  const fresh = newSession(ctx, { ...operation, body })
+  if (!isObject(auth)) throw await ask(ctx, fresh)
+  const session = typeof auth.session === 'string' ? await resume(ctx, auth.session, { ...operation, body }) : fresh
+  if (session === undefined) throw await ask(ctx, fresh, forbidden('The authentication session is not known any more'))
+  await attempt(ctx, session, auth)
+  if (!isComplete(session)) throw await ask(ctx, session)
+  if (session.isStored && !(await ctx.store.interactiveSessions.delete(hashToken(session.id))))
+    throw await ask(ctx, fresh, forbidden('The authentication session was used'))
+  return { body: session.body, proofs: session.proofs }
+}
+
+/** Passes a stage on behalf of a client that sent its user to the fallback page; throws the refusal. */
+export async function passStage(
+  ctx: Needs,
+  { sessionId, auth }: { sessionId: string; auth: JsonObject },
+): Promise<void> {
+  const session = await load(ctx, sessionId)
+  if (session === undefined) throw forbidden('The authentication session is not known any more')
+  session.proofs = await provedBy(ctx, session, auth)
+  await save(ctx, session)
+}
+
+/** Whether a session of this id waits for stages. */
+export async function isInteracting(ctx: Pick<Context, 'store' | 'clock'>, sessionId: string): Promise<boolean> {
+  return (await ctx.store.interactiveSessions.find(hashToken(sessionId), ctx.clock.now())) !== undefined
+}
+
+const newSession = (ctx: Needs, { userId, name, body, flows }: Operation): Session => ({
+  id: ctx.tokens.secret(tokenPrefixes.interactive),
+  userId,
+  operation: name,
+  body,
+  flows,
+  proofs: {},
+  isStored: false,
+})
+
+async function load(ctx: Needs, id: string): Promise<Session | undefined> {
+  const stored = await ctx.store.interactiveSessions.find(hashToken(id), ctx.clock.now())
+  if (stored === undefined) return undefined
+  const { userId, operation, flows, completed, sealedBody } = stored
+  const body = JSON.parse(unseal(sealedBody, id)) as JsonObject
+  return { id, userId, operation, flows, body, proofs: completed, isStored: true }
+}
+
+/** The session, if it is about this request: another user, path or body was never approved. */
+async function resume(ctx: Needs, id: string, { userId, name, body }: Operation): Promise<Session | undefined> {
+  const session = await load(ctx, id)
+  if (session === undefined) return undefined
+  if (session.userId !== userId || session.operation !== name) throw forbidden('The session belongs to another request')
+  if (Object.keys(body).length === 0 || isSame(body, session.body)) return session
+  const mayChange = userId === undefined && Object.keys(session.proofs).length === 0
+  if (!mayChange) throw forbidden('The request changed since its authentication began')
+  return { ...session, body }
+}
+
+/** Tries the stage the client names, if it names one; a refusal becomes another 401 of the session. */
+async function attempt(ctx: Needs, session: Session, auth: JsonObject): Promise<void> {
+  if (auth.type === undefined) return
+  try {
+    session.proofs = await provedBy(ctx, session, auth)
+  } catch (error) {
+    const isRefusal = error instanceof MatrixError && error.status === 403 && !(error instanceof WrongApprover)
+    if (isRefusal) throw await ask(ctx, session, error)
+    throw error
+  }
+}
+
+async function provedBy(ctx: Needs, { flows, userId, proofs }: Session, auth: JsonObject): Promise<Session['proofs']> {
+  const type = String(auth.type)
+  const stage = flows.some((stages) => stages.includes(type)) ? authenticationStages[type] : undefined
+  if (stage === undefined) throw forbidden('The authentication type is not offered')
+  return type in proofs ? proofs : { ...proofs, [type]: await stage(ctx, { auth, userId }) }
+}
+
+const isComplete = ({ flows, proofs }: Session): boolean =>
+  flows.some((stages) => stages.every((stage) => Object.hasOwn(proofs, stage)))
+
+async function ask(ctx: Needs, session: Session, refusal?: MatrixError): Promise<AuthenticationRequired> {
+  await save(ctx, session)
+  const { id, flows, proofs } = session
+  return new AuthenticationRequired({ session: id, flows, completed: Object.keys(proofs) }, refusal)
+}
+
+async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void> {
+  const now = ctx.clock.now()
+  const sessionHash = hashToken(id)
+  const sealedBody = seal(JSON.stringify(body), { secret: id, iv: ctx.tokens.bytes(12) })
+  const { userId, operation, flows, proofs: completed } = session
+  if (session.isStored) return ctx.store.interactiveSessions.update(sessionHash, { completed, sealedBody })
+  await ctx.store.interactiveSessions.deleteExpired(now)
+  const expiresAt = now + ctx.config.accounts.interactive_auth_lifetime_ms
+  await ctx.store.interactiveSessions.insert({
+    sessionHash,
+    userId,
+    operation,
+    flows,
+    sealedBody,
+    completed,
+    expiresAt,
+  })
+}
+
+const isSame = (one: JsonObject, other: JsonObject): boolean =>
+  canonicalJson(one, 'lenient') === canonicalJson(other, 'lenient')
+
+const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

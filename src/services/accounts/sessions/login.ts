@@ -1,0 +1,66 @@
+import type { Context } from '#context.ts'
+import { exclusive, forbidden } from '#base/errors.ts'
+import type { Account } from '#store/accounts/accounts.ts'
+import { findAccount } from '#services/accounts/find-account.ts'
+import { checkWishes, openSession, type ClientWishes, type OpenedSession } from './open-session.ts'
+import { verifyPassword } from '#services/accounts/passwords/password-hash.ts'
+import { refuseUnusable } from './refuse-unusable.ts'
+import { sessionsChanged } from './session-changes.ts'
+import { hashToken } from './token-hash.ts'
+
+type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions' | 'rateBuckets'>
+
+/** Logs in with a localpart or user id and a password; an unknown user costs as much time as a wrong password. */
+export async function loginWithPassword(
+  ctx: Needs,
+  { user, password, wishes }: { user: string; password: string; wishes: ClientWishes },
+): Promise<OpenedSession> {
+  checkWishes(wishes)
+  const account = await findAccount(ctx, user)
+  ctx.rateBuckets.spend('login', `account ${account?.userId ?? user.slice(0, 255)}`)
+  const isRight = await verifyPassword(ctx, password, account?.passwordHash)
+  if (account) refuseUnusable(isRight ? account : { ...account, isLocked: false })
+  if (account === undefined || !isRight) throw forbidden('Wrong user name or password')
+  return enter(ctx, account, wishes)
+}
+
+/** Logs in with a token from `createLoginToken`, once. */
+export async function loginWithToken(
+  ctx: Needs,
+  { token, wishes }: { token: string; wishes: ClientWishes },
+): Promise<OpenedSession> {
+  checkWishes(wishes)
+  const tokenHash = hashToken(token)
+  const found = await ctx.store.loginTokens.find(tokenHash)
+  const isTaken = found !== undefined && (await ctx.store.loginTokens.delete(tokenHash))
+  if (!isTaken || found.expiresAt <= ctx.clock.now()) throw forbidden('The login token is not valid')
+  const account = await ctx.store.accounts.find(found.userId)
+  if (account === undefined) throw forbidden('The login token is not valid')
+  refuseUnusable(account)
+  return enter(ctx, account, wishes)
+}
+
+/** Gives an application service a session of a user it may act as and has registered. */
+export async function loginForAppservice(
+  ctx: Needs & Pick<Context, 'userNamespaces'>,
+  { appserviceId, user, wishes }: { appserviceId: string; user: string; wishes: ClientWishes },
+): Promise<OpenedSession> {
+  checkWishes(wishes)
+  const account = await findAccount(ctx, user)
+  if (account === undefined) throw forbidden('The user is not registered')
+  if (!ctx.userNamespaces.mayActAs(appserviceId, account.userId)) throw exclusive()
+  refuseUnusable(account)
+  return enter(ctx, account, wishes)
+}
+
+/** What was proved must still hold: nobody gets in by a password that was changed meanwhile. */
+async function enter(ctx: Needs, { userId, passwordHash }: Account, wishes: ClientWishes): Promise<OpenedSession> {
+  const session = await ctx.store.transaction(async (tx) => {
+    const account = await tx.accounts.hold({ userId, passwordHash })
+    if (!account) throw forbidden('The password was changed meanwhile')
+    refuseUnusable(account)
+    return openSession(ctx, tx, { userId, ...wishes })
+  })
+  sessionsChanged(ctx, userId)
+  return session
+}

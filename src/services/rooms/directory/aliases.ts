@@ -1,0 +1,56 @@
+import { aliasTaken, forbidden, invalidParam } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import { isValidRoomAlias, serverOf, type RoomAlias } from '#protocol/ids.ts'
+import type { StoredAlias } from '#store/rooms/room-aliases.ts'
+import { nextContent } from '#services/rooms/live/next-state.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+
+const maxAliasesOfUser = 1000
+
+/** The alias as this server made it; undefined also for those of other servers. */
+export async function findAlias(ctx: Pick<Context, 'store'>, alias: string): Promise<StoredAlias | undefined> {
+  return ctx.store.roomAliases.find(alias)
+}
+
+export type NewAlias = { alias: string; roomId: string; by: string }
+
+/** Points a new alias of this server at a room, for its members. */
+export async function createAlias(
+  ctx: Pick<Context, 'store' | 'config' | 'clock' | 'rooms'>,
+  { alias, roomId, by }: NewAlias,
+): Promise<void> {
+  const local = requireLocalAlias(ctx, alias)
+  const line = await requireJoined(ctx, roomId, by)
+  await requireAliasLeft(ctx, by)
+  const created = { alias: local, roomId: line.roomId, createdBy: by, createdAt: ctx.clock.now() }
+  if (!(await ctx.store.roomAliases.insert(created))) throw aliasTaken()
+}
+
+/** Refuses a user who has made as many aliases as one may. */
+export async function requireAliasLeft(ctx: Pick<Context, 'store'>, userId: string): Promise<void> {
+  if ((await ctx.store.roomAliases.countBy(userId)) >= maxAliasesOfUser) throw forbidden('You have too many aliases')
+}
+
+/** Refuses what is no alias, or another server's. */
+export function requireLocalAlias(ctx: Pick<Context, 'config'>, alias: string): RoomAlias {
+  if (!isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
+  if (serverOf(alias) !== ctx.config.server_name) throw invalidParam("The alias is another server's")
+  return alias
+}
+
+/** The aliases of a room, to its members and where the world may read along. */
+export async function listAliases(
+  ctx: Pick<Context, 'store' | 'rooms'>,
+  { roomId, userId }: { roomId: string; userId: string },
+): Promise<RoomAlias[]> {
+  const line = await ctx.rooms.find(roomId)
+  if (!line || (line.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, line))))
+    throw forbidden('You are not in this room')
+  return ctx.store.roomAliases.listForRoom(roomId)
+}
+
+async function isWorldReadable(ctx: Pick<Context, 'store'>, line: RoomLine): Promise<boolean> {
+  const visibility = await nextContent(ctx, line, ['m.room.history_visibility', ''])
+  return visibility?.history_visibility === 'world_readable'
+}

@@ -1,0 +1,35 @@
+import { badAlias, badJson, invalidParam } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import { isValidRoomAlias } from '#protocol/ids.ts'
+import { findAlias } from './aliases.ts'
+import { nextContent } from '#services/rooms/live/next-state.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+
+/**
+ * Refuses aliases that are new in the event and malformed (M_INVALID_PARAM) or not the room's (M_BAD_ALIAS).
+ * https://spec.matrix.org/v1.19/client-server-api/#mroomcanonical_alias
+ */
+export async function checkCanonicalAlias(
+  ctx: Pick<Context, 'store' | 'config'>,
+  line: RoomLine,
+  content: JsonObject,
+): Promise<void> {
+  const known = new Set(aliasesIn((await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}))
+  const added = [...new Set(aliasesIn(content))].filter((alias) => !known.has(alias))
+  for (const alias of added) {
+    if (typeof alias !== 'string') throw badJson('An alias is a string')
+    if (!isValidRoomAlias(alias)) throw invalidParam('An alias is not valid')
+  }
+  for (const alias of added) {
+    const found = await findAlias(ctx, String(alias))
+    if (found?.roomId !== line.roomId) throw badAlias()
+  }
+}
+
+/** Every alias that the event lists; null and an empty text stand for none. */
+export function aliasesIn({ alias, alt_aliases: others }: JsonObject): JsonValue[] {
+  const main = alias === undefined || alias === null || alias === '' ? [] : [alias]
+  if (others === undefined || others === null) return main
+  return [...main, ...(Array.isArray(others) ? others : [others])]
+}

@@ -1,0 +1,61 @@
+import { forbidden, MatrixError, notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { requireLocalAlias } from './aliases.ts'
+import { appendEvents } from '#services/rooms/write/append.ts'
+import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import { nextContent, nextPowerLevels } from '#services/rooms/live/next-state.ts'
+
+type Needs = AppendNeeds & Pick<Context, 'config'>
+
+export type AliasDeletion = { alias: string; by: string; isAdmin: boolean }
+
+/** Takes an alias away: its maker may, who may set the room's canonical alias, and administrators. */
+export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDeletion): Promise<void> {
+  const local = requireLocalAlias(ctx, alias)
+  const found = await ctx.store.roomAliases.find(local)
+  if (!found) throw notFound('The room alias is not known')
+  if (found.createdBy !== by && !isAdmin && !(await maySetCanonicalAlias(ctx, found.roomId, by)))
+    throw forbidden('The alias is not yours')
+  await ctx.store.roomAliases.delete(local)
+  await dropFromCanonicalAlias(ctx, { roomId: found.roomId, alias: local, by })
+}
+
+/** Whether the user speaks for the room when it comes to its names and its place in the directory. */
+export async function maySetCanonicalAlias(
+  ctx: Pick<Context, 'store' | 'rooms'>,
+  roomId: string,
+  userId: string,
+): Promise<boolean> {
+  const line = await ctx.rooms.find(roomId)
+  if (line?.members.get(userId) !== 'join') return false
+  const levels = await nextPowerLevels(ctx, line)
+  return levels.ofUser(userId) >= levels.required('m.room.canonical_alias', true)
+}
+
+/** The alias is gone whether or not its former user may say so in the room. */
+async function dropFromCanonicalAlias(
+  ctx: Needs,
+  { roomId, alias, by }: { roomId: string; alias: string; by: string },
+): Promise<void> {
+  try {
+    await appendEvents(ctx, roomId, async (line) => {
+      const content = (await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}
+      const left = without(content, alias)
+      return left ? [{ type: 'm.room.canonical_alias', stateKey: '', sender: by, content: left }] : []
+    })
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error
+  }
+}
+
+/** The content without the alias, undefined when it does not name it. */
+function without({ alias: main, alt_aliases: others, ...rest }: JsonObject, alias: string): JsonObject | undefined {
+  const isListed = Array.isArray(others) && others.includes(alias)
+  if (main !== alias && !isListed) return undefined
+  return {
+    ...rest,
+    ...(main !== alias && main !== undefined && { alias: main }),
+    ...(others !== undefined && { alt_aliases: isListed ? others.filter((other) => other !== alias) : others }),
+  }
+}

@@ -1,0 +1,101 @@
+import { forbidden, invalidParam, notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { StoredRoom } from '#store/rooms/rooms.ts'
+import { maySetCanonicalAlias } from './delete-alias.ts'
+import { roomEntries, type RoomEntry } from './room-entries.ts'
+import { isBare } from '#services/rooms/live/room-line.ts'
+
+export type DirectoryQuery = {
+  limit: number
+  /** From a page before. */
+  since?: string | undefined
+  /** Part of a name, topic or alias. */
+  term?: string | undefined
+  /** Types of room wanted, null for rooms without one; absent: all. */
+  roomTypes?: readonly (string | null)[] | undefined
+}
+
+export type DirectoryPage = { entries: RoomEntry[]; next?: string; previous?: string; total: number }
+
+/** Where a page ends: the number of members and the room there; the largest rooms come first. */
+type Place = { joinedMembers: number; nid: number }
+
+/** A page of the rooms that are published here. */
+export async function listPublicRooms(ctx: Pick<Context, 'store'>, query: DirectoryQuery): Promise<DirectoryPage> {
+  const places = await publishedRooms(ctx)
+  const isFiltered = query.term !== undefined || query.roomTypes !== undefined
+  const matching = isFiltered ? (await roomEntries(ctx, places)).filter((entry) => matches(entry, query)) : places
+  const [start, end] = range(matching, query)
+  const page = matching.slice(start, end)
+  const [first, last] = [page[0], page.at(-1)]
+  return {
+    entries: await roomEntries(ctx, page),
+    ...(last && end < matching.length && { next: token('after', last) }),
+    ...(first && start > 0 && { previous: token('before', first) }),
+    total: matching.length,
+  }
+}
+
+async function publishedRooms(ctx: Pick<Context, 'store'>) {
+  const rooms = await ctx.store.rooms.listPublished()
+  const counts = await ctx.store.members.counts(rooms.map(({ nid }) => nid))
+  return rooms
+    .map(({ nid, roomId }) => ({ nid, roomId, joinedMembers: counts.get(nid)?.join ?? 0 }))
+    .filter(({ joinedMembers }) => joinedMembers > 0)
+    .sort(byPlace)
+}
+
+const byPlace = (one: Place, other: Place) => other.joinedMembers - one.joinedMembers || one.nid - other.nid
+
+function matches({ name, topic, canonicalAlias, roomType }: RoomEntry, { term, roomTypes }: DirectoryQuery): boolean {
+  if (roomTypes && !roomTypes.includes(roomType ?? null)) return false
+  if (term === undefined) return true
+  const wanted = term.toLowerCase()
+  return [name, topic, canonicalAlias].some((text) => text?.toLowerCase().includes(wanted))
+}
+
+function range(rooms: readonly Place[], { since, limit }: DirectoryQuery): [start: number, end: number] {
+  if (since === undefined) return [0, limit]
+  const { side, place } = readToken(since)
+  if (side === 'before') {
+    const at = rooms.findIndex((room) => byPlace(room, place) >= 0)
+    const end = at === -1 ? rooms.length : at
+    return [Math.max(0, end - limit), end]
+  }
+  const at = rooms.findIndex((room) => byPlace(room, place) > 0)
+  const start = at === -1 ? rooms.length : at
+  return [start, start + limit]
+}
+
+type Side = 'after' | 'before'
+
+const token = (side: Side, { joinedMembers, nid }: Place) => `${side}_${joinedMembers}_${nid}`
+
+function readToken(text: string): { side: Side; place: Place } {
+  const [, side, joinedMembers, nid] = /^(after|before)_(\d{1,15})_(\d{1,15})$/.exec(text) ?? []
+  if (side === undefined) throw invalidParam('The token is not from this list')
+  return { side: side as Side, place: { joinedMembers: Number(joinedMembers), nid: Number(nid) } }
+}
+
+/** Whether the room is published; throws M_NOT_FOUND for a room that is not known. */
+export async function isPublished(ctx: Pick<Context, 'store'>, roomId: string): Promise<boolean> {
+  return (await knownRoom(ctx, roomId)).isPublished
+}
+
+export type Publication = { roomId: string; by: string; isAdmin: boolean; isPublished: boolean }
+
+/** Lists a room in the directory, or not: for who may set its canonical alias, and administrators. */
+export async function publishRoom(
+  ctx: Pick<Context, 'store' | 'rooms'>,
+  { roomId, by, isAdmin, isPublished: wanted }: Publication,
+): Promise<void> {
+  const room = await knownRoom(ctx, roomId)
+  if (!isAdmin && !(await maySetCanonicalAlias(ctx, roomId, by))) throw forbidden('You may not publish this room')
+  await ctx.store.rooms.setPublished(room.nid, wanted)
+}
+
+async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
+  const room = await store.rooms.find(roomId)
+  if (!room || isBare(room)) throw notFound('The room is not known')
+  return room
+}

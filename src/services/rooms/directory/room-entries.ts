@@ -1,0 +1,61 @@
+import type { Context } from '#context.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import type { RoomId } from '#protocol/ids.ts'
+import { joinRuleOf } from '#protocol/rooms/restricted-join.ts'
+import type { StoredRoom } from '#store/rooms/rooms.ts'
+
+/** What people read about a room before they enter. */
+export type RoomEntry = {
+  nid: number
+  roomId: RoomId
+  joinedMembers: number
+  isWorldReadable: boolean
+  guestsCanJoin: boolean
+  joinRule: string
+  roomType: string | undefined
+  canonicalAlias: string | undefined
+  name: string | undefined
+  topic: string | undefined
+  avatarUrl: string | undefined
+}
+
+const types = [
+  'm.room.create',
+  'm.room.join_rules',
+  'm.room.history_visibility',
+  'm.room.guest_access',
+  'm.room.canonical_alias',
+  'm.room.name',
+  'm.room.topic',
+  'm.room.avatar',
+]
+
+/** What the state of rooms says about them, of all rooms in one query; in the order given. */
+export async function roomEntries(
+  ctx: Pick<Context, 'store'>,
+  rooms: readonly (Pick<StoredRoom, 'nid' | 'roomId'> & { joinedMembers: number })[],
+): Promise<RoomEntry[]> {
+  const nids = rooms.map(({ nid }) => nid)
+  const contents = new Map<string, JsonObject>()
+  for (const { roomNid, type, clientJson } of await ctx.store.roomState.current(nids, types))
+    contents.set(`${roomNid} ${type}`, (JSON.parse(clientJson) as { content: JsonObject }).content)
+  return rooms.map(({ nid, roomId, joinedMembers }) => {
+    const contentOf = (type: string) => contents.get(`${nid} ${type}`) ?? {}
+    return {
+      nid,
+      roomId,
+      joinedMembers,
+      isWorldReadable: contentOf('m.room.history_visibility').history_visibility === 'world_readable',
+      guestsCanJoin: contentOf('m.room.guest_access').guest_access === 'can_join',
+      joinRule: joinRuleOf({ content: contentOf('m.room.join_rules') }) ?? 'invite',
+      roomType: text(contentOf('m.room.create').type),
+      canonicalAlias: text(contentOf('m.room.canonical_alias').alias),
+      name: text(contentOf('m.room.name').name),
+      topic: text(contentOf('m.room.topic').topic),
+      avatarUrl: text(contentOf('m.room.avatar').url),
+    }
+  })
+}
+
+const text = (value: JsonValue | undefined): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined

@@ -1,0 +1,46 @@
+import type { Context } from '#context.ts'
+import { lockAccountData, writeAccountData } from '#services/accounts/data/account-data.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { requireEvent, setReceipt } from './receipts.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'config'>
+
+/** Event ids. */
+export type ReadMarkers = {
+  roomId: string
+  userId: string
+  fullyRead?: string | undefined
+  read?: string | undefined
+  readPrivate?: string | undefined
+}
+
+/** Sets any of a member's marker and receipts. https://spec.matrix.org/v1.19/client-server-api/#fully-read-markers */
+export async function setReadMarkers(ctx: Needs, markers: ReadMarkers): Promise<void> {
+  const { roomId, userId, fullyRead, read, readPrivate } = markers
+  await requireJoined(ctx, roomId, userId)
+  if (fullyRead !== undefined) await setFullyRead(ctx, { roomId, userId, eventId: fullyRead })
+  if (read !== undefined) await setReceipt(ctx, { roomId, userId, type: 'm.read', eventId: read })
+  if (readPrivate !== undefined) await setReceipt(ctx, { roomId, userId, type: 'm.read.private', eventId: readPrivate })
+}
+
+/** Moves the marker that parts what the member is done with from the rest; never backwards. */
+export async function setFullyRead(
+  ctx: Needs,
+  { roomId, userId, eventId }: { roomId: string; userId: string; eventId: string },
+): Promise<void> {
+  const line = await requireJoined(ctx, roomId, userId)
+  const event = await requireEvent(ctx, line, eventId)
+  const key = { userId, roomId, type: 'm.fully_read' }
+  const moved = await ctx.store.transaction(async (tx) => {
+    await lockAccountData(tx)
+    const stored = await tx.accountData.find(key)
+    const former = stored && (await tx.events.find((JSON.parse(stored) as { event_id: string }).event_id))
+    if (former && !isLater(event, former)) return false
+    await writeAccountData(tx, ctx.config.limits, { ...key, content: { event_id: eventId } })
+    return true
+  })
+  if (moved) ctx.bus.publish('wake', [userId])
+}
+
+const isLater = (one: StoredEvent, other: StoredEvent): boolean => one.position > other.position

@@ -1,0 +1,105 @@
+import { invalidParam, notFound } from '#base/errors.ts'
+import type { Context, Transaction } from '#context.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import type { Receipt } from '#store/rooms/receipts.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { isInThread } from '#services/rooms/read/thread-of.ts'
+
+export type ReceiptType = 'm.read' | 'm.read.private'
+
+/** How far a member says to have read; without thread: in all of them. */
+export type NewReceipt = {
+  roomId: string
+  userId: string
+  type: ReceiptType
+  eventId: string
+  threadId?: string | undefined
+}
+
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
+
+/** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
+export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
+  const line = await requireJoined(ctx, receipt.roomId, receipt.userId)
+  const event = await requireEvent(ctx, line, receipt.eventId)
+  await requireThread(ctx, event, receipt.threadId)
+  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event }))
+  if (isNews) receiptsChanged(ctx, line, receipt)
+}
+
+/** Tells every process, and those who may know, that a user's receipt has moved. */
+function receiptsChanged(
+  { bus }: Pick<Context, 'bus'>,
+  line: RoomLine,
+  { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
+): void {
+  bus.publish('receipts', { roomId, userId })
+  bus.publish('wake', type === 'm.read' ? [...line.localUsers] : [userId])
+}
+
+/** The event of the room that a receipt or marker names. */
+export async function requireEvent(
+  { store }: Pick<Context, 'store'>,
+  line: RoomLine,
+  eventId: string,
+): Promise<StoredEvent> {
+  const event = line.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
+  if (event?.roomNid !== line.nid || event?.status !== 'accepted' || event.position <= line.purgedUpTo)
+    throw notFound('The room has no such event')
+  return event
+}
+
+/** A receipt for a thread names an event that belongs to it. */
+async function requireThread(
+  ctx: Pick<Context, 'store'>,
+  event: StoredEvent,
+  threadId: string | undefined,
+): Promise<void> {
+  if (threadId === undefined) return
+  if (threadId === '') throw invalidParam('The thread id must not be empty')
+  if (!(await isInThread(ctx, event, threadId))) throw invalidParam('The event is not in this thread')
+}
+
+async function advance(
+  { clock }: Pick<Context, 'clock'>,
+  tx: Transaction,
+  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
+): Promise<boolean> {
+  const position = await tx.streams.next('receipts')
+  return tx.receipts.advance({ ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() }, position)
+}
+
+export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }
+
+/**
+ * What was told in some rooms after one position of the stream and up to another, as JSON text of one m.receipt event
+ * each. Private receipts are for their owner alone.
+ */
+export async function receiptChanges(
+  { store }: Pick<Context, 'store'>,
+  userId: string,
+  { roomIds, after, upTo }: ReceiptSpan,
+): Promise<Map<string, string>> {
+  const texts = new Map<string, string>()
+  if (after === upTo || roomIds.length === 0) return texts
+  const told = (await store.receipts.listChanged(roomIds, { after, upTo })).filter(
+    ({ type, userId: owner }) => type === 'm.read' || owner === userId,
+  )
+  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
+    texts.set(roomId, JSON.stringify({ type: 'm.receipt', content: receiptContent(receipts) }))
+  return texts
+}
+
+type Told = { ts: number; thread_id?: string }
+
+/** A user has one place for each event and type: there, the receipt without thread says more. */
+function receiptContent(receipts: readonly Receipt[]): Record<string, Record<string, Record<string, Told>>> {
+  const content: Record<string, Record<string, Record<string, Told>>> = {}
+  for (const { eventId, type, userId, threadId, receivedAt } of receipts) {
+    const users = ((content[eventId] ??= {})[type] ??= {})
+    if (threadId === '') users[userId] = { ts: receivedAt }
+    else users[userId] ??= { ts: receivedAt, thread_id: threadId }
+  }
+  return content
+}

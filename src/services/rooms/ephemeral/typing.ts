@@ -1,0 +1,28 @@
+import type { Context } from '#context.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+
+const defaultTimeoutMs = 30_000
+const maxTimeoutMs = 120_000
+
+type Needs = Pick<Context, 'rooms' | 'typing' | 'bus'>
+
+export type TypingNotice = { roomId: string; userId: string; isTyping: boolean; timeoutMs?: number | undefined }
+
+/** Takes down that a member is typing, or no longer is. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
+export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutMs }: TypingNotice): Promise<void> {
+  await requireJoined(ctx, roomId, userId)
+  if (!isTyping) return stopTyping(ctx, roomId, userId)
+  const timeout = Math.min(Math.max(timeoutMs ?? defaultTimeoutMs, 1), maxTimeoutMs)
+  const ended = () => void tellRoom(ctx, roomId)
+  if (ctx.typing.start({ roomId, userId }, timeout, ended)) await tellRoom(ctx, roomId)
+}
+
+/** A member who has sent or left types no more. */
+export async function stopTyping(ctx: Needs, roomId: string, userId: string): Promise<void> {
+  if (ctx.typing.stop({ roomId, userId })) await tellRoom(ctx, roomId)
+}
+
+async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: string): Promise<void> {
+  const line = await rooms.find(roomId)
+  if (line) bus.publish('wake', [...line.localUsers])
+}

@@ -1,0 +1,24 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { storedPdu } from './stored-pdu.ts'
+
+const sliceSize = 500
+
+/** The PDUs of a room's events that are on disk, in slices that leave the event loop free in between. */
+export async function loadPdus(
+  { store }: Pick<Context, 'store'>,
+  line: RoomLine,
+  ids: Iterable<EventId>,
+): Promise<Map<EventId, Pdu>> {
+  const wanted = [...ids]
+  const pdus = new Map<EventId, Pdu>()
+  for (let start = 0; start < wanted.length; start += sliceSize) {
+    if (start > 0) await nextTurn()
+    for (const event of await store.events.findMany(wanted.slice(start, start + sliceSize)))
+      if (event.roomNid === line.nid) pdus.set(event.eventId, storedPdu(event, line))
+  }
+  return pdus
+}

@@ -1,0 +1,38 @@
+import type { JsonObject, Pdu } from '#protocol/events/event.ts'
+import type { RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+
+type Place = { roomId: RoomId; version: RoomVersion }
+
+/** Splits a PDU into the JSON that clients get as it stands and the JSON that only the graph needs. */
+export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
+  const {
+    content,
+    origin_server_ts,
+    sender,
+    state_key,
+    type,
+    redacts,
+    room_id: _room,
+    unsigned: _unsigned,
+    ...graph
+  } = pdu
+  return {
+    clientJson: JSON.stringify({ content, origin_server_ts, sender, state_key, type, redacts }),
+    graphJson: JSON.stringify(graph),
+  }
+}
+
+/** The PDU as it was signed: the room id stands in every event but a create event that the room is named after. */
+export function storedPdu(
+  event: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,
+  { roomId, version }: Place,
+): Pdu {
+  const pdu = {
+    ...(JSON.parse(event.clientJson) as JsonObject),
+    ...(JSON.parse(event.graphJson) as JsonObject),
+  } as unknown as Pdu
+  if (!(version.roomIdIsCreateHash && event.type === 'm.room.create')) pdu.room_id = roomId
+  return pdu
+}

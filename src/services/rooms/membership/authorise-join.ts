@@ -1,0 +1,37 @@
+import { forbidden } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { isRestrictedRule, joinRuleOf, roomsThatAdmit } from '#protocol/rooms/restricted-join.ts'
+import { nextContent, nextMembership, nextPowerLevels } from '#services/rooms/live/next-state.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/**
+ * What a join must say beyond the membership: in a restricted room that did not invite the user, the local member in
+ * whose name they enter. Throws M_FORBIDDEN when no condition of the room is met.
+ * https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms
+ */
+export async function joinAuthority(ctx: Needs, line: RoomLine, userId: string): Promise<JsonObject> {
+  const joinRules = await nextContent(ctx, line, ['m.room.join_rules', ''])
+  if (!joinRules || !isRestrictedRule(joinRuleOf({ content: joinRules }), line.version)) return {}
+  const membership = await nextMembership(ctx, line, userId)
+  if (membership === 'invite' || membership === 'join') return {}
+  if (!(await isInOneOf(ctx, roomsThatAdmit(joinRules), userId)))
+    throw forbidden('You are in none of the rooms whose members may join')
+  const authoriser = await memberWhoMayInvite(ctx, line)
+  if (!authoriser) throw forbidden('Nobody here may let you in')
+  return { join_authorised_via_users_server: authoriser }
+}
+
+async function isInOneOf(ctx: Needs, roomIds: readonly string[], userId: string): Promise<boolean> {
+  const joined = new Set<string>(await ctx.store.rooms.listJoined(userId))
+  return roomIds.some((roomId) => joined.has(roomId))
+}
+
+async function memberWhoMayInvite(ctx: Needs, line: RoomLine): Promise<string | undefined> {
+  const levels = await nextPowerLevels(ctx, line)
+  for (const userId of line.localUsers)
+    if (levels.ofUser(userId) >= levels.invite && (await nextMembership(ctx, line, userId)) === 'join') return userId
+  return undefined
+}

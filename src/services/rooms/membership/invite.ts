@@ -1,0 +1,18 @@
+import { appendEvents } from '#services/rooms/write/append.ts'
+import { memberContent } from './member-content.ts'
+import type { MemberAction, MembershipNeeds } from './membership-needs.ts'
+import { requireInvitable } from './require-invitable.ts'
+import { requireJoined } from './require-joined.ts'
+import { requireUserId } from './require-user-id.ts'
+
+/** Invites a user of this server to a room. */
+export async function inviteUser(
+  ctx: MembershipNeeds,
+  { roomId, sender, userId, reason, isDirect }: MemberAction & { isDirect?: boolean | undefined },
+): Promise<void> {
+  requireUserId(userId)
+  await requireJoined(ctx, roomId, sender)
+  await requireInvitable(ctx, userId)
+  const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })
+  await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender, content }])
+}

@@ -1,0 +1,17 @@
+import { appendEvents } from '#services/rooms/write/append.ts'
+import { bareMember, type MembershipNeeds } from './membership-needs.ts'
+import { nextMembership } from '#services/rooms/live/next-state.ts'
+import { requireKnown } from './require-known.ts'
+import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
+
+export type Leave = { roomId: string; userId: string; reason?: string | undefined }
+
+/** Ends a user's stay in a room, or rejects an invite, or takes a knock back; done before, it does nothing. */
+export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Leave): Promise<void> {
+  await requireKnown(ctx, roomId, userId)
+  await appendEvents(ctx, roomId, async (line) => {
+    if ((await nextMembership(ctx, line, userId)) === 'leave') return []
+    return [{ type: 'm.room.member', stateKey: userId, sender: userId, content: bareMember('leave', reason) }]
+  })
+  await stopTyping(ctx, roomId, userId)
+}

@@ -1,0 +1,46 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { serverOf } from '#protocol/ids.ts'
+import type { Profile } from '#store/accounts/profiles.ts'
+
+export type MemberWish = {
+  membership: 'join' | 'invite' | 'knock'
+  reason?: string | undefined
+  /** The invite starts a direct chat. */
+  isDirect?: boolean | undefined
+}
+
+/** The content of a member event: the membership, and how the user's profile presents them. */
+export async function memberContent(
+  ctx: Pick<Context, 'store' | 'config'>,
+  userId: string,
+  wish: MemberWish,
+): Promise<JsonObject> {
+  const isLocal = serverOf(userId) === ctx.config.server_name
+  return contentOf(wish, isLocal ? await ctx.store.profiles.find(userId) : {})
+}
+
+/** The same for several users with one wish, in their order. */
+export async function memberContents(
+  ctx: Pick<Context, 'store'>,
+  userIds: readonly string[],
+  wish: MemberWish,
+): Promise<JsonObject[]> {
+  const profiles = await ctx.store.profiles.findMany(userIds)
+  return userIds.map((userId) => contentOf(wish, profiles.get(userId) ?? {}))
+}
+
+/** Names and pictures that a profile really has. */
+export function presentation({ displayname, avatar_url: avatarUrl }: Profile): JsonObject {
+  return {
+    ...(typeof displayname === 'string' && { displayname }),
+    ...(typeof avatarUrl === 'string' && { avatar_url: avatarUrl }),
+  }
+}
+
+const contentOf = ({ membership, reason, isDirect }: MemberWish, profile: Profile): JsonObject => ({
+  ...presentation(profile),
+  membership,
+  ...(reason !== undefined && { reason }),
+  ...(isDirect && { is_direct: true }),
+})

@@ -1,0 +1,17 @@
+import { forbidden } from '#base/errors.ts'
+import { appendEvents } from '#services/rooms/write/append.ts'
+import { bareMember, type MemberAction, type MembershipNeeds } from './membership-needs.ts'
+import { nextMembership } from '#services/rooms/live/next-state.ts'
+import { requireJoined } from './require-joined.ts'
+import { requireUserId } from './require-user-id.ts'
+
+/** Lets a banned user back, once they are invited or the room is public. */
+export async function unbanUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
+  requireUserId(userId)
+  await requireJoined(ctx, roomId, sender)
+  await appendEvents(ctx, roomId, async (line) => {
+    // The rules would let this remove a member.
+    if ((await nextMembership(ctx, line, userId)) !== 'ban') throw forbidden('The user is not banned')
+    return [{ type: 'm.room.member', stateKey: userId, sender, content: bareMember('leave', reason) }]
+  })
+}

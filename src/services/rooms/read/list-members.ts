@@ -1,0 +1,75 @@
+import { mapInTurns } from '#base/threads/map-in-turns.ts'
+import type { Context } from '#context.ts'
+import { membershipOf, type JsonObject, type Pdu } from '#protocol/events/event.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { loadEvents } from '#services/rooms/events/load-events.ts'
+import { lastReadable, type Reading } from './open-reading.ts'
+import { nidOf } from './reader-spans.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
+import { firstReadable } from './visibility.ts'
+
+type Needs = Pick<Context, 'store'>
+
+export type MemberSelection = {
+  /** Just after this position instead of now, or where the reader first may look at the room after that. */
+  at?: number | undefined
+  membership?: string | undefined
+  notMembership?: string | undefined
+}
+
+/** Member events of a room. Of two conditions on the membership one is enough, as the specification has it. */
+export async function listMembers(
+  ctx: Needs,
+  reading: Reading,
+  { at, membership, notMembership }: MemberSelection,
+): Promise<StoredEvent[]> {
+  const { line } = reading
+  const position = Math.max(await positionToTell(ctx, reading, at), line.purgedUpTo)
+  const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
+  const told = await wholeStateAt(ctx, line, { position, isWanted })
+  const events = told.length > 0 ? told : await firstMember(ctx, line)
+  if (membership === undefined && notMembership === undefined) return events
+  const isPresent = position >= line.lastPosition
+  return events.filter((event) => {
+    const actual = (isPresent && line.members.get(event.stateKey ?? '')) || membershipIn(event)
+    return (
+      (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
+    )
+  })
+}
+
+/** Tokens of /sync are older than a room that was joined since: so a moment out of sight gives the next one in sight. */
+async function positionToTell(ctx: Needs, reading: Reading, at = Infinity): Promise<number> {
+  const last = lastReadable(reading)
+  return at >= last ? last : Math.min((await firstReadable(ctx, reading, at)) ?? last, last)
+}
+
+const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
+  membershipOf(JSON.parse(clientJson) as Pick<Pdu, 'content'>)
+
+/** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
+async function firstMember({ store }: Needs, line: RoomLine): Promise<StoredEvent[]> {
+  const first = await store.events.page({ roomNid: nidOf(line), from: 0, direction: 'forwards', limit: 2 })
+  return first.filter(({ type }) => type === 'm.room.member')
+}
+
+/** Who is in the room, with the name and avatar they have there. */
+export async function listJoinedMembers(
+  ctx: Needs,
+  line: RoomLine,
+): Promise<{ userId: string; displayName: string | undefined; avatarUrl: string | undefined }[]> {
+  const joined = [...line.members].filter(([, membership]) => membership === 'join')
+  const positions = joined.flatMap(([userId]) => line.holder('m.room.member', userId)?.position ?? [])
+  const events = await loadEvents(ctx, positions)
+  return mapInTurns(events, (event) => {
+    const { content } = JSON.parse(event.clientJson) as { content: JsonObject }
+    return {
+      userId: event.stateKey ?? '',
+      displayName: textOf(content.displayname),
+      avatarUrl: textOf(content.avatar_url),
+    }
+  })
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -1,0 +1,27 @@
+import type { Context } from '#context.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { EventLoader } from '#services/rooms/events/event-loader.ts'
+import type { Reading } from './open-reading.ts'
+import { nidOf } from './reader-spans.ts'
+import { stateAtPosition } from '#services/rooms/state/state-at-position.ts'
+
+const member = 'm.room.member'
+
+/** The member events of those who sent some events, as they stood at the newest of them. */
+export async function membersOfSenders(
+  { store }: Pick<Context, 'store'>,
+  { line }: Reading,
+  events: readonly StoredEvent[],
+): Promise<StoredEvent[]> {
+  if (events.length === 0) return []
+  const senders = [...new Set(events.map(({ sender }) => sender))]
+  const position = events.reduce((most, event) => Math.max(most, event.position), 0)
+  const holders = senders.flatMap((sender) => line.holder(member, sender) ?? [])
+  // Where branches met, a sender may have no membership any more.
+  const gone = senders.filter((sender) => !line.holder(member, sender))
+  const [known, former] = await Promise.all([
+    stateAtPosition({ store, loader: new EventLoader({ store }) }, line, { position, holders }),
+    Promise.all(gone.map((sender) => store.roomState.holderAt(nidOf(line), [member, sender], position))),
+  ])
+  return [...known, ...former.filter((event) => event !== undefined)]
+}

@@ -1,0 +1,132 @@
+import { mapInTurns } from '#base/threads/map-in-turns.ts'
+import type { Context } from '#context.ts'
+import { redactedEventId, type JsonObject, type Pdu } from '#protocol/events/event.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import type { Bundle } from './bundle-relations.ts'
+import { membershipSpans, valueAt } from './reader-spans.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { findCompanions, type Companions } from './unsigned.ts'
+
+/** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
+export type Viewer = { line: RoomLine; userId: string; deviceId?: string | undefined; withRoomId: boolean }
+
+type Needs = Pick<Context, 'store' | 'clock'>
+
+/**
+ * The JSON of events as clients get them, in the same order. Whether the viewer may see them was decided before.
+ * https://spec.matrix.org/v1.19/client-server-api/#room-event-format
+ */
+export async function renderEvents(ctx: Needs, viewer: Viewer, events: readonly StoredEvent[]): Promise<string[]> {
+  return render(ctx, viewer, { events, depth: 'whole' })
+}
+
+/** As `renderEvents`, for lists of state: without what the events replaced and without bundles. */
+export async function renderState(ctx: Needs, viewer: Viewer, events: readonly StoredEvent[]): Promise<string[]> {
+  return render(ctx, viewer, { events, depth: 'state' })
+}
+
+/** Events inside others are poorer, so that nothing goes in circles. */
+type Depth = 'whole' | 'in thread' | 'inside' | 'state'
+
+async function render(
+  ctx: Needs,
+  viewer: Viewer,
+  { events, depth }: { events: readonly StoredEvent[]; depth: Depth },
+): Promise<string[]> {
+  if (events.length === 0) return []
+  const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
+  const [memberships, transactions, companions] = await Promise.all([
+    membershipSpans(ctx, viewer.line, { userId: viewer.userId, since: first }),
+    depth === 'state' ? noTransactions : transactionIds(ctx, viewer, events),
+    depth === 'state' || depth === 'inside' ? undefined : findCompanions(ctx, viewer, events),
+  ])
+  const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
+  const now = ctx.clock.now()
+  const room = viewer.withRoomId ? `,"room_id":${JSON.stringify(viewer.line.roomId)}` : ''
+  return mapInTurns(events, (event) => {
+    const membership = JSON.stringify(valueAt(memberships, event.position) ?? 'leave')
+    const transaction = transactions.get(event.position)
+    const own = transaction === undefined ? '' : `,"transaction_id":${JSON.stringify(transaction)}`
+    // The unstable name is what Element reads.
+    return (
+      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(event, viewer.line)},"unsigned":{` +
+      `"age":${now - event.originServerTs},"membership":${membership},"io.element.msc4115.membership":${membership}` +
+      `${own}${extras?.(event) ?? ''}}}`
+    )
+  })
+}
+
+/** The stored members of an event, without the braces around them. */
+function clientMembers(event: StoredEvent, line: RoomLine): string {
+  if (event.type !== 'm.room.redaction') return event.clientJson.slice(1, -1)
+  // NOTSPEC: the target stands in both places in all room versions, since clients read the one of their age.
+  const pdu = JSON.parse(event.clientJson) as Pdu
+  const redacts = redactedEventId(pdu, line.version)
+  const both = redacts === undefined ? pdu : { ...pdu, redacts, content: { ...pdu.content, redacts } }
+  return JSON.stringify(both).slice(1, -1)
+}
+
+const noTransactions: ReadonlyMap<number, string> = new Map()
+
+/** Only the device that sent an event learns its transaction id. */
+async function transactionIds(
+  ctx: Needs,
+  { userId, deviceId }: Viewer,
+  events: readonly StoredEvent[],
+): Promise<Map<number, string>> {
+  const own = events.filter(({ sender }) => sender === userId).map(({ position }) => position)
+  if (deviceId === undefined || own.length === 0) return new Map()
+  return ctx.store.events.transactionIds({ userId, deviceId }, own)
+}
+
+/** Renders the companions once each; answers what they add to the `unsigned` of an event. */
+async function companionTexts(
+  ctx: Needs,
+  viewer: Viewer,
+  { companions, depth }: { companions: Companions; depth: Depth },
+): Promise<((event: StoredEvent) => string) | undefined> {
+  const { redactions, formers, bundles } = companions
+  if (redactions.size + formers.size + bundles.size === 0) return undefined
+  const whole = { ...viewer, withRoomId: true }
+  const inner = [...redactions.values(), ...[...bundles.values()].flatMap(({ edits }) => edits)]
+  const latest = depth === 'whole' ? [...bundles.values()].flatMap(({ thread }) => (thread ? [thread.latest] : [])) : []
+  const [innerTexts, latestTexts] = await Promise.all([
+    render(ctx, whole, { events: inner, depth: 'inside' }),
+    render(ctx, whole, { events: latest, depth: 'in thread' }),
+  ])
+  const textOf = new Map(inner.map((event, index) => [event.position, innerTexts[index] ?? '']))
+  const threadTextOf = new Map(latest.map((event, index) => [event.position, latestTexts[index] ?? '']))
+
+  return ({ eventId }) => {
+    const redaction = redactions.get(eventId)
+    const former = formers.get(eventId)
+    const bundle = bundles.get(eventId)
+    let text = ''
+    if (redaction) text += `,"redacted_because":${textOf.get(redaction.position)}`
+    if (former) text += `,"replaces_state":${JSON.stringify(former.eventId)}`
+    if (former?.isVisible) text += previous(former.pdu)
+    const relations = bundle ? bundleText(bundle, { textOf, threadTextOf }) : ''
+    return relations === '' ? text : `${text},"m.relations":{${relations}}`
+  }
+}
+
+const previous = ({ content, sender }: { content: JsonObject; sender: string }): string =>
+  `,"prev_content":${JSON.stringify(content)},"prev_sender":${JSON.stringify(sender)}`
+
+type Texts = ReadonlyMap<number, string>
+
+function bundleText({ thread, edits, references }: Bundle, texts: { textOf: Texts; threadTextOf: Texts }): string {
+  const parts: string[] = []
+  const latest = thread && texts.threadTextOf.get(thread.latest.position)
+  if (thread && latest !== undefined)
+    parts.push(
+      `"m.thread":{"latest_event":${latest},"count":${thread.count},"current_user_participated":${thread.isParticipant}}`,
+    )
+  const edit = edits[0] && texts.textOf.get(edits[0].position)
+  if (edit !== undefined) parts.push(`"m.replace":${edit}`)
+  if (references.length > 0) {
+    const chunk = references.map(({ eventId }) => ({ event_id: eventId }))
+    parts.push(`"m.reference":{"chunk":${JSON.stringify(chunk)}}`)
+  }
+  return parts.join(',')
+}

@@ -1,0 +1,30 @@
+import { notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { visibleEvents, type Reader } from './visibility.ts'
+
+type Needs = Pick<Context, 'rooms' | 'store'>
+
+export type SingleEvent = Reader & { event: StoredEvent }
+
+/** An event of a room. Throws M_NOT_FOUND alike where room or event do not exist or the user may not see it. */
+export async function readEvent(
+  ctx: Needs,
+  { roomId, eventId, userId }: { roomId: string; eventId: string; userId: string },
+): Promise<SingleEvent> {
+  const line = await ctx.rooms.find(roomId)
+  if (!line) throw hidden()
+  return { line, userId, event: await readEventOf(ctx, { line, userId }, eventId) }
+}
+
+/** The same in a room at hand. */
+export async function readEventOf(ctx: Needs, reader: Reader, eventId: string): Promise<StoredEvent> {
+  const { line } = reader
+  const event = line.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.events.find(eventId))
+  if (!event || event.roomNid !== line.nid || event.status !== 'accepted') throw hidden()
+  const [visible] = await visibleEvents(ctx, reader, [event])
+  if (!visible) throw hidden()
+  return visible
+}
+
+const hidden = () => notFound('The event was not found')

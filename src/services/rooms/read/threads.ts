@@ -1,0 +1,42 @@
+import type { Context } from '#context.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { lastReadable, type Reading } from './open-reading.ts'
+import { nidOf } from './reader-spans.ts'
+import { scan, type Scanned } from './scan.ts'
+import { visibleEvents } from './visibility.ts'
+
+export type ThreadSelection = {
+  /** Just after this position. */
+  from: number
+  limit: number
+  /** Only threads the reader started or wrote in. */
+  onlyParticipated: boolean
+}
+
+/** The roots of a room's threads, the one written to last first. */
+export async function listThreads(
+  ctx: Pick<Context, 'store'>,
+  reading: Reading,
+  { from, limit, onlyParticipated }: ThreadSelection,
+): Promise<Scanned<StoredEvent>> {
+  const { line, userId } = reading
+  const upTo = lastReadable(reading)
+  const participant = onlyParticipated ? userId : undefined
+  const { items, ...place } = await scan({
+    from: Math.min(from, upTo),
+    limit,
+    read: (position, count) =>
+      ctx.store.relations.threads({ roomNid: nidOf(line), before: position + 1, upTo, limit: count, participant }),
+    async keep(threads) {
+      const roots = await visibleEvents(
+        ctx,
+        reading,
+        threads.map(({ root }) => root),
+      )
+      const visible = new Set(roots.map(({ position }) => position))
+      return threads.filter(({ root }) => visible.has(root.position))
+    },
+    after: ({ latest }) => latest - 1,
+  })
+  return { ...place, items: items.map(({ root }) => root) }
+}

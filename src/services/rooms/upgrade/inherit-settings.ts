@@ -1,0 +1,63 @@
+import type { Context, Transaction } from '#context.ts'
+import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import { maxUserRules } from '#protocol/push/push-rules.ts'
+import { lockAccountData } from '#services/accounts/data/account-data.ts'
+import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
+import { nextContent } from '#services/rooms/live/next-state.ts'
+
+type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
+
+/** A user's move from a room to the one that replaces it. */
+type Move = { userId: string; from: string; to: string }
+
+/**
+ * Files a room that the user has just entered as they had filed its predecessor: tags, notifications, direct chats.
+ * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
+ */
+export async function inheritSettings(
+  ctx: Needs,
+  { roomId, userId }: { roomId: string; userId: string },
+): Promise<void> {
+  const line = await ctx.rooms.get(roomId)
+  const create = await nextContent(ctx, line, ['m.room.create', ''])
+  const from = isObject(create?.predecessor) ? create.predecessor.room_id : undefined
+  if (typeof from !== 'string' || from === roomId || from.includes('\0')) return
+  const move = { userId, from, to: roomId }
+  await ctx.store.transaction(async (tx) => {
+    const position = await lockAccountData(tx)
+    await moveTags(tx, move, position)
+    await moveDirectChats(tx, move, position)
+    await movePushRule(tx, move, position)
+  })
+  ctx.bus.publish('push_rules', userId)
+  ctx.bus.publish('wake', [userId])
+}
+
+async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
+  const tags = await tx.accountData.find({ userId, roomId: from, type: 'm.tag' })
+  const key = { userId, roomId: to, type: 'm.tag' }
+  if (tags === undefined || (await tx.accountData.find(key)) !== undefined) return
+  await tx.accountData.save({ ...key, content: tags }, position)
+}
+
+async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
+  const key = { userId, roomId: '', type: 'm.direct' }
+  const stored = await tx.accountData.find(key)
+  if (stored === undefined) return
+  const chats = JSON.parse(stored) as JsonObject
+  const isMoved = (rooms: JsonValue | undefined): rooms is JsonValue[] =>
+    Array.isArray(rooms) && rooms.includes(from) && !rooms.includes(to)
+  if (!Object.values(chats).some(isMoved)) return
+  const moved = Object.entries(chats).map(([partner, rooms]) => [partner, isMoved(rooms) ? [...rooms, to] : rooms])
+  await tx.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
+}
+
+async function movePushRule(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
+  const rules = await findPushRules(tx, userId)
+  const { room } = rules.own
+  const rule = room.find(({ rule_id: id }) => id === from)
+  if (!rule || room.some(({ rule_id: id }) => id === to) || Object.values(rules.own).flat().length >= maxUserRules)
+    return
+  const own = { ...rules.own, room: [...room, { ...rule, rule_id: to }] }
+  await savePushRules(tx, { userId, rules: { ...rules, own } }, position)
+}

@@ -1,0 +1,156 @@
+import { forbidden, MatrixError } from '#base/errors.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { serverOf, type RoomId } from '#protocol/ids.ts'
+import { readLevel } from '#protocol/rooms/power-levels.ts'
+import { creatorsOf } from '#protocol/rooms/room-creators.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { appendEvent, appendEvents } from '#services/rooms/write/append.ts'
+import { createContent, readUserIds } from '#services/rooms/write/create-content.ts'
+import { requireVersion } from '#services/rooms/write/create.ts'
+import { inheritSettings } from './inherit-settings.ts'
+import { initialEvents, type StateEntry } from '#services/rooms/write/initial-events.ts'
+import { loadHolders } from '#services/rooms/live/load-holders.ts'
+import { memberContent } from '#services/rooms/membership/member-content.ts'
+import { nextContent, nextPowerLevels } from '#services/rooms/live/next-state.ts'
+import { openRoom, type OpenNeeds } from '#services/rooms/write/open-room.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { upgradedPowerLevels } from './upgraded-power-levels.ts'
+
+export type Upgrade = { roomId: string; by: string; newVersion: string; additionalCreators: readonly string[] }
+
+/** State that says the same in the replacement room, whoever sends it there. */
+const carried = [
+  'm.room.server_acl',
+  'm.room.encryption',
+  'm.room.name',
+  'm.room.avatar',
+  'm.room.topic',
+  'm.room.guest_access',
+  'm.room.history_visibility',
+  'm.room.join_rules',
+]
+
+/**
+ * Replaces a room by one of another version and closes it; answers the new room's id.
+ * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
+ */
+export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<RoomId> {
+  const { roomId, by, newVersion } = upgrade
+  const version = requireVersion(newVersion)
+  const line = await requireJoined(ctx, roomId, by)
+  const levels = await nextPowerLevels(ctx, line)
+  if (levels.ofUser(by) < levels.required('m.room.tombstone', true)) throw forbidden('You may not upgrade this room')
+  const replacement = await openReplacement(ctx, line, { ...upgrade, version })
+  await moveNames(ctx, line, replacement)
+  const body = 'This room has been replaced'
+  const content = { body, replacement_room: replacement }
+  await appendEvent(ctx, roomId, { type: 'm.room.tombstone', stateKey: '', sender: by, content })
+  await closeFormer(ctx, roomId, by)
+  await inheritSettings(ctx, { roomId: replacement, userId: by })
+  return replacement
+}
+
+async function openReplacement(
+  ctx: OpenNeeds,
+  line: RoomLine,
+  { by, version, additionalCreators }: Upgrade & { version: RoomVersion },
+): Promise<RoomId> {
+  const create = await createOf(ctx, line)
+  const additional = version.creators === 'sender-and-additional' ? readUserIds([...additionalCreators]) : []
+  const { type, 'm.federate': federate } = create.content
+  const former = {
+    content: await nextContent(ctx, line, ['m.room.power_levels', '']),
+    version: line.version,
+    creators: creatorsOf(create, line.version),
+  }
+  const { initial, final } = upgradedPowerLevels(former, { version, creator: by, additional })
+  const events = initialEvents({
+    creator: by,
+    creatorMember: await memberContent(ctx, by, { membership: 'join' }),
+    powerLevels: initial,
+    initialState: await carriedState(ctx, line, type === 'm.space'),
+  })
+  const predecessor = { room_id: line.roomId, ...(!version.roomIdIsCreateHash && { event_id: line.heads[0] }) }
+  return openRoom(ctx, {
+    version,
+    creator: by,
+    createContent: createContent(
+      {
+        creator: by,
+        partners: additional,
+        wished: {
+          ...(typeof type === 'string' && { type }),
+          ...(typeof federate === 'boolean' && { 'm.federate': federate }),
+          predecessor,
+        },
+      },
+      version,
+    ),
+    events: [...events, { type: 'm.room.power_levels', stateKey: '', sender: by, content: final }],
+  })
+}
+
+async function createOf(ctx: OpenNeeds, line: RoomLine) {
+  await loadHolders(ctx, line, [['m.room.create', '']])
+  const create = line.nextHolder('m.room.create', '')?.pdu
+  if (!create) throw new Error('A room has no create event')
+  return create
+}
+
+/** The rooms of a space go with it; what depends on its sender does not. */
+async function carriedState(ctx: OpenNeeds, line: RoomLine, isSpace: boolean): Promise<StateEntry[]> {
+  const children = isSpace ? [...line.state.values()].filter(({ type }) => type === 'm.space.child') : []
+  const keys = [
+    ...carried.map((type): [string, string] => [type, '']),
+    ...children.map(({ type, stateKey }): [string, string] => [type, stateKey]),
+  ]
+  await loadHolders(ctx, line, keys)
+  const entries = keys.flatMap(([type, stateKey]) => {
+    const content = line.nextHolder(type, stateKey)?.pdu?.content
+    const isEmpty = !content || Object.keys(content).length === 0
+    return isEmpty ? [] : [{ type, stateKey, content }]
+  })
+  const names = ownNames((await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}, ctx.config.server_name)
+  return names ? [...entries, { type: 'm.room.canonical_alias', stateKey: '', content: names }] : entries
+}
+
+/** What the canonical alias says of this server's aliases, which move; those of others stay with the old room. */
+function ownNames({ alias, alt_aliases: others }: JsonObject, serverName: string): JsonObject | undefined {
+  const isOurs = (name: unknown) => typeof name === 'string' && serverOf(name) === serverName
+  const alternatives = Array.isArray(others) ? others.filter(isOurs) : []
+  const content = {
+    ...(isOurs(alias) && { alias }),
+    ...(alternatives.length > 0 && { alt_aliases: alternatives }),
+  }
+  return Object.keys(content).length > 0 ? content : undefined
+}
+
+/** Aliases and the place in the directory lead to the new room from now on. */
+async function moveNames(ctx: OpenNeeds, line: RoomLine, replacement: RoomId): Promise<void> {
+  await ctx.store.roomAliases.moveAll(line.roomId, replacement)
+  const [former, created] = [await ctx.store.rooms.find(line.roomId), await ctx.store.rooms.find(replacement)]
+  if (!former?.isPublished || !created) return
+  await ctx.store.rooms.setPublished(created.nid, true)
+  await ctx.store.rooms.setPublished(former.nid, false)
+}
+
+/** Ordinary users fall silent in the old room, as far as the one who upgrades may see to that. */
+async function closeFormer(ctx: OpenNeeds, roomId: string, by: string): Promise<void> {
+  try {
+    await appendEvents(ctx, roomId, async (line) => {
+      const content = (await nextContent(ctx, line, ['m.room.power_levels', ''])) ?? {}
+      const { version } = line
+      const level = (name: string) => readLevel(content[name], version) ?? 0
+      const needed = Math.max(50, level('users_default') + 1)
+      const raised = {
+        ...content,
+        events_default: Math.max(level('events_default'), needed),
+        invite: Math.max(level('invite'), needed),
+      }
+      return [{ type: 'm.room.power_levels', stateKey: '', sender: by, content: raised }]
+    })
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error
+  }
+}

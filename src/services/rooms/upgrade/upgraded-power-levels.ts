@@ -1,0 +1,56 @@
+import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import type { UserId } from '#protocol/ids.ts'
+import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { withTombstoneLevel } from '#services/rooms/write/initial-power-levels.ts'
+
+export type FormerLevels = {
+  /** The old room's power levels; undefined where it had none. */
+  content: JsonObject | undefined
+  version: RoomVersion
+  /** The old room's creators. */
+  creators: readonly string[]
+}
+
+export type NewOwners = { version: RoomVersion; creator: string; additional: readonly string[] }
+
+/** The power levels of a replacement room: those it begins with, so that its creator may set all state, and those that stay. */
+export function upgradedPowerLevels(
+  former: FormerLevels,
+  { version, creator, additional }: NewOwners,
+): { initial: JsonObject; final: JsonObject } {
+  const content = former.content
+    ? normalized(former.content, former.version)
+    : defaultPowerLevels(creator as UserId, version)
+  const users = asObject(content.users)
+  if (version.creatorsOutrankAll) {
+    const owners = [creator, ...additional]
+    const others = Object.fromEntries(Object.entries(users).filter(([userId]) => !owners.includes(userId)))
+    const final = withTombstoneLevel({ ...content, users: others }, version)
+    return { initial: final, final }
+  }
+  // Whoever outranked all by being a creator goes on as an administrator.
+  const heirs = former.version.creatorsOutrankAll ? former.creators.map((userId) => [userId, 100]) : []
+  const final = { ...content, users: { ...Object.fromEntries(heirs), ...users } as JsonObject }
+  const highest = Math.max(100, ...levelsIn(final))
+  return { initial: { ...final, users: { ...final.users, [creator]: highest } }, final }
+}
+
+/** Levels as integers: newer versions take no strings and no fractions. */
+function normalized(content: JsonObject, version: RoomVersion): JsonObject {
+  const entries = Object.entries(content).flatMap(([key, value]): [string, JsonValue][] => {
+    if (isObject(value)) return [[key, normalized(value, version)]]
+    const level = readLevel(value, version)
+    return level === undefined ? [] : [[key, level]]
+  })
+  return Object.fromEntries(entries)
+}
+
+const asObject = (value: JsonValue | undefined): JsonObject => (isObject(value) ? value : {})
+
+function levelsIn(content: JsonObject): number[] {
+  return Object.values(content).flatMap((value) => {
+    if (isObject(value)) return levelsIn(value)
+    return typeof value === 'number' ? [value] : []
+  })
+}

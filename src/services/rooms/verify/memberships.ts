@@ -1,0 +1,47 @@
+import { membershipOf } from '#protocol/events/event.ts'
+import { splitStateKey, stateKey } from '#protocol/state-resolution/state-map.ts'
+import type { RowChange } from '#store/rooms/room-check.ts'
+import { nobody, type StateJournal } from './state-journal.ts'
+import { difference, type Subject } from './subject.ts'
+
+const table = 'memberships'
+const pageSize = 1000
+const member = 'm.room.member'
+
+type Row = Record<string, unknown>
+
+/** Compares the table of memberships with the member events that hold now; what users have forgotten is theirs to say. */
+export async function checkMemberships(subject: Subject, journal: StateJournal): Promise<RowChange[]> {
+  const { store, room } = subject
+  const changes: RowChange[] = []
+  const met = new Set<string>()
+  for (let after = ''; ;) {
+    const page = await store.roomCheck.memberships(room.nid, { after, limit: pageSize })
+    for (const stored of page) {
+      const userId = stored.user_id as string
+      met.add(userId)
+      const expected = await membershipRow(subject, journal, userId)
+      changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored, expected }))
+    }
+    const last = page.at(-1)
+    if (!last || page.length < pageSize) break
+    after = last.user_id as string
+  }
+  for (const key of journal.keys()) {
+    const [type, userId] = splitStateKey(key)
+    if (type !== member || met.has(userId) || journal.current(key)?.holder === nobody) continue
+    const expected = await membershipRow(subject, journal, userId)
+    const row = expected && { ...expected, is_forgotten: false }
+    changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored: undefined, expected: row }))
+  }
+  return changes
+}
+
+/** Where nobody holds the key any more the user counts as gone. */
+async function membershipRow({ events }: Subject, journal: StateJournal, userId: string): Promise<Row | undefined> {
+  const span = journal.current(stateKey(member, userId))
+  if (!span) return undefined
+  const holder = span.holder === nobody ? undefined : await events.at(span.holder)
+  if (!holder) return { membership: 'leave' }
+  return { membership: membershipOf(holder.pdu) ?? 'leave', sender: holder.pdu.sender, position: span.from }
+}

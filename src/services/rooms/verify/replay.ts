@@ -1,0 +1,252 @@
+import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
+import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { authEventIds, prevEventIds, type Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { Branch } from '#store/rooms/event-branches.ts'
+import type { EventStatus, StoredEvent } from '#store/rooms/events.ts'
+import type { RowChange } from '#store/rooms/room-check.ts'
+import type { Shelved } from './event-shelf.ts'
+import { followedHeads, isBehind, type Step } from '#services/rooms/state/followed-heads.ts'
+import { maxHeads } from '#services/rooms/state/next-line.ts'
+import { isSameState, resolvePositions } from './resolve-positions.ts'
+import { nobody, StateJournal, type Positions } from './state-journal.ts'
+import { difference, type Subject } from './subject.ts'
+
+const pageSize = 500
+
+type HolderOf = (key: StateKey) => number
+
+/**
+ * Follows a room from its events alone: judges each by the state before it and moves the line on. Where what an event
+ * follows is not stored (before a join or a purge), the state that was given then stands.
+ */
+export class Replay {
+  readonly journal = new StateJournal()
+  /** Forward extremities. */
+  readonly heads = new Set<EventId>()
+  depth = 0
+  lastPosition = 0
+  readonly #subject: Subject
+  #create: EventId | undefined
+  /** From here on all heads are known. */
+  #knownFrom = 0
+  /** The state before events that fork, as what differs from the line just before them. */
+  readonly #forks = new Map<number, Positions>()
+  readonly #branches = new Map<number, Branch>()
+
+  constructor(subject: Subject) {
+    this.#subject = subject
+  }
+
+  /** Begins with the state at the place up to which history is purged. */
+  async begin(): Promise<void> {
+    const { store, room, events } = this.#subject
+    if (room.purgedUpTo === 0) return
+    for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
+    const create = this.journal.current(stateKey('m.room.create', ''))
+    this.#create = create && (await events.at(create.holder))?.event.eventId
+    this.#knownFrom = (await this.#lastIntoPurged()) + 1
+  }
+
+  /** The last event that follows purged ones: until then the room may have had heads of which nothing is left. */
+  async #lastIntoPurged(): Promise<number> {
+    const { store, room, version, events } = this.#subject
+    let last = room.purgedUpTo
+    for (let after = room.purgedUpTo; ;) {
+      const page = (await store.roomCheck.events(room.nid, { after, limit: pageSize })).map((event) =>
+        events.put(event),
+      )
+      const prevs = page.map(({ pdu }) => prevEventIds(pdu, version))
+      const places = await store.roomCheck.positionsOf([...new Set(prevs.flat())])
+      for (const [index, { event }] of page.entries())
+        if (prevs[index]?.some((id) => (places.get(id) ?? 0) <= room.purgedUpTo)) last = event.position
+      after = page.at(-1)?.event.position ?? after
+      if (page.length < pageSize) return last
+    }
+  }
+
+  /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
+  async take(shelved: Shelved, stored: Branch | undefined): Promise<RowChange[]> {
+    const { event, pdu } = shelved
+    if (event.status === 'outlier') return []
+    if (pdu.type === 'm.room.create') this.#create ??= event.eventId
+    if (stored) this.#branches.set(event.position, stored)
+    const prevs = prevEventIds(pdu, this.#subject.version)
+    const isFollowing = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const isOnLine = isFollowing && event.position >= this.#knownFrom
+    const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
+    if (before === 'unknown') return this.#trust(shelved, prevs, stored)
+    if (before) this.#rememberFork(event.position, before)
+    const changes: RowChange[] = []
+    const status = await this.#statusOf(shelved, before)
+    if (status !== event.status) changes.push(this.#subject.store.roomCheck.statusChange(event, status))
+    event.status = status
+    if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
+    // Last, since a branch may be told by the line just after its event.
+    if (before) changes.push(...(await this.#checkBranch(event.position, before, stored)))
+    return changes
+  }
+
+  async #stateBefore(prevs: readonly EventId[], isOnLine: boolean, position: number): Promise<Positions | 'unknown'> {
+    if (isOnLine) return this.journal.stateAt(position - 1)
+    const found = await this.#subject.events.find([...new Set(prevs)])
+    const known = found.filter(({ event }) => this.#isReplayed(event.position, position) && event.status !== 'outlier')
+    if (prevs.length === 0 || known.length < new Set(prevs).size) return 'unknown'
+    return resolvePositions(
+      this.#subject,
+      known.map((shelved) => this.#stateAfter(shelved)),
+    )
+  }
+
+  readonly #isReplayed = (position: number, now: number): boolean =>
+    position > this.#subject.room.purgedUpTo && position < now
+
+  #stateAfter({ event, pdu }: Shelved): Positions {
+    const state = this.#before(event.position)
+    if (pdu.state_key !== undefined && event.status !== 'rejected')
+      state.set(stateKey(pdu.type, pdu.state_key), event.position)
+    return state
+  }
+
+  #before(position: number): Positions {
+    return overlay(this.journal.stateAt(position - 1), this.#forks.get(position) ?? new Map())
+  }
+
+  #rememberFork(position: number, before: Positions): void {
+    const delta = differing(this.journal.stateAt(position - 1), before)
+    if (delta.size > 0) this.#forks.set(position, delta)
+  }
+
+  /** Compares the state before an event with what the stored branch says of it. */
+  async #checkBranch(position: number, before: Positions, stored: Branch | undefined): Promise<RowChange[]> {
+    const line = this.journal.stateAt(position - 1)
+    const delta = this.#forks.get(position) ?? new Map<StateKey, number>()
+    const said = stored ? await this.#materialize(stored) : line
+    if (isSameState(said, before)) return []
+    const { store, room } = this.#subject
+    const ids = await store.roomCheck.idsAt([...delta.values()])
+    const listed = [...delta].map(([key, holder]) => [...key.split('\0'), ids.get(holder) ?? null])
+    const row = { room_nid: room.nid, base_position: position - 1, hops: 0, delta: JSON.stringify(listed) }
+    return difference(
+      'event_branches',
+      { position },
+      { stored: stored && { ...stored }, expected: delta.size > 0 ? row : undefined },
+    )
+  }
+
+  async #materialize({ basePosition, hops, delta }: Branch): Promise<Positions> {
+    const { store, events } = this.#subject
+    const positions = await store.roomCheck.positionsOf(delta.flatMap(([, , id]) => id ?? []))
+    const changes: Positions = new Map(
+      delta.map(([type, key, id]) => [stateKey(type, key), id === null ? nobody : (positions.get(id) ?? nobody)]),
+    )
+    if (hops === 0) return overlay(this.journal.stateAt(basePosition), changes)
+    const below = this.#branches.get(basePosition)
+    const base = below ? await this.#materialize(below) : this.journal.stateAt(basePosition - 1)
+    const shelved = await events.at(basePosition)
+    if (shelved?.pdu.state_key !== undefined && shelved.event.status !== 'rejected')
+      base.set(stateKey(shelved.pdu.type, shelved.pdu.state_key), basePosition)
+    return overlay(base, changes)
+  }
+
+  /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
+  async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
+    const { position, status } = event
+    // Its branch may be told by the line just after it.
+    if (status === 'accepted') await this.#adoptSpans(position)
+    if (stored) this.#rememberFork(position, await this.#materialize(stored))
+    if (status === 'accepted') await this.#follow(event, prevs, pdu.depth)
+    return []
+  }
+
+  /** Takes what changed at a position as it is stored. */
+  async #adoptSpans(position: number): Promise<void> {
+    const { store, room } = this.#subject
+    for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
+  }
+
+  async #statusOf({ event, pdu }: Shelved, before: Positions | undefined): Promise<EventStatus> {
+    if (event.status !== 'accepted') return event.status
+    const { events, version } = this.#subject
+    const cited = await events.find(authEventIds(pdu, version))
+    if (cited.some((auth) => auth.event.status === 'rejected')) return 'rejected'
+    // What it was aimed at went with its redaction, and up to version 2 decided whether it was allowed.
+    if (pdu.type === 'm.room.redaction' && event.redactedBy !== null) return 'accepted'
+    const onLine: HolderOf = (key) => this.journal.holderAt(key, event.position - 1)
+    if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? nobody))) return 'rejected'
+    if (await this.#allows(pdu, onLine)) return 'accepted'
+    return before ? 'soft-failed' : 'rejected'
+  }
+
+  /** Where an event that counts is redacted or missing, what was decided when it was whole cannot be decided again. */
+  async #allows(pdu: Pdu, holderOf: HolderOf): Promise<boolean> {
+    const { events, version } = this.#subject
+    const state = new Map<StateKey, Pdu>()
+    let isDoubtful = false
+    for (const [type, key] of [...authEventKeys(pdu, version), ['m.room.create', ''] as const]) {
+      const holder = holderOf(stateKey(type, key))
+      const shelved = holder === nobody ? undefined : await events.at(holder)
+      if (shelved) state.set(stateKey(type, key), shelved.pdu)
+      isDoubtful ||= holder !== nobody && (!shelved || shelved.event.redactedBy !== null)
+    }
+    return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined
+  }
+
+  async #extend({ event, pdu }: Shelved, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
+    const { position } = event
+    if (!(await this.#follow(event, prevs, pdu.depth))) return
+    if (position < this.#knownFrom) return this.#adoptSpans(position)
+    if (isOnLine) {
+      if (pdu.state_key !== undefined) this.journal.set(stateKey(pdu.type, pdu.state_key), position, position)
+      return
+    }
+    const heads = await this.#subject.events.find([...this.heads.keys()])
+    const after = await resolvePositions(
+      this.#subject,
+      heads.map((head) => this.#stateAfter(head)),
+    )
+    const line = this.journal.stateAt(position - 1)
+    for (const [key, holder] of differing(line, after)) this.journal.set(key, position, holder)
+  }
+
+  /** Makes an accepted event a head in the place of those it follows; false where it changes nothing among them. */
+  async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
+    this.lastPosition = position
+    const find = (ids: readonly EventId[]) => this.#findSteps(ids, position)
+    const followed = await followedHeads({ heads: this.heads, create: this.#create, prevs, find })
+    const kept = [...this.heads].filter((head) => !followed.has(head))
+    const isLate = await isBehind({ eventId, depth, heads: kept, find })
+    if (followed.size === 0 && (isLate || this.heads.size >= maxHeads)) return false
+    for (const head of followed) this.heads.delete(head)
+    if (!isLate) this.heads.add(eventId)
+    this.depth = Math.max(this.depth, depth)
+    return true
+  }
+
+  async #findSteps(ids: readonly EventId[], now: number): Promise<Step[]> {
+    const { events, version } = this.#subject
+    const isPlaced = ({ event }: Shelved) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
+    return (await events.find(ids)).filter(isPlaced).map(({ event, pdu }) => ({
+      isAccepted: event.status === 'accepted',
+      depth: pdu.depth,
+      prevs: () => prevEventIds(pdu, version),
+    }))
+  }
+}
+
+function overlay(state: Positions, changes: Positions): Positions {
+  for (const [key, holder] of changes)
+    if (holder === nobody) state.delete(key)
+    else state.set(key, holder)
+  return state
+}
+
+function differing(from: Positions, to: Positions): Positions {
+  const changes: Positions = new Map()
+  for (const [key, holder] of to) if (from.get(key) !== holder) changes.set(key, holder)
+  for (const key of from.keys()) if (!to.has(key)) changes.set(key, nobody)
+  return changes
+}

@@ -1,0 +1,61 @@
+import { stateKey, splitStateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { RowChange, StoredSpan } from '#store/rooms/room-check.ts'
+import type { JournalSpan, StateJournal } from './state-journal.ts'
+import { difference, type Subject } from './subject.ts'
+
+const table = 'room_state'
+const pageSize = 2000
+
+/** Compares every stored span with what the replay found. */
+export async function checkSpans(subject: Subject, journal: StateJournal): Promise<RowChange[]> {
+  const { store, room } = subject
+  const changes: RowChange[] = []
+  const numbers = new Map<StateKey, number>()
+  const met = new Map<StateKey, number>()
+  let after: readonly [number, number] = [0, -1]
+  for (;;) {
+    const page = await store.roomCheck.spans(room.nid, { after, limit: pageSize })
+    for (const span of page) {
+      // What ended before the purged history did may or may not be collected yet.
+      if (span.to !== null && span.to <= room.purgedUpTo) continue
+      const key = span.type === null ? undefined : stateKey(span.type, span.stateKey ?? '')
+      const wanted = key === undefined ? undefined : journal.spans(key).find(({ from }) => from === span.from)
+      if (key !== undefined) numbers.set(key, span.keyNid)
+      if (key !== undefined && wanted) met.set(key, (met.get(key) ?? 0) + 1)
+      changes.push(...spanDifference(room.nid, span, wanted))
+    }
+    const last = page.at(-1)
+    if (!last || page.length < pageSize) break
+    after = [last.keyNid, last.from]
+  }
+  for (const key of journal.keys())
+    if ((met.get(key) ?? 0) < journal.spans(key).length)
+      changes.push(...(await missingSpans(subject, { key, journal, number: numbers.get(key) })))
+  return changes
+}
+
+const columns = ({ from, to, holder }: JournalSpan) => ({
+  to_position: to,
+  event_position: holder === from ? null : holder,
+})
+
+const spanDifference = (nid: number, span: StoredSpan, wanted: JournalSpan | undefined): RowChange[] =>
+  difference(
+    table,
+    { room_nid: nid, key_nid: span.keyNid, from_position: span.from },
+    { stored: columns(span), expected: wanted && columns(wanted) },
+  )
+
+type Missing = { key: StateKey; journal: StateJournal; number: number | undefined }
+
+async function missingSpans({ store, room }: Subject, { key, journal, number }: Missing): Promise<RowChange[]> {
+  const [type, name] = splitStateKey(key)
+  const keyNid = number ?? (await store.roomCheck.keyNid(type, name))
+  const changes: RowChange[] = []
+  for (const span of journal.spans(key)) {
+    const row = { room_nid: room.nid, key_nid: keyNid, from_position: span.from }
+    const isThere = keyNid !== undefined && (await store.roomCheck.hasSpan(room.nid, keyNid, span.from))
+    if (!isThere) changes.push({ table, key: row, stored: undefined, expected: columns(span) })
+  }
+  return changes
+}

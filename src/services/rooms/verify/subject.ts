@@ -1,0 +1,32 @@
+import type { RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { Store } from '#store/open.ts'
+import type { RowChange } from '#store/rooms/room-check.ts'
+import type { StoredRoom } from '#store/rooms/rooms.ts'
+import type { EventShelf } from './event-shelf.ts'
+
+/** The room under check. */
+export type Subject = {
+  store: Store
+  room: StoredRoom
+  roomId: RoomId
+  version: RoomVersion
+  events: EventShelf
+}
+
+type Row = Record<string, unknown>
+
+/** The change that brings a stored row to what it should be, if one is needed; only the expected columns are compared. */
+export function difference(
+  table: string,
+  key: Row,
+  { stored, expected }: Omit<RowChange, 'table' | 'key'>,
+): RowChange[] {
+  if (!stored && !expected) return []
+  const isSame = stored && expected && Object.keys(expected).every((name) => sameValue(stored[name], expected[name]))
+  return isSame ? [] : [{ table, key, stored, expected }]
+}
+
+/** SQLite keeps truth values as numbers. */
+const sameValue = (one: unknown, other: unknown): boolean =>
+  one === other || (typeof other === 'boolean' && Boolean(one) === other)

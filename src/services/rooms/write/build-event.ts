@@ -1,0 +1,106 @@
+import { badJson, tooLarge, forbidden } from '#base/errors.ts'
+import { authEventKeys, type EventToEntitle } from '#protocol/auth-rules/auth-events.ts'
+import { authorize } from '#protocol/auth-rules/authorize.ts'
+import { CanonicalJsonError } from '#protocol/json/canonical-json.ts'
+import { chosenEventId, citationOf } from '#protocol/events/event-id.ts'
+import { depthAfter, sizedEventViolation } from '#protocol/events/event-limits.ts'
+import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import { sealEvent, type SealedEvent } from '#protocol/events/seal-event.ts'
+import type { SigningKey } from '#protocol/events/signing-key.ts'
+import type { EventTransaction } from '#store/rooms/events.ts'
+import type { Holder, RoomLine } from '#services/rooms/live/room-line.ts'
+
+/** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
+export type EventDraft = {
+  type: string
+  sender: string
+  content: JsonObject
+  /** Present on state events. */
+  stateKey?: string | undefined
+  /** The event a redaction is aimed at. */
+  redacts?: string | undefined
+  /** Milliseconds since the epoch; absent: now. */
+  originServerTs?: number | undefined
+  /** Makes a retried request answer the same event. */
+  transaction?: EventTransaction | undefined
+}
+
+export type BuiltEvent = { pdu: Pdu; eventId: EventId }
+
+/** The state that decides about a draft: the create event, and what the event will name as its auth events. */
+export type Grounds = { create: Holder | undefined; cited: readonly Holder[] }
+
+export function groundsOf(line: RoomLine, draft: EventDraft): Grounds {
+  const cited: Holder[] = []
+  for (const [type, stateKey] of authEventKeys(entitled(draft), line.version)) {
+    const holder = line.nextHolder(type, stateKey)
+    if (holder) cited.push(holder)
+  }
+  return { create: line.nextHolder('m.room.create', ''), cited }
+}
+
+type Making = { grounds: Grounds; key: SigningKey; now: number }
+
+/** Builds, authorizes, hashes and signs an event on the room's head. The grounds and the heads must be loaded. */
+export function buildEvent(line: RoomLine, draft: EventDraft, { grounds, key, now }: Making): BuiltEvent {
+  refuseUnstorable(draft)
+  const { version } = line
+  const event: UnsignedPdu = {
+    type: draft.type,
+    sender: draft.sender as UserId,
+    content: version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
+    origin_server_ts: draft.originServerTs ?? now,
+    depth: depthAfter([line.depth]),
+    ...citations(line, grounds),
+  }
+  if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = line.roomId
+  if (draft.stateKey !== undefined) event.state_key = draft.stateKey
+  if (draft.redacts !== undefined && !version.redactsInContent) event.redacts = draft.redacts as EventId
+  return judge(line, grounds, sealed(event, line, key))
+}
+
+function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): SealedEvent {
+  try {
+    if (version.eventIds === 'chosen-by-origin') event.event_id = chosenEventId(event, key.serverName)
+    return sealEvent(event, version, key)
+  } catch (error) {
+    if (!(error instanceof CanonicalJsonError)) throw error
+    throw badJson('Numbers in events must be integers in the range of canonical JSON')
+  }
+}
+
+/** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
+function citations(line: RoomLine, { cited }: Grounds): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
+  if (line.version.eventFormat !== 'v1')
+    return { prev_events: line.heads, auth_events: cited.map(({ eventId: id }) => id) }
+  const cite = (pdu: Pdu | undefined) => {
+    if (!pdu) throw new Error('An event to cite is not loaded')
+    return citationOf(pdu, line.version) as EventReference
+  }
+  return {
+    prev_events: line.heads.map((head) => cite(line.headPdus.get(head))),
+    auth_events: cited.map(({ pdu }) => cite(pdu)),
+  }
+}
+
+function judge(line: RoomLine, { create, cited }: Grounds, { pdu, eventId, bytes }: SealedEvent): BuiltEvent {
+  const violation = sizedEventViolation(pdu, bytes)
+  if (violation) throw tooLarge(violation)
+  const holderOf = (type: string, stateKey: string) =>
+    type === 'm.room.create' ? create : cited.find((holder) => holder.type === type && holder.stateKey === stateKey)
+  const rejection = authorize(pdu, line.version, (type, stateKey) => holderOf(type, stateKey)?.pdu)
+  if (rejection) throw forbidden(rejection.reason)
+  return { pdu, eventId }
+}
+
+/** PostgreSQL cannot hold U+0000 in a column; inside JSON it is escaped and does no harm. */
+function refuseUnstorable({ type, stateKey, transaction }: EventDraft): void {
+  if (type.includes('\0') || stateKey?.includes('\0') || transaction?.transactionId.includes('\0'))
+    throw badJson('Types, state keys and transaction ids must not contain U+0000')
+}
+
+const entitled = ({ type, sender, stateKey, content }: EventDraft): EventToEntitle => {
+  const event = { type, sender: sender as UserId, content }
+  return stateKey === undefined ? event : { ...event, state_key: stateKey }
+}

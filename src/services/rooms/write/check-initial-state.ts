@@ -1,0 +1,15 @@
+import { badAlias, invalidRoomState } from '#base/errors.ts'
+import { aliasesIn } from '#services/rooms/directory/check-canonical-alias.ts'
+import type { StateEntry } from './initial-events.ts'
+
+/** Refuses state that would go around the checks which the same has once the room exists. */
+export function checkInitialState(
+  entries: readonly StateEntry[],
+  { creator, alias }: { creator: string; alias: string | undefined },
+): void {
+  for (const { type, stateKey, content } of entries) {
+    if (type === 'm.room.member' && stateKey !== creator) throw invalidRoomState('Members are invited, not set')
+    const isNaming = type === 'm.room.canonical_alias' && stateKey === ''
+    if (isNaming && aliasesIn(content).some((listed) => listed !== alias)) throw badAlias()
+  }
+}

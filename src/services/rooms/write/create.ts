@@ -1,0 +1,90 @@
+import { forbidden, invalidParam, roomInUse, unsupportedRoomVersion } from '#base/errors.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { isValidRoomAlias, type RoomAlias, type RoomId } from '#protocol/ids.ts'
+import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
+import { requireAliasLeft } from '#services/rooms/directory/aliases.ts'
+import { checkInitialState } from './check-initial-state.ts'
+import { createContent } from './create-content.ts'
+import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
+import { initialEvents, type Preset, type StateEntry } from './initial-events.ts'
+import { initialPowerLevels } from './initial-power-levels.ts'
+import { memberContent, memberContents } from '#services/rooms/membership/member-content.ts'
+import { openRoom, type OpenNeeds } from './open-room.ts'
+import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
+import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
+
+/** What a client may ask of a new room. */
+export type NewRoom = {
+  creator: string
+  isPublished: boolean
+  /** Absent: what `isPublished` suggests. */
+  preset?: Preset | undefined
+  aliasName?: string | undefined
+  name?: string | undefined
+  topic?: string | undefined
+  invite: readonly string[]
+  version?: string | undefined
+  createContent?: JsonObject | undefined
+  initialState: readonly StateEntry[]
+  isDirect: boolean
+  powerLevels?: JsonObject | undefined
+}
+
+/**
+ * Makes a room with everything its creator asks for, all or nothing.
+ * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
+ */
+export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId> {
+  const { creator, isPublished } = wish
+  const version = requireVersion(wish.version ?? ctx.config.rooms.default_version)
+  const alias = wish.aliasName === undefined ? undefined : await freeAlias(ctx, wish.aliasName, creator)
+  checkInitialState(wish.initialState, { creator, alias })
+  const invite = await invitees(ctx, wish)
+  const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
+  const partners = preset === 'trusted_private_chat' ? invite : []
+  const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: wish.isDirect })
+  const roomId = await openRoom(ctx, {
+    version,
+    creator,
+    isPublished,
+    alias,
+    createContent: createContent({ creator, wished: wish.createContent, partners }, version),
+    events: initialEvents({
+      ...wish,
+      alias,
+      preset,
+      creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
+      powerLevels: initialPowerLevels({ creator, equals: partners, override: wish.powerLevels }, version),
+      invites: invite.map((userId, index) => ({
+        type: 'm.room.member',
+        stateKey: userId,
+        content: contents[index] ?? {},
+      })),
+    }),
+  })
+  if (wish.createContent?.predecessor !== undefined) await inheritSettings(ctx, { roomId, userId: creator })
+  return roomId
+}
+
+/** The rules of a version in which rooms can be made here. */
+export function requireVersion(id: string): RoomVersion {
+  const version = roomVersion(id)
+  if (!version) throw unsupportedRoomVersion()
+  return version
+}
+
+async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise<RoomAlias> {
+  const alias = `#${name}:${ctx.config.server_name}`
+  if (name === '' || name.includes(':') || !isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
+  if (await ctx.store.roomAliases.find(alias)) throw roomInUse()
+  await requireAliasLeft(ctx, creator)
+  return alias
+}
+
+/** Refuses the whole room rather than to leave somebody out of it. */
+async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<string[]> {
+  const userIds: string[] = [...new Set(invite.map(requireUserId))]
+  if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
+  for (const userId of userIds) await requireInvitable(ctx, userId)
+  return userIds
+}

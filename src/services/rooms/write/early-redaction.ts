@@ -1,0 +1,37 @@
+import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.ts'
+import { mayRedact } from '#protocol/events/redaction-permission.ts'
+import { redact } from '#protocol/events/redaction.ts'
+import type { EventWrite } from '#store/rooms/room-write.ts'
+import { nidOf } from '#services/rooms/read/reader-spans.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { splitPdu, storedPdu } from '#services/rooms/events/stored-pdu.ts'
+
+type Needs = Pick<Context, 'store'>
+
+/** The event as it stands when it comes after its redaction; undefined where none takes effect. */
+export async function earlyRedactionOf(
+  ctx: Needs,
+  line: RoomLine,
+  { pdu: target, eventId }: { pdu: Pdu; eventId: EventId },
+): Promise<EventWrite['redacted']> {
+  for (const event of await ctx.store.earlyRedactions.listFor(eventId, nidOf(line))) {
+    // Of purged history nobody knows who might redact.
+    if (event.position <= line.purgedUpTo) continue
+    const levels = await levelsBefore(ctx, line, event.position)
+    if (mayRedact({ redaction: storedPdu(event, line), target, levels }, line.version))
+      return { ...splitPdu(redact(target, line.version)), by: event.eventId }
+  }
+  return undefined
+}
+
+async function levelsBefore({ store }: Needs, line: RoomLine, position: number): Promise<PowerLevels> {
+  const heldBefore = async (type: string) => {
+    const event = await store.roomState.holderAt(nidOf(line), [type, ''], position - 1)
+    return event && storedPdu(event, line)
+  }
+  const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }
+  return readPowerLevels(state, line.version)
+}

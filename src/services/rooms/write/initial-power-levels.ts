@@ -1,0 +1,37 @@
+import { isObject, type JsonObject } from '#protocol/events/event.ts'
+import type { UserId } from '#protocol/ids.ts'
+import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+
+export type LevelWishes = {
+  creator: string
+  /** Whom the preset puts on a level with the creator. */
+  equals: readonly string[]
+  /** Replaces whole keys of the content. */
+  override?: JsonObject | undefined
+}
+
+/**
+ * The content of a new room's first power levels.
+ * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
+ */
+export function initialPowerLevels({ creator, equals, override = {} }: LevelWishes, version: RoomVersion): JsonObject {
+  const defaults = defaultPowerLevels(creator as UserId, version)
+  const users = version.creatorsOutrankAll
+    ? {}
+    : { ...(defaults.users as JsonObject), ...Object.fromEntries(equals.map((userId) => [userId, 100])) }
+  const content: JsonObject = { ...defaults, users, ...override }
+  const { events } = override
+  const isSaid = isObject(events) && Object.hasOwn(events, 'm.room.tombstone')
+  return version.creatorsOutrankAll && !isSaid ? withTombstoneLevel(content, version) : content
+}
+
+/** From version 12 only what is above ordinary state may end a room, whatever the client makes of the other levels. */
+export function withTombstoneLevel(content: JsonObject, version: RoomVersion): JsonObject {
+  const { events = {}, state_default: stateDefault } = content
+  if (!isObject(events)) return content
+  const former = readLevel(events['m.room.tombstone'], version) ?? 0
+  const ordinary = readLevel(stateDefault, version) ?? 50
+  const level = Math.min(Math.max(150, former, ordinary + 1), Number.MAX_SAFE_INTEGER)
+  return { ...content, events: { ...events, 'm.room.tombstone': level } }
+}

@@ -1,0 +1,48 @@
+import { forbidden, notFound } from '#base/errors.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { isValidEventId, type EventId } from '#protocol/ids.ts'
+import type { EventTransaction } from '#store/rooms/events.ts'
+import { appendEvents } from './append.ts'
+import type { AppendNeeds } from './append-needs.ts'
+import { appendOnce } from './append-once.ts'
+import { nextPowerLevels } from '#services/rooms/live/next-state.ts'
+import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+
+export type Redaction = {
+  roomId: string
+  sender: string
+  /** May take back what any user of this server said. */
+  isAdmin: boolean
+  target: string
+  content: JsonObject
+  transaction: EventTransaction
+}
+
+/** Empties an event of the room; throws M_NOT_FOUND where the room has none such, M_FORBIDDEN to who may not. */
+export async function redactEvent(ctx: AppendNeeds, redaction: Redaction): Promise<EventId> {
+  const { roomId, sender, target, content, transaction } = redaction
+  await requireJoined(ctx, roomId, sender)
+  return appendOnce(ctx, transaction, async () => {
+    const [appended] = await appendEvents(ctx, roomId, async (line) => {
+      await requireRedactable(ctx, line, redaction)
+      return [{ type: 'm.room.redaction', sender, content, redacts: target, transaction }]
+    })
+    if (!appended) throw new Error('A redaction was staged and lost')
+    return appended.eventId
+  })
+}
+
+/** The server of the sender is enough for the protocol; among users of one server only the author or a moderator will do. */
+async function requireRedactable(
+  ctx: Pick<Context, 'store'>,
+  line: RoomLine,
+  { target, sender, isAdmin }: Redaction,
+): Promise<void> {
+  const event = isValidEventId(target) ? await ctx.store.events.find(target) : undefined
+  if (!event || event.roomNid !== line.nid) throw notFound('The room has no such event')
+  if (event.sender === sender || isAdmin) return
+  const levels = await nextPowerLevels(ctx, line)
+  if (levels.ofUser(sender) < levels.redact) throw forbidden('You may not redact the events of others')
+}

@@ -1,0 +1,58 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import type { Membership, Place } from '#store/rooms/members.ts'
+import type { SyncRequest } from './sync-request.ts'
+
+/** What a room is to the user since her token. */
+export type RoomPlace = {
+  roomId: string
+  roomNid: number
+  membership: Membership
+  /** Who sent the user's member event. */
+  sender: string
+  /** Position of the user's member event. */
+  position: number
+  /** True when she knows nothing of the room yet: it is told from scratch. */
+  isNew: boolean
+}
+
+type Needs = Pick<Context, 'store'>
+
+/** The rooms that this answer may speak of: all she is in, and those she left since the token. */
+export async function roomPlaces(
+  ctx: Needs,
+  { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
+  upTo: number,
+): Promise<RoomPlace[]> {
+  const places = (await ctx.store.members.listPlaces(userId, since?.events)).filter(({ roomId }) =>
+    filter.matchesRoom(roomId),
+  )
+  const told = await Promise.all(places.map((place) => toldPlace(ctx, place, { since: since?.events, upTo })))
+  return told
+    .filter((place) => place !== undefined)
+    .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
+}
+
+const isInRoom = (membership: Membership): boolean => membership !== 'leave' && membership !== 'ban'
+
+type Span = { since: number | undefined; upTo: number }
+
+async function toldPlace({ store }: Needs, place: Place, { since, upTo }: Span): Promise<RoomPlace | undefined> {
+  const { roomId, roomNid, userId, sender, position } = place
+  const membership = position > upTo ? await membershipAt(store, place, upTo) : place.membership
+  if (!membership) return undefined
+  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo) }
+  if (since === undefined) return { ...told, isNew: true }
+  if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
+  const before = await membershipAt(store, { roomNid, userId }, since)
+  return { ...told, isNew: membership === 'join' && before !== 'join' }
+}
+
+async function membershipAt(
+  store: Needs['store'],
+  { roomNid, userId }: { roomNid: number; userId: string },
+  position: number,
+): Promise<Membership | undefined> {
+  const event = await store.roomState.holderAt(roomNid, ['m.room.member', userId], position)
+  return event && ((JSON.parse(event.clientJson) as { content: JsonObject }).content.membership as Membership)
+}

@@ -1,0 +1,29 @@
+import type { Context } from '#context.ts'
+import { onlyFields } from '#protocol/events/client-event.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { renderEvents, renderState, type Viewer } from '#services/rooms/read/render-events.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
+
+type Events = { line: RoomLine; events: readonly StoredEvent[] }
+
+/** JSON texts of timeline events, cut to the fields the filter names. */
+export const timelineTexts = async (ctx: Context, moment: SyncMoment, { line, events }: Events): Promise<string[]> =>
+  cut(moment, await renderEvents(ctx, viewerOf(moment, line), events))
+
+/** JSON texts of state events, without what they replaced. */
+export const stateTexts = async (ctx: Context, moment: SyncMoment, { line, events }: Events): Promise<string[]> =>
+  cut(moment, await renderState(ctx, viewerOf(moment, line), events))
+
+const viewerOf = ({ request: { userId, deviceId } }: SyncMoment, line: RoomLine): Viewer => ({
+  line,
+  userId,
+  deviceId,
+  withRoomId: false,
+})
+
+function cut({ request: { filter } }: SyncMoment, texts: string[]): string[] {
+  const fields = filter.eventFields
+  return fields ? texts.map((text) => JSON.stringify(onlyFields(JSON.parse(text) as JsonObject, fields))) : texts
+}

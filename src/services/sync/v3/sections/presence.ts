@@ -1,0 +1,20 @@
+import type { Context } from '#context.ts'
+import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
+
+/** Presence of those who share a room with the reader: what changed, and of who began to share one. */
+export async function presenceSection(
+  ctx: Context,
+  { request, moved }: SyncMoment,
+): Promise<{ json: string; hasNews: boolean }> {
+  const changes = ctx.presence.changes(request.since?.presence ?? 0)
+  for (const userId of await moved) {
+    const content = userId === request.userId ? undefined : ctx.presence.find(userId)
+    if (content) changes.set(userId, content)
+  }
+  const others = [...changes.keys()].filter((userId) => userId !== request.userId)
+  const sharing = new Set([request.userId, ...(await ctx.store.members.sharingAmong(request.userId, others))])
+  const events = [...changes]
+    .filter(([sender]) => sharing.has(sender) && request.filter.presence.matches({ type: 'm.presence', sender }))
+    .map(([sender, content]) => JSON.stringify({ type: 'm.presence', sender, content }))
+  return { json: `"presence":{"events":[${events.join(',')}]}`, hasNews: events.length > 0 }
+}

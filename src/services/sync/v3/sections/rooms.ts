@@ -1,0 +1,109 @@
+import type { Context } from '#context.ts'
+import { accountDataChanges } from '#services/accounts/data/account-data.ts'
+import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { roomPlaces, type RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
+import { invitedRoom } from './invited-room.ts'
+import { joinedRoom } from './joined-room.ts'
+import { leftRoom } from './left-room.ts'
+import type { RoomExtras } from './room-extras.ts'
+
+type Section = 'join' | 'invite' | 'knock' | 'leave'
+type AccountData = Awaited<ReturnType<typeof accountDataChanges>>
+
+export type RoomsSection = { json: string; hasNews: boolean }
+
+/** The `rooms` of an answer. */
+export async function roomsSection(ctx: Context, moment: SyncMoment, accountData: AccountData): Promise<RoomsSection> {
+  const { request, now } = moment
+  const places = await roomPlaces(ctx, request, now.events)
+  const lines = await ctx.rooms.findAll(places.map(({ roomId }) => roomId))
+  await warmNewRooms(ctx, moment, { places, lines })
+  const extrasOf = await roomExtras(ctx, moment, { places, accountData })
+  const texts: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] }
+  await Promise.all(
+    places.map(async (place, index) => {
+      const line = lines[index]
+      const json = line && (await roomText(ctx, moment, { place, line, extras: extrasOf(place) }))
+      if (json !== undefined) texts[sectionOf(place)].push(`${JSON.stringify(place.roomId)}:${json}`)
+    }),
+  )
+  const sections = (Object.keys(texts) as Section[]).filter((section) => texts[section].length > 0)
+  return {
+    json: `"rooms":{${sections.map((section) => `"${section}":{${texts[section].join(',')}}`).join(',')}}`,
+    hasNews: sections.length > 0,
+  }
+}
+
+const sectionOf = ({ membership }: RoomPlace): Section => (membership === 'ban' ? 'leave' : membership)
+
+type RoomPart = { place: RoomPlace; line: RoomLine; extras: RoomExtras }
+
+async function roomText(
+  ctx: Context,
+  moment: SyncMoment,
+  { place, line, extras }: RoomPart,
+): Promise<string | undefined> {
+  if (place.membership === 'join') return joinedRoom(ctx, moment, { place, line, extras })
+  const since = moment.request.since?.events
+  const isNews =
+    since === undefined || place.position > since || (moment.request.fullState && sectionOf(place) !== 'leave')
+  if (!isNews) return undefined
+  if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, line, accountData: extras.accountData })
+  if (place.membership === 'invite' && moment.ignored.has(place.sender)) return undefined
+  return invitedRoom(ctx, { place, line, userId: moment.request.userId })
+}
+
+type Rooms = { places: readonly RoomPlace[]; lines: readonly (RoomLine | undefined)[] }
+
+/** Timelines of rooms told from scratch are read in one query. */
+async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, lines }: Rooms): Promise<void> {
+  const isCold = (line: RoomLine | undefined, index: number): line is RoomLine =>
+    line !== undefined && (places[index]?.isNew ?? false)
+  const fresh = lines.filter(isCold)
+  if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
+}
+
+type ExtrasSource = { places: readonly RoomPlace[]; accountData: AccountData }
+
+/** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
+async function roomExtras(
+  ctx: Context,
+  { request, now }: SyncMoment,
+  { places, accountData }: ExtrasSource,
+): Promise<(place: RoomPlace) => RoomExtras> {
+  const { since, userId, filter } = request
+  const joined = places.filter(({ membership }) => membership === 'join')
+  const known = since === undefined ? [] : joined.filter(({ isNew }) => !isNew).map(({ roomId }) => roomId)
+  const fresh = joined.filter(({ isNew }) => isNew).map(({ roomId }) => roomId)
+  const [receipts, freshReceipts, freshData] = await Promise.all([
+    receiptChanges(ctx, userId, { roomIds: known, after: since?.receipts ?? 0, upTo: now.receipts }),
+    receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts }),
+    since && fresh.length > 0
+      ? accountDataChanges(ctx, userId, { after: undefined, upTo: now.accountData })
+      : accountData,
+  ])
+  const typing = ctx.typing.changes(since?.typing ?? 0)
+  const typingNow = since && fresh.length > 0 ? ctx.typing.changes(0) : typing
+  return ({ roomId, isNew }) => {
+    const typists = (isNew ? typingNow : typing).get(roomId)?.userIds
+    const receipt = (isNew ? freshReceipts : receipts).get(roomId)
+    const ephemeral = [
+      ...(receipt === undefined ? [] : [{ type: 'm.receipt', json: receipt }]),
+      ...(typists
+        ? [{ type: 'm.typing', json: JSON.stringify({ type: 'm.typing', content: { user_ids: typists } }) }]
+        : []),
+    ].filter(({ type }) => filter.ephemeral.matches({ type }) && filter.ephemeral.matchesRoom(roomId))
+    const data = ((isNew ? freshData : accountData).rooms.get(roomId) ?? []).filter(
+      (json) =>
+        filter.roomAccountData.matches(JSON.parse(json) as { type: string }) &&
+        filter.roomAccountData.matchesRoom(roomId),
+    )
+    return {
+      ephemeral: ephemeral.map(({ json }) => json),
+      accountData: data,
+      any: receipt !== undefined || ephemeral.length > 0 || data.length > 0,
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { Db } from '#store/engine/db.ts'
+
+export type Account = {
+  userId: string
+  /** Argon2id in PHC form; absent for accounts that have no password. */
+  passwordHash: string | undefined
+  isAdmin: boolean
+  /** What scripts call the kind of an account, `bot` or `support`. */
+  userType: string | undefined
+  appserviceId: string | undefined
+  createdAt: number
+  deactivatedAt: number | undefined
+  isErased: boolean
+  isLocked: boolean
+  isSuspended: boolean
+}
+
+export type NewAccount = Pick<Account, 'userId' | 'createdAt'> &
+  Partial<Pick<Account, 'passwordHash' | 'isAdmin' | 'userType' | 'appserviceId'>>
+
+type Row = {
+  user_id: string
+  folded_id: string
+  password_hash: string | null
+  is_admin: boolean | number
+  user_type: string | null
+  appservice_id: string | null
+  created_at: number | string
+  deactivated_at: number | string | null
+  is_erased: boolean | number
+  is_locked: boolean | number
+  is_suspended: boolean | number
+}
+
+export const accounts = (db: Db) => ({
+  async find(userId: string): Promise<Account | undefined> {
+    const row = await db<Row>('accounts').where({ user_id: userId }).first()
+    return row && fromRow(row)
+  },
+
+  /** The account if its password is still this one; it stays as it is until the transaction ends. */
+  async hold({ userId, passwordHash }: Pick<Account, 'userId' | 'passwordHash'>): Promise<Account | undefined> {
+    const row = await db<Row>('accounts')
+      .where({ user_id: userId, password_hash: passwordHash ?? null })
+      .forShare()
+      .first()
+    return row && fromRow(row)
+  },
+
+  /** Every account whose id differs from this one at most in case. */
+  async listFolded(userId: string): Promise<Account[]> {
+    const rows = await db<Row>('accounts')
+      .where({ folded_id: fold(userId) })
+      .limit(10)
+    return rows.map(fromRow)
+  },
+
+  async hasAdmin(): Promise<boolean> {
+    const row = await db<Row>('accounts').where({ is_admin: true }).whereNull('deactivated_at').first('user_id')
+    return row !== undefined
+  },
+
+  /** False when the user id is taken. */
+  async insert(account: NewAccount): Promise<boolean> {
+    const inserted = await db<Row>('accounts')
+      .insert(toRow(account))
+      .onConflict('user_id')
+      .ignore()
+      .returning('user_id')
+    return inserted.length === 1
+  },
+
+  async setPasswordHash(userId: string, passwordHash: string): Promise<void> {
+    await db<Row>('accounts').where({ user_id: userId }).update({ password_hash: passwordHash })
+  },
+
+  async setAdmin(userId: string, isAdmin: boolean): Promise<void> {
+    await db<Row>('accounts').where({ user_id: userId }).update({ is_admin: isAdmin })
+  },
+
+  async setLocked(userId: string, isLocked: boolean): Promise<void> {
+    await db<Row>('accounts').where({ user_id: userId }).update({ is_locked: isLocked })
+  },
+
+  async setSuspended(userId: string, isSuspended: boolean): Promise<void> {
+    await db<Row>('accounts').where({ user_id: userId }).update({ is_suspended: isSuspended })
+  },
+
+  /** Ends the account for good: its password goes, its id stays taken. */
+  async deactivate(userId: string, { at, erase }: { at: number; erase: boolean }): Promise<void> {
+    await db<Row>('accounts')
+      .where({ user_id: userId })
+      .update({ deactivated_at: at, is_erased: erase, password_hash: null, is_admin: false })
+  },
+})
+
+const fold = (userId: string) => userId.toLowerCase()
+
+const toRow = (account: NewAccount): Row => ({
+  user_id: account.userId,
+  folded_id: fold(account.userId),
+  password_hash: account.passwordHash ?? null,
+  is_admin: account.isAdmin ?? false,
+  user_type: account.userType ?? null,
+  appservice_id: account.appserviceId ?? null,
+  created_at: account.createdAt,
+  deactivated_at: null,
+  is_erased: false,
+  is_locked: false,
+  is_suspended: false,
+})
+
+const fromRow = (row: Row): Account => ({
+  userId: row.user_id,
+  passwordHash: row.password_hash ?? undefined,
+  isAdmin: Boolean(row.is_admin),
+  userType: row.user_type ?? undefined,
+  appserviceId: row.appservice_id ?? undefined,
+  createdAt: Number(row.created_at),
+  deactivatedAt: row.deactivated_at === null ? undefined : Number(row.deactivated_at),
+  isErased: Boolean(row.is_erased),
+  isLocked: Boolean(row.is_locked),
+  isSuspended: Boolean(row.is_suspended),
+})

@@ -1,0 +1,77 @@
+import type { Db } from '#store/engine/db.ts'
+
+export type InteractiveSession = {
+  sessionHash: string
+  /** Whose approval is sought; absent at registration. */
+  userId: string | undefined
+  /** Method and path of the request to approve. */
+  operation: string
+  flows: string[][]
+  /** The body to approve, encrypted under the session id, which is not stored. */
+  sealedBody: string
+  /** Stages passed, each with what it proved. */
+  completed: Record<string, string>
+  expiresAt: number
+}
+
+type Row = {
+  session_hash: string
+  user_id: string | null
+  operation: string
+  flows: string
+  sealed_body: string
+  completed: string
+  expires_at: number | string
+}
+
+export const interactiveSessions = (db: Db) => ({
+  /** Undefined when the session is unknown or too old. */
+  async find(sessionHash: string, now: number): Promise<InteractiveSession | undefined> {
+    const row = await db<Row>('interactive_sessions')
+      .where({ session_hash: sessionHash })
+      .where('expires_at', '>', now)
+      .first()
+    return row && fromRow(row)
+  },
+
+  async insert(session: InteractiveSession): Promise<void> {
+    await db<Row>('interactive_sessions').insert({
+      session_hash: session.sessionHash,
+      user_id: session.userId ?? null,
+      operation: session.operation,
+      flows: JSON.stringify(session.flows),
+      sealed_body: session.sealedBody,
+      completed: JSON.stringify(session.completed),
+      expires_at: session.expiresAt,
+    })
+  },
+
+  async update(sessionHash: string, change: Pick<InteractiveSession, 'completed' | 'sealedBody'>): Promise<void> {
+    await db<Row>('interactive_sessions')
+      .where({ session_hash: sessionHash })
+      .update({ completed: JSON.stringify(change.completed), sealed_body: change.sealedBody })
+  },
+
+  /** False when somebody else was faster: each session approves one request. */
+  async delete(sessionHash: string): Promise<boolean> {
+    return (await db<Row>('interactive_sessions').where({ session_hash: sessionHash }).delete()) === 1
+  },
+
+  async deleteForUser(userId: string): Promise<void> {
+    await db<Row>('interactive_sessions').where({ user_id: userId }).delete()
+  },
+
+  async deleteExpired(now: number): Promise<void> {
+    await db<Row>('interactive_sessions').where('expires_at', '<=', now).delete()
+  },
+})
+
+const fromRow = (row: Row): InteractiveSession => ({
+  sessionHash: row.session_hash,
+  userId: row.user_id ?? undefined,
+  operation: row.operation,
+  flows: JSON.parse(row.flows),
+  sealedBody: row.sealed_body,
+  completed: JSON.parse(row.completed),
+  expiresAt: Number(row.expires_at),
+})

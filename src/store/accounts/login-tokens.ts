@@ -1,0 +1,29 @@
+import type { Db } from '#store/engine/db.ts'
+
+export type LoginToken = { tokenHash: string; userId: string; expiresAt: number }
+
+type Row = { token_hash: string; user_id: string; expires_at: number | string }
+
+export const loginTokens = (db: Db) => ({
+  async find(tokenHash: string): Promise<LoginToken | undefined> {
+    const row = await db<Row>('login_tokens').where({ token_hash: tokenHash }).first()
+    return row && { tokenHash: row.token_hash, userId: row.user_id, expiresAt: Number(row.expires_at) }
+  },
+
+  async insert({ tokenHash, userId, expiresAt }: LoginToken): Promise<void> {
+    await db<Row>('login_tokens').insert({ token_hash: tokenHash, user_id: userId, expires_at: expiresAt })
+  },
+
+  /** False when somebody else was faster: each token works once. */
+  async delete(tokenHash: string): Promise<boolean> {
+    return (await db<Row>('login_tokens').where({ token_hash: tokenHash }).delete()) === 1
+  },
+
+  async deleteForUser(userId: string): Promise<void> {
+    await db<Row>('login_tokens').where({ user_id: userId }).delete()
+  },
+
+  async deleteExpired(now: number): Promise<void> {
+    await db<Row>('login_tokens').where('expires_at', '<=', now).delete()
+  },
+})

@@ -1,0 +1,128 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+import { pairList } from '#store/engine/pair-list.ts'
+
+export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
+
+export type CrossSigningKey = {
+  userId: string
+  usage: KeyUsage
+  /** Unpadded base64; the key id is `ed25519:` and this. */
+  publicKey: string
+  /** Canonical JSON of the upload, signatures included. */
+  json: string
+}
+
+/** A signature uploaded after the key it is on; the target is a device id or a master public key. */
+export type KeySignature = {
+  targetUser: string
+  targetKey: string
+  signerUser: string
+  signerKey: string
+  signature: string
+}
+
+type KeyRow = { user_id: string; usage: KeyUsage; public_key: string; key_json: string }
+type SignatureRow = {
+  target_user: string
+  target_key: string
+  signer_user: string
+  signer_key: string
+  signature: string
+}
+type PermitRow = { user_id: string; until: number }
+
+export const crossSigning = (db: Db, kind: Engine['kind']) => ({
+  async listOf(userIds: readonly string[]): Promise<CrossSigningKey[]> {
+    if (userIds.length === 0) return []
+    return (await db<KeyRow>('cross_signing_keys').whereRaw(...inList(kind, 'user_id', userIds))).map(keyOf)
+  },
+
+  async save({ userId, usage, publicKey, json }: CrossSigningKey): Promise<void> {
+    await db<KeyRow>('cross_signing_keys')
+      .insert({ user_id: userId, usage, public_key: publicKey, key_json: json })
+      .onConflict(['user_id', 'usage'])
+      .merge()
+  },
+
+  /** Removes a key with all signatures on it and by it. */
+  async remove({ userId, usage, publicKey }: CrossSigningKey): Promise<void> {
+    await db<KeyRow>('cross_signing_keys').where({ user_id: userId, usage, public_key: publicKey }).delete()
+    await db<SignatureRow>('cross_signing_signatures').where({ target_user: userId, target_key: publicKey }).delete()
+    await db<SignatureRow>('cross_signing_signatures')
+      .where({ signer_user: userId, signer_key: `ed25519:${publicKey}` })
+      .delete()
+  },
+
+  /** Signatures on keys of some users: their own, and the viewer's. */
+  async signaturesOn(targetUsers: readonly string[], viewer: string | undefined): Promise<KeySignature[]> {
+    if (targetUsers.length === 0) return []
+    const ownAndViewers = targetUsers.flatMap((target) => [
+      [target, target] as const,
+      [target, viewer ?? target] as const,
+    ])
+    const rows = await db<SignatureRow>('cross_signing_signatures').whereRaw(
+      ...pairList(kind, ['target_user', 'signer_user'], ownAndViewers),
+    )
+    return rows.map(signatureOf)
+  },
+
+  /** Adds signatures; a new one of the same key takes the place of the old one. */
+  async addSignatures(signatures: readonly KeySignature[]): Promise<void> {
+    const rows = signatures.map(signatureRow)
+    for (let start = 0; start < rows.length; start += 200)
+      await db<SignatureRow>('cross_signing_signatures')
+        .insert(rows.slice(start, start + 200))
+        .onConflict(['target_user', 'target_key', 'signer_user', 'signer_key'])
+        .merge()
+  },
+
+  /** Forgets signatures on a key whose content has changed. */
+  async removeSignaturesOn(targetUser: string, targetKey: string): Promise<void> {
+    await db<SignatureRow>('cross_signing_signatures')
+      .where({ target_user: targetUser, target_key: targetKey })
+      .delete()
+  },
+
+  /** Lets the user replace the keys without a further proof until then, in ms. */
+  async permitReplacement(userId: string, until: number): Promise<void> {
+    await db<PermitRow>('cross_signing_permits').insert({ user_id: userId, until }).onConflict('user_id').merge()
+  },
+
+  async mayReplaceUntil(userId: string): Promise<number> {
+    const row = await db<PermitRow>('cross_signing_permits').where({ user_id: userId }).first()
+    return Number(row?.until ?? 0)
+  },
+
+  async withdrawPermit(userId: string): Promise<void> {
+    await db<PermitRow>('cross_signing_permits').where({ user_id: userId }).delete()
+  },
+
+  async deleteExpiredPermits(now: number): Promise<void> {
+    await db<PermitRow>('cross_signing_permits').where('until', '<=', now).delete()
+  },
+})
+
+const keyOf = (row: KeyRow): CrossSigningKey => ({
+  userId: row.user_id,
+  usage: row.usage,
+  publicKey: row.public_key,
+  json: row.key_json,
+})
+
+const signatureOf = (row: SignatureRow): KeySignature => ({
+  targetUser: row.target_user,
+  targetKey: row.target_key,
+  signerUser: row.signer_user,
+  signerKey: row.signer_key,
+  signature: row.signature,
+})
+
+const signatureRow = (signature: KeySignature): SignatureRow => ({
+  target_user: signature.targetUser,
+  target_key: signature.targetKey,
+  signer_user: signature.signerUser,
+  signer_key: signature.signerKey,
+  signature: signature.signature,
+})

@@ -1,0 +1,21 @@
+import type { Db } from '#store/engine/db.ts'
+
+/** A device kept by the server until the user's next login; `data` is JSON text that only the user can read. */
+export type DehydratedDevice = { userId: string; deviceId: string; data: string }
+
+type Row = { user_id: string; device_id: string; device_data: string }
+
+export const dehydratedDevices = (db: Db) => ({
+  async find(userId: string): Promise<DehydratedDevice | undefined> {
+    const row = await db<Row>('dehydrated_devices').where({ user_id: userId }).first()
+    return row && { userId: row.user_id, deviceId: row.device_id, data: row.device_data }
+  },
+
+  /** A user has one: it takes the place of the last. */
+  async save({ userId, deviceId, data }: DehydratedDevice): Promise<void> {
+    await db<Row>('dehydrated_devices')
+      .insert({ user_id: userId, device_id: deviceId, device_data: data })
+      .onConflict('user_id')
+      .merge()
+  },
+})

@@ -1,0 +1,95 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** The identity keys of a device as it uploaded them. */
+export type StoredDeviceKeys = {
+  userId: string
+  deviceId: string
+  /** Canonical JSON of the upload without `signatures` and `unsigned`. */
+  identity: string
+  /** Signatures by keys of the same user, as they came with the upload. */
+  signatures: Record<string, string>
+}
+
+/** Device keys beside the name the user gave the device. */
+export type NamedDeviceKeys = StoredDeviceKeys & { displayName: string | undefined }
+
+type Row = { user_id: string; device_id: string; identity: string; signatures: string }
+type NamedRow = Row & { display_name: string | null }
+
+/** Everything that belongs to a device and ends with it. */
+const tablesOfDevice = [
+  'device_keys',
+  'one_time_keys',
+  'fallback_keys',
+  'key_stocks',
+  'to_device_messages',
+  'to_device_transactions',
+  'dehydrated_devices',
+]
+
+export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
+  async find(userId: string, deviceId: string): Promise<StoredDeviceKeys | undefined> {
+    const row = await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).first()
+    return row && fromRow(row)
+  },
+
+  /** Keeps the device from being deleted until the transaction ends; false when it is gone. */
+  async holdDevice(userId: string, deviceId: string): Promise<boolean> {
+    const row: unknown = await db('devices')
+      .where({ user_id: userId, device_id: deviceId })
+      .forShare()
+      .first('device_id')
+    return row !== undefined
+  },
+
+  /** The keys of all devices of some users. */
+  async listOf(userIds: readonly string[]): Promise<NamedDeviceKeys[]> {
+    if (userIds.length === 0) return []
+    const rows = (await db('device_keys as k')
+      .leftJoin('devices as d', (on) => on.on('d.user_id', 'k.user_id').andOn('d.device_id', 'k.device_id'))
+      .whereRaw(...inList(kind, 'k.user_id', userIds))
+      .orderBy(['k.user_id', 'k.device_id'])
+      .select('k.*', 'd.display_name')) as unknown as NamedRow[]
+    return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? undefined }))
+  },
+
+  async save({ userId, deviceId, identity, signatures }: StoredDeviceKeys): Promise<void> {
+    await db<Row>('device_keys')
+      .insert({ user_id: userId, device_id: deviceId, identity, signatures: JSON.stringify(signatures) })
+      .onConflict(['user_id', 'device_id'])
+      .merge()
+  },
+
+  /** Removes all that devices leave behind: keys, signatures on and by them, messages. Answers which had identity keys. */
+  async forget(userId: string, deviceIds: readonly string[]): Promise<string[]> {
+    if (deviceIds.length === 0) return []
+    const withKeys = (await db<Row>('device_keys')
+      .where({ user_id: userId })
+      .whereRaw(...inList(kind, 'device_id', deviceIds))
+      .pluck('device_id')) as string[]
+    for (const table of tablesOfDevice)
+      await db(table)
+        .where({ user_id: userId })
+        .whereRaw(...inList(kind, 'device_id', deviceIds))
+        .delete()
+    await db('cross_signing_signatures')
+      .where({ target_user: userId })
+      .whereRaw(...inList(kind, 'target_key', deviceIds))
+      .delete()
+    const keyIds = deviceIds.map((deviceId) => `ed25519:${deviceId}`)
+    await db('cross_signing_signatures')
+      .where({ signer_user: userId })
+      .whereRaw(...inList(kind, 'signer_key', keyIds))
+      .delete()
+    return withKeys
+  },
+})
+
+const fromRow = (row: Row): StoredDeviceKeys => ({
+  userId: row.user_id,
+  deviceId: row.device_id,
+  identity: row.identity,
+  signatures: JSON.parse(row.signatures) as Record<string, string>,
+})

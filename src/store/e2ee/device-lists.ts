@@ -1,0 +1,70 @@
+import type { Db } from '#store/engine/db.ts'
+
+/** A change that others must ask keys anew for. */
+export type DeviceListChange = {
+  userId: string
+  /** Absent: the cross-signing keys. */
+  deviceId?: string
+  /** Absent: everybody who shares a room; else the only user who may see it. */
+  observerId?: string
+}
+
+type Row = { user_id: string; device_id: string; observer_id: string; position: number }
+
+export const deviceLists = (db: Db) => ({
+  /** Notes changes at a position of the stream; a device keeps its newest one only. */
+  async record(changes: readonly DeviceListChange[], position: number): Promise<void> {
+    const rows = changes.map(({ userId, deviceId = '', observerId = '' }) => ({
+      user_id: userId,
+      device_id: deviceId,
+      observer_id: observerId,
+      position,
+    }))
+    for (let start = 0; start < rows.length; start += 200)
+      await db<Row>('device_list_changes')
+        .insert(rows.slice(start, start + 200))
+        .onConflict(['user_id', 'device_id', 'observer_id'])
+        .merge()
+  },
+
+  /** Users with a change after the position that the observer may see, wherever they are. */
+  async changedUsers(observerId: string, after: number): Promise<string[]> {
+    // Not "distinct": SQLite would read the whole table for it.
+    const userIds = (await db<Row>('device_list_changes')
+      .where('position', '>', after)
+      .whereIn('observer_id', ['', observerId])
+      .pluck('user_id')) as string[]
+    return [...new Set(userIds)]
+  },
+
+  /** Changes for everybody after the position, in order: what other servers are told. */
+  async listAfter(after: number, limit: number): Promise<{ userId: string; deviceId: string; position: number }[]> {
+    const rows = await db<Row>('device_list_changes')
+      .where('position', '>', after)
+      .where({ observer_id: '' })
+      .orderBy(['position', 'user_id', 'device_id'])
+      .limit(limit)
+    return rows.map((row) => ({ userId: row.user_id, deviceId: row.device_id, position: Number(row.position) }))
+  },
+
+  /**
+   * Of accounts of this server, turns the changes before a position whose devices are gone into one of the user.
+   * Inside a transaction.
+   */
+  async mergeDeleted(before: number): Promise<void> {
+    await db.raw(
+      `insert into device_list_changes (user_id, device_id, observer_id, position)
+         select user_id, '', observer_id, max(position) from device_list_changes as change where ${ofDeleted}
+         group by user_id, observer_id
+       on conflict (user_id, device_id, observer_id) do update set position = excluded.position
+         where device_list_changes.position < excluded.position`,
+      [before],
+    )
+    await db.raw(`delete from device_list_changes as change where ${ofDeleted}`, [before])
+  },
+})
+
+const ofDeleted = `change.position < ? and change.device_id <> ''
+  and exists (select 1 from accounts where accounts.user_id = change.user_id)
+  and not exists (select 1 from devices
+    where devices.user_id = change.user_id and devices.device_id = change.device_id)`

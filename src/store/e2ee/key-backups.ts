@@ -1,0 +1,195 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { pairList, type Pair } from '#store/engine/pair-list.ts'
+
+/** A version of a user's key backup. */
+export type KeyBackup = {
+  userId: string
+  version: number
+  algorithm: string
+  /** JSON text. */
+  authData: string
+  /** Grows with every change of the stored keys. */
+  etag: number
+  keyCount: number
+  /** The row stays only to keep the version number from being given again. */
+  isDeleted: boolean
+}
+
+export type BackedUpSession = {
+  roomId: string
+  sessionId: string
+  firstMessageIndex: number
+  forwardedCount: number
+  isVerified: boolean
+  /** JSON text. */
+  sessionData: string
+}
+
+/** Which keys of a version: all, those of a room, or one session. */
+export type BackupScope = { userId: string; version: number; roomId?: string; sessionId?: string }
+
+type BackupRow = {
+  user_id: string
+  version: number
+  algorithm: string
+  auth_data: string
+  etag: number
+  key_count: number
+  is_deleted: boolean | number
+}
+type SessionRow = {
+  user_id: string
+  version: number
+  room_id: string
+  session_id: string
+  first_message_index: number
+  forwarded_count: number
+  is_verified: boolean | number
+  session_data: string
+}
+
+export const keyBackups = (db: Db, kind: Engine['kind']) => ({
+  /** The user's highest version, deleted or not. */
+  async newest(userId: string): Promise<KeyBackup | undefined> {
+    const row = await db<BackupRow>('key_backups').where({ user_id: userId }).orderBy('version', 'desc').first()
+    return row && backupOf(row)
+  },
+
+  /** The newest version that is not deleted. */
+  async current(userId: string): Promise<KeyBackup | undefined> {
+    const row = await db<BackupRow>('key_backups')
+      .where({ user_id: userId, is_deleted: false })
+      .orderBy('version', 'desc')
+      .first()
+    return row && backupOf(row)
+  },
+
+  async find(userId: string, version: number): Promise<KeyBackup | undefined> {
+    const row = await db<BackupRow>('key_backups').where({ user_id: userId, version, is_deleted: false }).first()
+    return row && backupOf(row)
+  },
+
+  /** As `find`, making other writers of the version wait until the transaction ends. */
+  async lock(userId: string, version: number): Promise<KeyBackup | undefined> {
+    const row = await db<BackupRow>('key_backups')
+      .where({ user_id: userId, version, is_deleted: false })
+      .forUpdate()
+      .first()
+    return row && backupOf(row)
+  },
+
+  /** False when the version exists. */
+  async insert(backup: KeyBackup): Promise<boolean> {
+    const inserted = await db<BackupRow>('key_backups')
+      .insert(backupRow(backup))
+      .onConflict(['user_id', 'version'])
+      .ignore()
+      .returning('version')
+    return inserted.length === 1
+  },
+
+  async update(backup: KeyBackup): Promise<void> {
+    await db<BackupRow>('key_backups')
+      .where({ user_id: backup.userId, version: backup.version })
+      .update(backupRow(backup))
+  },
+
+  /** Removes the rows of deleted versions below another. */
+  async sweepBelow(userId: string, version: number): Promise<void> {
+    await db<BackupRow>('key_backups')
+      .where({ user_id: userId, is_deleted: true })
+      .where('version', '<', version)
+      .delete()
+  },
+
+  /** Whose accounts have ended. */
+  async deleteOfDeactivated(): Promise<void> {
+    const ended = () => db('accounts').whereNotNull('deactivated_at').select('user_id')
+    await db('key_backup_sessions').whereIn('user_id', ended()).delete()
+    await db('key_backups').whereIn('user_id', ended()).delete()
+  },
+
+  /** Sessions in the order of room and session id, after one of them. */
+  async listSessions(
+    scope: BackupScope,
+    { after, limit }: { after: Pair | undefined; limit: number },
+  ): Promise<BackedUpSession[]> {
+    const query = db<SessionRow>('key_backup_sessions')
+      .where(columnsOf(scope))
+      .orderBy(['room_id', 'session_id'])
+      .limit(limit)
+    if (after) void query.whereRaw('(room_id, session_id) > (?, ?)', [...after])
+    return (await query).map(sessionOf)
+  },
+
+  /** Those of some sessions, named by room and session id, that are backed up. */
+  async findSessions(userId: string, version: number, names: readonly Pair[]): Promise<BackedUpSession[]> {
+    const rows = await db<SessionRow>('key_backup_sessions')
+      .where({ user_id: userId, version })
+      .whereRaw(...pairList(kind, ['room_id', 'session_id'], names))
+    return rows.map(sessionOf)
+  },
+
+  /** Stores sessions, in place of what is there. */
+  async saveSessions(userId: string, version: number, sessions: readonly BackedUpSession[]): Promise<void> {
+    const rows = sessions.map((session) => sessionRow({ userId, version }, session))
+    for (let start = 0; start < rows.length; start += 200)
+      await db<SessionRow>('key_backup_sessions')
+        .insert(rows.slice(start, start + 200))
+        .onConflict(['user_id', 'version', 'room_id', 'session_id'])
+        .merge()
+  },
+
+  /** Answers how many there were. */
+  async deleteSessions(scope: BackupScope): Promise<number> {
+    return db<SessionRow>('key_backup_sessions').where(columnsOf(scope)).delete()
+  },
+})
+
+const columnsOf = ({ userId, version, roomId, sessionId }: BackupScope) => ({
+  user_id: userId,
+  version,
+  ...(roomId === undefined ? {} : { room_id: roomId }),
+  ...(sessionId === undefined ? {} : { session_id: sessionId }),
+})
+
+const backupOf = (row: BackupRow): KeyBackup => ({
+  userId: row.user_id,
+  version: Number(row.version),
+  algorithm: row.algorithm,
+  authData: row.auth_data,
+  etag: Number(row.etag),
+  keyCount: Number(row.key_count),
+  isDeleted: Boolean(row.is_deleted),
+})
+
+const backupRow = (backup: KeyBackup): BackupRow => ({
+  user_id: backup.userId,
+  version: backup.version,
+  algorithm: backup.algorithm,
+  auth_data: backup.authData,
+  etag: backup.etag,
+  key_count: backup.keyCount,
+  is_deleted: backup.isDeleted,
+})
+
+const sessionOf = (row: SessionRow): BackedUpSession => ({
+  roomId: row.room_id,
+  sessionId: row.session_id,
+  firstMessageIndex: Number(row.first_message_index),
+  forwardedCount: Number(row.forwarded_count),
+  isVerified: Boolean(row.is_verified),
+  sessionData: row.session_data,
+})
+
+const sessionRow = ({ userId, version }: BackupScope, session: BackedUpSession): SessionRow => ({
+  user_id: userId,
+  version,
+  room_id: session.roomId,
+  session_id: session.sessionId,
+  first_message_index: session.firstMessageIndex,
+  forwarded_count: session.forwardedCount,
+  is_verified: session.isVerified,
+  session_data: session.sessionData,
+})

@@ -1,0 +1,199 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { pairList, type Pair } from '#store/engine/pair-list.ts'
+
+/** What a device has left to hand out. */
+export type KeyStock = {
+  /** Unclaimed one-time keys by algorithm. */
+  oneTimeKeyCounts: Record<string, number>
+  /** Algorithms whose fallback key nobody has claimed yet. */
+  unusedFallbackTypes: string[]
+}
+
+/** A one-time or fallback key; `json` is its canonical JSON. */
+export type PublicKey = { algorithm: string; keyId: string; json: string }
+export type KeyClaim = { userId: string; deviceId: string; algorithm: string }
+export type ClaimedKey = KeyClaim & PublicKey
+
+type Owner = { user_id: string; device_id: string }
+type KeyRow = Owner & { id: number; algorithm: string; key_id: string; key_json: string }
+type FallbackRow = Omit<KeyRow, 'id'> & { is_used: boolean | number }
+type StockRow = Owner & { one_time_key_counts: string; unused_fallback_types: string }
+
+const ownerColumns: Pair = ['user_id', 'device_id']
+
+export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
+  const ofDevices = (devices: readonly KeyClaim[]) =>
+    pairList(
+      kind,
+      ownerColumns,
+      devices.map(({ userId, deviceId }) => [userId, deviceId] as const),
+    )
+
+  const saveStocks = async (rows: StockRow[]): Promise<void> => {
+    for (let start = 0; start < rows.length; start += 200)
+      await db<StockRow>('key_stocks')
+        .insert(rows.slice(start, start + 200))
+        .onConflict([...ownerColumns])
+        .merge()
+  }
+
+  /** Removes the oldest key of every claim that has one. */
+  const takeOldest = async (claims: readonly KeyClaim[]): Promise<ClaimedKey[]> => {
+    const wanted = new Set(claims.map(nameOf))
+    const oldest = (await db('one_time_keys')
+      .whereRaw(...ofDevices(claims))
+      .groupBy('user_id', 'device_id', 'algorithm')
+      .select('user_id', 'device_id', 'algorithm')
+      .min('id as id')) as unknown as KeyRow[]
+    const ids = oldest.filter((row) => wanted.has(nameOf(ownedBy(row)))).map((row) => Number(row.id))
+    const taken: ClaimedKey[] = []
+    for (let start = 0; start < ids.length; start += 500) {
+      const slice = ids.slice(start, start + 500)
+      const rows = await db<KeyRow>('one_time_keys').whereIn('id', slice)
+      await db<KeyRow>('one_time_keys').whereIn('id', slice).delete()
+      taken.push(...rows.map(claimedKey))
+    }
+    return taken
+  }
+
+  const useFallbacks = async (claims: readonly KeyClaim[]): Promise<ClaimedKey[]> => {
+    if (claims.length === 0) return []
+    const wanted = new Set(claims.map(nameOf))
+    const rows = (await db<FallbackRow>('fallback_keys').whereRaw(...ofDevices(claims))).filter((row) =>
+      wanted.has(nameOf(ownedBy(row))),
+    )
+    for (const { user_id, device_id, algorithm, is_used } of rows)
+      if (!is_used)
+        await db<FallbackRow>('fallback_keys').where({ user_id, device_id, algorithm }).update({ is_used: true })
+    return rows.map(claimedKey)
+  }
+
+  return {
+    /** The stock of a device; every /sync reads this one row. */
+    async stock(userId: string, deviceId: string): Promise<KeyStock> {
+      const row = await db<StockRow>('key_stocks').where({ user_id: userId, device_id: deviceId }).first()
+      return row ? stockOf(row) : { oneTimeKeyCounts: {}, unusedFallbackTypes: [] }
+    },
+
+    /** Makes other uploads and claims of the device wait until the transaction ends. */
+    async lock(userId: string, deviceId: string): Promise<void> {
+      await db<StockRow>('key_stocks')
+        .insert({ user_id: userId, device_id: deviceId, one_time_key_counts: '{}', unused_fallback_types: '[]' })
+        .onConflict([...ownerColumns])
+        .ignore()
+      await db<StockRow>('key_stocks').where({ user_id: userId, device_id: deviceId }).forUpdate().first()
+    },
+
+    async list(userId: string, deviceId: string): Promise<PublicKey[]> {
+      return (await db<KeyRow>('one_time_keys').where({ user_id: userId, device_id: deviceId }).orderBy('id')).map(
+        publicKey,
+      )
+    },
+
+    /** Adds keys behind those the device has. */
+    async add(userId: string, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
+      const rows = keys.map((key) => ({ user_id: userId, device_id: deviceId, ...keyColumns(key) }))
+      for (let start = 0; start < rows.length; start += 200)
+        await db('one_time_keys').insert(rows.slice(start, start + 200))
+    },
+
+    async countFallbacks(userId: string, deviceId: string): Promise<number> {
+      const row = (await db('fallback_keys')
+        .where({ user_id: userId, device_id: deviceId })
+        .count('* as count')
+        .first()) as { count: number | string } | undefined
+      return Number(row?.count ?? 0)
+    },
+
+    /** Replaces the fallback key of the algorithm; the same key once more stays used if it was. */
+    async saveFallback(userId: string, deviceId: string, key: PublicKey): Promise<void> {
+      const place = { user_id: userId, device_id: deviceId, algorithm: key.algorithm }
+      const present = await db<FallbackRow>('fallback_keys').where(place).first()
+      if (present?.key_id === key.keyId && present.key_json === key.json) return
+      await db<FallbackRow>('fallback_keys')
+        .insert({ ...place, ...keyColumns(key), is_used: false })
+        .onConflict([...ownerColumns, 'algorithm'])
+        .merge()
+    },
+
+    /** Counts the device's keys anew and answers them. */
+    async restock(userId: string, deviceId: string): Promise<KeyStock> {
+      const device = { user_id: userId, device_id: deviceId }
+      const counts = (await db('one_time_keys')
+        .where(device)
+        .groupBy('algorithm')
+        .select('algorithm')
+        .count('* as count')) as unknown as { algorithm: string; count: number | string }[]
+      const unused = await db<FallbackRow>('fallback_keys')
+        .where({ ...device, is_used: false })
+        .orderBy('algorithm')
+      const stock: KeyStock = {
+        oneTimeKeyCounts: Object.fromEntries(counts.map((row) => [row.algorithm, Number(row.count)])),
+        unusedFallbackTypes: unused.map((row) => row.algorithm),
+      }
+      await saveStocks([stockRow(device, stock)])
+      return stock
+    },
+
+    /** Hands out one key for each claim, the oldest first and a fallback key when none is left; for transactions only. */
+    async claim(claims: readonly KeyClaim[]): Promise<ClaimedKey[]> {
+      if (claims.length === 0) return []
+      const locked = await db<StockRow>('key_stocks')
+        .whereRaw(...ofDevices(claims))
+        .orderBy([...ownerColumns])
+        .forUpdate()
+      if (locked.length === 0) return []
+      const taken = await takeOldest(claims)
+      const served = new Set(taken.map(nameOf))
+      const fallbacks = await useFallbacks(claims.filter((claim) => !served.has(nameOf(claim))))
+      await saveStocks(locked.map((row) => stockRow(row, without(row, taken, fallbacks))))
+      return [...taken, ...fallbacks]
+    },
+
+    /** Drops all one-time keys, as a restored backup must: some of them may have been handed out since it was made. */
+    async discardAll(): Promise<void> {
+      await db('one_time_keys').delete()
+      await db<StockRow>('key_stocks').update({ one_time_key_counts: '{}' })
+    },
+  }
+}
+
+const nameOf = ({ userId, deviceId, algorithm }: KeyClaim): string => JSON.stringify([userId, deviceId, algorithm])
+
+const ownedBy = (row: Owner & { algorithm: string }): KeyClaim => ({
+  userId: row.user_id,
+  deviceId: row.device_id,
+  algorithm: row.algorithm,
+})
+
+function without(row: StockRow, taken: readonly ClaimedKey[], fallbacks: readonly ClaimedKey[]): KeyStock {
+  const { oneTimeKeyCounts, unusedFallbackTypes } = stockOf(row)
+  const isOurs = (key: ClaimedKey) => key.userId === row.user_id && key.deviceId === row.device_id
+  for (const { algorithm } of taken.filter(isOurs))
+    oneTimeKeyCounts[algorithm] = Math.max(0, (oneTimeKeyCounts[algorithm] ?? 0) - 1)
+  const used = new Set(fallbacks.filter(isOurs).map((key) => key.algorithm))
+  return {
+    oneTimeKeyCounts,
+    unusedFallbackTypes: unusedFallbackTypes.filter((algorithm) => !used.has(algorithm)),
+  }
+}
+
+const keyColumns = ({ algorithm, keyId, json }: PublicKey) => ({ algorithm, key_id: keyId, key_json: json })
+const publicKey = (row: Pick<KeyRow, 'algorithm' | 'key_id' | 'key_json'>): PublicKey => ({
+  algorithm: row.algorithm,
+  keyId: row.key_id,
+  json: row.key_json,
+})
+const claimedKey = (row: KeyRow | FallbackRow): ClaimedKey => ({ ...ownedBy(row), ...publicKey(row) })
+
+const stockOf = (row: StockRow): KeyStock => ({
+  oneTimeKeyCounts: JSON.parse(row.one_time_key_counts) as Record<string, number>,
+  unusedFallbackTypes: JSON.parse(row.unused_fallback_types) as string[],
+})
+const stockRow = ({ user_id, device_id }: Owner, stock: KeyStock): StockRow => ({
+  user_id,
+  device_id,
+  one_time_key_counts: JSON.stringify(stock.oneTimeKeyCounts),
+  unused_fallback_types: JSON.stringify(stock.unusedFallbackTypes),
+})

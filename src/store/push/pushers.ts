@@ -1,0 +1,75 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** Where a user wants to be told of events: one app on one device. */
+export type StoredPusher = {
+  userId: string
+  appId: string
+  pushkey: string
+  /** The device that set it up; it ends with that device. */
+  deviceId: string | undefined
+  /** JSON text: the pusher as its user sees it. */
+  pusher: string
+  /** Milliseconds since the epoch. */
+  createdAt: number
+}
+
+type Row = {
+  user_id: string
+  app_id: string
+  pushkey: string
+  device_id: string | null
+  pusher: string
+  created_at: number
+}
+
+export const pushers = (db: Db, kind: Engine['kind']) => ({
+  async list(userId: string): Promise<StoredPusher[]> {
+    const rows = await db<Row>('pushers').where({ user_id: userId }).orderBy(['created_at', 'app_id', 'pushkey'])
+    return rows.map(fromRow)
+  },
+
+  /** Stores a pusher in the place of the user's one of the same app and key. */
+  async save({ userId, appId, pushkey, deviceId, pusher, createdAt }: StoredPusher): Promise<void> {
+    const row: Row = {
+      user_id: userId,
+      app_id: appId,
+      pushkey,
+      device_id: deviceId ?? null,
+      pusher,
+      created_at: createdAt,
+    }
+    await db<Row>('pushers').insert(row).onConflict(['user_id', 'app_id', 'pushkey']).merge()
+  },
+
+  async delete(userId: string, appId: string, pushkey: string): Promise<void> {
+    await db<Row>('pushers').where({ user_id: userId, app_id: appId, pushkey }).delete()
+  },
+
+  /** Deletes those that other users have with an app and key: the device has changed hands. */
+  async deleteOfOthers(userId: string, appId: string, pushkey: string): Promise<void> {
+    await db<Row>('pushers').where({ app_id: appId, pushkey }).whereNot({ user_id: userId }).delete()
+  },
+
+  async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
+    if (deviceIds.length === 0) return
+    await db<Row>('pushers')
+      .where({ user_id: userId })
+      .whereRaw(...inList(kind, 'device_id', deviceIds))
+      .delete()
+  },
+
+  async deleteForUser(userId: string): Promise<void> {
+    await db<Row>('pushers').where({ user_id: userId }).delete()
+  },
+})
+
+const fromRow = (row: Row): StoredPusher => ({
+  userId: row.user_id,
+  appId: row.app_id,
+  pushkey: row.pushkey,
+  deviceId: row.device_id ?? undefined,
+  pusher: row.pusher,
+  createdAt: Number(row.created_at),
+})

@@ -1,0 +1,16 @@
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import { statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+
+/** Redactions whose target was not here when they came; a row goes when its redaction goes. */
+export const earlyRedactions = (db: Db) => ({
+  /** The redactions that came before an event of a room, oldest first. */
+  async listFor(targetId: EventId, roomNid: number): Promise<StoredEvent[]> {
+    const rows = (await db('early_redactions as r')
+      .join('events as e', 'e.position', 'r.position')
+      .where({ 'r.target_id': targetId, 'r.room_nid': roomNid, 'e.status': statusCodes.accepted })
+      .orderBy('r.position')
+      .select('e.*')) as EventRow[]
+    return rows.map(toStoredEvent)
+  },
+})

@@ -1,0 +1,128 @@
+import type { EventId } from '#protocol/ids.ts'
+import { encodeAuth } from './auth-links.ts'
+import type { Bulk } from '#store/engine/bulk.ts'
+import { eventTables as tables } from './event-tables.ts'
+import { statusCodes } from './events.ts'
+import { nobody, type EventWrite, type RoomWrite } from './room-write.ts'
+
+/** An event with the position it is given. */
+export type Placed = { event: EventWrite; position: number; nid: number }
+
+/** Numbers of state keys and of events in the auth index, as far as the batch names them. */
+type Numbers = { keys: ReadonlyMap<string, number>; nids: ReadonlyMap<EventId, number>; now: number }
+
+type Rows = Record<keyof typeof tables, unknown[][]>
+
+/** All that a batch writes, in the order in which it is written. */
+export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[], numbers: Numbers): Bulk[] {
+  const rows: Rows = {
+    ...roomRows(writes, placed),
+    ...graphRows(placed, numbers),
+    ...spanRows(placed, numbers.keys),
+    memberships: lastOf(placed.flatMap(membershipRows), (row) => `${String(row[0])} ${String(row[1])}`),
+    relations: placed.flatMap(({ event: { relation, sender }, position, nid }) =>
+      relation ? [[relation.parentId, relation.relType, position, nid, sender]] : [],
+    ),
+    transactions: placed.flatMap(({ event: { transaction: t, eventId }, position }) =>
+      t ? [[t.userId, t.deviceId, t.scope, t.transactionId, eventId, position, numbers.now]] : [],
+    ),
+    earlyRedactions: placed.flatMap(({ event: { awaits }, position, nid }) =>
+      awaits === undefined ? [] : [[position, nid, awaits]],
+    ),
+    redactions: lastOf(placed.flatMap(redactionRows), (row) => String(row[0])),
+  }
+  return (Object.keys(tables) as (keyof typeof tables)[])
+    .filter((name) => rows[name].length > 0)
+    .map((name) => ({ ...tables[name], rows: rows[name] }))
+}
+
+function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick<Rows, 'newRooms' | 'rooms'> {
+  const newRooms: unknown[][] = []
+  const rooms: unknown[][] = []
+  let next = 0
+  for (const write of writes) {
+    const mine = placed.slice(next, (next += write.events.length))
+    if (write.lineVersion === undefined) continue
+    const last = mine.findLast(({ event }) => event.status === 'accepted')?.position ?? write.lastPosition
+    const tail = [JSON.stringify(write.heads), write.depth, last]
+    if (write.nid === undefined)
+      newRooms.push([mine[0]?.nid, write.roomId, write.version, 1, ...tail, write.isPublished ?? false])
+    else rooms.push([write.nid, write.lineVersion + 1, ...tail])
+  }
+  return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }
+}
+
+type GraphTables = 'events' | 'movedEvents' | 'branches'
+
+function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, GraphTables> {
+  const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], branches: [] }
+  for (const { event: e, position, nid } of placed) {
+    const status = statusCodes[e.status]
+    if (e.branch)
+      rows.branches.push([
+        position,
+        nid,
+        e.branch.basePosition ?? position,
+        e.branch.hops,
+        JSON.stringify(e.branch.delta),
+      ])
+    if (e.movesFrom !== undefined) {
+      rows.movedEvents.push([e.eventId, position, status, e.movesFrom])
+      continue
+    }
+    rows.events.push([
+      position,
+      e.eventId,
+      nid,
+      e.type,
+      e.stateKey,
+      e.sender,
+      e.originServerTs,
+      e.clientJson,
+      e.graphJson,
+      status,
+      e.authIds ? encodeAuth(authNids(e.authIds, nids)) : null,
+    ])
+  }
+  return rows
+}
+
+function authNids(ids: readonly EventId[], nids: ReadonlyMap<EventId, number>): number[] {
+  return ids.map((id) => {
+    const nid = nids.get(id)
+    if (nid === undefined) throw new Error('An event rests on one that is not stored')
+    return nid
+  })
+}
+
+/** A key that changes twice in one batch gets both spans, the first already closed. */
+function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>): Pick<Rows, 'spans' | 'closedSpans'> {
+  const open = new Map<string, unknown[]>()
+  const spans: unknown[][] = []
+  const closedSpans: unknown[][] = []
+  for (const { event, position, nid } of placed) {
+    for (const { type, stateKey, holder = position, isHeld } of event.spans ?? []) {
+      const keyNid = keys.get(`${type}\0${stateKey}`)
+      const former = open.get(`${nid} ${keyNid}`)
+      if (former && former[3] === null) former[3] = position
+      else if (!former && isHeld) closedSpans.push([nid, keyNid, position])
+      const span = [nid, keyNid, position, holder === nobody ? position : null, holder === position ? null : holder]
+      open.set(`${nid} ${keyNid}`, span)
+      spans.push(span)
+    }
+  }
+  return { spans, closedSpans }
+}
+
+const membershipRows = ({ event: { memberships = [] }, position, nid }: Placed): unknown[][] =>
+  memberships.map(({ userId, membership, sender }) => [nid, userId, membership, sender, position, false])
+
+const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): unknown[][] => [
+  ...(r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : []),
+  ...(redacted ? [[eventId, redacted.clientJson, redacted.graphJson, redacted.by]] : []),
+]
+
+/** PostgreSQL refuses to touch a row twice in one statement: only the last of each key stands. */
+const lastOf = (rows: unknown[][], keyOf: (row: unknown[]) => string): unknown[][] => [
+  ...new Map(rows.map((row) => [keyOf(row), row])).values(),
+]

@@ -1,0 +1,87 @@
+import { AuthNids } from './auth-nids.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import type { RoomWrite, Written } from './room-write.ts'
+import { StateKeyNids } from './state-key-nids.ts'
+import { writeBatch } from './write-batch.ts'
+
+/** The room moved on in another process since the events were built: read it again and build anew. */
+export class StaleRoomError extends Error {
+  override name = 'StaleRoomError'
+}
+
+export type WriterOptions = {
+  /** The newest position on disk when the writer starts. */
+  position: number
+  now: () => number
+  /** Called after each batch with its events and its duration in milliseconds. */
+  observe?: ((events: number, milliseconds: number) => void) | undefined
+}
+
+const maxBatch = 200
+
+/** `apply` runs in commit order before anybody can read past the write, so that memory never lags behind `position`. */
+type Waiting = {
+  write: RoomWrite
+  apply(written: Written): void
+  resolve(written: Written): void
+  reject(error: Error): void
+}
+
+/** One loop a process: takes all that waits, of any rooms, and commits it at once. */
+export function eventWriter(engine: Engine, options: WriterOptions) {
+  const waiting: Waiting[] = []
+  const numbers = { keyNids: new StateKeyNids(engine.kind), authNids: new AuthNids(engine.kind) }
+  let running = false
+  let position = options.position
+
+  const settle = ({ apply, resolve, reject }: Waiting, written: Written | undefined): void => {
+    if (!written) return reject(new StaleRoomError())
+    apply(written)
+    position = Math.max(position, written.positions.at(-1) ?? 0)
+    resolve(written)
+  }
+
+  const flush = async (batch: Waiting[]): Promise<void> => {
+    try {
+      const started = performance.now()
+      const writes = batch.map(({ write }) => write)
+      const written = await writeBatch(engine, { writes, ...numbers, now: options.now() })
+      options.observe?.(
+        batch.reduce((sum, { write }) => sum + write.events.length, 0),
+        performance.now() - started,
+      )
+      batch.forEach((one, index) => settle(one, written[index]))
+    } catch (error) {
+      if (batch.length === 1) return batch[0]?.reject(error as Error)
+      // One bad write must not fail its neighbors: each gets its own transaction.
+      for (const one of batch) await flush([one])
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    running = true
+    while (waiting.length > 0) await flush(take(waiting))
+    running = false
+  }
+
+  return {
+    /** Everything up to here is on disk and applied in memory. */
+    position: () => position,
+
+    /** Resolves once the events are on disk; rejects with StaleRoomError when they must be built anew. */
+    write(write: RoomWrite, apply: (written: Written) => void): Promise<Written> {
+      return new Promise((resolve, reject) => {
+        waiting.push({ write, apply, resolve, reject })
+        if (!running) void run()
+      })
+    },
+  }
+}
+
+const take = (waiting: Waiting[]): Waiting[] => {
+  let count = 0
+  let events = 0
+  while (count < waiting.length && (count === 0 || events + (waiting[count]?.write.events.length ?? 0) <= maxBatch))
+    events += waiting[count++]?.write.events.length ?? 0
+  return waiting.splice(0, count)
+}

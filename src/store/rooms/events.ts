@@ -1,0 +1,218 @@
+import type { Knex } from 'knex'
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** What became of an event: only accepted ones are shown; rejected and soft-failed ones stay for the graph. */
+export type EventStatus = 'accepted' | 'soft-failed' | 'rejected' | 'outlier'
+export const statusCodes: Readonly<Record<EventStatus, number>> = {
+  accepted: 0,
+  'soft-failed': 1,
+  rejected: 2,
+  outlier: 3,
+}
+const statuses = Object.keys(statusCodes) as EventStatus[]
+
+export type StoredEvent = {
+  /** Its place in the stream of all events of this server. */
+  position: number
+  eventId: EventId
+  roomNid: number
+  type: string
+  /** Null for what is not state. */
+  stateKey: string | null
+  sender: string
+  originServerTs: number
+  /** JSON of what clients see of it, without event_id, room_id and unsigned. */
+  clientJson: string
+  /** JSON of the rest of the PDU: hashes, signatures, depth, prev and auth events. */
+  graphJson: string
+  status: EventStatus
+  /** The redaction that emptied it. */
+  redactedBy: EventId | null
+}
+
+export type EventRow = {
+  position: number
+  event_id: EventId
+  room_nid: number
+  type: string
+  state_key: string | null
+  sender: string
+  origin_server_ts: number
+  client_json: string
+  graph_json: string
+  status: number
+  redacted_by: EventId | null
+}
+
+export const toStoredEvent = (row: EventRow): StoredEvent => ({
+  position: Number(row.position),
+  eventId: row.event_id,
+  roomNid: Number(row.room_nid),
+  type: row.type,
+  stateKey: row.state_key,
+  sender: row.sender,
+  originServerTs: Number(row.origin_server_ts),
+  clientJson: row.client_json,
+  graphJson: row.graph_json,
+  status: statuses[row.status] ?? 'rejected',
+  redactedBy: row.redacted_by,
+})
+
+/** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */
+export type EventTransaction = { userId: string; deviceId: string; scope: string; transactionId: string }
+
+/** A stretch of a room's timeline, in the direction asked for. */
+export type Page = {
+  roomNid: number
+  /** Exclusive; reading goes on from here. */
+  from: number
+  /** Exclusive; reading stops before it. */
+  until?: number | undefined
+  direction: 'forwards' | 'backwards'
+  limit: number
+  types?: readonly string[] | undefined
+}
+
+/** Events of a room on one side of a moment, in milliseconds. */
+export type TimestampSearch = {
+  roomNid: number
+  ts: number
+  direction: 'forwards' | 'backwards'
+  /** The newest position that counts. */
+  upTo: number
+  limit: number
+  skip: number
+}
+
+/** One index walk a room; a window function would read every event of the rooms. */
+const newestOfRooms: Readonly<Record<Engine['kind'], string>> = {
+  postgres: `select e.* from rooms r join lateral (
+    select * from events x where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ?
+    order by x.position desc limit ?) e on true`,
+  sqlite: `select e.* from rooms r join events e on e.position in (
+    select x.position from events x where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ?
+    order by x.position desc limit ?)`,
+}
+
+export const events = (db: Db, kind: Engine['kind']) => ({
+  async find(eventId: string): Promise<StoredEvent | undefined> {
+    const row = await db<EventRow>('events')
+      .where({ event_id: eventId as EventId })
+      .first()
+    return row && toStoredEvent(row)
+  },
+
+  /** Those that exist, in no order. */
+  async findMany(eventIds: readonly string[]): Promise<StoredEvent[]> {
+    if (eventIds.length === 0) return []
+    const rows = await db<EventRow>('events')
+      .whereRaw(...inList(kind, 'event_id', eventIds))
+      .select('*')
+    return rows.map(toStoredEvent)
+  },
+
+  /** Those that exist, in no order. */
+  async atPositions(positions: readonly number[]): Promise<StoredEvent[]> {
+    if (positions.length === 0) return []
+    const rows = await db<EventRow>('events')
+      .whereRaw(...inList(kind, 'position', positions))
+      .select('*')
+    return rows.map(toStoredEvent)
+  },
+
+  /** Accepted events of one room. */
+  async page({ roomNid, from, until, direction, limit, types }: Page): Promise<StoredEvent[]> {
+    const forwards = direction === 'forwards'
+    const query = db<EventRow>('events')
+      .where({ room_nid: roomNid, status: statusCodes.accepted })
+      .where('position', forwards ? '>' : '<', from)
+      .orderBy('position', forwards ? 'asc' : 'desc')
+      .limit(limit)
+    if (until !== undefined) void query.where('position', forwards ? '<' : '>', until)
+    if (types) void query.whereIn('type', types)
+    return (await query).map(toStoredEvent)
+  },
+
+  /** Accepted events by their own time from a moment on, the closest first. */
+  async nearTimestamp({ roomNid, ts, direction, upTo, limit, skip }: TimestampSearch): Promise<StoredEvent[]> {
+    const forwards = direction === 'forwards'
+    const order = forwards ? 'asc' : 'desc'
+    const rows = await db<EventRow>('events')
+      .where({ room_nid: roomNid, status: statusCodes.accepted })
+      .where('position', '<=', upTo)
+      .where('origin_server_ts', forwards ? '>=' : '<=', ts)
+      .orderBy([
+        { column: 'origin_server_ts', order },
+        { column: 'position', order },
+      ])
+      .limit(limit)
+      .offset(skip)
+    return rows.map(toStoredEvent)
+  },
+
+  /** Accepted events of many rooms after one position and up to another (inclusive), each room's newest `limit`, oldest first. */
+  async recent(
+    roomNids: readonly number[],
+    range: { after: number; upTo: number; limit: number },
+  ): Promise<StoredEvent[]> {
+    if (roomNids.length === 0) return []
+    const [condition, bindings] = inList(kind, 'r.nid', roomNids)
+    const sql = `${newestOfRooms[kind]} where ${condition} order by e.position`
+    const values: Knex.RawBinding[] = [range.after, range.upTo, range.limit, ...bindings]
+    const raw: unknown = await db.raw(sql, values)
+    return rowsOf<EventRow>(raw).map(toStoredEvent)
+  },
+
+  /** The event that a device made with this transaction id before, if it did. */
+  async byTransaction({ userId, deviceId, scope, transactionId }: EventTransaction): Promise<EventId | undefined> {
+    const row = (await db('event_transactions')
+      .where({ user_id: userId, device_id: deviceId, scope, transaction_id: transactionId })
+      .first('event_id')) as { event_id: EventId } | undefined
+    return row?.event_id
+  },
+
+  /** The newest transactions of a device. */
+  async listTransactions(
+    { userId, deviceId }: Pick<EventTransaction, 'userId' | 'deviceId'>,
+    limit: number,
+  ): Promise<Pick<EventTransaction, 'scope' | 'transactionId'>[]> {
+    const rows = (await db('event_transactions')
+      .where({ user_id: userId, device_id: deviceId })
+      .orderBy('position', 'desc')
+      .limit(limit)
+      .select('scope', 'transaction_id')) as { scope: string; transaction_id: string }[]
+    return rows.map((row) => ({ scope: row.scope, transactionId: row.transaction_id }))
+  },
+
+  /** The transaction ids a device gave to events at these positions. */
+  async transactionIds(
+    sender: { userId: string; deviceId: string },
+    positions: readonly number[],
+  ): Promise<Map<number, string>> {
+    if (positions.length === 0) return new Map()
+    const rows = (await db('event_transactions')
+      .whereRaw(...inList(kind, 'position', positions))
+      .where({ user_id: sender.userId, device_id: sender.deviceId })
+      .select('position', 'transaction_id')) as { position: number; transaction_id: string }[]
+    return new Map(rows.map((row) => [Number(row.position), row.transaction_id]))
+  },
+
+  /** Collects transaction ids older than a moment: no client retries that long. Positions grow with time. */
+  async forgetTransactions(before: number): Promise<void> {
+    const kept = db('event_transactions')
+      .where('created_at', '>=', before)
+      .orderBy('position')
+      .limit(1)
+      .select('position')
+    await db('event_transactions')
+      .where('created_at', '<', before)
+      .whereRaw('position < coalesce((?), ?)', [kept, Number.MAX_SAFE_INTEGER])
+      .delete()
+  },
+})
+
+/** What a raw query answered, whatever the engine. */
+export const rowsOf = <T>(raw: unknown): T[] => (Array.isArray(raw) ? raw : (raw as { rows: T[] }).rows) as T[]

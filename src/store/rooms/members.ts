@@ -1,0 +1,177 @@
+import type { RoomId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+import { inPages } from '#store/engine/in-pages.ts'
+
+export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
+
+/** A user's present place in a room. */
+export type Member = {
+  roomNid: number
+  userId: string
+  membership: Membership
+  /** Who sent the member event: a leave by another is a kick. */
+  sender: string
+  /** Position of the member event. */
+  position: number
+  isForgotten: boolean
+}
+
+export type Place = Member & { roomId: RoomId }
+
+type Row = {
+  room_nid: number
+  user_id: string
+  membership: Membership
+  sender: string
+  position: number
+  is_forgotten: boolean | number
+}
+
+export const members = (db: Db, kind: Engine['kind']) => ({
+  async find(roomNid: number, userId: string): Promise<Member | undefined> {
+    const row = await db<Row>('memberships').where({ room_nid: roomNid, user_id: userId }).first()
+    return row && fromRow(row)
+  },
+
+  /** Every room the user is or was in. */
+  async listRooms(userId: string, memberships?: readonly Membership[]): Promise<Member[]> {
+    const query = db<Row>('memberships').where({ user_id: userId })
+    if (memberships) void query.whereIn('membership', memberships)
+    return (await query).map(fromRow)
+  },
+
+  /** Every room the user is or was in, with its name, but of those she forgot only what she left after a position. */
+  async listPlaces(userId: string, leftAfter?: number): Promise<Place[]> {
+    const query = db('memberships as m').join('rooms as r', 'r.nid', 'm.room_nid').where({ 'm.user_id': userId })
+    if (leftAfter === undefined) void query.where({ 'm.is_forgotten': false })
+    else void query.whereRaw('(m.is_forgotten = ? or m.position > ?)', [false, leftAfter])
+    const rows = (await query.select('m.*', 'r.room_id')) as (Row & { room_id: RoomId })[]
+    return rows.map((row) => ({ ...fromRow(row), roomId: row.room_id }))
+  },
+
+  /** Users of a room with one of the memberships, in order of arrival. */
+  async listUsers(roomNid: number, memberships: readonly Membership[], limit?: number): Promise<Member[]> {
+    const query = db<Row>('memberships')
+      .where({ room_nid: roomNid })
+      .whereIn('membership', memberships)
+      .orderBy('position')
+    if (limit !== undefined) void query.limit(limit)
+    return (await query).map(fromRow)
+  },
+
+  /** Every user's membership in some rooms, by the numbers of these, in order of arrival. */
+  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Pick<Member, 'userId' | 'membership'>[]>> {
+    const places = new Map<number, Pick<Member, 'userId' | 'membership'>[]>()
+    if (roomNids.length === 0) return places
+    const along = { room_nid: 'room_nid', membership: 'membership', row: 'rowid' }
+    const rows = await inPages<Pick<Row, 'room_nid' | 'user_id' | 'membership' | 'position'>>(kind, along, () =>
+      db('memberships')
+        .whereRaw(...inList(kind, 'room_nid', roomNids))
+        .select('room_nid', 'user_id', 'membership', 'position'),
+    )
+    rows.sort((one, other) => Number(one.position) - Number(other.position))
+    for (const { room_nid, user_id: userId, membership } of rows) {
+      const ofRoom = places.get(Number(room_nid)) ?? []
+      if (ofRoom.length === 0) places.set(Number(room_nid), ofRoom)
+      ofRoom.push({ userId, membership })
+    }
+    return places
+  },
+
+  /** How many users have each membership, room by room. */
+  async counts(roomNids: readonly number[]): Promise<Map<number, Partial<Record<Membership, number>>>> {
+    const counts = new Map<number, Partial<Record<Membership, number>>>()
+    if (roomNids.length === 0) return counts
+    const rows = (await db('memberships')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .groupBy('room_nid', 'membership')
+      .select('room_nid', 'membership')
+      .count('* as count')) as unknown as { room_nid: number; membership: Membership; count: number | string }[]
+    for (const { room_nid, membership, count } of rows)
+      counts.set(Number(room_nid), { ...counts.get(Number(room_nid)), [membership]: Number(count) })
+    return counts
+  },
+
+  /** Users with a place in some room whose accounts have ended. */
+  async listDeactivated(): Promise<string[]> {
+    return db('accounts as a')
+      .join('memberships as m', 'm.user_id', 'a.user_id')
+      .whereNotNull('a.deactivated_at')
+      .whereIn('m.membership', ['join', 'invite', 'knock'])
+      .distinct('a.user_id')
+      .pluck('a.user_id')
+  },
+
+  /** True when the user had left the room: only then can it be forgotten. */
+  async forget(roomNid: number, userId: string): Promise<boolean> {
+    const forgotten = await db<Row>('memberships')
+      .where({ room_nid: roomNid, user_id: userId })
+      .whereIn('membership', ['leave', 'ban'])
+      .update({ is_forgotten: true })
+    return forgotten > 0
+  },
+
+  /** Everybody who is joined to a room that the user is joined to, the user included. */
+  async usersSharingRooms(userId: string): Promise<string[]> {
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+  },
+
+  async shareRoom(one: string, other: string): Promise<boolean> {
+    const row: unknown = await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': one, 'mine.membership': 'join', 'theirs.user_id': other, 'theirs.membership': 'join' })
+      .first(db.raw('1 as shared'))
+    return row !== undefined
+  },
+
+  /**
+   * Users whose sharing of rooms with the user may have changed after one position and up to another: those who joined
+   * or left the user's rooms, and everybody in rooms the user joined or left. The caller compares with the present.
+   */
+  async sharingCandidates(userId: string, after: number, upTo: number): Promise<string[]> {
+    const range = (column: string) => db.raw('?? > ? and ?? <= ?', [column, after, column, upTo])
+    const moved = (await db('memberships as mine')
+      .join('room_state as s', 's.room_nid', 'mine.room_nid')
+      .join('state_keys as k', 'k.nid', 's.key_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'k.type': 'm.room.member' })
+      .whereRaw(range('s.from_position'))
+      .distinct('k.state_key')
+      .pluck('k.state_key')) as string[]
+    const ownMoves = (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId })
+      .whereIn('mine.membership', ['join', 'leave', 'ban'])
+      .whereRaw(range('mine.position'))
+      // Who had left before shared nothing then, and shares nothing now.
+      .whereRaw('(theirs.membership = ? or theirs.position > ?)', ['join', after])
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+    return [...new Set([...moved, ...ownMoves])]
+  },
+
+  /** Of some users, those who are joined to a room that the user is joined to. */
+  async sharingAmong(userId: string, others: readonly string[]): Promise<string[]> {
+    if (others.length === 0) return []
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .whereRaw(...inList(kind, 'theirs.user_id', others))
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as string[]
+  },
+})
+
+const fromRow = (row: Row): Member => ({
+  roomNid: Number(row.room_nid),
+  userId: row.user_id,
+  membership: row.membership,
+  sender: row.sender,
+  position: Number(row.position),
+  isForgotten: Boolean(row.is_forgotten),
+})

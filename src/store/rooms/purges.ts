@@ -1,0 +1,274 @@
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Branch } from './event-branches.ts'
+import type { Engine, Row } from '#store/engine/engine.ts'
+import { rowsOf, statusCodes } from './events.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+export type PurgeKind = 'history' | 'room'
+export type PurgeStatus = 'scheduled' | 'active' | 'complete' | 'failed'
+
+/** A collection that was asked for, and how far it has come. */
+export type Purge = {
+  id: string
+  kind: PurgeKind
+  roomId: string
+  /** Undefined for a room that was not known when it was asked for. */
+  roomNid: number | undefined
+  status: PurgeStatus
+  /** JSON of what was asked for and of what is to be told about it. */
+  plan: string
+  /** What is being collected; undefined before anything is. */
+  step: string | undefined
+  /** Position up to which the step is done. */
+  cursor: number
+  createdAt: number
+}
+
+/** Who works on a purge, and until when nobody else may. */
+export type Lease = { owner: string; until: number; now: number }
+
+type PurgeRow = {
+  id: string
+  kind: PurgeKind
+  room_id: string
+  room_nid: number | null
+  status: PurgeStatus
+  plan: string
+  step: string | null
+  cursor: number
+  created_at: number
+}
+
+/** An event that a purge passes. */
+export type PassedEvent = {
+  position: number
+  eventId: EventId
+  type: string
+  isState: boolean
+  sender: string
+  isRejected: boolean
+  clientJson: string
+}
+
+/** What is kept for a room by its number, beside its events. */
+export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
+
+const open: readonly PurgeStatus[] = ['scheduled', 'active']
+/** A purge that is over is remembered for a week, as long as anybody asks for it. */
+const remembered = 7 * 24 * 3_600_000
+
+export const purges = (db: Db, kind: Engine['kind']) => {
+  /** The name by which a row can be picked whatever its key. */
+  const rowName = kind === 'sqlite' ? 'rowid' : 'ctid'
+
+  const deleteSome = async (table: string, where: string, { values, limit }: { values: unknown[]; limit: number }) => {
+    const some = `select ${rowName} from ${table} where ${where} limit ?`
+    // PostgreSQL takes a list of rows by their place only as an array.
+    const condition = kind === 'sqlite' ? `${rowName} in (${some})` : `${rowName} = any(array(${some}))`
+    const raw: unknown = await db.raw(`delete from ${table} where ${condition} returning 1`, [
+      ...values,
+      limit,
+    ] as never)
+    return rowsOf<Row>(raw).length
+  }
+
+  return {
+    async insert({ id, kind: what, roomId, roomNid, status, plan, createdAt }: Purge): Promise<void> {
+      await db('purges')
+        .where('created_at', '<', createdAt - remembered)
+        .whereNotIn('status', open)
+        .delete()
+      const row = { id, kind: what, room_id: roomId, room_nid: roomNid ?? null, status, plan, created_at: createdAt }
+      await db('purges').insert(row)
+    },
+
+    async find(id: string): Promise<Purge | undefined> {
+      const row = await db<PurgeRow>('purges').where({ id }).first()
+      return row && toPurge(row)
+    },
+
+    /** What was asked for a room, the newest first. */
+    async listForRoom(roomId: string, what: PurgeKind): Promise<Purge[]> {
+      const rows = await db<PurgeRow>('purges').where({ room_id: roomId, kind: what }).orderBy('created_at', 'desc')
+      return rows.map(toPurge)
+    },
+
+    /** Whether something of the room waits for its collection. */
+    async isUnderWay(roomId: string): Promise<boolean> {
+      return (await db('purges').where({ room_id: roomId }).whereIn('status', open).first('id')) !== undefined
+    },
+
+    /** Whether any collection is left to do, also by another process. */
+    async isAnyOpen(): Promise<boolean> {
+      return (await db('purges').whereIn('status', open).first('id')) !== undefined
+    },
+
+    /** Takes the oldest one that nobody works on. */
+    async claim({ owner, until, now }: Lease): Promise<Purge | undefined> {
+      const free = () => db<PurgeRow>('purges').whereIn('status', open).where('lease_until', '<=', now)
+      const next = await free().orderBy(['created_at', 'id']).first('id')
+      if (!next) return undefined
+      const taken = await free()
+        .where({ id: next.id })
+        .update({ lease_owner: owner, lease_until: until } as never)
+      return taken === 1 ? this.find(next.id) : undefined
+    },
+
+    /** Takes down how far it has come and keeps the lease; false when another has it. */
+    async progress(
+      { id, status, plan, step, cursor }: Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>,
+      { owner, until }: Pick<Lease, 'owner' | 'until'>,
+    ): Promise<boolean> {
+      const moved = await db('purges')
+        .where({ id, lease_owner: owner })
+        .update({ status, plan, step: step ?? null, cursor, lease_until: until })
+      return moved === 1
+    },
+
+    /** Gives the lease back: another may go on at once. */
+    async release(id: string, owner: string): Promise<void> {
+      await db('purges').where({ id, lease_owner: owner }).update({ lease_until: 0 })
+    },
+
+    async block(roomId: string, by: string): Promise<void> {
+      await db('blocked_rooms').insert({ room_id: roomId, blocked_by: by }).onConflict('room_id').ignore()
+    },
+
+    /** Whether nobody may enter the room: it is blocked, or what is left of it is being removed. */
+    async isClosed(roomId: string): Promise<boolean> {
+      const removed = db('purges').where({ room_id: roomId, kind: 'room' }).whereIn('status', open).select('room_id')
+      const row: unknown = await db('blocked_rooms')
+        .where({ room_id: roomId })
+        .select('room_id')
+        .unionAll(removed)
+        .first()
+      return row !== undefined
+    },
+
+    /** Hides history up to a position; whoever holds the room in memory is stale with it. */
+    async hideHistory(roomNid: number, upTo: number): Promise<void> {
+      await db('rooms')
+        .where({ nid: roomNid })
+        .where('purged_up_to', '<', upTo)
+        .update({ purged_up_to: upTo, line_version: db.raw('line_version + 1') })
+    },
+
+    /** Takes a room and its names away from everybody; what else is stored of it can no longer be reached. */
+    async hideRoom(roomNid: number, roomId: string): Promise<void> {
+      await db('rooms').where({ nid: roomNid }).delete()
+      await db('room_aliases').where({ room_id: roomId }).delete()
+    },
+
+    /** The position just before the first event from a moment (milliseconds) on. */
+    async positionAt(roomNid: number, ts: number): Promise<number> {
+      const row = (await db('events')
+        .where({ room_nid: roomNid, status: statusCodes.accepted })
+        .where('position', '>', 0)
+        .where('origin_server_ts', '>=', ts)
+        .min('position as position')
+        .first()) as { position: number | null } | undefined
+      return row === undefined || row.position === null ? Number.MAX_SAFE_INTEGER : Number(row.position) - 1
+    },
+
+    /** Positions after the purged history of events whose state before them is told by what lies in it. */
+    async branchesInto(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number[]> {
+      const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
+      // What rests on the time before the room rests on nothing.
+      return found
+        .whereBetween('base_position', [1, upTo - 1])
+        .limit(limit)
+        .pluck('position')
+    },
+
+    /** Tells the state before an event anew, by another position of the line. */
+    async rebase(position: number, { basePosition, hops, delta }: Branch): Promise<void> {
+      const row = { base_position: basePosition, hops, delta: JSON.stringify(delta) }
+      await db('event_branches').where({ position }).update(row)
+    },
+
+    /** Spans that ended before a position: nobody can be shown that state. Answers how many went. */
+    async deleteSpans(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
+      return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
+    },
+
+    async deleteReceipts(roomId: string, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
+      return deleteSome('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
+    },
+
+    async deleteRoomRows(table: RoomTable, roomNid: number, limit: number): Promise<number> {
+      return deleteSome(table, 'room_nid = ?', { values: [roomNid], limit })
+    },
+
+    async deleteAccountData(roomId: string, limit: number): Promise<number> {
+      return deleteSome('account_data', 'room_id = ?', { values: [roomId], limit })
+    },
+
+    /** Events between two positions (exclusive, inclusive), in order. */
+    async passing(
+      roomNid: number,
+      { after, upTo, limit }: { after: number; upTo: number; limit: number },
+    ): Promise<PassedEvent[]> {
+      const rows = (await db('events')
+        .where({ room_nid: roomNid })
+        .where('position', '>', after)
+        .where('position', '<=', upTo)
+        .orderBy('position')
+        .limit(limit)
+        .select('position', 'event_id', 'type', 'state_key', 'sender', 'status', 'client_json')) as {
+        position: number
+        event_id: EventId
+        type: string
+        state_key: string | null
+        sender: string
+        status: number
+        client_json: string
+      }[]
+      return rows.map((row) => ({
+        position: Number(row.position),
+        eventId: row.event_id,
+        type: row.type,
+        isState: row.state_key !== null,
+        sender: row.sender,
+        isRejected: row.status === statusCodes.rejected,
+        clientJson: row.client_json,
+      }))
+    },
+
+    /** Deletes events and all that hangs on their positions. */
+    async deleteEvents(positions: readonly number[]): Promise<void> {
+      if (positions.length === 0) return
+      for (const table of ['relations', 'event_transactions', 'event_branches', 'early_redactions', 'events'])
+        await db(table)
+          .whereRaw(...inList(kind, 'position', positions))
+          .delete()
+    },
+
+    /** Gives emptied pages of a SQLite file back, some at a time; answers whether there are more. PostgreSQL reuses them by itself. */
+    async giveSpaceBack(pages: number): Promise<boolean> {
+      if (kind !== 'sqlite') return false
+      const before = await pragma(db, 'freelist_count')
+      if (before === 0) return false
+      await db.raw(`pragma incremental_vacuum(${pages})`)
+      const after = await pragma(db, 'freelist_count')
+      return after > 0 && after < before
+    },
+  }
+}
+
+async function pragma(db: Db, name: string): Promise<number> {
+  const [row] = rowsOf<Record<string, number>>(await db.raw(`pragma ${name}`))
+  return Number(row?.[name] ?? 0)
+}
+
+const toPurge = (row: PurgeRow): Purge => ({
+  id: row.id,
+  kind: row.kind,
+  roomId: row.room_id,
+  roomNid: row.room_nid === null ? undefined : Number(row.room_nid),
+  status: row.status,
+  plan: row.plan,
+  step: row.step ?? undefined,
+  cursor: Number(row.cursor),
+  createdAt: Number(row.created_at),
+})

@@ -1,0 +1,76 @@
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** How far a user has read, by one type of receipt in one thread. */
+export type Receipt = {
+  roomId: string
+  userId: string
+  type: string
+  /** '' without thread, `main`, or the id of the thread's root. */
+  threadId: string
+  eventId: string
+  /** Position of that event. */
+  eventPosition: number
+  /** Milliseconds since the epoch. */
+  receivedAt: number
+}
+
+type Row = {
+  room_id: string
+  user_id: string
+  type: string
+  thread_id: string
+  event_id: string
+  event_position: number
+  received_at: number
+  position: number
+}
+
+export const receipts = (db: Db, kind: Engine['kind']) => ({
+  /** False when the user has read as far already: receipts never go backwards. */
+  async advance({ roomId, userId, type, threadId, ...read }: Receipt, position: number): Promise<boolean> {
+    const rows = await db<Row>('receipts')
+      .insert({
+        room_id: roomId,
+        user_id: userId,
+        type,
+        thread_id: threadId,
+        event_id: read.eventId,
+        event_position: read.eventPosition,
+        received_at: read.receivedAt,
+        position,
+      })
+      .onConflict(['room_id', 'user_id', 'type', 'thread_id'])
+      .merge()
+      .whereRaw('receipts.event_position < excluded.event_position')
+      .returning('position')
+    return rows.length === 1
+  },
+
+  /** Everything the user has told of one room. */
+  async listOfUser(roomId: string, userId: string): Promise<Receipt[]> {
+    return (await db<Row>('receipts').where({ room_id: roomId, user_id: userId })).map(fromRow)
+  },
+
+  /** What was told in some rooms after one position of the stream and up to another. */
+  async listChanged(roomIds: readonly string[], { after, upTo }: { after: number; upTo: number }): Promise<Receipt[]> {
+    if (roomIds.length === 0) return []
+    const rows = (await db('receipts')
+      .whereRaw(...inList(kind, 'room_id', roomIds))
+      .where('position', '>', after)
+      .where('position', '<=', upTo)
+      .orderBy('position')) as Row[]
+    return rows.map(fromRow)
+  },
+})
+
+const fromRow = (row: Row): Receipt => ({
+  roomId: row.room_id,
+  userId: row.user_id,
+  type: row.type,
+  threadId: row.thread_id,
+  eventId: row.event_id,
+  eventPosition: Number(row.event_position),
+  receivedAt: Number(row.received_at),
+})

@@ -1,0 +1,214 @@
+import type { Knex } from 'knex'
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { rowsOf, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** A child that its parent's bundle may need, with what is known of all children of its kind. */
+export type RankedChild = {
+  parentId: EventId
+  relType: string
+  eventId: EventId
+  position: number
+  /** How many children the parent has by this relation type. */
+  count: number
+  /** Whether one of them is the reader's. */
+  isParticipant: boolean
+}
+
+type RankedRow = {
+  parent_id: EventId
+  rel_type: string
+  event_id: EventId
+  position: number
+  count: number
+  participated: number
+}
+
+/** Which children of which parents, in the order of the stream. */
+export type ChildPage = {
+  roomNid: number
+  parentIds: readonly string[]
+  relType?: string | undefined
+  eventType?: string | undefined
+  /** Exclusive. */
+  from: number
+  /** Exclusive. */
+  until?: number | undefined
+  direction: 'forwards' | 'backwards'
+  limit: number
+}
+
+/** Threads of a room by their newest event. */
+export type ThreadPage = {
+  roomNid: number
+  /** Only threads whose newest event comes before this position. */
+  before: number
+  /** Events after this position do not count. */
+  upTo: number
+  limit: number
+  /** Only threads this user started or wrote in. */
+  participant?: string | undefined
+}
+
+const bundled = ['m.thread', 'm.replace', 'm.reference']
+const maxReferences = 1000
+/** More than one, since an edit may turn out to hold no new content. */
+const maxEdits = 5
+
+/** Event ids compare by their bytes. */
+const byBytes: Readonly<Record<Engine['kind'], string>> = { postgres: 'collate "C"', sqlite: 'collate binary' }
+
+/** An edit counts only of its author's own event, of the same type, and not of an edit or state. */
+const isBundled = `(r.rel_type <> 'm.replace' or (
+  r.sender = p.sender and e.type = p.type and e.state_key is null and p.state_key is null and p.redacted_by is null
+  and not exists (select 1 from relations o
+    where o.room_nid = r.room_nid and o.rel_type = 'm.replace' and o.position = p.position)))`
+
+/** Who relates to what. A redacted event relates to nothing. */
+export const relations = (db: Db, kind: Engine['kind']) => {
+  const children = (roomNid: number) =>
+    db('relations as r')
+      .join('events as e', 'e.position', 'r.position')
+      .where({ 'r.room_nid': roomNid, 'e.status': statusCodes.accepted })
+      .whereNull('e.redacted_by')
+
+  /** Equality lets the database walk the index in the order asked for. */
+  const isChildOf = (parentIds: readonly string[]): [string, Knex.RawBinding[]] =>
+    parentIds.length === 1 ? ['r.parent_id = ?', [parentIds[0] ?? '']] : inList(kind, 'r.parent_id', parentIds)
+
+  return {
+    /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
+    async forBundles(
+      parentIds: readonly string[],
+      { roomNid, reader, upTo }: { roomNid: number; reader: string; upTo: number },
+    ): Promise<RankedChild[]> {
+      if (parentIds.length === 0) return []
+      const [isParent, parents] = inList(kind, 'r.parent_id', parentIds)
+      const sql = `select * from (
+        select r.parent_id, r.rel_type, r.position, e.event_id,
+          count(*) over (partition by r.parent_id, r.rel_type) as count,
+          max(case when r.sender = ? or p.sender = ? then 1 else 0 end)
+            over (partition by r.parent_id, r.rel_type) as participated,
+          row_number() over (partition by r.parent_id, r.rel_type
+            order by case r.rel_type when 'm.replace' then e.origin_server_ts else e.position end desc,
+              e.event_id ${byBytes[kind]} desc) as place
+        from relations r
+        join events e on e.position = r.position
+        join events p on p.event_id = r.parent_id and p.room_nid = r.room_nid
+        where ${isParent} and r.room_nid = ? and r.rel_type in (?, ?, ?) and r.position <= ?
+          and e.status = ? and e.redacted_by is null and ${isBundled}
+      ) ranked
+      where place <= case rel_type when 'm.thread' then 1 when 'm.replace' then ${maxEdits} else ${maxReferences} end
+      order by parent_id, rel_type, place`
+      const values: Knex.RawBinding[] = [reader, reader, ...parents, roomNid, ...bundled, upTo, statusCodes.accepted]
+      const raw: unknown = await db.raw(sql, values)
+      return rowsOf<RankedRow>(raw).map((row) => ({
+        parentId: row.parent_id,
+        relType: row.rel_type,
+        eventId: row.event_id,
+        position: Number(row.position),
+        count: Number(row.count),
+        isParticipant: Number(row.participated) === 1,
+      }))
+    },
+
+    async page({
+      roomNid,
+      parentIds,
+      relType,
+      eventType,
+      from,
+      until,
+      direction,
+      limit,
+    }: ChildPage): Promise<StoredEvent[]> {
+      const forwards = direction === 'forwards'
+      const query = children(roomNid)
+        .whereRaw(...isChildOf(parentIds))
+        .where('r.position', forwards ? '>' : '<', from)
+        .orderBy('r.position', forwards ? 'asc' : 'desc')
+        .limit(limit)
+      if (until !== undefined) void query.where('r.position', forwards ? '<' : '>', until)
+      if (relType !== undefined) void query.where('r.rel_type', relType)
+      if (eventType !== undefined) void query.where('e.type', eventType)
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** What one user made of an event by one relation type and event type, the newest 1000. */
+    async listBy(
+      parentId: string,
+      { roomNid, relType, eventType, sender }: { roomNid: number; relType: string; eventType: string; sender: string },
+    ): Promise<StoredEvent[]> {
+      const query = children(roomNid)
+        .where({ 'r.parent_id': parentId, 'r.rel_type': relType, 'r.sender': sender, 'e.type': eventType })
+        .orderBy('r.position', 'desc')
+        .limit(1000)
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** Ids of the newest children of some parents. */
+    async childIds(
+      parentIds: readonly string[],
+      { roomNid, relType, eventType, limit }: Pick<ChildPage, 'roomNid' | 'relType' | 'eventType' | 'limit'>,
+    ): Promise<EventId[]> {
+      const query = children(roomNid)
+        .whereRaw(...inList(kind, 'r.parent_id', parentIds))
+        .orderBy('r.position', 'desc')
+        .limit(limit)
+      if (relType !== undefined) void query.where('r.rel_type', relType)
+      if (eventType !== undefined) void query.where('e.type', eventType)
+      return (await query.pluck('e.event_id')) as EventId[]
+    },
+
+    /** Of some events, those that others relate to by one of the relation types or from one of the senders. */
+    async relatedBy(
+      eventIds: readonly string[],
+      {
+        roomNid,
+        relTypes,
+        senders,
+      }: { roomNid: number; relTypes?: readonly string[] | undefined; senders?: readonly string[] | undefined },
+    ): Promise<Set<string>> {
+      if (eventIds.length === 0) return new Set()
+      const query = children(roomNid).whereRaw(...inList(kind, 'r.parent_id', eventIds))
+      if (relTypes) void query.whereIn('r.rel_type', relTypes)
+      if (senders) void query.whereIn('r.sender', senders)
+      return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as string[])
+    },
+
+    /** Roots of threads, the one written to last first, each with the position of its newest event. */
+    async threads({
+      roomNid,
+      before,
+      upTo,
+      limit,
+      participant,
+    }: ThreadPage): Promise<{ root: StoredEvent; latest: number }[]> {
+      const query = children(roomNid)
+        .join('events as p', 'p.event_id', 'r.parent_id')
+        .where({ 'r.rel_type': 'm.thread', 'p.room_nid': roomNid, 'p.status': statusCodes.accepted })
+        .where('r.position', '<=', upTo)
+        .groupBy('p.position')
+        .havingRaw('max(r.position) < ?', [before])
+        .orderByRaw('max(r.position) desc')
+        .limit(limit)
+        .select('p.position', db.raw('max(r.position) as latest'))
+      if (participant !== undefined)
+        void query.havingRaw('max(case when r.sender = ? or p.sender = ? then 1 else 0 end) = 1', [
+          participant,
+          participant,
+        ])
+      const found = (await query) as { position: number; latest: number }[]
+      const latest = new Map(found.map((row) => [Number(row.position), Number(row.latest)]))
+      if (latest.size === 0) return []
+      const roots = await db<EventRow>('events')
+        .whereRaw(...inList(kind, 'position', [...latest.keys()]))
+        .select('*')
+      return roots
+        .map((row) => ({ root: toStoredEvent(row), latest: latest.get(Number(row.position)) ?? 0 }))
+        .sort((one, other) => other.latest - one.latest)
+    },
+  }
+}

@@ -1,0 +1,220 @@
+import type { EventId } from '#protocol/ids.ts'
+import { decodeAuth, encodeAuth } from './auth-links.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine, Row } from '#store/engine/engine.ts'
+import { statusCodes, toStoredEvent, type EventRow, type EventStatus, type StoredEvent } from './events.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** A span as it lies on disk; the key is unknown where its number is. */
+export type StoredSpan = {
+  keyNid: number
+  type: string | null
+  stateKey: string | null
+  from: number
+  to: number | null
+  /** Position of the holder; 0: nobody. */
+  holder: number
+}
+
+type SpanRow = {
+  key_nid: number
+  type: string | null
+  state_key: string | null
+  from_position: number
+  to_position: number | null
+  event_position: number | null
+}
+
+/** A row as it is and as it should be, in the names of its table; undefined: no such row. */
+export type RowChange = { table: string; key: Row; stored: Row | undefined; expected: Row | undefined }
+
+/** Rows of a room that stand for an event by its position. */
+const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
+
+/** The tables as they lie on disk, for the check that recomputes what can be. */
+export const roomCheck = (db: Db, kind: Engine['kind']) => {
+  const spans = (roomNid: number) =>
+    db('room_state as s')
+      .leftJoin('state_keys as k', 'k.nid', 's.key_nid')
+      .where('s.room_nid', roomNid)
+      .select('s.key_nid', 'k.type', 'k.state_key', 's.from_position', 's.to_position', 's.event_position')
+
+  return {
+    /** Every event of a room after a position, whatever became of it; those with a place in the timeline when `after` is not negative. */
+    async events(roomNid: number, { after, limit }: { after: number; limit: number }): Promise<StoredEvent[]> {
+      const rows = await db<EventRow>('events')
+        .where({ room_nid: roomNid })
+        .where('position', '>', after)
+        .orderBy('position')
+        .limit(limit)
+      return rows.map(toStoredEvent)
+    },
+
+    /** A page of spans in the order of key and beginning, after one of them. */
+    async spans(
+      roomNid: number,
+      { after: [keyNid, from], limit }: { after: readonly [number, number]; limit: number },
+    ): Promise<StoredSpan[]> {
+      const rows: unknown = await spans(roomNid)
+        .whereRaw('(s.key_nid, s.from_position) > (?, ?)', [keyNid, from])
+        .orderBy(['s.key_nid', 's.from_position'])
+        .limit(limit)
+      return (rows as SpanRow[]).map(toSpan)
+    },
+
+    /** Spans that hold just after a position. */
+    async spansAt(roomNid: number, position: number): Promise<StoredSpan[]> {
+      const rows: unknown = await spans(roomNid)
+        .where('s.from_position', '<=', position)
+        .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', position))
+      return (rows as SpanRow[]).map(toSpan)
+    },
+
+    /** Spans that begin at a position. */
+    async spansFrom(roomNid: number, position: number): Promise<StoredSpan[]> {
+      return ((await spans(roomNid).where('s.from_position', position)) as SpanRow[]).map(toSpan)
+    },
+
+    async hasSpan(roomNid: number, keyNid: number, from: number): Promise<boolean> {
+      const row: unknown = await db('room_state')
+        .where({ room_nid: roomNid, key_nid: keyNid, from_position: from })
+        .first('from_position')
+      return row !== undefined
+    },
+
+    async keyNid(type: string, stateKey: string): Promise<number | undefined> {
+      const row = (await db('state_keys').where({ type, state_key: stateKey }).first('nid')) as
+        { nid: number } | undefined
+      return row && Number(row.nid)
+    },
+
+    async room(roomNid: number): Promise<Row | undefined> {
+      return (await db('rooms').where({ nid: roomNid }).first()) as Row | undefined
+    },
+
+    async memberships(roomNid: number, { after, limit }: { after: string; limit: number }): Promise<Row[]> {
+      return (await db('memberships')
+        .where({ room_nid: roomNid })
+        .where('user_id', '>', after)
+        .orderBy('user_id')
+        .limit(limit)) as Row[]
+    },
+
+    async relations(positions: readonly number[]): Promise<Row[]> {
+      if (positions.length === 0) return []
+      return (await db('relations').whereRaw(...inList(kind, 'position', positions))) as Row[]
+    },
+
+    async earlyRedactions(positions: readonly number[]): Promise<Row[]> {
+      if (positions.length === 0) return []
+      return (await db('early_redactions').whereRaw(...inList(kind, 'position', positions))) as Row[]
+    },
+
+    async transactions(positions: readonly number[]): Promise<Row[]> {
+      if (positions.length === 0) return []
+      return (await db('event_transactions').whereRaw(...inList(kind, 'position', positions))) as Row[]
+    },
+
+    /** Transactions whose event is not where they say. */
+    async lostTransactions(): Promise<Row[]> {
+      const rows = db('event_transactions as t').leftJoin('events as e', 'e.position', 't.position')
+      return (await rows.whereNull('e.position').select('t.*')) as Row[]
+    },
+
+    /** Receipts of a room for events that it does not have, or not there; `actual` is where they are. */
+    async lostReceipts(roomId: string, roomNid: number): Promise<(Row & { actual: number | null })[]> {
+      return (await db('receipts as r')
+        .leftJoin('events as e', (join) => {
+          join.on('e.event_id', 'r.event_id').andOn('e.room_nid', db.raw('?', [roomNid]))
+        })
+        .where('r.room_id', roomId)
+        .whereRaw('(e.position is null or e.position <> r.event_position)')
+        .select('r.*', 'e.position as actual')) as (Row & { actual: number | null })[]
+    },
+
+    /** Events at some positions as the auth index has them. */
+    async authRows(
+      positions: readonly number[],
+    ): Promise<{ position: number; nid: number; auth: number[] | undefined }[]> {
+      if (positions.length === 0) return []
+      const rows = (await db('events')
+        .whereRaw(...inList(kind, 'position', positions))
+        .select('position', 'former_position', 'auth')) as {
+        position: number
+        former_position: number | null
+        auth: string | null
+      }[]
+      return rows.map(({ position, former_position: former, auth }) => ({
+        position: Number(position),
+        nid: Number(former ?? position),
+        auth: auth === null ? undefined : decodeAuth(auth),
+      }))
+    },
+
+    /** Rows of a room about events that do not exist. */
+    async orphans(roomNid: number): Promise<{ table: string; row: Row }[]> {
+      const found: { table: string; row: Row }[] = []
+      for (const table of byPosition) {
+        const rows = db(`${table} as t`).leftJoin('events as e', 'e.position', 't.position')
+        const lost = (await rows.where('t.room_nid', roomNid).whereNull('e.position').select('t.*')) as Row[]
+        found.push(...lost.map((row) => ({ table, row })))
+      }
+      return found
+    },
+
+    /** Ids of the events at some positions. */
+    async idsAt(positions: readonly number[]): Promise<Map<number, EventId>> {
+      if (positions.length === 0) return new Map()
+      const rows = await db<EventRow>('events')
+        .whereRaw(...inList(kind, 'position', positions))
+        .select('event_id', 'position')
+      return new Map(rows.map((row) => [Number(row.position), row.event_id]))
+    },
+
+    async positionsOf(eventIds: readonly EventId[]): Promise<Map<EventId, number>> {
+      if (eventIds.length === 0) return new Map()
+      const rows = await db<EventRow>('events')
+        .whereRaw(...inList(kind, 'event_id', eventIds))
+        .select('event_id', 'position')
+      return new Map(rows.map((row) => [row.event_id, Number(row.position)]))
+    },
+
+    /** The change that gives an event another status. */
+    statusChange({ eventId, status }: Pick<StoredEvent, 'eventId' | 'status'>, expected: EventStatus): RowChange {
+      const row = (one: EventStatus): Row => ({ status: statusCodes[one] })
+      return { table: 'events', key: { event_id: eventId }, stored: row(status), expected: row(expected) }
+    },
+
+    /** The change that makes the auth index say what an event rests on, or nothing. */
+    authChange(eventId: EventId, stored: readonly number[] | undefined, expected: readonly number[] | undefined) {
+      const row = (auth: readonly number[] | undefined): Row => ({ auth: auth ? encodeAuth(auth) : null })
+      return { table: 'events', key: { event_id: eventId }, stored: row(stored), expected: row(expected) }
+    },
+
+    /** Makes all that was built on the room's line stale; false when the line is another already. */
+    async moveOn(roomNid: number, lineVersion: number): Promise<boolean> {
+      const moved = await db('rooms')
+        .where({ nid: roomNid, line_version: lineVersion })
+        .update({ line_version: lineVersion + 1 })
+      return moved === 1
+    },
+
+    /** Brings rows to what they should be. */
+    async apply(changes: readonly RowChange[]): Promise<void> {
+      for (const { table, key, stored, expected } of changes) {
+        if (!expected) await db(table).where(key).delete()
+        else if (stored) await db(table).where(key).update(expected)
+        else await db(table).insert({ ...key, ...expected })
+      }
+    },
+  }
+}
+
+const toSpan = (row: SpanRow): StoredSpan => ({
+  keyNid: Number(row.key_nid),
+  type: row.type,
+  stateKey: row.state_key,
+  from: Number(row.from_position),
+  to: row.to_position === null ? null : Number(row.to_position),
+  holder: Number(row.event_position ?? row.from_position),
+})

@@ -1,0 +1,157 @@
+import type { EventId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { inList } from '#store/engine/in-list.ts'
+import { inPages } from '#store/engine/in-pages.ts'
+
+/** Which event holds a state key, without its content. */
+export type StateHolder = {
+  type: string
+  stateKey: string
+  eventId: EventId
+  /** Position of the event that holds the key. */
+  position: number
+  /** Position since which it holds the key. */
+  from: number
+}
+
+/** Who held a state key; null: nobody. */
+export type FormerHolder = { type: string; stateKey: string; eventId: EventId | null }
+
+type HolderRow = {
+  room_nid: number
+  type: string
+  state_key: string
+  event_id: EventId
+  position: number
+  from_position: number
+}
+
+/**
+ * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). The holder is
+ * the event that stands where the span begins, unless `event_position` names another: branches that meet can bring an
+ * older one back. Where nobody follows, an empty span of no event (its end is its beginning) says that the key changed.
+ *
+ * SQLite knows nothing of how rows are distributed, and after a join very many spans begin at one position: the unary
+ * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
+ */
+export const roomState = (db: Db, kind: Engine['kind']) => {
+  const holderOf = (span: string) => db.raw('coalesce(??, ??)', [`${span}.event_position`, `${span}.from_position`])
+  const spans = () =>
+    db('room_state as s').join('state_keys as k', 'k.nid', 's.key_nid').join('events as e', 'e.position', holderOf('s'))
+
+  return {
+    /** All current state of rooms by their numbers, contents left out: what room lines keep in memory. */
+    async currentHolders(roomNids: readonly number[]): Promise<Map<number, StateHolder[]>> {
+      const holders = new Map<number, StateHolder[]>()
+      if (roomNids.length === 0) return holders
+      const rows = await inPages<HolderRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
+        spans()
+          .whereRaw(...inList(kind, 's.room_nid', roomNids))
+          .whereNull('s.to_position')
+          .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position'),
+      )
+      for (const row of rows) {
+        const ofRoom = holders.get(Number(row.room_nid)) ?? []
+        if (ofRoom.length === 0) holders.set(Number(row.room_nid), ofRoom)
+        ofRoom.push({
+          type: row.type,
+          stateKey: row.state_key,
+          eventId: row.event_id,
+          position: Number(row.position),
+          from: Number(row.from_position),
+        })
+      }
+      return holders
+    },
+
+    /** Who holds the keys of some types, with an empty state key, in some rooms now; of all rooms in one query. */
+    async current(roomNids: readonly number[], types: readonly string[]): Promise<StoredEvent[]> {
+      if (roomNids.length === 0) return []
+      const query = db('state_keys as k')
+        .crossJoin(db.raw('room_state as s'))
+        .join('events as e', 'e.position', holderOf('s'))
+        .whereIn('k.type', types)
+        .where('k.state_key', '')
+        .whereRaw('s.key_nid = k.nid and s.to_position is null')
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** State keys whose holder differs between two positions, with the holder at the later one. */
+    async changes(roomNids: readonly number[], after: number, upTo: number): Promise<StoredEvent[]> {
+      if (roomNids.length === 0) return []
+      const query = spans()
+        .whereRaw(...inList(kind, 's.room_nid', roomNids))
+        .where('s.from_position', '>', after)
+        .where('s.from_position', '<=', upTo)
+        .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', upTo))
+      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+    },
+
+    /** The holder of one key just after a position. */
+    async holderAt(
+      roomNid: number,
+      [type, stateKey]: readonly [string, string],
+      position: number,
+    ): Promise<StoredEvent | undefined> {
+      const row = (await spans()
+        .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
+        .whereRaw('+s.from_position <= ? and (s.to_position is null or s.to_position > ?)', [position, position])
+        .first('e.*')) as EventRow | undefined
+      return row && toStoredEvent(row)
+    },
+
+    /** For state events at these positions, what held their keys before them, by position of the later event. */
+    async formers(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
+      if (positions.length === 0) return new Map()
+      const rows = (await db('room_state as s')
+        .crossJoin(db.raw('room_state as f'))
+        .join('events as e', 'e.position', holderOf('f'))
+        .where('s.room_nid', roomNid)
+        .whereRaw('f.room_nid = s.room_nid and f.key_nid = s.key_nid and f.to_position = s.from_position')
+        .whereRaw('+f.from_position < s.from_position')
+        .whereRaw(...inList(kind, 's.from_position', positions))
+        .whereNull('s.event_position')
+        .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
+      return new Map(rows.map((row) => [Number(row.from_position), toStoredEvent(row)]))
+    },
+
+    /**
+     * Every holder a key has had, oldest first, and undefined where it had none: for visibility, which depends on when
+     * it changed.
+     */
+    async history(
+      roomNid: number,
+      [type, stateKey]: readonly [string, string],
+    ): Promise<{ from: number; event: StoredEvent | undefined }[]> {
+      const rows = (await db('room_state as s')
+        .join('state_keys as k', 'k.nid', 's.key_nid')
+        .leftJoin('events as e', 'e.position', holderOf('s'))
+        .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
+        .orderByRaw('+s.from_position')
+        .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
+      return rows.map((row) => ({
+        from: Number(row.from_position),
+        event: row.event_id === null ? undefined : toStoredEvent(row),
+      }))
+    },
+
+    /** State keys that changed after a position, each with who held it just after that position. */
+    async holdersBefore(roomNid: number, position: number): Promise<FormerHolder[]> {
+      const sql = `select k.type, k.state_key, e.event_id from
+          (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
+        join state_keys k on k.nid = c.key_nid
+        left join room_state s on s.room_nid = ? and s.key_nid = c.key_nid and +s.from_position <= ?
+          and (s.to_position is null or s.to_position > ?)
+        left join events e on e.position = coalesce(s.event_position, s.from_position)`
+      const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
+      return rowsOf<Pick<HolderRow, 'type' | 'state_key'> & { event_id: EventId | null }>(raw).map((row) => ({
+        type: row.type,
+        stateKey: row.state_key,
+        eventId: row.event_id,
+      }))
+    },
+  }
+}

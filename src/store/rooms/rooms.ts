@@ -1,0 +1,98 @@
+import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** A room as its last committed event left it. */
+export type StoredRoom = {
+  /** Its number in this store. */
+  nid: number
+  roomId: RoomId
+  /** Room version id. */
+  version: string
+  /** Grows with every write; a writer that built on another value is stale. */
+  lineVersion: number
+  /** Forward extremities. */
+  heads: EventId[]
+  depth: number
+  /** Position of its newest event. */
+  lastPosition: number
+  /** Listed in the room directory. */
+  isPublished: boolean
+  /** Nobody is shown what happened up to this position. */
+  purgedUpTo: number
+}
+
+type Row = {
+  nid: number
+  room_id: RoomId
+  version: string
+  line_version: number
+  heads: string
+  depth: number
+  last_position: number
+  is_published: boolean | number
+  purged_up_to: number
+}
+
+export const rooms = (db: Db, kind: Engine['kind']) => ({
+  async find(roomId: string): Promise<StoredRoom | undefined> {
+    const row = await db<Row>('rooms')
+      .where({ room_id: roomId as RoomId })
+      .first()
+    return row && fromRow(row)
+  },
+
+  /** Those that exist, in no order. */
+  async findMany(roomIds: readonly string[]): Promise<StoredRoom[]> {
+    if (roomIds.length === 0) return []
+    return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
+  },
+
+  /** Lets nobody write to these rooms until the end of the transaction; on SQLite nobody can in any case. */
+  async lock(roomIds: readonly string[]): Promise<void> {
+    if (kind === 'sqlite' || roomIds.length === 0) return
+    await db('rooms')
+      .whereRaw(...inList(kind, 'room_id', roomIds))
+      .orderBy('nid')
+      .forUpdate()
+      .select('nid')
+  },
+
+  async findByNid(nid: number): Promise<StoredRoom | undefined> {
+    const row = await db<Row>('rooms').where({ nid }).first()
+    return row && fromRow(row)
+  },
+
+  async list(): Promise<StoredRoom[]> {
+    return (await db<Row>('rooms').orderBy('nid')).map(fromRow)
+  },
+
+  /** The ids of the rooms a user is joined to. */
+  async listJoined(userId: string): Promise<RoomId[]> {
+    return db('memberships as m')
+      .join('rooms as r', 'r.nid', 'm.room_nid')
+      .where({ 'm.user_id': userId, 'm.membership': 'join' })
+      .pluck('r.room_id')
+  },
+
+  async listPublished(): Promise<StoredRoom[]> {
+    return (await db<Row>('rooms').where({ is_published: true }).orderBy('nid')).map(fromRow)
+  },
+
+  async setPublished(nid: number, isPublished: boolean): Promise<void> {
+    await db<Row>('rooms').where({ nid }).update({ is_published: isPublished })
+  },
+})
+
+const fromRow = (row: Row): StoredRoom => ({
+  nid: Number(row.nid),
+  roomId: row.room_id,
+  version: row.version,
+  lineVersion: Number(row.line_version),
+  heads: JSON.parse(row.heads) as EventId[],
+  depth: Number(row.depth),
+  lastPosition: Number(row.last_position),
+  isPublished: Boolean(row.is_published),
+  purgedUpTo: Number(row.purged_up_to),
+})

@@ -1,0 +1,54 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Batch, Engine } from '#store/engine/engine.ts'
+
+type Key = readonly [type: string, stateKey: string]
+
+const maxCached = 100_000
+/** So many at once do not hold up the event loop; only a join of a large room brings more. */
+const sliceSize = 2000
+const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
+
+const lookUp: Readonly<Record<Engine['kind'], string>> = {
+  sqlite: `select k.nid, k.type, k.state_key from json_each(?) j join state_keys k
+    on k.type = json_extract(j.value, '$[0]') and k.state_key = json_extract(j.value, '$[1]')`,
+  postgres: `select k.nid, k.type, k.state_key from json_array_elements(?::json) j join state_keys k
+    on k.type = j->>0 and k.state_key = j->>1`,
+}
+
+/** Small numbers for (type, state key) pairs, which recur in every room a user is in. */
+export class StateKeyNids {
+  readonly #kind: Engine['kind']
+  readonly #known = new Map<string, number>()
+
+  constructor(kind: Engine['kind']) {
+    this.#kind = kind
+  }
+
+  /** The number of each key; new ones are made in the batch's transaction, and remembered only by `keep`. */
+  async resolve(batch: Batch, keys: readonly Key[]): Promise<Map<string, number>> {
+    const resolved = new Map<string, number>()
+    const unknown = new Map<string, Key>()
+    for (const key of keys) {
+      const nid = this.#known.get(nameOf(key))
+      if (nid === undefined) unknown.set(nameOf(key), key)
+      else resolved.set(nameOf(key), nid)
+    }
+    if (unknown.size === 0) return resolved
+    const wanted = [...unknown.values()]
+    const columns = { type: 'text', state_key: 'text' } as const
+    for (let start = 0; start < wanted.length; start += sliceSize) {
+      if (wanted.length > sliceSize) await nextTurn()
+      const rows = wanted.slice(start, start + sliceSize)
+      await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows }])
+      for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(rows)]))
+        resolved.set(nameOf([row.type as string, row.state_key as string]), Number(row.nid))
+    }
+    return resolved
+  }
+
+  /** Remembers numbers that are committed. */
+  keep(resolved: ReadonlyMap<string, number>): void {
+    if (this.#known.size + resolved.size > maxCached) this.#known.clear()
+    for (const [name, nid] of resolved) this.#known.set(name, nid)
+  }
+}

@@ -1,0 +1,113 @@
+import type { EventId } from '#protocol/ids.ts'
+import type { AuthNids } from './auth-nids.ts'
+import type { Batch, Engine } from '#store/engine/engine.ts'
+import { eventRows, type Placed } from './event-rows.ts'
+import { inList } from '#store/engine/in-list.ts'
+import type { RoomWrite, Written } from './room-write.ts'
+import type { StateKeyNids } from './state-key-nids.ts'
+
+type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; authNids: AuthNids; now: number }
+
+/** Commits the writes in one transaction; a write that was built on a stale room is left out and answers undefined. */
+export function writeBatch(engine: Engine, work: Work): Promise<(Written | undefined)[]> {
+  const { writes, keyNids, authNids } = work
+  let keys = new Map<string, number>()
+  let nids = new Map<EventId, number>()
+  return engine
+    .batch(async (batch) => {
+      // Asked for together, in one message: what turns out stale leaves holes among the positions, which hurt nobody.
+      const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
+      const events = fresh.flatMap((write) => write.events)
+      if (events.length === 0) return { fresh, placed: [] }
+      keys = await keyNids.resolve(
+        batch,
+        events.flatMap(({ spans = [] }) => spans.map(({ type, stateKey }) => [type, stateKey] as const)),
+      )
+      const own = new Set(events.map(({ eventId }) => eventId))
+      nids = await authNids.resolve(
+        batch,
+        events.flatMap(({ authIds = [] }) => authIds.filter((id) => !own.has(id))),
+      )
+      const placed = place(fresh, counters)
+      for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
+      await moveHolders(batch, placed)
+      await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
+      return { fresh, placed }
+    })
+    .then(({ fresh, placed }) => {
+      keyNids.keep(keys)
+      authNids.keep(nids)
+      const outcomes = outcomesOf(fresh, placed)
+      return writes.map((write) => outcomes.get(write))
+    })
+}
+
+/** Writes whose room is where they believe it to be; several of one room build on each other. */
+async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrite[]): Promise<RoomWrite[]> {
+  const nids = [...new Set(writes.flatMap(({ nid }) => (nid === undefined ? [] : [nid])))]
+  const versions = new Map<number, number>()
+  if (nids.length > 0) {
+    const [condition, bindings] = inList(engine.kind, 'nid', nids)
+    const lock = engine.kind === 'postgres' ? ' order by nid for update' : ''
+    for (const row of await batch.query(`select nid, line_version from rooms where ${condition}${lock}`, bindings))
+      versions.set(Number(row.nid), Number(row.line_version))
+  }
+  return writes.filter(({ nid, lineVersion }) => {
+    if (nid === undefined) return true
+    const version = versions.get(nid)
+    if (lineVersion === undefined) return version !== undefined
+    if (version !== lineVersion) return false
+    versions.set(nid, lineVersion + 1)
+    return true
+  })
+}
+
+type Counters = { live: number; outlier: number; room: number }
+
+/** Positions are taken inside the transaction, so they appear in commit order; answers the first of each kind. */
+async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promise<Counters> {
+  const events = writes.flatMap((write) => write.events)
+  const rooms = writes.filter(({ nid }) => nid === undefined).length
+  const outliers = events.filter(({ isOutlier }) => isOutlier).length
+  const live = events.length - outliers
+  const take = async (name: string, step: number): Promise<number> => {
+    if (step === 0) return 0
+    const sql = 'update streams set position = position + ? where name = ? returning position'
+    const [row] = await batch.query(sql, [step, name])
+    return Number(row?.position) - step
+  }
+  return {
+    live: (await take('events', live)) + 1,
+    outlier: (await take('outliers', -outliers)) - 1,
+    room: (await take('rooms', rooms)) + 1,
+  }
+}
+
+function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
+  return writes.flatMap((write) => {
+    const nid = write.nid ?? next.room++
+    return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))
+  })
+}
+
+/** State that outliers hold follows them to their places; rare, since only what came with a join is held by outliers. */
+async function moveHolders(batch: Batch, placed: readonly Placed[]): Promise<void> {
+  for (const { event, position, nid } of placed) {
+    if (event.movesFrom === undefined || event.stateKey === null) continue
+    await batch.query(
+      `update room_state set event_position = ? where room_nid = ? and event_position = ?
+        and key_nid = (select nid from state_keys where type = ? and state_key = ?)`,
+      [position, nid, event.movesFrom, event.type, event.stateKey],
+    )
+  }
+}
+
+function outcomesOf(writes: readonly RoomWrite[], placed: readonly Placed[]): Map<RoomWrite, Written> {
+  let next = 0
+  return new Map(
+    writes.map((write) => {
+      const mine = placed.slice(next, (next += write.events.length))
+      return [write, { nid: mine[0]?.nid ?? 0, positions: mine.map(({ position }) => position) }]
+    }),
+  )
+}
