@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { adoptLargeJoin } from './inside/adopt-join.ts'
+import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { ceiling } from './inside/ceiling.ts'
 import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'

@@ -14,8 +14,8 @@ import type { CheckThreads } from '#services/federation/receive/check-threads.ts
 import type { Presences } from '#services/presence/presences.ts'
 import type { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import type { PushRulesets } from '#services/push/push-rulesets.ts'
-import type { UnreadNotices } from '#services/push/unread-notices.ts'
-import type { RoomLines } from './services/rooms/live/room-lines.ts'
+import type { UnreadNotifications } from './services/push/unread-notifications.ts'
+import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { LazyMembers } from './services/sync/v3/lazy-members.ts'
@@ -35,7 +35,7 @@ export type Context = {
   signingKey: SigningKey
   rateBuckets: RateBuckets
   /** The rooms this process has in memory. */
-  rooms: RoomLines
+  rooms: LiveRooms
   /** Checks what comes in great numbers from other servers. */
   checkThreads: CheckThreads
   /** The transaction ids that devices have used. */
@@ -49,7 +49,7 @@ export type Context = {
   /** Push rules ready for use, by user. */
   pushRulesets: PushRulesets
   /** What each user is to be notified of. */
-  unread: UnreadNotices
+  unread: UnreadNotifications
   typing: TypingRooms
   presence: Presences
   /** Tells this run of this process from all others. */

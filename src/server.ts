@@ -24,15 +24,15 @@ import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Presences } from '#services/presence/presences.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
-import { UnreadNotices } from '#services/push/unread-notices.ts'
-import { followAccounts } from './services/rooms/membership/profile-changes.ts'
-import { followPurges } from '#services/rooms/purge/follow-purges.ts'
-import { RoomLines } from './services/rooms/live/room-lines.ts'
+import { UnreadNotifications } from './services/push/unread-notifications.ts'
+import { startProfileWorker } from './services/rooms/membership/profile-worker.ts'
+import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
+import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
-import { collectEvery, collectExpired } from './services/maintenance/collect-expired.ts'
+import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
@@ -115,9 +115,9 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
 function startWork(context: Context): Worker {
   const unfollow = followBus(context)
   const workers: Worker[] = [
-    followAccounts(context),
-    followPurges(context),
-    recurring(context, { name: 'collect expired', every: collectEvery, run: () => collectExpired(context) }),
+    startProfileWorker(context),
+    startPurgeWorker(context),
+    recurring(context, { name: 'collect expired', every: deleteExpiredEvery, run: () => deleteExpired(context) }),
   ]
   return {
     settle: async () => void (await Promise.all(workers.map((worker) => worker.settle()))),
@@ -191,12 +191,12 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     filters: new CompiledFilters(),
     ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),
-    unread: new UnreadNotices(),
+    unread: new UnreadNotifications(),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
     checkThreads: new CheckThreads(),
-    rooms: new RoomLines(store, config.server_name),
+    rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),
     bus: effects.bus ?? localBus(),
     rateBuckets: new RateBuckets(config.rate_limits, clock),

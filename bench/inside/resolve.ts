@@ -6,7 +6,7 @@ import { stateKey, type StateKey, type StateMap } from '#protocol/state-resoluti
 import { percentiles, processFigures } from '../support/statistics.ts'
 import type { Figures, InsideWorkload } from '../support/workload.ts'
 
-const heads = 10
+const forwardExtremities = 10
 const rounds = 9
 const creator: UserId = '@creator:s'
 const create: EventId = '$create'
@@ -64,12 +64,13 @@ function crowdedRoom(versionId: string, members: number): { room: CrowdedRoom; s
   room.add(base, own('m.room.power_levels', levels({})))
   room.add(base, own('m.room.join_rules', { join_rule: 'public' }))
   for (let user = 0; user < members; user++) room.member(base, [`@u${user}:s`, `@u${user}:s`, 'join'])
-  const sets = Array.from({ length: heads }, (_, head) => {
+  const sets = Array.from({ length: forwardExtremities }, (_, forwardExtremity) => {
     const state = new Map(base)
-    for (let user = 0; user < 100; user++) room.member(state, [`@n${head}-${user}:s`, `@n${head}-${user}:s`, 'join'])
-    for (let user = 0; user < 20; user++) room.member(state, [creator, `@u${head * 100 + user}:s`, 'ban'])
-    room.add(state, own('m.room.topic', { topic: `topic ${head}` }))
-    room.add(state, own('m.room.power_levels', levels({ [`@u${head}:s`]: 50 })))
+    for (let user = 0; user < 100; user++)
+      room.member(state, [`@n${forwardExtremity}-${user}:s`, `@n${forwardExtremity}-${user}:s`, 'join'])
+    for (let user = 0; user < 20; user++) room.member(state, [creator, `@u${forwardExtremity * 100 + user}:s`, 'ban'])
+    room.add(state, own('m.room.topic', { topic: `topic ${forwardExtremity}` }))
+    room.add(state, own('m.room.power_levels', levels({ [`@u${forwardExtremity}:s`]: 50 })))
     return state
   })
   return { room, sets }

@@ -8,8 +8,8 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { startRoom } from '#services/rooms/write/append.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { overlayOf, stateBefore } from '#services/rooms/state/state-before.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
 import { readDisk } from '../support/disk.ts'
 import { withReceiver, type Receiver } from '../support/receiver.ts'
 import { keyOf, version } from '../support/remote-room.ts'
@@ -53,7 +53,7 @@ async function fill({ ctx }: Receiver, members: number): Promise<void> {
   ]) // prettier-ignore
   for (let user = 0; user < members; user++) {
     const sender: UserId = `@u${user}:away`
-    const prevs = [...(await ctx.rooms.get(roomId)).heads]
+    const prevs = [...(await ctx.rooms.get(roomId)).forwardExtremities]
     await receive(ctx, { type: 'm.room.member', key: sender, sender, content: { membership: 'join' }, prevs })
   }
 }
@@ -63,7 +63,7 @@ async function change({ ctx }: Receiver, count: number): Promise<{ plain: number
   const durations = { plain: [] as number[], forked: [] as number[] }
   let parent: EventId | undefined
   for (let number = 0; number < count; number++) {
-    const { heads } = await ctx.rooms.get(roomId)
+    const { forwardExtremities } = await ctx.rooms.get(roomId)
     const isFork = number % 20 === 19 && parent !== undefined
     const start = performance.now()
     await receive(ctx, {
@@ -71,10 +71,10 @@ async function change({ ctx }: Receiver, count: number): Promise<{ plain: number
       key: `${number % 500}`,
       sender: `@u${number}:away`,
       content: { number },
-      prevs: isFork && parent ? [parent] : [...heads],
+      prevs: isFork && parent ? [parent] : [...forwardExtremities],
     })
     durations[isFork ? 'forked' : 'plain'].push(performance.now() - start)
-    parent = heads[0]
+    parent = forwardExtremities[0]
   }
   return durations
 }
@@ -89,14 +89,14 @@ async function receive(ctx: Receiver['ctx'], change: Change): Promise<EventId> {
 }
 
 /** An event of the other server, entitled by the present state. */
-function build(line: RoomLine, { type, key, sender, content, prevs }: Change): { id: EventId; pdu: JsonValue } {
+function build(room: LiveRoom, { type, key, sender, content, prevs }: Change): { id: EventId; pdu: JsonValue } {
   const draft = { type, sender, state_key: key, content }
-  const auth = authEventKeys(draft, version).flatMap(([of, at]) => line.holder(of, at)?.eventId ?? [])
+  const auth = authEventKeys(draft, version).flatMap(([of, at]) => room.entry(of, at)?.eventId ?? [])
   const unsigned: UnsignedPdu = {
     ...draft,
     room_id: roomId,
     origin_server_ts: systemClock.now(),
-    depth: line.depth + 1,
+    depth: room.depth + 1,
     prev_events: [...prevs],
     auth_events: auth,
   }
@@ -138,10 +138,10 @@ function alternatives(folder: string, members: number): Figures {
 }
 
 async function readOldest({ ctx }: Receiver): Promise<number> {
-  const line = await ctx.rooms.get(roomId)
-  const page = { roomNid: line.nid ?? 0, from: 1, direction: 'forwards', limit: 1 } as const
+  const room = await ctx.rooms.get(roomId)
+  const page = { roomNid: room.nid ?? 0, from: 1, direction: 'forwards', limit: 1 } as const
   const [oldest] = await ctx.store.events.page(page)
   const start = performance.now()
-  if (oldest) await overlayOf(ctx, line, await stateBefore(ctx, oldest))
+  if (oldest) await diffFromCurrent(ctx, room, await stateBefore(ctx, oldest))
   return round(performance.now() - start)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
 import type { Context } from '#context.ts'
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
-import { RoomLines } from '#services/rooms/live/room-lines.ts'
+import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
 import { localBus } from '../../src/bus/local.ts'
@@ -22,7 +22,7 @@ export async function withReceiver<T>(url: string | undefined, work: (receiver: 
     store,
     clock: systemClock,
     bus: localBus(),
-    rooms: new RoomLines(store, 'home'),
+    rooms: new LiveRooms(store, 'home'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('home'),
     config: { server_name: 'home' } as Context['config'],

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue, UnsignedPdu } from '#protocol/events/event.
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
-import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
+import type { SendJoinAnswer } from '#services/federation/receive/import-send-join.ts'
 import { signingKeyFromSeed, type SigningKey } from '#protocol/events/signing-key.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 
@@ -32,7 +32,7 @@ export type Change = { type: string; key: string; sender: UserId; content: JsonO
 export type Made = { id: EventId; pdu: JsonValue }
 
 /** What another server answers to our join, and what happens in the room afterwards. */
-export type RemoteJoin = Pick<AdoptedJoin, 'event' | 'state' | 'authChain'> & { forks: Made[] }
+export type RemoteJoin = Pick<SendJoinAnswer, 'event' | 'state' | 'authChain'> & { forks: Made[] }
 
 /** A room as other servers hold it; events follow the last one unless told otherwise. */
 export class RemoteRoom {

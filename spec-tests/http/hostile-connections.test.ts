@@ -46,9 +46,9 @@ describe('T89 hostile connections', () => {
 
   it('get 400 for chunks that are no chunks', async () => {
     await using server = await startTestServer({ endpoints: echoEndpoints })
-    const head = `POST /echo/body HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`
+    const forwardExtremity = `POST /echo/body HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`
     for (const chunks of ['xyz\r\n{}\r\n0\r\n\r\n', '2\n{}\n0\n\n', '-2\r\n{}\r\n', '2\r\n{}xx0\r\n\r\n']) {
-      const answer = await exchange(server.port, head + chunks + smuggled)
+      const answer = await exchange(server.port, forwardExtremity + chunks + smuggled)
       assert.deepEqual(statuses(answer), [400], JSON.stringify(chunks))
     }
   })

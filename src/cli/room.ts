@@ -35,7 +35,7 @@ const purge: Command = {
     const before = momentOf(args.values['before'])
     return withContext(args, terminal, async (ctx) => {
       const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
-      const { collectAll } = await import('#services/rooms/purge/collect.ts')
+      const { deleteAll: collectAll } = await import('#services/rooms/purge/delete-slices.ts')
       const deleteLocal = args.values['local'] === true
       const id = await requestHistoryPurge(ctx, { roomId: args.names[0]!, before: { ts: before }, deleteLocal })
       await collectAll(ctx)

@@ -14,8 +14,8 @@ export function limitRate(
 /** Whoever holds one address of an IPv6 network holds all of its last 64 bits: they count as one. */
 export function addressKey(ip: string): string {
   if (!ip.includes(':')) return ip
-  const [head = '', tail] = ip.split('::')
-  const groups = head.split(':').filter(Boolean)
+  const [forwardExtremity = '', tail] = ip.split('::')
+  const groups = forwardExtremity.split(':').filter(Boolean)
   const after = (tail ?? '').split(':').filter(Boolean)
   if (tail !== undefined) groups.push(...Array<string>(Math.max(0, 8 - groups.length - after.length)).fill('0'))
   return [...groups, ...after].slice(0, 4).join(':')

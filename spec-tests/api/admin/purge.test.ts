@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
-import { collectAll, collectSlice, isDone, leaseMs } from '#services/rooms/purge/collect.ts'
+import { deleteAll, deleteSlice, isDone, leaseMs } from '#services/rooms/purge/delete-slices.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
@@ -234,7 +234,7 @@ describe('purge of history', () => {
 
     const sending = sendText(alice, roomId, 'said meanwhile')
     await reached.promise
-    const collecting = collectAll(server.context)
+    const collecting = deleteAll(server.context)
     for (let read = 0; read < 3; read++) await sync(bob)
     held.resolve()
     await Promise.all([sending, collecting])
@@ -269,7 +269,7 @@ describe('purge of history', () => {
       const asked = { roomId, before: { eventId: kept }, deleteLocal: true }
       const id = await requestHistoryPurge(ctx, asked)
       let purge = await ctx.store.purges.claim({ owner: 'killed', now: clock.now(), until: clock.now() + leaseMs })
-      while (purge && (purge.step !== 'events' || purge.cursor === 0)) purge = await collectSlice(ctx, purge)
+      while (purge && (purge.step !== 'events' || purge.cursor === 0)) purge = await deleteSlice(ctx, purge)
       assert.ok(purge && !isDone(purge))
       assert.equal(await ctx.store.events.find(old), undefined)
       const left = await countOf(running, (await ctx.store.rooms.find(roomId))!.nid)

@@ -9,7 +9,7 @@ const powerLevels = stateKey('m.room.power_levels', '')
 /** The room is closed and its creator gone; a server then claims a state in which it is still open. */
 function claimOpenRoom(versionId: string) {
   const { room, opened } = openRoom(versionId)
-  const open = room.holder(opened, 'm.room.join_rules')!
+  const open = room.entry(opened, 'm.room.join_rules')!
   const closed = room.send(by(alice).joinRule('invite'), { prevs: opened })
   const left = room.send(by(alice).member(alice, 'leave'), { prevs: [closed] })
   const truth = room.replay.stateAfter.get(left)!
@@ -21,7 +21,7 @@ function claimOpenRoom(versionId: string) {
 function claimFirstPowerLevels(versionId: string) {
   const { room, opened } = openRoom(versionId, { [dave]: 100 }, [bob, carol, dave])
   const creators = room.version.creatorsOutrankAll ? {} : { [alice]: 100 }
-  const first = room.holder(opened, 'm.room.power_levels')!
+  const first = room.entry(opened, 'm.room.power_levels')!
   const second = room.send(by(dave).powers({ ...creators, [dave]: 100, [bob]: 50 }), { prevs: opened })
   const third = room.send(by(bob).powers({ ...creators, [dave]: 100, [bob]: 50, [carol]: 50 }), { prevs: [second] })
   const eve = '@eve:s4.test'
@@ -71,7 +71,7 @@ describe('T17 outranking the creator by clock and number', () => {
     const demotion = room.send(by(alice).powers({ [bob]: 0 }), { prevs: opened })
     const coup = room.send(by(bob).powers({ [bob]: everything, [carol]: everything }), { prevs: opened, sentAt: early })
 
-    assert.equal(room.holder([coup, demotion], 'm.room.power_levels'), demotion)
+    assert.equal(room.entry([coup, demotion], 'm.room.power_levels'), demotion)
   })
 
   it('refuses to ban the creator of a version 12 room, also from a branch of the past', () => {
@@ -80,7 +80,7 @@ describe('T17 outranking the creator by clock and number', () => {
     const ban = room.send(by(bob).ban(alice), { prevs: opened, sentAt: early })
 
     assert.ok(room.replay.rejected.has(ban))
-    assert.equal(room.holder([ban, topic], 'm.room.topic'), topic)
+    assert.equal(room.entry([ban, topic], 'm.room.topic'), topic)
   })
 
   it('gives a version 12 room the id of its create event, so that no other create event can take its place', () => {

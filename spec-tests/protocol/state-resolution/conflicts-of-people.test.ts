@@ -20,8 +20,8 @@ for (const version of modern) {
         const topic = room.send(by(bob).topic('of the removed'), { prevs: [old] })
         const removed = room.send(by(alice).member(bob, removal), { prevs: [old], sentAt: late })
 
-        assert.equal(room.holder([removed, topic], 'm.room.member', bob), removed)
-        assert.equal(room.holder([removed, topic], 'm.room.topic'), old)
+        assert.equal(room.entry([removed, topic], 'm.room.member', bob), removed)
+        assert.equal(room.entry([removed, topic], 'm.room.topic'), old)
       })
     }
 
@@ -30,8 +30,8 @@ for (const version of modern) {
       const topic = room.send(by(bob).topic('farewell'), { prevs: opened })
       const left = room.send(by(bob).member(bob, 'leave'), { prevs: opened, sentAt: late })
 
-      assert.equal(room.holder([left, topic], 'm.room.topic'), topic)
-      assert.equal(room.holder([left, topic], 'm.room.member', bob), left)
+      assert.equal(room.entry([left, topic], 'm.room.topic'), topic)
+      assert.equal(room.entry([left, topic], 'm.room.member', bob), left)
     })
 
     it('keeps out who joined while the room was being closed', () => {
@@ -39,8 +39,8 @@ for (const version of modern) {
       const closed = room.send(by(alice).joinRule('invite'), { prevs: opened, sentAt: late })
       const joined = room.send(by(carol).member(carol, 'join'), { prevs: opened, sentAt: early })
 
-      assert.equal(room.holder([closed, joined], 'm.room.join_rules'), closed)
-      assert.equal(room.holder([closed, joined], 'm.room.member', carol), undefined)
+      assert.equal(room.entry([closed, joined], 'm.room.join_rules'), closed)
+      assert.equal(room.entry([closed, joined], 'm.room.member', carol), undefined)
     })
 
     it('keeps who joined before the room was closed, when all branches know of it', () => {
@@ -49,8 +49,8 @@ for (const version of modern) {
       const closed = room.send(by(alice).joinRule('invite'), { prevs: [joined] })
       const topic = room.send(by(bob).topic('unaware'), { prevs: [joined] })
 
-      assert.equal(room.holder([closed, topic], 'm.room.member', carol), joined)
-      assert.equal(room.holder([closed, topic], 'm.room.join_rules'), closed)
+      assert.equal(room.entry([closed, topic], 'm.room.member', carol), joined)
+      assert.equal(room.entry([closed, topic], 'm.room.join_rules'), closed)
     })
 
     it('voids a ban by a moderator who was demoted meanwhile by somebody above', () => {
@@ -58,8 +58,8 @@ for (const version of modern) {
       const demotion = room.send(by(alice).powers(leveled({ [bob]: 0 })), { prevs: opened, sentAt: late })
       const ban = room.send(by(bob).ban(carol), { prevs: opened, sentAt: early })
 
-      assert.equal(room.holder([demotion, ban], 'm.room.power_levels'), demotion)
-      assert.notEqual(room.holder([demotion, ban], 'm.room.member', carol), ban)
+      assert.equal(room.entry([demotion, ban], 'm.room.power_levels'), demotion)
+      assert.notEqual(room.entry([demotion, ban], 'm.room.member', carol), ban)
     })
 
     it('refuses what a user did after giving up power elsewhere', () => {
@@ -67,7 +67,7 @@ for (const version of modern) {
       const resigned = room.send(by(bob).powers(leveled({ [bob]: 10 })), { prevs: opened, sentAt: early })
       const promoted = room.send(by(bob).powers(leveled({ [bob]: 90, [dave]: 90 })), { prevs: opened, sentAt: late })
 
-      assert.equal(room.holder([resigned, promoted], 'm.room.power_levels'), resigned)
+      assert.equal(room.entry([resigned, promoted], 'm.room.power_levels'), resigned)
     })
 
     it('orders a fight for power by level before time', () => {
@@ -76,7 +76,7 @@ for (const version of modern) {
       const byAlice = room.send(by(alice).powers(leveled({ ...base, [bob]: 0 })), { prevs: opened, sentAt: late })
       const byBob = room.send(by(bob).powers(leveled({ ...base, [carol]: 0 })), { prevs: opened, sentAt: early })
 
-      assert.equal(room.holder([byBob, byAlice], 'm.room.power_levels'), byAlice)
+      assert.equal(room.entry([byBob, byAlice], 'm.room.power_levels'), byAlice)
     })
 
     it('settles on the later of two topics sent under the same power levels, whoever resolves', () => {
@@ -84,8 +84,8 @@ for (const version of modern) {
       const later = room.send(by(bob).topic('later'), { prevs: opened, sentAt: late })
       const earlier = room.send(by(carol).topic('earlier'), { prevs: opened, sentAt: early })
 
-      assert.equal(room.holder([later, earlier], 'm.room.topic'), later)
-      assert.equal(room.holder([earlier, later], 'm.room.topic'), later)
+      assert.equal(room.entry([later, earlier], 'm.room.topic'), later)
+      assert.equal(room.entry([earlier, later], 'm.room.topic'), later)
     })
 
     it('settles a race within one millisecond by event id', () => {
@@ -94,7 +94,7 @@ for (const version of modern) {
         room.send(by(user).topic('now'), { prevs: opened, sentAt: late }),
       )
 
-      assert.equal(room.holder(race, 'm.room.topic'), race.toSorted().at(-1))
+      assert.equal(room.entry(race, 'm.room.topic'), race.toSorted().at(-1))
     })
 
     it('prefers what was sent under newer power levels to what has the later clock', () => {
@@ -103,7 +103,7 @@ for (const version of modern) {
       const levels = room.send(by(alice).powers(leveled({ [dave]: 10 })), { prevs: opened })
       const fresh = room.send(by(carol).topic('under the new levels'), { prevs: [levels], sentAt: early })
 
-      assert.equal(room.holder([stale, fresh], 'm.room.topic'), fresh)
+      assert.equal(room.entry([stale, fresh], 'm.room.topic'), fresh)
     })
 
     it('lets a kick and the unaware profile change of its target end in the kick', () => {
@@ -112,7 +112,7 @@ for (const version of modern) {
       const closed = room.send(by(alice).joinRule('invite'), { prevs: [kick] })
       const renamed = room.send(by(carol).member(carol, 'join', { displayname: 'C' }), { prevs: opened, sentAt: late })
 
-      assert.equal(room.holder([closed, renamed], 'm.room.member', carol), kick)
+      assert.equal(room.entry([closed, renamed], 'm.room.member', carol), kick)
     })
 
     it('does not undo what only one branch saw happen', () => {
@@ -121,8 +121,8 @@ for (const version of modern) {
       const unban = room.send(by(bob).member(carol, 'leave'), { prevs: [ban] })
       const topic = room.send(by(dave).topic('elsewhere'), { prevs: opened })
 
-      assert.equal(room.holder([unban, topic], 'm.room.member', carol), unban)
-      assert.equal(room.holder([unban, topic], 'm.room.topic'), topic)
+      assert.equal(room.entry([unban, topic], 'm.room.member', carol), unban)
+      assert.equal(room.entry([unban, topic], 'm.room.topic'), topic)
     })
   })
 }

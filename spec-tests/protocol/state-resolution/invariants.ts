@@ -4,7 +4,7 @@ import type { EventId } from '#protocol/ids.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
-import { indexedAuthIds } from '#services/rooms/events/indexed-auth-ids.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
 import { isEntitled } from '../../support/rooms/entitled.ts'
 import { poison } from '../../support/federation/forged-states.ts'
 import { RoomReplay, type Merge } from '../../support/federation/room-replay.ts'
@@ -16,7 +16,11 @@ import type { Definition } from './resolve-by-definition.ts'
  * The same events give the same states and rejections in whatever order they come. What a server tells of its heads on
  * the way, knowing only part of the room, is what one says of them that knows it all.
  */
-export function assertArrivalDoesNotMatter(room: ScriptedRoom, heads: readonly EventId[], random: SeededRandom): void {
+export function assertArrivalDoesNotMatter(
+  room: ScriptedRoom,
+  forwardExtremities: readonly EventId[],
+  random: SeededRandom,
+): void {
   const other = new RoomReplay(room.version)
   const known = new Set<EventId>()
   for (const id of arrivalOrder(room, random)) {
@@ -29,7 +33,7 @@ export function assertArrivalDoesNotMatter(room: ScriptedRoom, heads: readonly E
   }
   assert.deepEqual([...other.rejected].toSorted(), [...room.replay.rejected].toSorted())
   for (const id of room.order) assert.deepEqual(other.stateAfter.get(id), room.replay.stateAfter.get(id))
-  assert.deepEqual(other.stateBefore(random.shuffled(heads)), room.replay.stateBefore(heads))
+  assert.deepEqual(other.stateBefore(random.shuffled(forwardExtremities)), room.replay.stateBefore(forwardExtremities))
 }
 
 /** The events in another order in which each comes after all that it cites. */
@@ -88,7 +92,7 @@ export function indexOf({ order, replay, version }: ScriptedRoom): AuthGraph {
   for (const [eventId, nid] of nids) {
     const pdu = replay.events.get(eventId)!
     if (pdu.state_key === undefined || replay.rejected.has(eventId)) continue
-    const auth = indexedAuthIds(pdu, version).map((id) => nids.get(id)!)
+    const auth = authEventIdsWithCreate(pdu, version).map((id) => nids.get(id)!)
     graph.add({ nid, position: nid, eventId, type: pdu.type, stateKey: pdu.state_key, auth })
   }
   return graph

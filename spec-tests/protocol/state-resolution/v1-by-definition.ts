@@ -59,8 +59,8 @@ export function resolveV1ByDefinition(room: Room, states: readonly StateMap[], d
   }
 
   function isAllowed(id: EventId, so: StateMap): boolean {
-    const holder = (type: string, key: string) => events.get(so.get(stateKey(type, key)) ?? '$')
-    return authorize(events.get(id)!, version, holder) === undefined
+    const entry = (type: string, key: string) => events.get(so.get(stateKey(type, key)) ?? '$')
+    return authorize(events.get(id)!, version, entry) === undefined
   }
 }
 

@@ -12,7 +12,7 @@ describe('state resolution of room version 1', () => {
     const deep = room.send(by(bob).topic('deep'), { prevs: opened, depth: 90, sentAt: startOfTime - 5000 })
     const flat = room.send(by(carol).topic('flat'), { prevs: opened, depth: 80, sentAt: startOfTime + 5000 })
 
-    assert.equal(room.holder([deep, flat], 'm.room.topic'), deep)
+    assert.equal(room.entry([deep, flat], 'm.room.topic'), deep)
   })
 
   it('takes the lowest sha1 of the event id where depths are equal', () => {
@@ -22,7 +22,7 @@ describe('state resolution of room version 1', () => {
     )
     const lowest = race.reduce((x, y) => (sha1(x) < sha1(y) ? x : y))
 
-    assert.equal(room.holder(race, 'm.room.topic'), lowest)
+    assert.equal(room.entry(race, 'm.room.topic'), lowest)
   })
 
   it('sees no conflict where a state lacks what the others hold', () => {
@@ -30,7 +30,7 @@ describe('state resolution of room version 1', () => {
     const topic = room.send(by(bob).topic('only here'), { prevs: opened })
     const renamed = room.send(by(carol).member(carol, 'join', { displayname: 'C' }), { prevs: opened })
 
-    assert.equal(room.holder([topic, renamed], 'm.room.topic'), topic)
+    assert.equal(room.entry([topic, renamed], 'm.room.topic'), topic)
   })
 
   it('goes on from power levels to power levels while each allows the next, by depth', () => {
@@ -41,7 +41,7 @@ describe('state resolution of room version 1', () => {
     })
     const raised = room.send(by(bob).powers({ [alice]: 100, [bob]: 100, [carol]: 50 }), { prevs: opened, depth: 30 })
 
-    assert.equal(room.holder([lowered, raised], 'm.room.power_levels'), raised)
+    assert.equal(room.entry([lowered, raised], 'm.room.power_levels'), raised)
   })
 
   it('stops at the first power levels that the ones before do not allow', () => {
@@ -49,7 +49,7 @@ describe('state resolution of room version 1', () => {
     const resigned = room.send(by(bob).powers({ [alice]: 100, [bob]: 0 }), { prevs: opened, depth: 20 })
     const seized = room.send(by(bob).powers({ [alice]: 100, [bob]: 100, [carol]: 100 }), { prevs: opened, depth: 30 })
 
-    assert.equal(room.holder([resigned, seized], 'm.room.power_levels'), resigned)
+    assert.equal(room.entry([resigned, seized], 'm.room.power_levels'), resigned)
   })
 
   it('settles memberships under the join rules and power levels that won', () => {
@@ -58,8 +58,8 @@ describe('state resolution of room version 1', () => {
     const closed = room.send(by(alice).joinRule('invite'), { prevs: [invited], depth: 60 })
     const joined = room.send(by(carol).member(carol, 'join'), { prevs: [invited], depth: 50 })
 
-    assert.equal(room.holder([closed, joined], 'm.room.join_rules'), closed)
-    assert.equal(room.holder([closed, joined], 'm.room.member', carol), joined)
+    assert.equal(room.entry([closed, joined], 'm.room.join_rules'), closed)
+    assert.equal(room.entry([closed, joined], 'm.room.member', carol), joined)
   })
 
   it('keeps the least deep event when the rules allow none of the contenders', () => {

@@ -42,8 +42,8 @@ export class V2Definition {
     const chosen = this.#chosen(full, this.#isV12 || deviation === 'step 1')
     const first = this.#applied(start, this.#topological(chosen, deviation))
     const remaining = [...full].filter((id) => !chosen.has(id))
-    const head = first.get(stateKey('m.room.power_levels', ''))
-    const second = this.#applied(first, this.#byMainline(remaining, { head, deviation }))
+    const forwardExtremity = first.get(stateKey('m.room.power_levels', ''))
+    const second = this.#applied(first, this.#byMainline(remaining, { forwardExtremity, deviation }))
     return new Map([...second, ...unconflicted])
   }
 
@@ -136,17 +136,17 @@ export class V2Definition {
     return this.#citedFor(id, 'm.room.power_levels', '')
   }
 
-  #powerLevelsFrom(head: EventId | undefined): EventId[] {
+  #powerLevelsFrom(forwardExtremity: EventId | undefined): EventId[] {
     const line: EventId[] = []
-    for (let id = head; id !== undefined; id = this.#powerLevelsOf(id)) line.push(id)
+    for (let id = forwardExtremity; id !== undefined; id = this.#powerLevelsOf(id)) line.push(id)
     return line
   }
 
   #byMainline(
     ids: readonly EventId[],
-    { head, deviation }: { head: EventId | undefined; deviation: Deviation | undefined },
+    { forwardExtremity, deviation }: { forwardExtremity: EventId | undefined; deviation: Deviation | undefined },
   ): EventId[] {
-    const mainline = this.#powerLevelsFrom(head)
+    const mainline = this.#powerLevelsFrom(forwardExtremity)
     const sign = (name: Deviation) => (deviation === name ? -1 : 1)
     const signs = [sign('mainline'), sign('mainline time'), sign('mainline id')]
     const rank = (id: EventId): Rank => {
@@ -164,8 +164,8 @@ export class V2Definition {
     for (const id of order) {
       const event = events.get(id)!
       const allowed = authorize(event, version, (type, key) => {
-        const holder = state.get(stateKey(type, key)) ?? this.#citedFor(id, type, key)
-        return holder === undefined ? undefined : events.get(holder)
+        const entry = state.get(stateKey(type, key)) ?? this.#citedFor(id, type, key)
+        return entry === undefined ? undefined : events.get(entry)
       })
       if (allowed === undefined) state.set(stateKey(event.type, event.state_key!), id)
     }

@@ -4,11 +4,11 @@ import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { KeyId } from '#protocol/events/signing-key.ts'
 import type { FindKey } from '#services/federation/receive/checked-event.ts'
-import type { MissingEvents, Receipt, ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
-import { RoomLines } from '#services/rooms/live/room-lines.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
 import { localBus } from '#bus/local.ts'
@@ -62,11 +62,11 @@ export type ReceivingServer = AsyncDisposable & {
   ctx: ReceivingContext
   /** Where its database is. */
   url: string
-  open(room: { roomId: RoomId; version: RoomVersion; create: Pdu }): Promise<Receipt>
-  receive(roomId: RoomId, pdu: unknown, origin?: ServerName): Promise<Receipt>
-  line(roomId: RoomId): Promise<RoomLine>
+  open(room: { roomId: RoomId; version: RoomVersion; create: Pdu }): Promise<ReceiveResult>
+  receive(roomId: RoomId, pdu: unknown, origin?: ServerName): Promise<ReceiveResult>
+  line(roomId: RoomId): Promise<LiveRoom>
   /** The room as a process that has just started reads it. */
-  lineFromDisk(roomId: RoomId): Promise<RoomLine>
+  lineFromDisk(roomId: RoomId): Promise<LiveRoom>
   /** Another process over the same database, with nothing in memory yet. */
   beside(missingEvents?: MissingEvents): Promise<ReceivingServer>
 }
@@ -91,7 +91,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     store,
     clock,
     bus: localBus(),
-    rooms: new RoomLines(store, 'test'),
+    rooms: new LiveRooms(store, 'test'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('test'),
     config: { server_name: 'test' } as Context['config'],
@@ -104,7 +104,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     open: ({ create, ...room }) => openRemoteRoom(ctx, { ...room, create: create as unknown as JsonValue }),
     receive: (roomId, pdu, origin = 's0.test') => receiveEvent(ctx, { origin, roomId, pdu: pdu as JsonValue }),
     line: (roomId) => ctx.rooms.get(roomId),
-    lineFromDisk: (roomId) => new RoomLines(store, 'test').get(roomId),
+    lineFromDisk: (roomId) => new LiveRooms(store, 'test').get(roomId),
     beside: (others = missingEvents) => startProcess(database, others),
     async [Symbol.asyncDispose]() {
       await ctx.bus.close()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { prevEventIds, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
-import type { AdoptedJoin } from '#services/federation/receive/adopt-join.ts'
+import type { SendJoinAnswer } from '#services/federation/receive/import-send-join.ts'
 import type { ReceivingServer } from './receiving.ts'
 import { checkRoom } from '../rooms/room-check.ts'
 import { alice, openingOf, state } from '../generators/scene.ts'
@@ -40,7 +40,7 @@ export class RemoteRoom {
   }
 
   /** The answer to a join that was let in: the state before it, and all that this rests on. */
-  answerTo(join: EventId): AdoptedJoin {
+  answerTo(join: EventId): SendJoinAnswer {
     const { roomId, version, replay } = this.room
     const before = replay.stateBefore(prevEventIds(replay.events.get(join)!, version))
     const told = [...before.values()].map((id) => this.pdu(id))
@@ -49,10 +49,14 @@ export class RemoteRoom {
 }
 
 /** Fails unless the room is the only one on disk, in the state after these events, and nothing is wrong with it. */
-export async function assertRoomIs(server: ReceivingServer, { room }: RemoteRoom, heads: Iterable<EventId>) {
+export async function assertRoomIs(
+  server: ReceivingServer,
+  { room }: RemoteRoom,
+  forwardExtremities: Iterable<EventId>,
+) {
   const { state } = await server.lineFromDisk(room.roomId)
-  const holders = new Map([...state].map(([key, { eventId }]) => [key, eventId]))
-  assert.deepEqual(holders, new Map(room.replay.stateBefore([...heads])))
+  const entries = new Map([...state].map(([key, { eventId }]) => [key, eventId]))
+  assert.deepEqual(entries, new Map(room.replay.stateBefore([...forwardExtremities])))
   assert.equal((await server.ctx.store.rooms.list()).length, 1)
   assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
 }

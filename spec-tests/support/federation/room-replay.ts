@@ -41,8 +41,8 @@ export class RoomReplay {
   }
 
   passes(pdu: Pdu, state: ReadonlyMap<string, EventId>): boolean {
-    const holder = (type: string, key: string) => this.events.get(state.get(stateKey(type, key)) ?? '$')
-    return authorize(pdu, this.version, holder) === undefined
+    const entry = (type: string, key: string) => this.events.get(state.get(stateKey(type, key)) ?? '$')
+    return authorize(pdu, this.version, entry) === undefined
   }
 
   /** The ids of the events in the state that an honest server cites for this event. */

@@ -27,7 +27,7 @@ const patience = 50
 export type History = {
   room: ScriptedRoom
   /** The accepted events that no accepted event follows. */
-  heads: readonly EventId[]
+  forwardExtremities: readonly EventId[]
 }
 
 /** A room with a past in which servers lag, fork, contend and cheat. The same options give the same room. */
@@ -35,7 +35,7 @@ export function generateHistory(options: HistoryOptions): History {
   const making = new RoomInTheMaking(options)
   making.open()
   while (making.room.order.length < options.events) making.step()
-  return { room: making.room, heads: headsOf(making.room) }
+  return { room: making.room, forwardExtremities: headsOf(making.room) }
 }
 
 function headsOf({ order, replay, version }: ScriptedRoom): EventId[] {
@@ -67,7 +67,8 @@ class RoomInTheMaking {
   /** Creates the room, and lets most of its people in. */
   open(): void {
     const home = this.#views[0]!
-    for (const act of openingActs(this.room.version, this.#users)) this.#publish(home, act, [...home.heads])
+    for (const act of openingActs(this.room.version, this.#users))
+      this.#publish(home, act, [...home.forwardExtremities])
     for (const view of this.#views) view.receiveAll()
   }
 
@@ -131,7 +132,7 @@ class RoomInTheMaking {
   }
 
   #pickHeads(view: ServerView): EventId[] {
-    return this.#random.shuffled(view.heads).slice(0, this.#random.chance(0.1) ? 1 : 10)
+    return this.#random.shuffled(view.forwardExtremities).slice(0, this.#random.chance(0.1) ? 1 : 10)
   }
 
   #publish(

@@ -32,18 +32,18 @@ export class Scene {
   readonly room: ScriptedRoom
   readonly server: ReceivingServer
   readonly port: { answers: MissingEvents }
-  head: EventId
+  forwardExtremity: EventId
 
   constructor(room: ScriptedRoom, server: ReceivingServer, port: { answers: MissingEvents }) {
     this.room = room
     this.server = server
     this.port = port
-    this.head = room.order.at(-1)!
+    this.forwardExtremity = room.order.at(-1)!
   }
 
   /** Makes the next event without telling the server. */
   make(act: Act, place: Partial<Place> = {}): Pdu {
-    return this.room.make(act, { prevs: [this.head], ...place })
+    return this.room.make(act, { prevs: [this.forwardExtremity], ...place })
   }
 
   /** Makes an event that exists from now on; the server does not hear of it. */
@@ -64,9 +64,9 @@ export class Scene {
   /** Adds an event at the head, and the server hears of it. */
   async send(act: Act, place: Partial<Place> = {}) {
     const { id, pdu } = this.add(act, place)
-    const receipt = await this.receive(pdu)
-    if (!place.prevs && receipt.outcome === 'accepted') this.head = id
-    return { id, pdu, ...receipt }
+    const result = await this.receive(pdu)
+    if (!place.prevs && result.outcome === 'accepted') this.forwardExtremity = id
+    return { id, pdu, ...result }
   }
 
   /** What another server answers from now on. */
@@ -74,8 +74,8 @@ export class Scene {
     this.port.answers = answers
   }
 
-  async holder(type: string, key = ''): Promise<EventId | undefined> {
-    return (await this.server.line(this.room.roomId)).holder(type, key)?.eventId
+  async entry(type: string, key = ''): Promise<EventId | undefined> {
+    return (await this.server.line(this.room.roomId)).entry(type, key)?.eventId
   }
 
   /** The ids of the room's events as clients page through them, oldest first. */

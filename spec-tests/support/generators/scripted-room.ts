@@ -70,8 +70,8 @@ export class ScriptedRoom {
   }
 
   /** Which event holds the place in the state after these. */
-  holder(heads: readonly EventId[], type: string, key = ''): EventId | undefined {
-    return this.replay.stateBefore(heads).get(stateKey(type, key))
+  entry(forwardExtremities: readonly EventId[], type: string, key = ''): EventId | undefined {
+    return this.replay.stateBefore(forwardExtremities).get(stateKey(type, key))
   }
 
   #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: Place): UnsignedPdu {

@@ -21,6 +21,6 @@ export function citedState({ version, events }: Room, pdu: Pdu): Map<StateKey, E
 /** Whether an event passes the auth rules against the auth events it cites. */
 export function isEntitled(room: Room, pdu: Pdu): boolean {
   const state = citedState(room, pdu)
-  const holder = (type: string, key: string) => room.events.get(state.get(stateKey(type, key)) ?? '$')
-  return authorize(pdu, room.version, holder) === undefined
+  const entry = (type: string, key: string) => room.events.get(state.get(stateKey(type, key)) ?? '$')
+  return authorize(pdu, room.version, entry) === undefined
 }

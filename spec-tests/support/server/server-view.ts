@@ -6,7 +6,7 @@ import type { RoomReplay } from '../federation/room-replay.ts'
 export class ServerView {
   readonly name: ServerName
   /** The accepted events that no other event it knows follows: what its next event will cite. */
-  readonly heads = new Set<EventId>()
+  readonly forwardExtremities = new Set<EventId>()
   /** A silent server keeps what it creates to itself. */
   isSilent = false
   readonly #room: RoomReplay
@@ -54,7 +54,7 @@ export class ServerView {
     if (this.#seen.has(id)) return
     this.#seen.add(id)
     if (this.#room.rejected.has(id)) return
-    for (const prev of prevs) this.heads.delete(prev)
-    this.heads.add(id)
+    for (const prev of prevs) this.forwardExtremities.delete(prev)
+    this.forwardExtremities.add(id)
   }
 }

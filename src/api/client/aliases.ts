@@ -44,8 +44,8 @@ const aliases: readonly (readonly [current: string, ...former: string[]])[] = [
 export function withAliases(endpoints: readonly Endpoint[]): Endpoint[] {
   const declared = new Set(endpoints.flatMap(({ method, paths }) => paths.map((path) => shape(method, path))))
   return endpoints.map((endpoint) => {
-    const former = new Set(endpoint.paths.flatMap(formerPaths))
-    return { ...endpoint, aliases: [...former].filter((path) => !declared.has(shape(endpoint.method, path))) }
+    const replaced = new Set(endpoint.paths.flatMap(formerPaths))
+    return { ...endpoint, aliases: [...replaced].filter((path) => !declared.has(shape(endpoint.method, path))) }
   })
 }
 

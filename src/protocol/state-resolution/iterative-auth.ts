@@ -15,8 +15,8 @@ export function applyAllowed(events: KnownEvents, order: readonly EventId[], sta
     const event = events.get(id)
     if (event?.state_key === undefined) continue
     const rejection = authorize(event, events.version, (type, key) => {
-      const holder = holderOf(state, stateKey(type, key)) ?? events.authIdFor(id, type, key)
-      return holder === undefined ? undefined : events.get(holder)
+      const entry = holderOf(state, stateKey(type, key)) ?? events.authIdFor(id, type, key)
+      return entry === undefined ? undefined : events.get(entry)
     })
     if (rejection === undefined) state.resolved.set(stateKey(event.type, event.state_key), id)
   }

@@ -8,8 +8,12 @@ type Placed = { id: EventId; position: number; sentAt: number }
  * Sorts events by the power levels they were sent under, oldest first (rooms/v2, Definitions, "Mainline ordering").
  * `head` is *P*: the power levels of the partially resolved state, undefined when it has none.
  */
-export function mainlineOrder(events: KnownEvents, ids: readonly EventId[], head: EventId | undefined): EventId[] {
-  const positions = mainlinePositions(events, head)
+export function mainlineOrder(
+  events: KnownEvents,
+  ids: readonly EventId[],
+  forwardExtremity: EventId | undefined,
+): EventId[] {
+  const positions = mainlinePositions(events, forwardExtremity)
   const placed = ids.map((id): Placed => {
     const position = positionOf(events, powerLevelsBehind(events, id), positions)
     return { id, position, sentAt: events.get(id)?.origin_server_ts ?? 0 }
@@ -18,9 +22,9 @@ export function mainlineOrder(events: KnownEvents, ids: readonly EventId[], head
 }
 
 /** The mainline of `head` as a map from event to *i*: 0 for the head itself. */
-function mainlinePositions(events: KnownEvents, head: EventId | undefined): Map<EventId, number> {
+function mainlinePositions(events: KnownEvents, forwardExtremity: EventId | undefined): Map<EventId, number> {
   const positions = new Map<EventId, number>()
-  for (let id = head; id !== undefined && !positions.has(id); id = powerLevelsBehind(events, id)) {
+  for (let id = forwardExtremity; id !== undefined && !positions.has(id); id = powerLevelsBehind(events, id)) {
     positions.set(id, positions.size)
   }
   return positions

@@ -44,8 +44,8 @@ function lastAllowed(events: KnownEvents, place: StateKey, { resolved, contender
   const [first, ...others] = contenders
   let winner = first
   for (const next of others) {
-    const holder = (asked: StateKey) => (asked === place ? winner?.id : resolved.get(asked))
-    if (!isAllowed(events, next.event, holder)) break
+    const entry = (asked: StateKey) => (asked === place ? winner?.id : resolved.get(asked))
+    if (!isAllowed(events, next.event, entry)) break
     winner = next
   }
   return winner?.id
@@ -60,9 +60,9 @@ function deepestAllowed(events: KnownEvents, { resolved, contenders }: Contest):
   return (winner ?? contenders[0])?.id
 }
 
-function isAllowed(events: KnownEvents, event: Pdu, holder: (place: StateKey) => EventId | undefined): boolean {
+function isAllowed(events: KnownEvents, event: Pdu, entry: (place: StateKey) => EventId | undefined): boolean {
   const rejection = authorize(event, events.version, (type, key) => {
-    const id = holder(stateKey(type, key))
+    const id = entry(stateKey(type, key))
     return id === undefined ? undefined : events.get(id)
   })
   return rejection === undefined

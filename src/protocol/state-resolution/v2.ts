@@ -36,8 +36,8 @@ export function resolveV2(events: KnownEvents, sets: readonly StateMap[], indexe
   // Steps 3 and 4.
   const taken = new Set(powerEvents)
   const remaining = [...full].filter((id) => !taken.has(id))
-  const head = holderOf(state, stateKey('m.room.power_levels', ''))
-  applyAllowed(events, mainlineOrder(events, remaining, head), state)
+  const forwardExtremity = holderOf(state, stateKey('m.room.power_levels', ''))
+  applyAllowed(events, mainlineOrder(events, remaining, forwardExtremity), state)
   // Step 5.
   for (const [place, id] of state.resolved) if (!unconflicted.has(place)) unconflicted.set(place, id)
   return unconflicted

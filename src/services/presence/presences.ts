@@ -65,10 +65,10 @@ export class Presences {
 
   /** True when it is news to others. */
   set(userId: string, state: PresenceState, status: string | undefined): boolean {
-    const former = this.#users.get(userId)
-    const activeAt = state === 'online' ? this.#clock.now() : former?.activeAt
-    if (former?.state === state && former.status === status && !former.isImplied) {
-      former.activeAt = activeAt
+    const replaced = this.#users.get(userId)
+    const activeAt = state === 'online' ? this.#clock.now() : replaced?.activeAt
+    if (replaced?.state === state && replaced.status === status && !replaced.isImplied) {
+      replaced.activeAt = activeAt
       return false
     }
     this.#serial = Math.max(this.#serial + 1, this.#clock.now())

@@ -20,7 +20,7 @@ export type Pusher = {
 }
 
 /** What a client sends: nothing is promised but what names the pusher. */
-export type PusherWish = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
+export type PusherOptions = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
 
 export type PusherOwner = { userId: string; deviceId: string | undefined }
 
@@ -32,9 +32,9 @@ export async function listPushers({ store }: Pick<Context, 'store'>, userId: str
 export async function putPusher(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   { userId, deviceId }: PusherOwner,
-  { wish, isShared }: { wish: PusherWish; isShared: boolean },
+  { options, isShared }: { options: PusherOptions; isShared: boolean },
 ): Promise<void> {
-  const pusher = checkPusher(wish)
+  const pusher = checkPusher(options)
   const { app_id: appId, pushkey } = pusher
   const text = JSON.stringify(pusher)
   if (Buffer.byteLength(text) > maxPusherBytes) throw invalidParam('The pusher is too large')
@@ -55,9 +55,9 @@ export async function deletePusher(
 
 const required = ['app_display_name', 'device_display_name', 'lang', 'data'] as const
 
-function checkPusher(wish: PusherWish): Pusher {
-  const { kind, app_id, pushkey, app_display_name = '', device_display_name = '', lang = '', data = {} } = wish
-  const missing = required.filter((name) => wish[name] === undefined)
+function checkPusher(options: PusherOptions): Pusher {
+  const { kind, app_id, pushkey, app_display_name = '', device_display_name = '', lang = '', data = {} } = options
+  const missing = required.filter((name) => options[name] === undefined)
   if (missing.length > 0) throw missingParam(`Missing parameters: ${missing.join(', ')}`)
   if (kind !== 'http') throw invalidParam('Only pushers of the kind http are served')
   if (app_id === '' || app_id.length > maxAppIdLength) throw invalidParam('The app id is empty or too long')
@@ -65,7 +65,7 @@ function checkPusher(wish: PusherWish): Pusher {
     throw invalidParam('The push key is empty or too long')
   if (`${app_id}${pushkey}`.includes('\0')) throw invalidParam('The app id and push key must not hold U+0000')
   checkGateway(data.url)
-  const profile = wish.profile_tag === undefined ? {} : { profile_tag: wish.profile_tag }
+  const profile = options.profile_tag === undefined ? {} : { profile_tag: options.profile_tag }
   return { kind, app_id, pushkey, app_display_name, device_display_name, lang, data, ...profile }
 }
 

@@ -1,11 +1,11 @@
 import type { Context } from '#context.ts'
 import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import { previousEvents } from '#services/rooms/read/previous-events.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import { visibleEvents } from '#services/rooms/read/visibility.ts'
-import { noticesAmong } from './notices-among.ts'
-import type { Notice, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notices.ts'
+import { notificationsAmong } from './notifications-among.ts'
+import type { UnreadNotification, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notifications.ts'
 
 type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
@@ -17,17 +17,17 @@ const maxLookedAt = 300
  * what has come since: nothing is written when an event is sent.
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
-export async function unreadCounts(ctx: Needs, line: RoomLine, userId: string): Promise<UnreadCounts> {
+export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: string): Promise<UnreadCounts> {
   const [ruleset, ignored] = await Promise.all([ctx.pushRulesets.get(userId), ctx.ignoredUsers.of(userId)])
-  const { tally, receiptMoves } = ctx.unread.slot(userId, line.roomId)
-  const former = tally && tally.ruleset === ruleset && tally.ignored === ignored ? tally : undefined
-  const knowsReceipts = former?.receiptMoves === receiptMoves
-  if (former && knowsReceipts && former.upTo >= line.lastPosition) return former.counts
-  const upTo = line.lastPosition
-  const read = knowsReceipts ? former.read : await readPositions(ctx, line.roomId, userId)
-  const notices = await advance(ctx, line, { userId, ruleset, ignored, former, read, upTo })
-  const counts = countsOf(notices)
-  ctx.unread.keep(userId, line.roomId, { ruleset, ignored, upTo, receiptMoves, read, notices, counts })
+  const { tally, receiptMoves } = ctx.unread.slot(userId, room.roomId)
+  const replaced = tally && tally.ruleset === ruleset && tally.ignored === ignored ? tally : undefined
+  const knowsReceipts = replaced?.receiptMoves === receiptMoves
+  if (replaced && knowsReceipts && replaced.upTo >= room.lastPosition) return replaced.counts
+  const upTo = room.lastPosition
+  const read = knowsReceipts ? replaced.read : await readPositions(ctx, room.roomId, userId)
+  const notifications = await advance(ctx, room, { userId, ruleset, ignored, replaced, read, upTo })
+  const counts = countsOf(notifications)
+  ctx.unread.keep(userId, room.roomId, { ruleset, ignored, upTo, receiptMoves, read, notifications, counts })
   return counts
 }
 
@@ -35,23 +35,28 @@ type Advance = {
   userId: string
   ruleset: CompiledRuleset
   ignored: ReadonlySet<string>
-  former: Tally | undefined
+  replaced: Tally | undefined
   read: ReadPositions
   upTo: number
 }
 
 async function advance(
   ctx: Needs,
-  line: RoomLine,
-  { userId, ruleset, ignored, former, read, upTo }: Advance,
-): Promise<Notice[]> {
-  const joinedAt = line.holder('m.room.member', userId)?.position ?? upTo
-  const after = former?.upTo ?? read.everywhere ?? joinedAt
-  const newest = await previousEvents(ctx, line, { after, before: upTo + 1, limit: maxLookedAt })
+  room: LiveRoom,
+  { userId, ruleset, ignored, replaced, read, upTo }: Advance,
+): Promise<UnreadNotification[]> {
+  const joinedAt = room.entry('m.room.member', userId)?.position ?? upTo
+  const after = replaced?.upTo ?? read.everywhere ?? joinedAt
+  const newest = await previousEvents(ctx, room, { after, before: upTo + 1, limit: maxLookedAt })
   const heard = newest.reverse().filter(({ sender }) => !ignored.has(sender))
-  const events = await visibleEvents(ctx, { line, userId }, heard)
-  const notices = await noticesAmong(ctx, line, { userId, ruleset, events, former: former?.notices ?? [] })
-  return notices.filter(({ position, threadId }) => position > readUpTo(read, threadId))
+  const events = await visibleEvents(ctx, { room, userId }, heard)
+  const notifications = await notificationsAmong(ctx, room, {
+    userId,
+    ruleset,
+    events,
+    replaced: replaced?.notifications ?? [],
+  })
+  return notifications.filter(({ position, threadId }) => position > readUpTo(read, threadId))
 }
 
 const readUpTo = ({ everywhere, threads }: ReadPositions, threadId: string): number =>
@@ -65,10 +70,10 @@ async function readPositions({ store }: Needs, roomId: string, userId: string): 
   return { everywhere: threads.get(''), threads }
 }
 
-function countsOf(notices: readonly Notice[]): UnreadCounts {
+function countsOf(notifications: readonly UnreadNotification[]): UnreadCounts {
   const threads = new Map<string, UnreadCount>()
   const total = noCount()
-  for (const { threadId, isHighlight } of notices) {
+  for (const { threadId, isHighlight } of notifications) {
     const thread = threads.get(threadId) ?? noCount()
     threads.set(threadId, thread)
     for (const count of [thread, total]) {

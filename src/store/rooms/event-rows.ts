@@ -42,12 +42,12 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
   let next = 0
   for (const write of writes) {
     const mine = placed.slice(next, (next += write.events.length))
-    if (write.lineVersion === undefined) continue
+    if (write.revision === undefined) continue
     const last = mine.findLast(({ event }) => event.status === 'accepted')?.position ?? write.lastPosition
-    const tail = [JSON.stringify(write.heads), write.depth, last]
+    const tail = [JSON.stringify(write.forwardExtremities), write.depth, last]
     if (write.nid === undefined)
       newRooms.push([mine[0]?.nid, write.roomId, write.version, 1, ...tail, write.isPublished ?? false])
-    else rooms.push([write.nid, write.lineVersion + 1, ...tail])
+    else rooms.push([write.nid, write.revision + 1, ...tail])
   }
   return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }
 }
@@ -98,20 +98,20 @@ function authNids(ids: readonly EventId[], nids: ReadonlyMap<EventId, number>): 
 /** A key that changes twice in one batch gets both spans, the first already closed. */
 function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>): Pick<Rows, 'spans' | 'closedSpans'> {
   const open = new Map<string, unknown[]>()
-  const spans: unknown[][] = []
+  const intervals: unknown[][] = []
   const closedSpans: unknown[][] = []
   for (const { event, position, nid } of placed) {
-    for (const { type, stateKey, holder = position, isHeld } of event.spans ?? []) {
+    for (const { type, stateKey, entry = position, isHeld } of event.intervals ?? []) {
       const keyNid = keys.get(`${type}\0${stateKey}`)
-      const former = open.get(`${nid} ${keyNid}`)
-      if (former && former[3] === null) former[3] = position
-      else if (!former && isHeld) closedSpans.push([nid, keyNid, position])
-      const span = [nid, keyNid, position, holder === nobody ? position : null, holder === position ? null : holder]
-      open.set(`${nid} ${keyNid}`, span)
-      spans.push(span)
+      const replaced = open.get(`${nid} ${keyNid}`)
+      if (replaced && replaced[3] === null) replaced[3] = position
+      else if (!replaced && isHeld) closedSpans.push([nid, keyNid, position])
+      const interval = [nid, keyNid, position, entry === nobody ? position : null, entry === position ? null : entry]
+      open.set(`${nid} ${keyNid}`, interval)
+      intervals.push(interval)
     }
   }
-  return { spans, closedSpans }
+  return { spans: intervals, closedSpans }
 }
 
 const membershipRows = ({ event: { memberships = [] }, position, nid }: Placed): unknown[][] =>

@@ -13,7 +13,7 @@ export type StoredSpan = {
   from: number
   to: number | null
   /** Position of the holder; 0: nobody. */
-  holder: number
+  entry: number
 }
 
 type SpanRow = {
@@ -33,7 +33,7 @@ const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
 
 /** The tables as they lie on disk, for the check that recomputes what can be. */
 export const roomCheck = (db: Db, kind: Engine['kind']) => {
-  const spans = (roomNid: number) =>
+  const intervals = (roomNid: number) =>
     db('room_state as s')
       .leftJoin('state_keys as k', 'k.nid', 's.key_nid')
       .where('s.room_nid', roomNid)
@@ -51,11 +51,11 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     },
 
     /** A page of spans in the order of key and beginning, after one of them. */
-    async spans(
+    async intervals(
       roomNid: number,
       { after: [keyNid, from], limit }: { after: readonly [number, number]; limit: number },
     ): Promise<StoredSpan[]> {
-      const rows: unknown = await spans(roomNid)
+      const rows: unknown = await intervals(roomNid)
         .whereRaw('(s.key_nid, s.from_position) > (?, ?)', [keyNid, from])
         .orderBy(['s.key_nid', 's.from_position'])
         .limit(limit)
@@ -64,7 +64,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
 
     /** Spans that hold just after a position. */
     async spansAt(roomNid: number, position: number): Promise<StoredSpan[]> {
-      const rows: unknown = await spans(roomNid)
+      const rows: unknown = await intervals(roomNid)
         .where('s.from_position', '<=', position)
         .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', position))
       return (rows as SpanRow[]).map(toSpan)
@@ -72,7 +72,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
 
     /** Spans that begin at a position. */
     async spansFrom(roomNid: number, position: number): Promise<StoredSpan[]> {
-      return ((await spans(roomNid).where('s.from_position', position)) as SpanRow[]).map(toSpan)
+      return ((await intervals(roomNid).where('s.from_position', position)) as SpanRow[]).map(toSpan)
     },
 
     async hasSpan(roomNid: number, keyNid: number, from: number): Promise<boolean> {
@@ -144,9 +144,9 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
         former_position: number | null
         auth: string | null
       }[]
-      return rows.map(({ position, former_position: former, auth }) => ({
+      return rows.map(({ position, former_position: replaced, auth }) => ({
         position: Number(position),
-        nid: Number(former ?? position),
+        nid: Number(replaced ?? position),
         auth: auth === null ? undefined : decodeAuth(auth),
       }))
     },
@@ -192,10 +192,10 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Makes all that was built on the room's line stale; false when the line is another already. */
-    async moveOn(roomNid: number, lineVersion: number): Promise<boolean> {
+    async moveOn(roomNid: number, revision: number): Promise<boolean> {
       const moved = await db('rooms')
-        .where({ nid: roomNid, line_version: lineVersion })
-        .update({ line_version: lineVersion + 1 })
+        .where({ nid: roomNid, line_version: revision })
+        .update({ line_version: revision + 1 })
       return moved === 1
     },
 
@@ -216,5 +216,5 @@ const toSpan = (row: SpanRow): StoredSpan => ({
   stateKey: row.state_key,
   from: Number(row.from_position),
   to: row.to_position === null ? null : Number(row.to_position),
-  holder: Number(row.event_position ?? row.from_position),
+  entry: Number(row.event_position ?? row.from_position),
 })

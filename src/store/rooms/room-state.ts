@@ -6,7 +6,7 @@ import { inList } from '#store/engine/in-list.ts'
 import { inPages } from '#store/engine/in-pages.ts'
 
 /** Which event holds a state key, without its content. */
-export type StateHolder = {
+export type StoredStateEntry = {
   type: string
   stateKey: string
   eventId: EventId
@@ -37,24 +37,25 @@ type HolderRow = {
  * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
-  const holderOf = (span: string) => db.raw('coalesce(??, ??)', [`${span}.event_position`, `${span}.from_position`])
-  const spans = () =>
+  const holderOf = (interval: string) =>
+    db.raw('coalesce(??, ??)', [`${interval}.event_position`, `${interval}.from_position`])
+  const intervals = () =>
     db('room_state as s').join('state_keys as k', 'k.nid', 's.key_nid').join('events as e', 'e.position', holderOf('s'))
 
   return {
     /** All current state of rooms by their numbers, contents left out: what room lines keep in memory. */
-    async currentHolders(roomNids: readonly number[]): Promise<Map<number, StateHolder[]>> {
-      const holders = new Map<number, StateHolder[]>()
-      if (roomNids.length === 0) return holders
+    async currentHolders(roomNids: readonly number[]): Promise<Map<number, StoredStateEntry[]>> {
+      const entries = new Map<number, StoredStateEntry[]>()
+      if (roomNids.length === 0) return entries
       const rows = await inPages<HolderRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
-        spans()
+        intervals()
           .whereRaw(...inList(kind, 's.room_nid', roomNids))
           .whereNull('s.to_position')
           .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position'),
       )
       for (const row of rows) {
-        const ofRoom = holders.get(Number(row.room_nid)) ?? []
-        if (ofRoom.length === 0) holders.set(Number(row.room_nid), ofRoom)
+        const ofRoom = entries.get(Number(row.room_nid)) ?? []
+        if (ofRoom.length === 0) entries.set(Number(row.room_nid), ofRoom)
         ofRoom.push({
           type: row.type,
           stateKey: row.state_key,
@@ -63,7 +64,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
           from: Number(row.from_position),
         })
       }
-      return holders
+      return entries
     },
 
     /** Who holds the keys of some types, with an empty state key, in some rooms now; of all rooms in one query. */
@@ -82,7 +83,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     /** State keys whose holder differs between two positions, with the holder at the later one. */
     async changes(roomNids: readonly number[], after: number, upTo: number): Promise<StoredEvent[]> {
       if (roomNids.length === 0) return []
-      const query = spans()
+      const query = intervals()
         .whereRaw(...inList(kind, 's.room_nid', roomNids))
         .where('s.from_position', '>', after)
         .where('s.from_position', '<=', upTo)
@@ -96,7 +97,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       [type, stateKey]: readonly [string, string],
       position: number,
     ): Promise<StoredEvent | undefined> {
-      const row = (await spans()
+      const row = (await intervals()
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .whereRaw('+s.from_position <= ? and (s.to_position is null or s.to_position > ?)', [position, position])
         .first('e.*')) as EventRow | undefined
@@ -104,7 +105,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /** For state events at these positions, what held their keys before them, by position of the later event. */
-    async formers(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
+    async replacedState(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
         .crossJoin(db.raw('room_state as f'))

@@ -11,7 +11,7 @@ export type SpanChange = {
   type: string
   stateKey: string
   /** Position of the holder, or `nobody`; the event that is written unless given. */
-  holder?: number
+  entry?: number
   /** Whether somebody holds it until then. */
   isHeld: boolean
 }
@@ -35,7 +35,7 @@ export type EventWrite = {
   /** The position of an outlier that gets its place now; all else of it is on disk. */
   movesFrom?: number | undefined
   /** What it changes on the room's line. */
-  spans?: readonly SpanChange[]
+  intervals?: readonly SpanChange[]
   /** The state before it, where that is not the line; without position it is told from the line just after the event. */
   branch?: BranchWrite | undefined
   /** Set on state events that the rules allow: what they rest on, the create event included. */
@@ -58,9 +58,9 @@ export type RoomWrite = {
   /** Undefined for a room that its first event creates. */
   nid: number | undefined
   /** The line version the events were built on; undefined for outliers, which fit any. */
-  lineVersion: number | undefined
+  revision: number | undefined
   /** Forward extremities after the write. */
-  heads: readonly EventId[]
+  forwardExtremities: readonly EventId[]
   depth: number
   /** Position of the newest accepted event before the write. */
   lastPosition: number

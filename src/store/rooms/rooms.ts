@@ -11,9 +11,9 @@ export type StoredRoom = {
   /** Room version id. */
   version: string
   /** Grows with every write; a writer that built on another value is stale. */
-  lineVersion: number
+  revision: number
   /** Forward extremities. */
-  heads: EventId[]
+  forwardExtremities: EventId[]
   depth: number
   /** Position of its newest event. */
   lastPosition: number
@@ -89,8 +89,8 @@ const fromRow = (row: Row): StoredRoom => ({
   nid: Number(row.nid),
   roomId: row.room_id,
   version: row.version,
-  lineVersion: Number(row.line_version),
-  heads: JSON.parse(row.heads) as EventId[],
+  revision: Number(row.line_version),
+  forwardExtremities: JSON.parse(row.heads) as EventId[],
   depth: Number(row.depth),
   lastPosition: Number(row.last_position),
   isPublished: Boolean(row.is_published),

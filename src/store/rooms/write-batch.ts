@@ -21,7 +21,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
       if (events.length === 0) return { fresh, placed: [] }
       keys = await keyNids.resolve(
         batch,
-        events.flatMap(({ spans = [] }) => spans.map(({ type, stateKey }) => [type, stateKey] as const)),
+        events.flatMap(({ intervals = [] }) => intervals.map(({ type, stateKey }) => [type, stateKey] as const)),
       )
       const own = new Set(events.map(({ eventId }) => eventId))
       nids = await authNids.resolve(
@@ -52,12 +52,12 @@ async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrit
     for (const row of await batch.query(`select nid, line_version from rooms where ${condition}${lock}`, bindings))
       versions.set(Number(row.nid), Number(row.line_version))
   }
-  return writes.filter(({ nid, lineVersion }) => {
+  return writes.filter(({ nid, revision }) => {
     if (nid === undefined) return true
     const version = versions.get(nid)
-    if (lineVersion === undefined) return version !== undefined
-    if (version !== lineVersion) return false
-    versions.set(nid, lineVersion + 1)
+    if (revision === undefined) return version !== undefined
+    if (version !== revision) return false
+    versions.set(nid, revision + 1)
     return true
   })
 }

@@ -197,8 +197,8 @@ describe('cross-signing keys', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
 
-    const former = '/_matrix/client/unstable/keys/device_signing/upload'
-    const reply = await alice.request('POST', former, crossSigningOf(alice.userId).body)
+    const replaced = '/_matrix/client/unstable/keys/device_signing/upload'
+    const reply = await alice.request('POST', replaced, crossSigningOf(alice.userId).body)
 
     assert.equal(reply.status, 200)
   })

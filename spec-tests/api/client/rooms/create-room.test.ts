@@ -153,10 +153,10 @@ describe('creating rooms', () => {
     await using setting = await started()
     const { server, alice } = setting
     const bob = await server.register('bob')
-    const wish = { preset: 'trusted_private_chat', invite: [bob.userId] }
+    const options = { preset: 'trusted_private_chat', invite: [bob.userId] }
     const additional = { additional_creators: ['@carol:elsewhere', bob.userId, alice.userId] }
-    const young = await createRoom(alice, { ...wish, creation_content: additional })
-    const old = await createRoom(alice, { ...wish, room_version: '11' })
+    const young = await createRoom(alice, { ...options, creation_content: additional })
+    const old = await createRoom(alice, { ...options, room_version: '11' })
     const { additional_creators: creators } = await stateOf(server, young, 'm.room.create')
     assert.deepEqual(creators.toSorted(), [bob.userId, '@carol:elsewhere'])
     assert.deepEqual((await stateOf(server, young, 'm.room.power_levels')).users, {})

@@ -45,10 +45,10 @@ describe('the unsigned part of an event', () => {
     for (const cold of [false, true]) {
       if (cold) server.context.rooms.drop(roomId)
       const { unsigned: none } = accepted(await readRoom(alice, [roomId, 'event', first]))
-      const { unsigned: former } = accepted(await readRoom(alice, [roomId, 'event', second]))
+      const { unsigned: replaced } = accepted(await readRoom(alice, [roomId, 'event', second]))
       assert.deepEqual([none.replaces_state, none.prev_content], [undefined, undefined])
-      assert.deepEqual([former.replaces_state, former.prev_content], [first, { topic: 'first' }])
-      assert.equal(former.prev_sender, alice.userId)
+      assert.deepEqual([replaced.replaces_state, replaced.prev_content], [first, { topic: 'first' }])
+      assert.equal(replaced.prev_sender, alice.userId)
     }
   })
 

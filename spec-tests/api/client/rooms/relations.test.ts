@@ -77,8 +77,8 @@ describe('bundled aggregations', () => {
     assert.equal(accepted(await readRoom(bob, [roomId, 'event', original])).content.body, 'original')
     assert.deepEqual(await bundlesOf(server, bob, [roomId, newest]), {})
     accepted(await redact(alice, roomId, newest))
-    const former = (await bundlesOf(server, bob, [roomId, original]))['m.replace']
-    assert.equal(former.content['m.new_content'].body, 'first edit')
+    const replaced = (await bundlesOf(server, bob, [roomId, original]))['m.replace']
+    assert.equal(replaced.content['m.new_content'].body, 'first edit')
   })
 
   it('count as newest the edit with the greatest id among those of the same moment', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { RoomLines } from '#services/rooms/live/room-lines.ts'
+import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { sendEvent } from '#services/rooms/write/send.ts'
 import {
   accepted,
@@ -79,7 +79,7 @@ describe('sending events', () => {
     const alice = await server.register('alice')
     const roomId = await createRoom(alice)
     const ctx = server.context
-    const other = { ...ctx, rooms: new RoomLines(ctx.store, 'test') }
+    const other = { ...ctx, rooms: new LiveRooms(ctx.store, 'test') }
     const transaction = { userId: alice.userId, deviceId: 'D', scope: 'x', transactionId: 'txn' }
     const sending = { roomId, type: 'm.room.message', sender: alice.userId, isAdmin: false, content: {}, transaction }
     const made = await Promise.all([ctx, other, ctx, other].map((process) => sendEvent(process, sending)))

@@ -53,7 +53,7 @@ checkRules('inviting by a member at 50', [
   { it: 'does not reach oneself', room: among('none'), event: member(mod, 'invite', mod), expect: inviteRule('3') },
 ])
 
-const offered = by(mod, { type: 'm.room.third_party_invite', state_key: 'token', content: offer })
+const unverified = by(mod, { type: 'm.room.third_party_invite', state_key: 'token', content: offer })
 
 checkRules(
   'a third-party invite',
@@ -69,7 +69,7 @@ checkRules(
     room: room as RoomSetup,
     levels: { invite: 100 },
     event: (room) => {
-      room.add(offered)
+      room.add(unverified)
       return thirdPartyInvite(mod, alice)
     },
     expect: expect as Expectation,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { EventId } from '#protocol/ids.ts'
-import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
-import { RoomLines } from '#services/rooms/live/room-lines.ts'
+import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { AdversarialRoom } from '../../../support/federation/adversarial-room.ts'
 import { countingStore, type Counts } from '../../../support/server/counting-store.ts'
 import { answeringFrom, startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
@@ -25,7 +25,7 @@ async function bookkeeping({ url }: ReceivingServer): Promise<TableSize> {
 /** A process that counts what it asks of the store, and what that costs one piece of work. */
 function counting(server: ReceivingServer, remote: AdversarialRoom) {
   const { store, counts } = countingStore(server.ctx.store)
-  const ctx = { ...server.ctx, store, rooms: new RoomLines(store, 'test') }
+  const ctx = { ...server.ctx, store, rooms: new LiveRooms(store, 'test') }
   const costOf = async (work: () => Promise<{ outcome: string }>): Promise<Counts> => {
     const before = { ...counts }
     assert.equal((await work()).outcome, 'accepted')
@@ -34,7 +34,7 @@ function counting(server: ReceivingServer, remote: AdversarialRoom) {
   const { roomId } = remote.room
   return {
     adopt: (join: EventId, chain: readonly EventId[]) =>
-      costOf(() => adoptJoin(ctx, { ...remote.answerTo(join), authChain: chain.map((id) => remote.pdu(id)) })),
+      costOf(() => importSendJoin(ctx, { ...remote.answerTo(join), authChain: chain.map((id) => remote.pdu(id)) })),
     receive: (id: EventId) => costOf(() => receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.pdu(id) })),
   }
 }
@@ -53,9 +53,9 @@ describe('an auth graph that is made to be expensive', function () {
     const grown: TableSize[] = []
     let chain = [...room.order]
     for (let stage = 0; stage < stages; stage++) {
-      const former = room.order.slice(-1)
+      const replaced = room.order.slice(-1)
       chain.push(...remote.grow(perStage))
-      const join = remote.letIn(`@u${stage}:test`, [...former, ...room.order.slice(-1)])
+      const join = remote.letIn(`@u${stage}:test`, [...replaced, ...room.order.slice(-1)])
       const before = await bookkeeping(server)
       assertCosts(await process.adopt(join, chain), { calls: perStage / 10, rows: perStage * 4 })
       const after = await bookkeeping(server)
@@ -69,8 +69,8 @@ describe('an auth graph that is made to be expensive', function () {
 
     const line = remote.grow(1000)
     for (const id of line) assertCosts(await process.receive(id), { calls: 20, rows: 50 })
-    const heads = [10, 100, 900].map((depth) => remote.grow(1, [line.at(-depth)!])[0]!)
-    for (const fork of heads) assertCosts(await process.receive(fork), { calls: 100, rows: 2000 })
+    const forwardExtremities = [10, 100, 900].map((depth) => remote.grow(1, [line.at(-depth)!])[0]!)
+    for (const fork of forwardExtremities) assertCosts(await process.receive(fork), { calls: 100, rows: 2000 })
     const restarted = counting(server, remote)
     const [last] = remote.grow(1, [line.at(-500)!])
     assertCosts(await restarted.receive(last!), { calls: 100, rows: room.order.length + 2000 })
@@ -78,7 +78,7 @@ describe('an auth graph that is made to be expensive', function () {
     const whole = await tableSizes(server.url)
     const { bytes } = await bookkeeping(server)
     assert.ok(bytes < whole.get('events')!.bytes / 4, `${bytes} bytes`)
-    await assertRoomIs(server, remote, [line.at(-1)!, ...heads, last!])
+    await assertRoomIs(server, remote, [line.at(-1)!, ...forwardExtremities, last!])
   })
 
   it('T20 gives up on a past of thousands that one event asks for, and keeps nothing of it', async () => {
@@ -94,7 +94,7 @@ describe('an auth graph that is made to be expensive', function () {
       fetchStateIds: async () => (asked++, undefined),
     }
     await using server = await startReceiving(port)
-    assert.equal((await adoptJoin(server.ctx, remote.answerTo(join))).outcome, 'accepted')
+    assert.equal((await importSendJoin(server.ctx, remote.answerTo(join))).outcome, 'accepted')
     const before = await tableSizes(server.url)
     assert.equal((await server.receive(room.roomId, remote.pdu(past.at(-1)!))).outcome, 'unresolved')
     assert.ok(asked <= 100, `${asked} questions`)

@@ -24,6 +24,6 @@ describe('a state that another server tells', function () {
         fetchStateIds: async () => ({ state: told, authChain: [] }),
       })
       assert.equal((await scene.receive(child)).outcome, 'accepted')
-      assert.equal(await scene.holder('m.room.topic'), topics[first]!.id)
+      assert.equal(await scene.entry('m.room.topic'), topics[first]!.id)
     })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { UserId } from '#protocol/ids.ts'
-import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { withWrites, type Write } from '../../../support/server/disturbed-writes.ts'
 import {
   findTestKey,
@@ -40,21 +40,21 @@ describe('a join of a room of another server that fails midway', function () {
   }
 
   async function assertAdoptable(server: ReceivingServer): Promise<void> {
-    assert.deepEqual(await adoptJoin(server.ctx, remote.answerTo(join)), accepted)
+    assert.deepEqual(await importSendJoin(server.ctx, remote.answerTo(join)), accepted)
     await assertRoomIs(server, remote, [join])
   }
 
   for (const failing of writes) {
     it(`succeeds when it is tried again after write ${failing} failed`, async () => {
       await using server = await startReceiving()
-      await assert.rejects(adoptJoin(failingAt(failing, server.ctx, refuse), remote.answerTo(join)), /full/)
+      await assert.rejects(importSendJoin(failingAt(failing, server.ctx, refuse), remote.answerTo(join)), /full/)
       if (failing > 1) assert.deepEqual(await checkRoom(server.ctx, roomId), [])
       await assertAdoptable(server)
     })
 
     it(`succeeds in a process that starts after the one before ended at write ${failing}`, async () => {
       await using server = await startReceiving()
-      await assert.rejects(adoptJoin(failingAt(failing, server.ctx, refuse), remote.answerTo(join)), /full/)
+      await assert.rejects(importSendJoin(failingAt(failing, server.ctx, refuse), remote.answerTo(join)), /full/)
       await using restarted = await server.beside()
       await assertAdoptable(restarted)
     })
@@ -62,7 +62,7 @@ describe('a join of a room of another server that fails midway', function () {
     it(`goes through when write ${failing} was done and only its answer is lost`, async () => {
       await using server = await startReceiving()
       const disturbed = failingAt(failing, server.ctx, conceal)
-      assert.deepEqual(await adoptJoin(disturbed, remote.answerTo(join)), accepted)
+      assert.deepEqual(await importSendJoin(disturbed, remote.answerTo(join)), accepted)
       await assertAdoptable(server)
     })
 
@@ -78,12 +78,12 @@ describe('a join of a room of another server that fails midway', function () {
         await joinRoom(user, roomId),
       ]
       const unknown = await ask()
-      await assert.rejects(adoptJoin(failingAt(failing, ctx, refuse), remote.answerTo(join)), /full/)
+      await assert.rejects(importSendJoin(failingAt(failing, ctx, refuse), remote.answerTo(join)), /full/)
       const replies = await ask()
       assert.deepEqual(replies.map(told), unknown.map(told))
       const { body } = await user.request('GET', '/_matrix/client/v3/sync')
       assert.deepEqual(body.rooms ?? {}, {})
-      assert.deepEqual(await adoptJoin(ctx, remote.answerTo(join)), accepted)
+      assert.deepEqual(await importSendJoin(ctx, remote.answerTo(join)), accepted)
       assert.equal((await user.request('GET', roomPath(roomId, 'state'))).status, 200)
     })
   }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { overlayOf, stateBefore } from '#services/rooms/state/state-before.ts'
-import { entriesOf } from '#services/rooms/state/state-overlay.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
+import { entriesOf } from '#services/rooms/state/state-diff.ts'
 import type { EventStatus, StoredEvent } from '#store/rooms/events.ts'
 import { generateHistory, type History } from '../../../support/generators/history-generator.ts'
 import {
@@ -33,14 +33,14 @@ function arrivalOrder({ room }: History, random: SeededRandom): EventId[] {
   return order
 }
 
-async function receiveAll(server: ReceivingServer, { room }: History, order: readonly EventId[]): Promise<RoomLine> {
+async function receiveAll(server: ReceivingServer, { room }: History, order: readonly EventId[]): Promise<LiveRoom> {
   const { version, replay, roomId } = room
   await server.open({ roomId, version, create: replay.events.get(room.order[0]!)! })
   for (const id of order) await server.receive(roomId, replay.events.get(id))
   return server.line(roomId)
 }
 
-const stateOf = (line: RoomLine) => new Map([...line.state].map(([key, { eventId }]) => [key, eventId]))
+const stateOf = (room: LiveRoom) => new Map([...room.state].map(([key, { eventId }]) => [key, eventId]))
 
 const sorted = (state: Iterable<[string, string]>) => [...state].sort(([one], [other]) => (one < other ? -1 : 1))
 
@@ -92,16 +92,16 @@ describe('hostile histories, received in any order', function () {
           room.order.every((each) => ['accepted', 'soft-failed', 'rejected'].includes(stored.get(each)?.status ?? '')),
         )
         assert.deepEqual(
-          new Set(line.heads),
+          new Set(line.forwardExtremities),
           new Set(headsAmong(replay.events, version, (each) => stored.get(each)!.status)),
         )
-        const expected = replay.stateBefore(line.heads)
+        const expected = replay.stateBefore(line.forwardExtremities)
         assert.deepEqual(sorted(stateOf(line)), sorted(expected))
         const afterRestart = await server.lineFromDisk(roomId)
         assert.deepEqual(sorted(stateOf(afterRestart)), sorted(expected))
         assert.deepEqual(new Map(afterRestart.members), new Map(line.members))
         for (const event of stored.values()) {
-          const before = await overlayOf(server.ctx, line, await stateBefore(server.ctx, event))
+          const before = await diffFromCurrent(server.ctx, line, await stateBefore(server.ctx, event))
           const prevs = prevEventIds(replay.events.get(event.eventId)!, version)
           assert.deepEqual(sorted(entriesOf(line, before)), sorted(replay.stateBefore(prevs)))
         }

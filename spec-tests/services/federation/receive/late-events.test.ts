@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { appendEvent } from '#services/rooms/write/append.ts'
 import { startReceiving } from '../../../support/federation/receiving.ts'
 import { assertRoomIs, RemoteRoom } from '../../../support/federation/remote-room.ts'
@@ -19,14 +19,14 @@ for (const id of ['1', '10', '12'])
       const remote = new RemoteRoom(id)
       const server = await startReceiving()
       const join = remote.letIn(us)
-      assert.equal((await adoptJoin(server.ctx, remote.answerTo(join))).outcome, 'accepted')
+      assert.equal((await importSendJoin(server.ctx, remote.answerTo(join))).outcome, 'accepted')
       const missed = [
         remote.send(bob, ['m.room.member', bob], { membership: 'join' }),
         remote.send(alice, ['m.room.name', ''], { name: 'elsewhere' }),
         remote.send(alice, ['m.room.topic', ''], { topic: 'elsewhere' }),
       ] as const
       const second = remote.letIn(other)
-      assert.equal((await adoptJoin(server.ctx, remote.answerTo(second))).outcome, 'accepted')
+      assert.equal((await importSendJoin(server.ctx, remote.answerTo(second))).outcome, 'accepted')
       const receive = async (eventId: EventId) =>
         assert.equal((await server.receive(remote.room.roomId, remote.pdu(eventId), 's0.test')).outcome, 'accepted')
       return { remote, server, join, missed, second, receive }
@@ -35,7 +35,7 @@ for (const id of ['1', '10', '12'])
     it('are no heads beside what follows them, once the way there is known', async () => {
       const { remote, server, join, missed, second, receive } = await missThree()
       await using _ = server
-      const headsAfter = async () => (await server.line(remote.room.roomId)).heads.toSorted()
+      const headsAfter = async () => (await server.line(remote.room.roomId)).forwardExtremities.toSorted()
       assert.deepEqual(await headsAfter(), [join, second].toSorted())
       for (const eventId of missed.slice(0, 2)) await receive(eventId)
       assert.deepEqual(await headsAfter(), [missed[1], second].toSorted())
@@ -43,7 +43,7 @@ for (const id of ['1', '10', '12'])
       await receive(missed[2])
       assert.deepEqual(await headsAfter(), [second])
       await assertRoomIs(server, remote, [second])
-      assert.deepEqual((await server.lineFromDisk(remote.room.roomId)).heads, [second])
+      assert.deepEqual((await server.lineFromDisk(remote.room.roomId)).forwardExtremities, [second])
     })
 
     it('are followed by nobody again', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { loadAuthGraph } from '#services/rooms/state/load-auth-graph.ts'
 import { silent, startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
@@ -30,7 +30,7 @@ async function start(versionId: string) {
   const beside = await server.beside()
   const receive = async (process: ReceivingServer, id: EventId) =>
     (await process.receive(room.roomId, remote.pdu(id))).outcome
-  await adoptJoin(server.ctx, remote.answerTo(join))
+  await importSendJoin(server.ctx, remote.answerTo(join))
   for (const id of forked) assert.equal(await receive(server, id), 'accepted')
   for (const process of [server, beside]) {
     const { size } = await loadAuthGraph(process.ctx, await process.line(room.roomId))
@@ -90,12 +90,12 @@ describe('an auth chain of which an ancestor is missing', function () {
         const contended = remote.send(alice, ['m.room.name', ''], { name: 'hers' }, forked)
         assert.equal(await receive(beside, contended), 'accepted')
         for (const process of [server, beside]) {
-          const line = await process.lineFromDisk(roomId)
+          const room = await process.lineFromDisk(roomId)
           const graph = await loadAuthGraph(process.ctx, await process.line(roomId))
-          const fresh = await loadAuthGraph(process.ctx, line)
+          const fresh = await loadAuthGraph(process.ctx, room)
           for (const event of [ancestor, named, limited, contended])
             for (const each of [graph, fresh]) assert.deepEqual(each.chainOf([event]), chainOf(event, remote))
-          await assertRoomIs(process, remote, line.heads)
+          await assertRoomIs(process, remote, room.forwardExtremities)
         }
       })
 })

@@ -30,7 +30,7 @@ describe('receiving events', function () {
     const pdus: unknown[] = []
     for (let index = 0; index < 49; index++) {
       const { id, pdu } = scene.add(message(bob, `${index}`))
-      scene.head = id
+      scene.forwardExtremity = id
       pdus.push(pdu)
     }
     pdus.splice(20, 0, { type: 'm.room.message', content: 'none' })
@@ -84,7 +84,7 @@ describe('receiving events', function () {
     assert.deepEqual([followed.outcome, fork.outcome], ['accepted', 'accepted'])
     const met = await scene.send(message(alice), { prevs: [followed.id, fork.id, forged.id] })
     assert.equal(met.outcome, 'accepted')
-    assert.equal(await scene.holder('m.room.topic'), topic.id)
+    assert.equal(await scene.entry('m.room.topic'), topic.id)
     assert.equal(await scene.status(forged.id), 'rejected')
 
     const past = new Map(scene.room.replay.stateBefore([topic.id])).set('m.room.power_levels\0', levels.id)
@@ -92,7 +92,7 @@ describe('receiving events', function () {
       (await scene.send(state(bob, 'm.room.name', { name: 'bob' }), { authState: past })).outcome,
       'rejected',
     )
-    assert.equal(await scene.holder('m.room.name'), fork.id)
+    assert.equal(await scene.entry('m.room.name'), fork.id)
   })
 
   it('T16 accepts nothing on a parent without a place, until the gap is filled', async () => {
@@ -106,12 +106,12 @@ describe('receiving events', function () {
     assert.equal((await scene.receive(child.pdu)).outcome, 'unresolved')
     assert.equal(await scene.status(join.id), 'outlier')
     assert.deepEqual(await scene.timeline(), before)
-    assert.equal(await scene.holder('m.room.member', carol), undefined)
+    assert.equal(await scene.entry('m.room.member', carol), undefined)
 
     scene.answer(answeringFrom(scene.room.replay))
     assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
     assert.deepEqual(await scene.timeline(), [...before, gap.id, join.id, child.id])
-    assert.equal(await scene.holder('m.room.member', carol), join.id)
+    assert.equal(await scene.entry('m.room.member', carol), join.id)
   })
 
   it('takes the state that another server tells where the past cannot be had, and resolves it with its own', async () => {
@@ -126,8 +126,8 @@ describe('receiving events', function () {
       fetchStateIds: async () => ({ state: told, authChain: told }),
     })
     assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
-    assert.equal(await scene.holder('m.room.topic'), topic.id)
-    assert.ok(await scene.holder('m.room.create'))
+    assert.equal(await scene.entry('m.room.topic'), topic.id)
+    assert.ok(await scene.entry('m.room.create'))
   })
 
   const everyVersion = roomVersions.map(({ id }) => id)
@@ -135,7 +135,7 @@ describe('receiving events', function () {
     state(alice, 'm.room.power_levels', levelsIn(scene.room.version, { users: { [bob]: bobs } }))
   /** The state in which other power levels hold. */
   const under = (scene: Scene, id: EventId) =>
-    new Map(scene.room.replay.stateBefore([scene.head])).set(stateKey('m.room.power_levels', ''), id)
+    new Map(scene.room.replay.stateBefore([scene.forwardExtremity])).set(stateKey('m.room.power_levels', ''), id)
   const named = (name: string) => state(bob, 'm.room.name', { name })
 
   const forgeries: [it: string, forge: (scene: Scene, pdu: Pdu) => Pdu | undefined][] = [
@@ -148,10 +148,10 @@ describe('receiving events', function () {
     it(`T18 leaves out what rests on a chain whose middle is ${what}, until it is there`, async () => {
       await using scenes = await openScenes(everyVersion)
       for (const scene of scenes) {
-        const before = await scene.holder('m.room.power_levels')
+        const before = await scene.entry('m.room.power_levels')
         const chain = [50, 60, 70].map((bobs) => {
           const link = scene.add(levels(scene, bobs))
-          scene.head = link.id
+          scene.forwardExtremity = link.id
           return link
         })
         const name = scene.add(named('mine'))
@@ -161,13 +161,13 @@ describe('receiving events', function () {
         assert.equal(await scene.status(name.id), undefined)
         assert.equal(await scene.status(chain[1]!.id), undefined)
         assert.equal(await scene.status(chain[2]!.id), undefined)
-        assert.equal(await scene.holder('m.room.name'), undefined)
-        assert.notEqual(await scene.holder('m.room.power_levels'), chain[2]!.id)
+        assert.equal(await scene.entry('m.room.name'), undefined)
+        assert.notEqual(await scene.entry('m.room.power_levels'), chain[2]!.id)
 
         scene.answer(only(first!, middle!, last!))
         assert.equal((await scene.receive(name.pdu)).outcome, 'accepted', `version ${scene.room.version.id}`)
-        assert.equal(await scene.holder('m.room.name'), name.id)
-        assert.notEqual(await scene.holder('m.room.power_levels'), before)
+        assert.equal(await scene.entry('m.room.name'), name.id)
+        assert.notEqual(await scene.entry('m.room.power_levels'), before)
       }
     })
 
@@ -175,22 +175,22 @@ describe('receiving events', function () {
     await using scenes = await openScenes(everyVersion)
     for (const scene of scenes) {
       const allowed = scene.add(levels(scene, 50))
-      scene.head = allowed.id
+      scene.forwardExtremity = allowed.id
       const seized = scene.add({ ...levels(scene, 100), sender: bob })
       const built = scene.add(levels(scene, 100), { authState: under(scene, seized.id) })
       const name = scene.add(named('seized'), { authState: under(scene, built.id) })
       scene.answer(only(allowed.pdu, seized.pdu, built.pdu))
       assert.equal((await scene.receive(name.pdu)).outcome, 'rejected', `version ${scene.room.version.id}`)
       for (const { id } of [seized, built, name]) assert.equal(await scene.status(id), 'rejected')
-      assert.equal(await scene.holder('m.room.power_levels'), allowed.id)
-      assert.equal(await scene.holder('m.room.name'), undefined)
+      assert.equal(await scene.entry('m.room.power_levels'), allowed.id)
+      assert.equal(await scene.entry('m.room.name'), undefined)
     }
   })
 
   it('T18 rejects what cites two events for one place, and what rests on that', async () => {
     await using scenes = await openScenes(everyVersion)
     for (const scene of scenes) {
-      const first = await scene.holder('m.room.power_levels')
+      const first = await scene.entry('m.room.power_levels')
       const second = await scene.send(levels(scene, 50))
       const cited = scene.make(message(bob), { authState: under(scene, first!) })
       const twice = (pdu: Pdu) =>
@@ -206,7 +206,7 @@ describe('receiving events', function () {
       scene.answer(only(chained))
       assert.equal((await scene.receive(name)).outcome, 'rejected', `version ${scene.room.version.id}`)
       assert.equal(await scene.status(id), 'rejected')
-      assert.equal(await scene.holder('m.room.power_levels'), second.id)
+      assert.equal(await scene.entry('m.room.power_levels'), second.id)
     }
   })
 
@@ -216,7 +216,7 @@ describe('receiving events', function () {
   for (const { version, edge, length } of circles)
     it(`T18 leaves out what rests on a circle of ${length} in ${edge}, all signed, in version ${version}`, async () => {
       await using scene = await openScene(version)
-      const replaced = edge === 'prev_events' ? scene.head : (await scene.holder('m.room.power_levels'))!
+      const replaced = edge === 'prev_events' ? scene.forwardExtremity : (await scene.entry('m.room.power_levels'))!
       const before = await scene.timeline()
       const ids = Array.from({ length }, (_, index): EventId => `$circle${index}:s0.test`)
       const citing = (pdu: Pdu, id: EventId) => {
@@ -249,7 +249,7 @@ describe('receiving events', function () {
       const before = await scene.timeline()
       const chain = [50, 60, 70].map((bobs) => {
         const link = scene.add(levels(scene, bobs))
-        scene.head = link.id
+        scene.forwardExtremity = link.id
         return link
       })
       const name = scene.add(named('mine'))
@@ -261,24 +261,24 @@ describe('receiving events', function () {
       scene.answer(only(...pdus))
       assert.match((await scene.receive(name.pdu)).outcome, /^(accepted|known)$/)
       assert.deepEqual(await scene.timeline(), [...before, ...chain.map(({ id }) => id), name.id])
-      assert.equal(await scene.holder('m.room.power_levels'), chain[2]!.id)
-      assert.equal(await scene.holder('m.room.name'), name.id)
+      assert.equal(await scene.entry('m.room.power_levels'), chain[2]!.id)
+      assert.equal(await scene.entry('m.room.name'), name.id)
     }
   })
 
   it('T19 hides what was allowed at its place and is not any more, and lets others build on it', async () => {
     await using scene = await openScene()
-    const { head } = scene
+    const { forwardExtremity } = scene
     const ban = await scene.send(member(alice, bob, 'ban'))
-    const late = await scene.send(message(bob, 'late'), { prevs: [head] })
+    const late = await scene.send(message(bob, 'late'), { prevs: [forwardExtremity] })
     assert.deepEqual([ban.outcome, late.outcome], ['accepted', 'soft-failed'])
     assert.ok(!(await scene.timeline()).includes(late.id))
-    assert.deepEqual((await scene.server.line(scene.room.roomId)).heads, [ban.id])
+    assert.deepEqual((await scene.server.line(scene.room.roomId)).forwardExtremities, [ban.id])
 
     const next = await scene.send(message(alice), { prevs: [ban.id, late.id] })
     assert.equal(next.outcome, 'accepted')
-    assert.equal(await scene.holder('m.room.member', bob), ban.id)
-    assert.deepEqual((await scene.server.line(scene.room.roomId)).heads, [next.id])
+    assert.equal(await scene.entry('m.room.member', bob), ban.id)
+    assert.deepEqual((await scene.server.line(scene.room.roomId)).forwardExtremities, [next.id])
   })
 
   it('T21 keeps no chain with a hole: when the ancestor arrives, the descendant is judged anew', async () => {
@@ -288,17 +288,17 @@ describe('receiving events', function () {
     assert.equal((await scene.receive(second.pdu)).outcome, 'unresolved')
     assert.equal((await scene.receive(first.pdu)).outcome, 'accepted')
     assert.equal((await scene.receive(second.pdu)).outcome, 'accepted')
-    assert.equal(await scene.holder('m.room.name'), second.id)
+    assert.equal(await scene.entry('m.room.name'), second.id)
   })
 
   it('never keeps more heads than an event can follow, and lets no flood of forks push out an honest one', async () => {
     await using scene = await openScene()
-    const { head } = scene
+    const { forwardExtremity } = scene
     const ban = await scene.send(member(alice, carol, 'ban'))
-    for (let index = 0; index < 25; index++) await scene.send(message(bob, `${index}`), { prevs: [head] })
-    const line = await scene.server.line(scene.room.roomId)
-    assert.equal(line.heads.length, 20)
-    assert.ok(line.heads.includes(ban.id))
-    assert.equal(await scene.holder('m.room.member', carol), ban.id)
+    for (let index = 0; index < 25; index++) await scene.send(message(bob, `${index}`), { prevs: [forwardExtremity] })
+    const room = await scene.server.line(scene.room.roomId)
+    assert.equal(room.forwardExtremities.length, 20)
+    assert.ok(room.forwardExtremities.includes(ban.id))
+    assert.equal(await scene.entry('m.room.member', carol), ban.id)
   })
 })

@@ -40,7 +40,7 @@ describe('an invite that calls itself a third-party invite', function () {
           // What redaction takes away has excused nothing.
           if (!redact(forged, scene.room.version).content.third_party_invite) assert.equal(outcome, 'dropped')
         }
-      assert.equal(await scene.holder('m.room.member', mallory), undefined)
+      assert.equal(await scene.entry('m.room.member', mallory), undefined)
     })
 
     it(`T26 forges none as the past of another event, in room version ${id}`, async () => {
@@ -49,11 +49,11 @@ describe('an invite that calls itself a third-party invite', function () {
       const forged = signedBy('s3.test', hollow, scene)
       const forgedId = eventId(forged, scene.room.version)
       scene.answer(only(forged))
-      const place = { prevs: [forgedId], authState: scene.room.replay.stateBefore([scene.head]) }
+      const place = { prevs: [forgedId], authState: scene.room.replay.stateBefore([scene.forwardExtremity]) }
       scene.room.replay.events.set(forgedId, forged)
       const child = scene.make(message(alice), place)
       await scene.receive(child)
-      assert.equal(await scene.holder('m.room.member', mallory), undefined)
+      assert.equal(await scene.entry('m.room.member', mallory), undefined)
     })
 
     it(`is taken in when it is one, though its sender's server did not sign it, in room version ${id}`, async () => {
@@ -64,7 +64,7 @@ describe('an invite that calls itself a third-party invite', function () {
       const unsigned = inviteOf(scene, { display_name: 'm...', signed: signJson(claim, identityServer) })
       const invite = signEvent(unsigned, scene.room.version, keyOf('s3.test'))
       assert.equal((await scene.receive(invite)).outcome, 'accepted')
-      assert.equal(await scene.holder('m.room.member', mallory), eventId(invite, scene.room.version))
+      assert.equal(await scene.entry('m.room.member', mallory), eventId(invite, scene.room.version))
     })
   }
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { adoptJoin } from '#services/federation/receive/adopt-join.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { heldBefore } from '../../../support/server/disturbed-writes.ts'
@@ -30,9 +30,9 @@ for (const id of ['1', '12'])
     async function race(server: ReceivingServer, slow: EventId, { held, fast }: { held: number; fast: EventId }) {
       await using beside = await server.beside()
       const process = heldBefore(beside.ctx, held)
-      const waiting = adoptJoin(process.ctx, remote.answerTo(slow))
+      const waiting = importSendJoin(process.ctx, remote.answerTo(slow))
       await process.arrived
-      assert.deepEqual(await adoptJoin(server.ctx, remote.answerTo(fast)), { eventId: fast, outcome: 'accepted' })
+      assert.deepEqual(await importSendJoin(server.ctx, remote.answerTo(fast)), { eventId: fast, outcome: 'accepted' })
       process.release()
       assert.deepEqual(await waiting, { eventId: slow, outcome: 'accepted' })
     }
@@ -59,7 +59,7 @@ for (const id of ['1', '12'])
       await using server = await startReceiving()
       await using beside = await server.beside()
       const processes = [server, beside] as const
-      const adopting = processes.map(({ ctx }, index) => adoptJoin(ctx, remote.answerTo(apart[index]!)))
+      const adopting = processes.map(({ ctx }, index) => importSendJoin(ctx, remote.answerTo(apart[index]!)))
       for (const { outcome } of await Promise.all(adopting)) assert.equal(outcome, 'accepted')
       await assertRoomIs(server, remote, apart)
     })
@@ -85,7 +85,7 @@ describe('an event of another server whose past is lost, received by two process
 
   async function start() {
     const server = await startReceiving(able)
-    await adoptJoin(server.ctx, remote.answerTo(joined))
+    await importSendJoin(server.ctx, remote.answerTo(joined))
     return server
   }
 

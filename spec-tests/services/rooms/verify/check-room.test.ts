@@ -180,7 +180,7 @@ describe('check of a room', () => {
   it('does not repair a room that moved on since', async () => {
     await using server = await startTestServer()
     const { roomId, room } = await busyRoom(server)
-    const stale = { roomId, lineVersion: room.lineVersion - 1 }
+    const stale = { roomId, revision: room.revision - 1 }
     await assert.rejects(repairRoom(server.context, stale, []), /changed while/)
   })
 })

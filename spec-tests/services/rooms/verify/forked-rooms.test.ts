@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { systemTokens } from '#base/tokens.ts'
 import { prevEventIds } from '#protocol/events/event.ts'
-import { collectAll } from '#services/rooms/purge/collect.ts'
+import { deleteAll } from '#services/rooms/purge/delete-slices.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
-import { overlayOf, stateBefore } from '#services/rooms/state/state-before.ts'
-import { entriesOf } from '#services/rooms/state/state-overlay.ts'
+import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
+import { entriesOf } from '#services/rooms/state/state-diff.ts'
 import { failuresOnly } from '../../../support/server/server.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import type { RoomId } from '#protocol/ids.ts'
@@ -66,17 +66,17 @@ describe('check of a room that forks', function () {
     const middle = order[30]!
 
     await requestHistoryPurge(ctx, { roomId, before: { eventId: middle }, deleteLocal: true })
-    await collectAll(ctx)
+    await deleteAll(ctx)
 
     const { purgedUpTo, nid } = (await store.rooms.find(roomId))!
     assert.ok(purgedUpTo > 0)
     assert.deepEqual(await checkRoom(ctx, roomId), [])
     const now = await server.lineFromDisk(roomId)
     for (const event of await store.roomCheck.events(nid, { after: purgedUpTo, limit: 1000 })) {
-      const before = await overlayOf(ctx, now, await stateBefore(ctx, event))
+      const before = await diffFromCurrent(ctx, now, await stateBefore(ctx, event))
       const expected = replay.stateBefore(prevEventIds(replay.events.get(event.eventId)!, version))
       assert.deepEqual(new Map(entriesOf(now, before)), new Map(expected))
     }
-    assert.deepEqual(now.heads, line.heads)
+    assert.deepEqual(now.forwardExtremities, line.forwardExtremities)
   })
 })

@@ -66,9 +66,9 @@ describe('the power levels of a replacement room', () => {
   it('give nobody more and nobody less than before, but for those who become or cease to be creators', () => {
     fc.assert(
       fc.property(upgrade, ({ from, to, content, additional }) => {
-        const former = { content: content as JsonObject, version: from, creators: ['@old:test'] }
-        const { final } = upgradedPowerLevels(former, { version: to, creator, additional })
-        const before = isObject(former.content.users) ? former.content.users : {}
+        const replaced = { content: content as JsonObject, version: from, creators: ['@old:test'] }
+        const { final } = upgradedPowerLevels(replaced, { version: to, creator, additional })
+        const before = isObject(replaced.content.users) ? replaced.content.users : {}
         const after = final.users as JsonObject
         const owners = to.creatorsOutrankAll ? [creator, ...additional] : []
         for (const user of ['@a:test', '@b:test', '@c:test'])
@@ -82,8 +82,8 @@ describe('the power levels of a replacement room', () => {
     fc.assert(
       fc.property(upgrade, ({ from, to, content }) => {
         fc.pre(!to.creatorsOutrankAll)
-        const former = { content: content as JsonObject, version: from, creators: [] }
-        const { initial, final } = upgradedPowerLevels(former, { version: to, creator, additional: [] })
+        const replaced = { content: content as JsonObject, version: from, creators: [] }
+        const { initial, final } = upgradedPowerLevels(replaced, { version: to, creator, additional: [] })
         const read = (powerLevels: JsonObject) =>
           readPowerLevels({ powerLevels: { content: powerLevels }, create: undefined }, to)
         const own = read(initial).ofUser(creator)

@@ -46,9 +46,9 @@ export const postPushersSet = endpoint({
   reply: Type.Object({}),
   summary: 'Sets, changes or deletes where the user wants to be told of events.',
   spec: 'client-server-api/#post_matrixclientv3pushersset',
-  async handle(ctx, { body: { append = false, ...wish } }, requester) {
-    if (wish.kind === null) await deletePusher(ctx, requester.userId, wish)
-    else await putPusher(ctx, requester, { wish, isShared: append })
+  async handle(ctx, { body: { append = false, ...options } }, requester) {
+    if (options.kind === null) await deletePusher(ctx, requester.userId, options)
+    else await putPusher(ctx, requester, { options, isShared: append })
     return {}
   },
 })

@@ -15,8 +15,8 @@ export const getEvent = endpoint({
   summary: 'Shows one event.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomideventeventid',
   async handle(ctx, { params: { roomId, eventId } }, { userId, deviceId }) {
-    const { line, event } = await readEvent(ctx, { roomId, eventId, userId })
-    const [text = ''] = await renderEvents(ctx, { line, userId, deviceId, withRoomId: true }, [event])
+    const { room, event } = await readEvent(ctx, { roomId, eventId, userId })
+    const [text = ''] = await renderEvents(ctx, { room, userId, deviceId, withRoomId: true }, [event])
     return new JsonText(text)
   },
 })

@@ -31,7 +31,7 @@ export const getMembers = endpoint({
     const reading = await openReading(ctx, params.roomId, userId)
     const { membership, not_membership: notMembership } = query
     const events = await listMembers(ctx, reading, { at, membership, notMembership })
-    const viewer = { line: reading.line, userId, deviceId, withRoomId: true }
+    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
     return new JsonText(jsonObject({ chunk: jsonArray(await renderState(ctx, viewer, events)) }))
   },
 })
@@ -53,8 +53,8 @@ export const getJoinedMembers = endpoint({
   summary: 'Lists who is in a room.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomidjoined_members',
   async handle(ctx, { params }, { userId }) {
-    const line = await requireJoined(ctx, params.roomId, userId)
-    const members = await listJoinedMembers(ctx, line)
+    const room = await requireJoined(ctx, params.roomId, userId)
+    const members = await listJoinedMembers(ctx, room)
     const entries = members.map(
       (member) =>
         [member.userId, { display_name: member.displayName ?? null, avatar_url: member.avatarUrl ?? null }] as const,

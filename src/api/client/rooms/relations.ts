@@ -49,14 +49,14 @@ export const getRelations = endpoint({
       relType,
       eventType,
       isRecursive: query.recurse ?? false,
-      from: given ?? (direction === 'backwards' ? parent.line.lastPosition : 0),
+      from: given ?? (direction === 'backwards' ? parent.room.lastPosition : 0),
       to,
       direction,
       limit: clamped(query.limit ?? 10, maxRelations),
     })
     return new JsonText(
       jsonObject({
-        chunk: jsonArray(await renderEvents(ctx, { line: parent.line, userId, deviceId, withRoomId: true }, items)),
+        chunk: jsonArray(await renderEvents(ctx, { room: parent.room, userId, deviceId, withRoomId: true }, items)),
         next_batch: isEnd ? undefined : JSON.stringify(writePosition(position)),
         prev_batch: query.from === undefined ? undefined : JSON.stringify(query.from),
         recursion_depth: query.recurse ? String(recursionDepth) : undefined,

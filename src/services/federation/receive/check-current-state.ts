@@ -2,8 +2,8 @@ import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import type { Pdu } from '#protocol/events/event.ts'
-import { loadHolders } from '#services/rooms/live/load-holders.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /**
@@ -12,9 +12,9 @@ import type { ReceiveNeeds } from './ports.ts'
  */
 export async function checkCurrentState(
   ctx: Pick<ReceiveNeeds, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   pdu: Pdu,
 ): Promise<Rejection | undefined> {
-  await loadHolders(ctx, line, [['m.room.create', ''], ...authEventKeys(pdu, line.version)])
-  return authorize(pdu, line.version, (type, stateKey) => line.holder(type, stateKey)?.pdu)
+  await loadStateEntries(ctx, room, [['m.room.create', ''], ...authEventKeys(pdu, room.version)])
+  return authorize(pdu, room.version, (type, stateKey) => room.entry(type, stateKey)?.pdu)
 }

@@ -1,5 +1,5 @@
 import { needsRecommendation } from '#protocol/events/policy-server.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
@@ -9,8 +9,8 @@ import type { ReceiveNeeds } from './ports.ts'
  */
 export async function checkPolicy(
   { askPolicy }: Pick<ReceiveNeeds, 'askPolicy'>,
-  line: RoomLine,
+  room: LiveRoom,
   event: CheckedEvent,
 ): Promise<boolean> {
-  return !needsRecommendation(event.pdu) || !askPolicy || askPolicy(line, event)
+  return !needsRecommendation(event.pdu) || !askPolicy || askPolicy(room, event)
 }

@@ -2,25 +2,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds, prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
-import { commitReceived, type Received } from '#services/rooms/write/commit-received.ts'
+import { persistReceived, type Received } from '#services/rooms/write/persist-received.ts'
 import { earlyRedactionOf } from '#services/rooms/write/early-redaction.ts'
-import { nextLine, plainStep } from '#services/rooms/state/next-line.ts'
+import { stateTransition, plainTransition } from '#services/rooms/state/state-transition.ts'
 import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/state/plan-branch.ts'
 import { redactionBy } from '#services/rooms/write/redaction-by.ts'
 import { resolveStates } from '#services/rooms/state/resolve-states.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { hasPlace } from '#services/rooms/state/state-before.ts'
-import type { Overlay } from '#services/rooms/state/state-overlay.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { isInTimeline } from '#services/rooms/state/state-before.ts'
+import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { checkAuthEvents, createIdOf } from './check-auth-events.ts'
 import { checkCurrentState } from './check-current-state.ts'
 import { checkPolicy } from './check-policy.ts'
 import { checkStateBefore } from './check-state-before.ts'
-import { claimedOverlay } from './claimed-state.ts'
+import { claimedStateDiff } from './claimed-state.ts'
 import { loadJudged } from './load-judged.ts'
 import type { CheckedEvent } from './checked-event.ts'
-import type { Receipt, ReceiveNeeds } from './ports.ts'
+import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 
 /** An event that passed checks 1 to 3, and the state before it as another server tells it, where we cannot tell. */
 export type Entering = CheckedEvent & {
@@ -33,38 +33,38 @@ export type Entering = CheckedEvent & {
  * Checks 4 to 7, and the event takes its place in the room. It must be the room's turn and its line must have settled.
  * What is missing is not asked for here, and leaves the event unresolved; only the Policy Server is asked.
  */
-export async function enterEvent(ctx: ReceiveNeeds, line: RoomLine, event: Entering): Promise<Receipt> {
+export async function enterEvent(ctx: ReceiveNeeds, room: LiveRoom, event: Entering): Promise<ReceiveResult> {
   const { pdu, eventId } = event
   const stored = await ctx.store.events.find(eventId)
-  if (stored && stored.roomNid !== line.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
-  if (stored && hasPlace(stored)) return { eventId, outcome: 'known' }
+  if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
+  if (stored && isInTimeline(stored)) return { eventId, outcome: 'known' }
   // NOTSPEC: the rules allow any number of create events, but a second one could only be meant to confuse.
   if (pdu.type === 'm.room.create') return { eventId, outcome: 'dropped', reason: 'The room has a create event' }
-  const judged = checkAuthEvents(pdu, line.version, await loadJudged(ctx, line, citedBy(pdu, line)))
+  const judged = checkAuthEvents(pdu, room.version, await loadJudged(ctx, room, citedBy(pdu, room)))
   if ('missing' in judged) return { eventId, outcome: 'unresolved', reason: 'Auth events are missing' }
-  const prevs = await findPrevs(ctx, line, event)
+  const prevs = await findPrevs(ctx, room, event)
   if (!prevs) return { eventId, outcome: 'unresolved', reason: 'Previous events are missing' }
-  const place = await placeOf(ctx, line, { event, prevs })
-  const rejection = judged.rejection ?? (await judgeBefore(ctx, line, { pdu, place }))
-  const soft = rejection || event.isLetIn ? undefined : await judgeNow(ctx, line, { event, place })
+  const place = await placeOf(ctx, room, { event, prevs })
+  const rejection = judged.rejection ?? (await judgeBefore(ctx, room, { pdu, place }))
+  const soft = rejection || event.isLetIn ? undefined : await judgeNow(ctx, room, { event, place })
   const received = {
     pdu,
     eventId,
     branch: place.branch,
     movesFrom: stored?.position,
-    step: undefined,
-    redacted: (stored && redactedAlready(stored)) ?? (await earlyRedactionOf(ctx, line, event)),
+    transition: undefined,
+    redacted: (stored && redactedAlready(stored)) ?? (await earlyRedactionOf(ctx, room, event)),
   }
   if (rejection ?? soft) {
     const status = rejection ? 'rejected' : 'soft-failed'
-    await commitReceived(ctx, line, { ...received, status })
+    await persistReceived(ctx, room, { ...received, status })
     return { eventId, outcome: status, reason: (rejection ?? soft)?.reason ?? '' }
   }
-  await commitReceived(ctx, line, await acceptance(ctx, line, { received, place, prevs }))
+  await persistReceived(ctx, room, await acceptance(ctx, room, { received, place, prevs }))
   return { eventId, outcome: 'accepted' }
 }
 
-const citedBy = (pdu: Pdu, { version }: RoomLine): EventId[] => {
+const citedBy = (pdu: Pdu, { version }: LiveRoom): EventId[] => {
   const create = createIdOf(pdu, version)
   return [...authEventIds(pdu, version), ...(create ? [create] : [])]
 }
@@ -72,37 +72,39 @@ const citedBy = (pdu: Pdu, { version }: RoomLine): EventId[] => {
 /** The events it follows, where all of them have their place; with a claimed state those that do. */
 async function findPrevs(
   ctx: ReceiveNeeds,
-  line: RoomLine,
+  room: LiveRoom,
   { pdu, claimed }: Entering,
 ): Promise<StoredEvent[] | undefined> {
-  const ids = new Set(prevEventIds(pdu, line.version))
+  const ids = new Set(prevEventIds(pdu, room.version))
   const found = (await ctx.store.events.findMany([...ids])).filter(
     // Of purged history nobody knows the state any more.
-    (one) => one.roomNid === line.nid && hasPlace(one) && one.position > line.purgedUpTo,
+    (one) => one.roomNid === room.nid && isInTimeline(one) && one.position > room.purgedUpTo,
   )
   return claimed || found.length === ids.size ? found : undefined
 }
 
 /** Where in the graph the event stands: `before` is the state there; on the line there is no branch. */
-type Place = { before: Overlay; branch: Branch | undefined }
+type Place = { before: StateDiff; branch: Branch | undefined }
 
 async function placeOf(
   ctx: ReceiveNeeds,
-  line: RoomLine,
+  room: LiveRoom,
   { event, prevs }: { event: Entering; prevs: readonly StoredEvent[] },
 ): Promise<Place> {
-  const isOnLine = prevs.length === line.heads.length && prevs.every(({ eventId }) => line.heads.includes(eventId))
+  const isOnLine =
+    prevs.length === room.forwardExtremities.length &&
+    prevs.every(({ eventId }) => room.forwardExtremities.includes(eventId))
   if (isOnLine && !event.claimed) return { before: new Map(), branch: undefined }
-  const parents = await loadParents(ctx, line, prevs)
-  const known = event.claimed ? undefined : await stateFollowing(ctx, line, parents)
+  const parents = await loadParents(ctx, room, prevs)
+  const known = event.claimed ? undefined : await stateFollowing(ctx, room, parents)
   const before =
     known ??
-    (await resolveStates(ctx, line, {
-      overlays: [await claimedOverlay(ctx, line, event.claimed ?? []), ...parents.map(({ overlay }) => overlay)],
+    (await resolveStates(ctx, room, {
+      diffs: [await claimedStateDiff(ctx, room, event.claimed ?? []), ...parents.map(({ diff }) => diff)],
     }))
   // A state of which much is new here takes its time at every step.
   if (event.claimed) await nextTurn()
-  const branch = planBranch(line, before, parents)
+  const branch = planBranch(room, before, parents)
   if (event.claimed) await nextTurn()
   return { before, branch }
 }
@@ -113,27 +115,27 @@ const redactedAlready = ({ redactedBy: by, clientJson, graphJson }: StoredEvent)
 
 type Judging = { pdu: Pdu; place: Place }
 
-const judgeBefore = (ctx: ReceiveNeeds, line: RoomLine, { pdu, place }: Judging): Promise<Rejection | undefined> =>
-  place.branch ? checkStateBefore(ctx, line, { pdu, before: place.before }) : checkCurrentState(ctx, line, pdu)
+const judgeBefore = (ctx: ReceiveNeeds, room: LiveRoom, { pdu, place }: Judging): Promise<Rejection | undefined> =>
+  place.branch ? checkStateBefore(ctx, room, { pdu, before: place.before }) : checkCurrentState(ctx, room, pdu)
 
 async function judgeNow(
   ctx: ReceiveNeeds,
-  line: RoomLine,
+  room: LiveRoom,
   { event, place }: { event: CheckedEvent; place: Place },
 ): Promise<Pick<Rejection, 'reason'> | undefined> {
-  const rejection = place.branch && (await checkCurrentState(ctx, line, event.pdu))
+  const rejection = place.branch && (await checkCurrentState(ctx, room, event.pdu))
   if (rejection) return rejection
-  return (await checkPolicy(ctx, line, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
+  return (await checkPolicy(ctx, room, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
 }
 
 type Accepting = { received: Omit<Received, 'status'>; place: Place; prevs: readonly StoredEvent[] }
 
-async function acceptance(ctx: ReceiveNeeds, line: RoomLine, { received, place, prevs }: Accepting): Promise<Received> {
+async function acceptance(ctx: ReceiveNeeds, room: LiveRoom, { received, place, prevs }: Accepting): Promise<Received> {
   const event = { pdu: received.pdu, eventId: received.eventId, before: place.before, prevs }
-  const step = place.branch ? await nextLine(ctx, line, event) : plainStep(event)
-  const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, line, event.pdu) : {}
-  const isOnlyHead = step?.heads.length === 1 && step.heads[0] === event.eventId
-  const own = place.branch && isOnlyHead ? ownBranch(line, place.before, event.pdu) : undefined
+  const transition = place.branch ? await stateTransition(ctx, room, event) : plainTransition(event)
+  const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, room, event.pdu) : {}
+  const isOnlyHead = transition?.forwardExtremities.length === 1 && transition.forwardExtremities[0] === event.eventId
+  const own = place.branch && isOnlyHead ? ownBranch(room, place.before, event.pdu) : undefined
   const isShorter = own && place.branch && own.delta.length < place.branch.delta.length
-  return { ...received, ...(isShorter && { branch: own }), status: 'accepted', step, ...effect }
+  return { ...received, ...(isShorter && { branch: own }), status: 'accepted', transition, ...effect }
 }

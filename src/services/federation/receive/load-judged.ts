@@ -1,5 +1,5 @@
 import type { EventId } from '#protocol/ids.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import type { FindJudged, JudgedEvent } from './check-auth-events.ts'
 import type { ReceiveNeeds } from './ports.ts'
@@ -7,15 +7,15 @@ import type { ReceiveNeeds } from './ports.ts'
 /** What is known here of some events that others cite. */
 export async function loadJudged(
   { store }: Pick<ReceiveNeeds, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   ids: readonly EventId[],
 ): Promise<FindJudged> {
   const judged = new Map<EventId, JudgedEvent | 'elsewhere'>()
   for (const event of await store.events.findMany(ids))
     judged.set(
       event.eventId,
-      event.roomNid === line.nid
-        ? { pdu: storedPdu(event, line), isRejected: event.status === 'rejected' }
+      event.roomNid === room.nid
+        ? { pdu: storedPdu(event, room), isRejected: event.status === 'rejected' }
         : 'elsewhere',
     )
   return (id) => judged.get(id)

@@ -3,13 +3,13 @@ import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { roomIdOfCreate } from '#protocol/events/event-id.ts'
 import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
-import { commitReceived } from '#services/rooms/write/commit-received.ts'
-import { plainStep } from '#services/rooms/state/next-line.ts'
-import { RoomLine } from '#services/rooms/live/room-line.ts'
+import { persistReceived } from '#services/rooms/write/persist-received.ts'
+import { plainTransition } from '#services/rooms/state/state-transition.ts'
+import { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
 import type { CheckedEvent } from './checked-event.ts'
-import type { Receipt, ReceiveNeeds } from './ports.ts'
+import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 
 type Room = { roomId: RoomId; version: RoomVersion }
 
@@ -22,7 +22,7 @@ export type RemoteRoom = Room & { create: JsonValue }
 export async function openRemoteRoom(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
   { roomId, version, create: value }: RemoteRoom,
-): Promise<Receipt> {
+): Promise<ReceiveResult> {
   const room = { roomId, version }
   const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
@@ -48,22 +48,26 @@ async function receiptOfKnown(
   ctx: ReceiveNeeds,
   { roomId, version }: Room,
   eventId: EventId,
-): Promise<Receipt | undefined> {
-  const line = await ctx.rooms.findStored(roomId)
-  if (!line) return undefined
-  const isSame = line.version.id === version.id && line.holder('m.room.create', '')?.eventId === eventId
+): Promise<ReceiveResult | undefined> {
+  const room = await ctx.rooms.findStored(roomId)
+  if (!room) return undefined
+  const isSame = room.version.id === version.id && room.entry('m.room.create', '')?.eventId === eventId
   return isSame ? { eventId, outcome: 'known' } : { eventId, outcome: 'dropped', reason: 'The room began otherwise' }
 }
 
-async function create(ctx: ReceiveNeeds & Pick<Context, 'config'>, room: Room, event: CheckedEvent): Promise<Receipt> {
+async function create(
+  ctx: ReceiveNeeds & Pick<Context, 'config'>,
+  room: Room,
+  event: CheckedEvent,
+): Promise<ReceiveResult> {
   const { pdu, eventId } = event
-  const line = new RoomLine({
-    nid: undefined, ...room, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
+  const line = new LiveRoom({
+    nid: undefined, ...room, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name,
   }) // prettier-ignore
-  const step = plainStep(event)
-  const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, step }
+  const transition = plainTransition(event)
+  const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, transition }
   try {
-    await commitReceived(ctx, line, received)
+    await persistReceived(ctx, line, received)
   } catch (error) {
     // Another process was faster, or the store kept to itself that it is done.
     const known = await receiptOfKnown(ctx, room, eventId)

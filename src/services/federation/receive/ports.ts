@@ -1,7 +1,7 @@
 import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { EventChecker, FindKey } from './checked-event.ts'
 
 /** Whom to ask about which room. */
@@ -27,7 +27,7 @@ export type MissingEvents = {
 }
 
 /** Whether the room's Policy Server, if it uses one, recommends the event. The room waits meanwhile: it must not take long. */
-export type AskPolicy = (line: RoomLine, event: { pdu: Pdu; eventId: EventId }) => Promise<boolean>
+export type AskPolicy = (room: LiveRoom, event: { pdu: Pdu; eventId: EventId }) => Promise<boolean>
 
 export type ReceiveNeeds = AppendNeeds & {
   findKey: FindKey
@@ -42,7 +42,7 @@ export type ReceiveNeeds = AppendNeeds & {
  * What became of an event. `known`: it was here before. `dropped`: it is none, or not who it claims to be from; nothing
  * is kept. `unresolved`: what it rests on or follows could not be had; nothing is kept, and it may be sent again.
  */
-export type Receipt = {
+export type ReceiveResult = {
   eventId: EventId | undefined
   outcome: 'accepted' | 'soft-failed' | 'rejected' | 'known' | 'dropped' | 'unresolved'
   reason?: string

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { describeEvent } from '#services/rooms/events/describe-event.ts'
-import { indexedAuthIds } from '#services/rooms/events/indexed-auth-ids.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import { checkAuthEvents, createIdOf, type FindJudged, type JudgedEvent } from './check-auth-events.ts'
 import { loadJudged } from './load-judged.ts'
@@ -18,21 +18,21 @@ const batchSize = 200
  */
 export async function storeOutliers(
   ctx: Pick<ReceiveNeeds, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   events: readonly CheckedEvent[],
 ): Promise<void> {
   for (let start = 0; start < events.length; start += batchSize)
-    await storeBatch(ctx, line, events.slice(start, start + batchSize))
+    await storeBatch(ctx, room, events.slice(start, start + batchSize))
 }
 
 async function storeBatch(
   ctx: Pick<ReceiveNeeds, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   events: readonly CheckedEvent[],
 ): Promise<void> {
-  const ids = new Set(events.flatMap(({ pdu, eventId }) => [eventId, ...authEventIds(pdu, line.version)]))
-  for (const { pdu } of events) ids.add(createIdOf(pdu, line.version) ?? '$')
-  const findStored = await loadJudged(ctx, line, [...ids])
+  const ids = new Set(events.flatMap(({ pdu, eventId }) => [eventId, ...authEventIds(pdu, room.version)]))
+  for (const { pdu } of events) ids.add(createIdOf(pdu, room.version) ?? '$')
+  const findStored = await loadJudged(ctx, room, [...ids])
   // Reading, judging and writing so many take their time, each in a turn of its own.
   await nextTurn()
   const judged = new Map<EventId, JudgedEvent>()
@@ -40,36 +40,36 @@ async function storeBatch(
   const writes: EventWrite[] = []
   for (const event of events) {
     if (find(event.eventId)) continue
-    const verdict = checkAuthEvents(event.pdu, line.version, find)
+    const verdict = checkAuthEvents(event.pdu, room.version, find)
     if ('missing' in verdict) continue
     judged.set(event.eventId, { pdu: event.pdu, isRejected: verdict.rejection !== undefined })
-    writes.push(outlierOf(line, event, verdict.rejection !== undefined))
+    writes.push(outlierOf(room, event, verdict.rejection !== undefined))
   }
   await nextTurn()
   if (writes.length === 0) return
   try {
-    await write(ctx, line, writes)
+    await write(ctx, room, writes)
   } catch (error) {
     const stored = await ctx.store.events.findMany(writes.map(({ eventId }) => eventId))
     if (stored.length === 0) throw error
     // Another process was faster with these: what is left is written without them.
-    await storeBatch(ctx, line, events)
+    await storeBatch(ctx, room, events)
   }
 }
 
-function outlierOf(line: RoomLine, { pdu, eventId }: CheckedEvent, isRejected: boolean): EventWrite {
+function outlierOf(room: LiveRoom, { pdu, eventId }: CheckedEvent, isRejected: boolean): EventWrite {
   const isIndexed = !isRejected && pdu.state_key !== undefined
   return {
     ...describeEvent({ pdu, eventId }),
     relation: undefined,
     status: isRejected ? 'rejected' : 'outlier',
     isOutlier: true,
-    authIds: isIndexed ? indexedAuthIds(pdu, line.version) : undefined,
+    authIds: isIndexed ? authEventIdsWithCreate(pdu, room.version) : undefined,
   }
 }
 
-async function write({ store }: Pick<ReceiveNeeds, 'store'>, line: RoomLine, events: EventWrite[]): Promise<void> {
-  const { roomId, version, nid, heads, depth, lastPosition } = line
-  const room = { roomId, version: version.id, nid, heads, depth, lastPosition }
-  await store.eventWriter.write({ ...room, lineVersion: undefined, events }, () => {})
+async function write({ store }: Pick<ReceiveNeeds, 'store'>, room: LiveRoom, events: EventWrite[]): Promise<void> {
+  const { roomId, version, nid, forwardExtremities, depth, lastPosition } = room
+  const opened = { roomId, version: version.id, nid, forwardExtremities, depth, lastPosition }
+  await store.eventWriter.write({ ...opened, revision: undefined, events }, () => {})
 }

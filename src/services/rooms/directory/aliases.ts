@@ -4,7 +4,7 @@ import { isValidRoomAlias, serverOf, type RoomAlias } from '#protocol/ids.ts'
 import type { StoredAlias } from '#store/rooms/room-aliases.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 const maxAliasesOfUser = 1000
 
@@ -21,9 +21,9 @@ export async function createAlias(
   { alias, roomId, by }: NewAlias,
 ): Promise<void> {
   const local = requireLocalAlias(ctx, alias)
-  const line = await requireJoined(ctx, roomId, by)
+  const room = await requireJoined(ctx, roomId, by)
   await requireAliasLeft(ctx, by)
-  const created = { alias: local, roomId: line.roomId, createdBy: by, createdAt: ctx.clock.now() }
+  const created = { alias: local, roomId: room.roomId, createdBy: by, createdAt: ctx.clock.now() }
   if (!(await ctx.store.roomAliases.insert(created))) throw aliasTaken()
 }
 
@@ -44,13 +44,13 @@ export async function listAliases(
   ctx: Pick<Context, 'store' | 'rooms'>,
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<RoomAlias[]> {
-  const line = await ctx.rooms.find(roomId)
-  if (!line || (line.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, line))))
+  const room = await ctx.rooms.find(roomId)
+  if (!room || (room.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, room))))
     throw forbidden('You are not in this room')
   return ctx.store.roomAliases.listForRoom(roomId)
 }
 
-async function isWorldReadable(ctx: Pick<Context, 'store'>, line: RoomLine): Promise<boolean> {
-  const visibility = await nextContent(ctx, line, ['m.room.history_visibility', ''])
+async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
+  const visibility = await nextContent(ctx, room, ['m.room.history_visibility', ''])
   return visibility?.history_visibility === 'world_readable'
 }

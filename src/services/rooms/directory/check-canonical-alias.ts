@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { isValidRoomAlias } from '#protocol/ids.ts'
 import { findAlias } from './aliases.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 /**
  * Refuses aliases that are new in the event and malformed (M_INVALID_PARAM) or not the room's (M_BAD_ALIAS).
@@ -12,10 +12,10 @@ import type { RoomLine } from '#services/rooms/live/room-line.ts'
  */
 export async function checkCanonicalAlias(
   ctx: Pick<Context, 'store' | 'config'>,
-  line: RoomLine,
+  room: LiveRoom,
   content: JsonObject,
 ): Promise<void> {
-  const known = new Set(aliasesIn((await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}))
+  const known = new Set(aliasesIn((await nextContent(ctx, room, ['m.room.canonical_alias', ''])) ?? {}))
   const added = [...new Set(aliasesIn(content))].filter((alias) => !known.has(alias))
   for (const alias of added) {
     if (typeof alias !== 'string') throw badJson('An alias is a string')
@@ -23,7 +23,7 @@ export async function checkCanonicalAlias(
   }
   for (const alias of added) {
     const found = await findAlias(ctx, String(alias))
-    if (found?.roomId !== line.roomId) throw badAlias()
+    if (found?.roomId !== room.roomId) throw badAlias()
   }
 }
 

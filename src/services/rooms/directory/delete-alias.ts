@@ -27,9 +27,9 @@ export async function maySetCanonicalAlias(
   roomId: string,
   userId: string,
 ): Promise<boolean> {
-  const line = await ctx.rooms.find(roomId)
-  if (line?.members.get(userId) !== 'join') return false
-  const levels = await nextPowerLevels(ctx, line)
+  const room = await ctx.rooms.find(roomId)
+  if (room?.members.get(userId) !== 'join') return false
+  const levels = await nextPowerLevels(ctx, room)
   return levels.ofUser(userId) >= levels.required('m.room.canonical_alias', true)
 }
 
@@ -39,8 +39,8 @@ async function dropFromCanonicalAlias(
   { roomId, alias, by }: { roomId: string; alias: string; by: string },
 ): Promise<void> {
   try {
-    await appendEvents(ctx, roomId, async (line) => {
-      const content = (await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}
+    await appendEvents(ctx, roomId, async (room) => {
+      const content = (await nextContent(ctx, room, ['m.room.canonical_alias', ''])) ?? {}
       const left = without(content, alias)
       return left ? [{ type: 'm.room.canonical_alias', stateKey: '', sender: by, content: left }] : []
     })

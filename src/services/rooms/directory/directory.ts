@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
-import { isBare } from '#services/rooms/live/room-line.ts'
+import { isBare } from '#services/rooms/live/live-room.ts'
 
 export type DirectoryQuery = {
   limit: number

@@ -29,14 +29,14 @@ export async function setFullyRead(
   ctx: Needs,
   { roomId, userId, eventId }: { roomId: string; userId: string; eventId: string },
 ): Promise<void> {
-  const line = await requireJoined(ctx, roomId, userId)
-  const event = await requireEvent(ctx, line, eventId)
+  const room = await requireJoined(ctx, roomId, userId)
+  const event = await requireEvent(ctx, room, eventId)
   const key = { userId, roomId, type: 'm.fully_read' }
   const moved = await ctx.store.transaction(async (tx) => {
     await lockAccountData(tx)
     const stored = await tx.accountData.find(key)
-    const former = stored && (await tx.events.find((JSON.parse(stored) as { event_id: string }).event_id))
-    if (former && !isLater(event, former)) return false
+    const replaced = stored && (await tx.events.find((JSON.parse(stored) as { event_id: string }).event_id))
+    if (replaced && !isLater(event, replaced)) return false
     await writeAccountData(tx, ctx.config.limits, { ...key, content: { event_id: eventId } })
     return true
   })

@@ -3,7 +3,7 @@ import type { Context, Transaction } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Receipt } from '#store/rooms/receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInThread } from '#services/rooms/read/thread-of.ts'
 
 export type ReceiptType = 'm.read' | 'm.read.private'
@@ -20,32 +20,32 @@ export type NewReceipt = {
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
 
 /** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
-export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
-  const line = await requireJoined(ctx, receipt.roomId, receipt.userId)
-  const event = await requireEvent(ctx, line, receipt.eventId)
-  await requireThread(ctx, event, receipt.threadId)
-  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event }))
-  if (isNews) receiptsChanged(ctx, line, receipt)
+export async function setReceipt(ctx: Needs, result: NewReceipt): Promise<void> {
+  const room = await requireJoined(ctx, result.roomId, result.userId)
+  const event = await requireEvent(ctx, room, result.eventId)
+  await requireThread(ctx, event, result.threadId)
+  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { result, event }))
+  if (isNews) receiptsChanged(ctx, room, result)
 }
 
 /** Tells every process, and those who may know, that a user's receipt has moved. */
 function receiptsChanged(
   { bus }: Pick<Context, 'bus'>,
-  line: RoomLine,
+  room: LiveRoom,
   { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
 ): void {
   bus.publish('receipts', { roomId, userId })
-  bus.publish('wake', type === 'm.read' ? [...line.localUsers] : [userId])
+  bus.publish('wake', type === 'm.read' ? [...room.localUsers] : [userId])
 }
 
 /** The event of the room that a receipt or marker names. */
 export async function requireEvent(
   { store }: Pick<Context, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   eventId: string,
 ): Promise<StoredEvent> {
-  const event = line.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
-  if (event?.roomNid !== line.nid || event?.status !== 'accepted' || event.position <= line.purgedUpTo)
+  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
+  if (event?.roomNid !== room.nid || event?.status !== 'accepted' || event.position <= room.purgedUpTo)
     throw notFound('The room has no such event')
   return event
 }
@@ -64,10 +64,10 @@ async function requireThread(
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,
-  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
+  { result: { threadId = '', ...result }, event }: { result: NewReceipt; event: StoredEvent },
 ): Promise<boolean> {
   const position = await tx.streams.next('receipts')
-  return tx.receipts.advance({ ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() }, position)
+  return tx.receipts.advance({ ...result, threadId, eventPosition: event.position, receivedAt: clock.now() }, position)
 }
 
 export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }
@@ -86,7 +86,7 @@ export async function receiptChanges(
   const told = (await store.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
-  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
+  for (const [roomId, receipts] of Map.groupBy(told, (result) => result.roomId))
     texts.set(roomId, JSON.stringify({ type: 'm.receipt', content: receiptContent(receipts) }))
   return texts
 }

@@ -23,6 +23,6 @@ export async function stopTyping(ctx: Needs, roomId: string, userId: string): Pr
 }
 
 async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: string): Promise<void> {
-  const line = await rooms.find(roomId)
-  if (line) bus.publish('wake', [...line.localUsers])
+  const room = await rooms.find(roomId)
+  if (room) bus.publish('wake', [...room.localUsers])
 }

@@ -4,8 +4,8 @@ import { relationOf } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { EventWrite, MemberWrite } from '#store/rooms/room-write.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { nidOf } from '#services/rooms/read/reader-spans.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { splitPdu } from './stored-pdu.ts'
 
 /** What follows from the event alone of how it is written. */
@@ -29,11 +29,11 @@ export function membershipsOf(pdu: Pdu): MemberWrite[] {
 }
 
 /** The event as it stands once it is written. */
-export function storedEvent(line: RoomLine, write: EventWrite, position: number): StoredEvent {
+export function storedEvent(room: LiveRoom, write: EventWrite, position: number): StoredEvent {
   return {
     position,
     eventId: write.eventId,
-    roomNid: nidOf(line),
+    roomNid: nidOf(room),
     type: write.type,
     stateKey: write.stateKey,
     sender: write.sender,

@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isRestrictedRule, joinRuleOf, roomsThatAdmit } from '#protocol/rooms/restricted-join.ts'
 import { nextContent, nextMembership, nextPowerLevels } from '#services/rooms/live/next-state.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -12,14 +12,14 @@ type Needs = Pick<Context, 'store'>
  * whose name they enter. Throws M_FORBIDDEN when no condition of the room is met.
  * https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms
  */
-export async function joinAuthority(ctx: Needs, line: RoomLine, userId: string): Promise<JsonObject> {
-  const joinRules = await nextContent(ctx, line, ['m.room.join_rules', ''])
-  if (!joinRules || !isRestrictedRule(joinRuleOf({ content: joinRules }), line.version)) return {}
-  const membership = await nextMembership(ctx, line, userId)
+export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: string): Promise<JsonObject> {
+  const joinRules = await nextContent(ctx, room, ['m.room.join_rules', ''])
+  if (!joinRules || !isRestrictedRule(joinRuleOf({ content: joinRules }), room.version)) return {}
+  const membership = await nextMembership(ctx, room, userId)
   if (membership === 'invite' || membership === 'join') return {}
   if (!(await isInOneOf(ctx, roomsThatAdmit(joinRules), userId)))
     throw forbidden('You are in none of the rooms whose members may join')
-  const authoriser = await memberWhoMayInvite(ctx, line)
+  const authoriser = await memberWhoMayInvite(ctx, room)
   if (!authoriser) throw forbidden('Nobody here may let you in')
   return { join_authorised_via_users_server: authoriser }
 }
@@ -29,9 +29,9 @@ async function isInOneOf(ctx: Needs, roomIds: readonly string[], userId: string)
   return roomIds.some((roomId) => joined.has(roomId))
 }
 
-async function memberWhoMayInvite(ctx: Needs, line: RoomLine): Promise<string | undefined> {
-  const levels = await nextPowerLevels(ctx, line)
-  for (const userId of line.localUsers)
-    if (levels.ofUser(userId) >= levels.invite && (await nextMembership(ctx, line, userId)) === 'join') return userId
+async function memberWhoMayInvite(ctx: Needs, room: LiveRoom): Promise<string | undefined> {
+  const levels = await nextPowerLevels(ctx, room)
+  for (const userId of room.localUsers)
+    if (levels.ofUser(userId) >= levels.invite && (await nextMembership(ctx, room, userId)) === 'join') return userId
   return undefined
 }

@@ -7,7 +7,7 @@ export async function forgetRoom(
   ctx: Pick<Context, 'rooms' | 'store'>,
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<void> {
-  const line = await requireKnown(ctx, roomId, userId)
-  const hasLeft = line.nid !== undefined && (await ctx.store.members.forget(line.nid, userId))
+  const room = await requireKnown(ctx, roomId, userId)
+  const hasLeft = room.nid !== undefined && (await ctx.store.members.forget(room.nid, userId))
   if (!hasLeft) throw unknown('You must leave the room before you forget it')
 }

@@ -31,10 +31,10 @@ export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, content: 
   // NOTSPEC: more keys than the reason reach the event, as bridges expect.
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
   const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }
-  const appended = await appendEvents(ctx, roomId, async (line) => {
+  const appended = await appendEvents(ctx, roomId, async (room) => {
     // Who is in already stays in as they are: the event may say more than a join would.
-    if ((await nextMembership(ctx, line, userId)) === 'join') return []
-    const authority = await joinAuthority(ctx, line, userId)
+    if ((await nextMembership(ctx, room, userId)) === 'join') return []
+    const authority = await joinAuthority(ctx, room, userId)
     return [{ type: 'm.room.member', stateKey: userId, sender: userId, content: { ...content, ...authority } }]
   })
   if (appended.length > 0) await inheritSettings(ctx, { roomId, userId })

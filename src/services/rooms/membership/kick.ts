@@ -10,8 +10,8 @@ import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
 export async function kickUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)
-  await appendEvents(ctx, roomId, async (line) => {
-    const membership = await nextMembership(ctx, line, userId)
+  await appendEvents(ctx, roomId, async (room) => {
+    const membership = await nextMembership(ctx, room, userId)
     // The rules would let this lift a ban.
     if (membership === undefined || membership === 'leave' || membership === 'ban')
       throw forbidden('The user is not in the room')

@@ -9,8 +9,8 @@ export type Leave = { roomId: string; userId: string; reason?: string | undefine
 /** Ends a user's stay in a room, or rejects an invite, or takes a knock back; done before, it does nothing. */
 export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Leave): Promise<void> {
   await requireKnown(ctx, roomId, userId)
-  await appendEvents(ctx, roomId, async (line) => {
-    if ((await nextMembership(ctx, line, userId)) === 'leave') return []
+  await appendEvents(ctx, roomId, async (room) => {
+    if ((await nextMembership(ctx, room, userId)) === 'leave') return []
     return [{ type: 'm.room.member', stateKey: userId, sender: userId, content: bareMember('leave', reason) }]
   })
   await stopTyping(ctx, roomId, userId)

@@ -3,7 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { serverOf } from '#protocol/ids.ts'
 import type { Profile } from '#store/accounts/profiles.ts'
 
-export type MemberWish = {
+export type MemberOptions = {
   membership: 'join' | 'invite' | 'knock'
   reason?: string | undefined
   /** The invite starts a direct chat. */
@@ -14,20 +14,20 @@ export type MemberWish = {
 export async function memberContent(
   ctx: Pick<Context, 'store' | 'config'>,
   userId: string,
-  wish: MemberWish,
+  options: MemberOptions,
 ): Promise<JsonObject> {
   const isLocal = serverOf(userId) === ctx.config.server_name
-  return contentOf(wish, isLocal ? await ctx.store.profiles.find(userId) : {})
+  return contentOf(options, isLocal ? await ctx.store.profiles.find(userId) : {})
 }
 
 /** The same for several users with one wish, in their order. */
 export async function memberContents(
   ctx: Pick<Context, 'store'>,
   userIds: readonly string[],
-  wish: MemberWish,
+  options: MemberOptions,
 ): Promise<JsonObject[]> {
   const profiles = await ctx.store.profiles.findMany(userIds)
-  return userIds.map((userId) => contentOf(wish, profiles.get(userId) ?? {}))
+  return userIds.map((userId) => contentOf(options, profiles.get(userId) ?? {}))
 }
 
 /** Names and pictures that a profile really has. */
@@ -38,7 +38,7 @@ export function presentation({ displayname, avatar_url: avatarUrl }: Profile): J
   }
 }
 
-const contentOf = ({ membership, reason, isDirect }: MemberWish, profile: Profile): JsonObject => ({
+const contentOf = ({ membership, reason, isDirect }: MemberOptions, profile: Profile): JsonObject => ({
   ...presentation(profile),
   membership,
   ...(reason !== undefined && { reason }),

@@ -1,10 +1,10 @@
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 /** The room, to its members; strangers hear the same whether it exists or not. */
-export async function requireJoined(ctx: Pick<Context, 'rooms'>, roomId: string, userId: string): Promise<RoomLine> {
-  const line = await ctx.rooms.find(roomId)
-  if (line?.members.get(userId) !== 'join') throw forbidden('You are not in this room')
-  return line
+export async function requireJoined(ctx: Pick<Context, 'rooms'>, roomId: string, userId: string): Promise<LiveRoom> {
+  const room = await ctx.rooms.find(roomId)
+  if (room?.members.get(userId) !== 'join') throw forbidden('You are not in this room')
+  return room
 }

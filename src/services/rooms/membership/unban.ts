@@ -9,9 +9,9 @@ import { requireUserId } from './require-user-id.ts'
 export async function unbanUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)
-  await appendEvents(ctx, roomId, async (line) => {
+  await appendEvents(ctx, roomId, async (room) => {
     // The rules would let this remove a member.
-    if ((await nextMembership(ctx, line, userId)) !== 'ban') throw forbidden('The user is not banned')
+    if ((await nextMembership(ctx, room, userId)) !== 'ban') throw forbidden('The user is not banned')
     return [{ type: 'm.room.member', stateKey: userId, sender, content: bareMember('leave', reason) }]
   })
 }

@@ -11,7 +11,7 @@ type Needs = { tx: Transaction } & Pick<Context, 'config'>
  * Takes the next piece of purged history off the disk. State stays, since later events rest on it, and so do the
  * redactions that emptied it.
  */
-export async function collectHistory({ tx, config }: Needs, purge: Purge): Promise<Progress> {
+export async function deleteHistorySlice({ tx, config }: Needs, purge: Purge): Promise<Progress> {
   const plan = historyPlan(purge)
   const limit = { upTo: plan.upTo, limit: sliceRows }
   const stay = { status: purge.status, plan: purge.plan, step: purge.step, cursor: purge.cursor }

@@ -1,8 +1,8 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { nidOf } from '#services/rooms/read/reader-spans.ts'
-import { forgetLine } from './forget-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
+import { forgetLiveRoom } from './forget-live-room.ts'
 import type { HistoryPlan } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
@@ -23,16 +23,16 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
   if (await ctx.store.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
   const id = ctx.tokens.id(16)
   await ctx.rooms.inTurn(roomId, async () => {
-    const line = await ctx.rooms.get(roomId)
-    const upTo = await boundary(ctx, line, before)
+    const room = await ctx.rooms.get(roomId)
+    const upTo = await boundary(ctx, room, before)
     const plan: HistoryPlan = { upTo, deleteLocal }
     await ctx.store.transaction(async (tx) => {
-      await tx.purges.hideHistory(nidOf(line), upTo)
+      await tx.purges.hideHistory(nidOf(room), upTo)
       await tx.purges.insert({
         id,
         kind: 'history',
         roomId,
-        roomNid: line.nid,
+        roomNid: room.nid,
         status: 'active',
         plan: JSON.stringify(plan),
         step: undefined,
@@ -40,24 +40,24 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
         createdAt: ctx.clock.now(),
       })
     })
-    forgetLine(ctx, roomId)
+    forgetLiveRoom(ctx, roomId)
   })
   ctx.bus.publish('purge.requested', id)
   return id
 }
 
 /** The position up to which events go; it never reaches a head. */
-async function boundary(ctx: Needs, line: RoomLine, before: HistoryPurge['before']): Promise<number> {
+async function boundary(ctx: Needs, room: LiveRoom, before: HistoryPurge['before']): Promise<number> {
   const { store } = ctx
-  const nid = nidOf(line)
+  const nid = nidOf(room)
   const wanted =
-    'ts' in before ? await store.purges.positionAt(nid, before.ts) : await positionBefore(ctx, line, before)
-  const heads = await store.events.findMany(line.heads)
-  return Math.max(0, Math.min(wanted, line.lastPosition - 1, ...heads.map(({ position }) => position - 1)))
+    'ts' in before ? await store.purges.positionAt(nid, before.ts) : await positionBefore(ctx, room, before)
+  const forwardExtremities = await store.events.findMany(room.forwardExtremities)
+  return Math.max(0, Math.min(wanted, room.lastPosition - 1, ...forwardExtremities.map(({ position }) => position - 1)))
 }
 
-async function positionBefore({ store }: Needs, line: RoomLine, { eventId }: { eventId: string }): Promise<number> {
+async function positionBefore({ store }: Needs, room: LiveRoom, { eventId }: { eventId: string }): Promise<number> {
   const event = await store.events.find(eventId)
-  if (!event || event.roomNid !== line.nid || event.status === 'outlier') throw notFound('The room has no such event')
+  if (!event || event.roomNid !== room.nid || event.status === 'outlier') throw notFound('The room has no such event')
   return event.position - 1
 }

@@ -5,7 +5,7 @@ import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Purge } from '#store/rooms/purges.ts'
 import { stateBefore } from '#services/rooms/state/state-before.ts'
-import { toBranchDelta } from '#services/rooms/state/state-overlay.ts'
+import { toBranchDelta } from '#services/rooms/state/state-diff.ts'
 import { historyPlan, type Progress } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store'>
@@ -30,8 +30,8 @@ async function rebased(ctx: Needs, event: StoredEvent, upTo: number): Promise<Br
   const { base, delta } = await stateBefore(ctx, event)
   if (base >= upTo) return { basePosition: base, hops: 0, delta: toBranchDelta(delta) }
   const differing = new Map<StateKey, EventId | null>()
-  for (const former of await ctx.store.roomState.holdersBefore(event.roomNid, base))
-    differing.set(stateKey(former.type, former.stateKey), former.eventId)
+  for (const replaced of await ctx.store.roomState.holdersBefore(event.roomNid, base))
+    differing.set(stateKey(replaced.type, replaced.stateKey), replaced.eventId)
   for (const [key, id] of delta) differing.set(key, id)
   return { basePosition: upTo, hops: 0, delta: toBranchDelta(differing) }
 }

@@ -9,7 +9,7 @@ const steps = [...tables, 'events', 'receipts', 'account_data', 'space'] as cons
 type Step = (typeof steps)[number]
 
 /** Takes the next piece of a hidden room off the disk. */
-export async function collectRoom(tx: Transaction, purge: Purge): Promise<Progress> {
+export async function deleteRoomSlice(tx: Transaction, purge: Purge): Promise<Progress> {
   const step = purge.step as Step
   const stay = { status: purge.status, plan: purge.plan, step, cursor: purge.cursor }
   if (await collect(tx, purge, step)) return stay

@@ -3,7 +3,7 @@ import { isObject, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { relationOf, type Relation } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import type { Reader } from './visibility.ts'
 
 /** What others said about an event, as its bundle sums it up. */
@@ -25,7 +25,7 @@ export async function findBundles(
   // State events get no bundles, and nobody relates to a redaction or a reaction.
   const parents = events.filter(({ type, stateKey }) => stateKey === null && !childless.has(type))
   if (parents.length === 0) return new Map()
-  const { recentFrom } = reader.line
+  const { recentFrom } = reader.room
   const recent = recentBundles(
     reader,
     parents.filter(({ position }) => position > recentFrom),
@@ -39,11 +39,11 @@ const childless = new Set(['m.room.redaction', 'm.reaction'])
 type Child = { event: StoredEvent; relation: Relation }
 
 /** Everything that relates to an event of `recent` is newer and therefore in `recent` too. */
-function recentBundles({ line, userId }: Reader, parents: readonly StoredEvent[]): Map<EventId, Bundle> {
+function recentBundles({ room, userId }: Reader, parents: readonly StoredEvent[]): Map<EventId, Bundle> {
   const bundles = new Map<EventId, Bundle>()
   const first = parents.reduce((least, { position }) => Math.min(least, position), Infinity)
-  const last = lastReadable({ line, userId })
-  const children = childrenAfter(line.recent, first).filter(({ event }) => event.position <= last)
+  const last = lastReadable({ room, userId })
+  const children = childrenAfter(room.recent, first).filter(({ event }) => event.position <= last)
   if (children.length === 0) return bundles
   for (const parent of parents) {
     const own = children.filter(({ relation }) => relation.parentId === parent.eventId)
@@ -96,12 +96,12 @@ const newerEditFirst = (one: StoredEvent, other: StoredEvent): number =>
 
 async function storedBundles(
   ctx: Pick<Context, 'store'>,
-  { line, userId }: Reader,
+  { room, userId }: Reader,
   parents: readonly StoredEvent[],
 ): Promise<Map<EventId, Bundle>> {
   const ranked = await ctx.store.relations.forBundles(
     parents.map(({ eventId }) => eventId),
-    { roomNid: nidOf(line), reader: userId, upTo: lastReadable({ line, userId }) },
+    { roomNid: nidOf(room), reader: userId, upTo: lastReadable({ room, userId }) },
   )
   const whole = ranked.filter(({ relType }) => relType !== 'm.reference').map(({ position }) => position)
   const events = new Map((await ctx.store.events.atPositions(whole)).map((event) => [event.position, event] as const))
@@ -118,9 +118,9 @@ async function storedBundles(
 }
 
 /** Those who left learn nothing of what came later. */
-function lastReadable({ line, userId }: Reader): number {
-  const isJoined = line.members.get(userId) === 'join'
-  return isJoined ? line.lastPosition : (line.holder('m.room.member', userId)?.from ?? line.lastPosition)
+function lastReadable({ room, userId }: Reader): number {
+  const isJoined = room.members.get(userId) === 'join'
+  return isJoined ? room.lastPosition : (room.entry('m.room.member', userId)?.from ?? room.lastPosition)
 }
 
 const contentOf = ({ clientJson }: StoredEvent): Pdu['content'] =>

@@ -37,7 +37,7 @@ export async function readContext(
   const shown = [...before.items, event, ...after.items]
   const members = filter.lazyLoadMembers ? await membersOfSenders(ctx, reading, shown) : undefined
   const last = after.items.at(-1) ?? event
-  const state = await wholeStateAt(ctx, reading.line, {
+  const state = await wholeStateAt(ctx, reading.room, {
     position: last.position,
     isWanted: ({ type }) => !members || type !== 'm.room.member',
   })

@@ -4,8 +4,8 @@ import { membershipOf, type JsonObject, type Pdu } from '#protocol/events/event.
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { loadEvents } from '#services/rooms/events/load-events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { nidOf } from './history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
 import { firstReadable } from './visibility.ts'
 
@@ -24,15 +24,15 @@ export async function listMembers(
   reading: Reading,
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
-  const { line } = reading
-  const position = Math.max(await positionToTell(ctx, reading, at), line.purgedUpTo)
+  const { room } = reading
+  const position = Math.max(await positionToTell(ctx, reading, at), room.purgedUpTo)
   const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
-  const told = await wholeStateAt(ctx, line, { position, isWanted })
-  const events = told.length > 0 ? told : await firstMember(ctx, line)
+  const told = await wholeStateAt(ctx, room, { position, isWanted })
+  const events = told.length > 0 ? told : await firstMember(ctx, room)
   if (membership === undefined && notMembership === undefined) return events
-  const isPresent = position >= line.lastPosition
+  const isPresent = position >= room.lastPosition
   return events.filter((event) => {
-    const actual = (isPresent && line.members.get(event.stateKey ?? '')) || membershipIn(event)
+    const actual = (isPresent && room.members.get(event.stateKey ?? '')) || membershipIn(event)
     return (
       (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
     )
@@ -49,18 +49,18 @@ const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
   membershipOf(JSON.parse(clientJson) as Pick<Pdu, 'content'>)
 
 /** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
-async function firstMember({ store }: Needs, line: RoomLine): Promise<StoredEvent[]> {
-  const first = await store.events.page({ roomNid: nidOf(line), from: 0, direction: 'forwards', limit: 2 })
+async function firstMember({ store }: Needs, room: LiveRoom): Promise<StoredEvent[]> {
+  const first = await store.events.page({ roomNid: nidOf(room), from: 0, direction: 'forwards', limit: 2 })
   return first.filter(({ type }) => type === 'm.room.member')
 }
 
 /** Who is in the room, with the name and avatar they have there. */
 export async function listJoinedMembers(
   ctx: Needs,
-  line: RoomLine,
+  room: LiveRoom,
 ): Promise<{ userId: string; displayName: string | undefined; avatarUrl: string | undefined }[]> {
-  const joined = [...line.members].filter(([, membership]) => membership === 'join')
-  const positions = joined.flatMap(([userId]) => line.holder('m.room.member', userId)?.position ?? [])
+  const joined = [...room.members].filter(([, membership]) => membership === 'join')
+  const positions = joined.flatMap(([userId]) => room.entry('m.room.member', userId)?.position ?? [])
   const events = await loadEvents(ctx, positions)
   return mapInTurns(events, (event) => {
     const { content } = JSON.parse(event.clientJson) as { content: JsonObject }

@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import type { Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import { stateAtPosition } from '#services/rooms/state/state-at-position.ts'
 
 const member = 'm.room.member'
@@ -10,18 +10,18 @@ const member = 'm.room.member'
 /** The member events of those who sent some events, as they stood at the newest of them. */
 export async function membersOfSenders(
   { store }: Pick<Context, 'store'>,
-  { line }: Reading,
+  { room }: Reading,
   events: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
   if (events.length === 0) return []
   const senders = [...new Set(events.map(({ sender }) => sender))]
   const position = events.reduce((most, event) => Math.max(most, event.position), 0)
-  const holders = senders.flatMap((sender) => line.holder(member, sender) ?? [])
+  const entries = senders.flatMap((sender) => room.entry(member, sender) ?? [])
   // Where branches met, a sender may have no membership any more.
-  const gone = senders.filter((sender) => !line.holder(member, sender))
-  const [known, former] = await Promise.all([
-    stateAtPosition({ store, loader: new EventLoader({ store }) }, line, { position, holders }),
-    Promise.all(gone.map((sender) => store.roomState.holderAt(nidOf(line), [member, sender], position))),
+  const gone = senders.filter((sender) => !room.entry(member, sender))
+  const [known, replaced] = await Promise.all([
+    stateAtPosition({ store, loader: new EventLoader({ store }) }, room, { position, entries }),
+    Promise.all(gone.map((sender) => store.roomState.holderAt(nidOf(room), [member, sender], position))),
   ])
-  return [...known, ...former.filter((event) => event !== undefined)]
+  return [...known, ...replaced.filter((event) => event !== undefined)]
 }

@@ -1,6 +1,6 @@
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import { membershipSpans, nidOf, visibilitySpans } from './reader-spans.ts'
+import { membershipIntervals, nidOf, visibilityIntervals } from './history-intervals.ts'
 import type { Reader } from './visibility.ts'
 
 /** A user looking at a room which they may look at. */
@@ -15,31 +15,31 @@ export async function openReading(
   roomId: string,
   userId: string,
 ): Promise<Reading> {
-  const line = await ctx.rooms.find(roomId)
-  if (!line) throw stranger()
-  const membership = line.members.get(userId)
-  if (membership === 'join') return { line, userId, leftAt: undefined }
-  const [visibility] = await visibilitySpans(ctx, line, { since: line.lastPosition })
-  if (visibility?.value === 'world_readable') return { line, userId, leftAt: undefined }
+  const room = await ctx.rooms.find(roomId)
+  if (!room) throw stranger()
+  const membership = room.members.get(userId)
+  if (membership === 'join') return { room, userId, leftAt: undefined }
+  const [visibility] = await visibilityIntervals(ctx, room, { since: room.lastPosition })
+  if (visibility?.value === 'world_readable') return { room, userId, leftAt: undefined }
   if (membership === undefined) throw stranger()
-  const leftAt = await lastLeave(ctx, { line, userId })
+  const leftAt = await lastLeave(ctx, { room, userId })
   if (
     leftAt === undefined ||
-    leftAt <= line.purgedUpTo ||
-    (await ctx.store.members.find(nidOf(line), userId))?.isForgotten
+    leftAt <= room.purgedUpTo ||
+    (await ctx.store.members.find(nidOf(room), userId))?.isForgotten
   )
     throw stranger()
-  return { line, userId, leftAt }
+  return { room, userId, leftAt }
 }
 
 /** The newest position that the reader may look at. */
-export const lastReadable = ({ line, leftAt }: Reading): number => leftAt ?? line.lastPosition
+export const lastReadable = ({ room, leftAt }: Reading): number => leftAt ?? room.lastPosition
 
 const stranger = () => forbidden('You are not in this room')
 
 /** Where the user's last stay in the room ended, if they ever were in it. */
-async function lastLeave(ctx: Pick<Context, 'store'>, { line, userId }: Reader): Promise<number | undefined> {
-  const memberships = await membershipSpans(ctx, line, { userId, since: 0 })
+async function lastLeave(ctx: Pick<Context, 'store'>, { room, userId }: Reader): Promise<number | undefined> {
+  const memberships = await membershipIntervals(ctx, room, { userId, since: 0 })
   const lastJoin = memberships.findLastIndex(({ value }) => value === 'join')
   return lastJoin === -1 ? undefined : memberships[lastJoin + 1]?.from
 }

@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import { scan, type Scanned } from './scan.ts'
 import type { SingleEvent } from './single-event.ts'
 import type { Direction } from './timeline.ts'
@@ -29,7 +29,7 @@ export async function readRelations(
 ): Promise<Scanned<StoredEvent>> {
   const { relType, eventType, direction } = page
   const isBackwards = direction === 'backwards'
-  const roomNid = nidOf(parent.line)
+  const roomNid = nidOf(parent.room)
   const parentIds = page.isRecursive ? await ancestors(ctx, parent, page) : [parent.event.eventId]
   const until = page.to === undefined ? undefined : page.to + (isBackwards ? 0 : 1)
   return scan({
@@ -54,13 +54,13 @@ export async function readRelations(
 /** The event and those of which children count too; what the filter leaves out leads no further. */
 async function ancestors(
   ctx: Pick<Context, 'store'>,
-  { line, event }: SingleEvent,
+  { room, event }: SingleEvent,
   { relType, eventType }: RelationPage,
 ): Promise<string[]> {
   const known = new Set<string>([event.eventId])
   let level = [event.eventId]
   for (let depth = 1; depth < recursionDepth && level.length > 0; depth++) {
-    const conditions = { roomNid: nidOf(line), relType, eventType, limit: maxFollowed }
+    const conditions = { roomNid: nidOf(room), relType, eventType, limit: maxFollowed }
     const children = await ctx.store.relations.childIds(level, conditions)
     level = children.filter((id) => !known.has(id))
     for (const id of level) known.add(id)

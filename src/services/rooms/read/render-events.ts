@@ -3,12 +3,12 @@ import type { Context } from '#context.ts'
 import { redactedEventId, type JsonObject, type Pdu } from '#protocol/events/event.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Bundle } from './bundle-relations.ts'
-import { membershipSpans, valueAt } from './reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { findCompanions, type Companions } from './unsigned.ts'
+import { membershipIntervals, valueAt } from './history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { findUnsignedData, type UnsignedData } from './unsigned-data.ts'
 
 /** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
-export type Viewer = { line: RoomLine; userId: string; deviceId?: string | undefined; withRoomId: boolean }
+export type Viewer = { room: LiveRoom; userId: string; deviceId?: string | undefined; withRoomId: boolean }
 
 type Needs = Pick<Context, 'store' | 'clock'>
 
@@ -36,20 +36,20 @@ async function render(
   if (events.length === 0) return []
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
   const [memberships, transactions, companions] = await Promise.all([
-    membershipSpans(ctx, viewer.line, { userId: viewer.userId, since: first }),
+    membershipIntervals(ctx, viewer.room, { userId: viewer.userId, since: first }),
     depth === 'state' ? noTransactions : transactionIds(ctx, viewer, events),
-    depth === 'state' || depth === 'inside' ? undefined : findCompanions(ctx, viewer, events),
+    depth === 'state' || depth === 'inside' ? undefined : findUnsignedData(ctx, viewer, events),
   ])
   const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
   const now = ctx.clock.now()
-  const room = viewer.withRoomId ? `,"room_id":${JSON.stringify(viewer.line.roomId)}` : ''
+  const room = viewer.withRoomId ? `,"room_id":${JSON.stringify(viewer.room.roomId)}` : ''
   return mapInTurns(events, (event) => {
     const membership = JSON.stringify(valueAt(memberships, event.position) ?? 'leave')
     const transaction = transactions.get(event.position)
     const own = transaction === undefined ? '' : `,"transaction_id":${JSON.stringify(transaction)}`
     // The unstable name is what Element reads.
     return (
-      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(event, viewer.line)},"unsigned":{` +
+      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(event, viewer.room)},"unsigned":{` +
       `"age":${now - event.originServerTs},"membership":${membership},"io.element.msc4115.membership":${membership}` +
       `${own}${extras?.(event) ?? ''}}}`
     )
@@ -57,11 +57,11 @@ async function render(
 }
 
 /** The stored members of an event, without the braces around them. */
-function clientMembers(event: StoredEvent, line: RoomLine): string {
+function clientMembers(event: StoredEvent, room: LiveRoom): string {
   if (event.type !== 'm.room.redaction') return event.clientJson.slice(1, -1)
   // NOTSPEC: the target stands in both places in all room versions, since clients read the one of their age.
   const pdu = JSON.parse(event.clientJson) as Pdu
-  const redacts = redactedEventId(pdu, line.version)
+  const redacts = redactedEventId(pdu, room.version)
   const both = redacts === undefined ? pdu : { ...pdu, redacts, content: { ...pdu.content, redacts } }
   return JSON.stringify(both).slice(1, -1)
 }
@@ -83,10 +83,10 @@ async function transactionIds(
 async function companionTexts(
   ctx: Needs,
   viewer: Viewer,
-  { companions, depth }: { companions: Companions; depth: Depth },
+  { companions, depth }: { companions: UnsignedData; depth: Depth },
 ): Promise<((event: StoredEvent) => string) | undefined> {
-  const { redactions, formers, bundles } = companions
-  if (redactions.size + formers.size + bundles.size === 0) return undefined
+  const { redactions, replacedState, bundles } = companions
+  if (redactions.size + replacedState.size + bundles.size === 0) return undefined
   const whole = { ...viewer, withRoomId: true }
   const inner = [...redactions.values(), ...[...bundles.values()].flatMap(({ edits }) => edits)]
   const latest = depth === 'whole' ? [...bundles.values()].flatMap(({ thread }) => (thread ? [thread.latest] : [])) : []
@@ -99,12 +99,12 @@ async function companionTexts(
 
   return ({ eventId }) => {
     const redaction = redactions.get(eventId)
-    const former = formers.get(eventId)
+    const replaced = replacedState.get(eventId)
     const bundle = bundles.get(eventId)
     let text = ''
     if (redaction) text += `,"redacted_because":${textOf.get(redaction.position)}`
-    if (former) text += `,"replaces_state":${JSON.stringify(former.eventId)}`
-    if (former?.isVisible) text += previous(former.pdu)
+    if (replaced) text += `,"replaces_state":${JSON.stringify(replaced.eventId)}`
+    if (replaced?.isVisible) text += previous(replaced.pdu)
     const relations = bundle ? bundleText(bundle, { textOf, threadTextOf }) : ''
     return relations === '' ? text : `${text},"m.relations":{${relations}}`
   }

@@ -12,16 +12,16 @@ export async function readEvent(
   ctx: Needs,
   { roomId, eventId, userId }: { roomId: string; eventId: string; userId: string },
 ): Promise<SingleEvent> {
-  const line = await ctx.rooms.find(roomId)
-  if (!line) throw hidden()
-  return { line, userId, event: await readEventOf(ctx, { line, userId }, eventId) }
+  const room = await ctx.rooms.find(roomId)
+  if (!room) throw hidden()
+  return { room, userId, event: await readEventOf(ctx, { room, userId }, eventId) }
 }
 
 /** The same in a room at hand. */
 export async function readEventOf(ctx: Needs, reader: Reader, eventId: string): Promise<StoredEvent> {
-  const { line } = reader
-  const event = line.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.events.find(eventId))
-  if (!event || event.roomNid !== line.nid || event.status !== 'accepted') throw hidden()
+  const { room } = reader
+  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.events.find(eventId))
+  if (!event || event.roomNid !== room.nid || event.status !== 'accepted') throw hidden()
   const [visible] = await visibleEvents(ctx, reader, [event])
   if (!visible) throw hidden()
   return visible

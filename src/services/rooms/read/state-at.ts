@@ -2,14 +2,14 @@ import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
 
 type Needs = Pick<Context, 'store'>
 
 /** The state of a room as the reader sees it: for those who left, as it was then. */
 export async function readState(ctx: Needs, reading: Reading): Promise<StoredEvent[]> {
-  return wholeStateAt(ctx, reading.line, { position: lastReadable(reading), isWanted: () => true })
+  return wholeStateAt(ctx, reading.room, { position: lastReadable(reading), isWanted: () => true })
 }
 
 /** The event that holds one key of that state. Throws M_NOT_FOUND where none does. */
@@ -25,11 +25,11 @@ export async function readStateEvent(
 
 async function holderOf(
   ctx: Needs,
-  { line, leftAt }: Reading,
+  { room, leftAt }: Reading,
   [type, stateKey]: readonly [string, string],
 ): Promise<StoredEvent | undefined> {
-  if (leftAt !== undefined) return ctx.store.roomState.holderAt(nidOf(line), [type, stateKey], leftAt)
-  const position = line.holder(type, stateKey)?.position
+  if (leftAt !== undefined) return ctx.store.roomState.holderAt(nidOf(room), [type, stateKey], leftAt)
+  const position = room.entry(type, stateKey)?.position
   if (position === undefined) return undefined
   const [event] = await ctx.store.events.atPositions([position])
   return event

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import { scan, type Scanned } from './scan.ts'
 import { visibleEvents } from './visibility.ts'
 
@@ -19,14 +19,14 @@ export async function listThreads(
   reading: Reading,
   { from, limit, onlyParticipated }: ThreadSelection,
 ): Promise<Scanned<StoredEvent>> {
-  const { line, userId } = reading
+  const { room, userId } = reading
   const upTo = lastReadable(reading)
   const participant = onlyParticipated ? userId : undefined
   const { items, ...place } = await scan({
     from: Math.min(from, upTo),
     limit,
     read: (position, count) =>
-      ctx.store.relations.threads({ roomNid: nidOf(line), before: position + 1, upTo, limit: count, participant }),
+      ctx.store.relations.threads({ roomNid: nidOf(room), before: position + 1, upTo, limit: count, participant }),
     async keep(threads) {
       const roots = await visibleEvents(
         ctx,

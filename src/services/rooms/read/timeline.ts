@@ -4,7 +4,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import { filterable } from './filterable.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
 import { previousEvents } from './previous-events.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import { scan, type Scanned } from './scan.ts'
 import { visibleEvents } from './visibility.ts'
 
@@ -24,7 +24,7 @@ type Needs = Pick<Context, 'store'>
 /** The events of a room that the reader may see and the filter lets through, in the direction asked for. */
 export async function readTimeline(ctx: Needs, reading: Reading, page: TimelinePage): Promise<Scanned<StoredEvent>> {
   const { filter, direction } = page
-  if (filter.matchesNothing || !filter.matchesRoom(reading.line.roomId))
+  if (filter.matchesNothing || !filter.matchesRoom(reading.room.roomId))
     return { items: [], position: page.from, isEnd: true }
   const isBackwards = direction === 'backwards'
   return scan({
@@ -39,14 +39,14 @@ export async function readTimeline(ctx: Needs, reading: Reading, page: TimelineP
   })
 }
 
-const readBackwards = (ctx: Needs, { line }: Reading, { from, to = 0, limit }: TimelinePage): Promise<StoredEvent[]> =>
-  previousEvents(ctx, line, { after: to, before: from + 1, limit })
+const readBackwards = (ctx: Needs, { room }: Reading, { from, to = 0, limit }: TimelinePage): Promise<StoredEvent[]> =>
+  previousEvents(ctx, room, { after: to, before: from + 1, limit })
 
 function readForwards(ctx: Needs, reading: Reading, { from, to, limit }: TimelinePage): Promise<StoredEvent[]> {
   const last = Math.min(to ?? Infinity, lastReadable(reading))
   return ctx.store.events.page({
-    roomNid: nidOf(reading.line),
-    from: Math.max(from, reading.line.purgedUpTo),
+    roomNid: nidOf(reading.room),
+    from: Math.max(from, reading.room.purgedUpTo),
     until: last + 1,
     direction: 'forwards',
     limit,
@@ -55,13 +55,13 @@ function readForwards(ctx: Needs, reading: Reading, { from, to, limit }: Timelin
 
 async function filtered(
   ctx: Needs,
-  { line }: Reading,
+  { room }: Reading,
   { filter, events }: { filter: CompiledRoomEventFilter; events: readonly StoredEvent[] },
 ): Promise<StoredEvent[]> {
   const matching = events.filter((event) => filter.matches(filterable(event)))
   const { relatedByRelTypes: relTypes, relatedBySenders: senders } = filter
   if (!relTypes && !senders) return matching
   const ids = matching.map(({ eventId }) => eventId)
-  const related = await ctx.store.relations.relatedBy(ids, { roomNid: nidOf(line), relTypes, senders })
+  const related = await ctx.store.relations.relatedBy(ids, { roomNid: nidOf(room), relTypes, senders })
   return matching.filter(({ eventId }) => related.has(eventId))
 }

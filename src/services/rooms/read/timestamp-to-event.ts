@@ -2,7 +2,7 @@ import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
-import { nidOf } from './reader-spans.ts'
+import { nidOf } from './history-intervals.ts'
 import type { Direction } from './timeline.ts'
 import { visibleEvents } from './visibility.ts'
 
@@ -15,7 +15,7 @@ export async function findEventByTimestamp(
   reading: Reading,
   { ts, direction }: { ts: number; direction: Direction },
 ): Promise<StoredEvent> {
-  const query = { roomNid: nidOf(reading.line), ts, direction, upTo: lastReadable(reading), limit: batch }
+  const query = { roomNid: nidOf(reading.room), ts, direction, upTo: lastReadable(reading), limit: batch }
   for (let skip = 0; skip < maxBatches * batch; skip += batch) {
     const events = await ctx.store.events.nearTimestamp({ ...query, skip })
     const [closest] = await visibleEvents(ctx, reading, events)

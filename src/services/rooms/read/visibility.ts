@@ -1,10 +1,10 @@
 import type { Context } from '#context.ts'
 import { mayReadEvent } from '#protocol/rooms/history-visibility.ts'
-import { membershipSpans, valueAt, visibilitySpans, type Span } from './reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { membershipIntervals, valueAt, visibilityIntervals, type Interval } from './history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 /** A user looking at a room. */
-export type Reader = { line: RoomLine; userId: string }
+export type Reader = { room: LiveRoom; userId: string }
 
 /**
  * Of some events of a room, those that the user may see, in the same order; present members mostly cost no query.
@@ -12,29 +12,29 @@ export type Reader = { line: RoomLine; userId: string }
  */
 export async function visibleEvents<Event extends { position: number }>(
   ctx: Pick<Context, 'store'>,
-  { line, userId }: Reader,
+  { room, userId }: Reader,
   events: readonly Event[],
 ): Promise<Event[]> {
-  const { purgedUpTo } = line
+  const { purgedUpTo } = room
   const kept = purgedUpTo === 0 ? events : events.filter(({ position }) => position > purgedUpTo)
-  return allowedEvents(ctx, { line, userId }, kept)
+  return allowedEvents(ctx, { room, userId }, kept)
 }
 
 async function allowedEvents<Event extends { position: number }>(
   ctx: Pick<Context, 'store'>,
-  { line, userId }: Reader,
+  { room, userId }: Reader,
   events: readonly Event[],
 ): Promise<Event[]> {
   if (events.length === 0) return []
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
-  const isJoined = line.members.get(userId) === 'join'
-  if (isJoined && (line.holder('m.room.member', userId)?.from ?? Infinity) <= first) return [...events]
+  const isJoined = room.members.get(userId) === 'join'
+  if (isJoined && (room.entry('m.room.member', userId)?.from ?? Infinity) <= first) return [...events]
   // The state before the first event counts too.
   const since = first - 1
-  const visibilities = await visibilitySpans(ctx, line, { since })
+  const visibilities = await visibilityIntervals(ctx, room, { since })
   if (isJoined && visibilities.every(({ value }) => value === 'shared' || value === 'world_readable'))
     return [...events]
-  const memberships = await membershipSpans(ctx, line, { userId, since })
+  const memberships = await membershipIntervals(ctx, room, { userId, since })
   const lastJoin = lastJoinOf(memberships)
   return events.filter(({ position }) =>
     mayReadEvent({
@@ -53,11 +53,11 @@ async function allowedEvents<Event extends { position: number }>(
  */
 export async function firstReadable(
   ctx: Pick<Context, 'store'>,
-  { line, userId }: Reader,
+  { room, userId }: Reader,
   since: number,
 ): Promise<number | undefined> {
-  const visibilities = await visibilitySpans(ctx, line, { since })
-  const memberships = await membershipSpans(ctx, line, { userId, since })
+  const visibilities = await visibilityIntervals(ctx, room, { since })
+  const memberships = await membershipIntervals(ctx, room, { userId, since })
   const lastJoin = lastJoinOf(memberships)
   const changes = [...visibilities, ...memberships].map(({ from }) => from).filter((from) => from > since)
   return [since, ...changes.sort((one, other) => one - other)].find((position) => {
@@ -73,5 +73,5 @@ export async function firstReadable(
   })
 }
 
-const lastJoinOf = (memberships: readonly Span<string>[]): number =>
+const lastJoinOf = (memberships: readonly Interval<string>[]): number =>
   memberships.findLast(({ value }) => value === 'join')?.from ?? 0

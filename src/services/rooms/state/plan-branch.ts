@@ -5,9 +5,9 @@ import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { BranchWrite } from '#store/rooms/room-write.ts'
 import { resolveStates } from './resolve-states.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { overlayOf, stateAfter, stateAtLine, type LineState } from './state-before.ts'
-import { differenceOf, holderIn, toBranchDelta, type Overlay } from './state-overlay.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { diffFromCurrent, stateAfter, currentStateAt, type AnchoredState } from './state-before.ts'
+import { differenceOf, entryIn, toBranchDelta, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -18,29 +18,29 @@ const maxHops = 15
 const beforeAll = 0
 
 /** An event that another follows, and the state after it. */
-export type Parent = { event: StoredEvent; state: LineState; overlay: Overlay }
+export type Parent = { event: StoredEvent; state: AnchoredState; diff: StateDiff }
 
 /** The states after some events that have their place in the room. */
-export async function loadParents(ctx: Needs, line: RoomLine, events: readonly StoredEvent[]): Promise<Parent[]> {
+export async function loadParents(ctx: Needs, room: LiveRoom, events: readonly StoredEvent[]): Promise<Parent[]> {
   const parents: Parent[] = []
   for (const event of events) {
     const state = await stateAfter(ctx, event)
-    parents.push({ event, state, overlay: await overlayOf(ctx, line, state) })
+    parents.push({ event, state, diff: await diffFromCurrent(ctx, room, state) })
   }
   return parents
 }
 
 /** The state before an event that follows these: nothing, the one state there is, or what several resolve to. */
-export async function stateFollowing(ctx: Needs, line: RoomLine, parents: readonly Parent[]): Promise<Overlay> {
-  if (parents.length === 0) return overlayOf(ctx, line, stateAtLine(beforeAll))
-  return resolveStates(ctx, line, { overlays: parents.map(({ overlay }) => overlay) })
+export async function stateFollowing(ctx: Needs, room: LiveRoom, parents: readonly Parent[]): Promise<StateDiff> {
+  if (parents.length === 0) return diffFromCurrent(ctx, room, currentStateAt(beforeAll))
+  return resolveStates(ctx, room, { diffs: parents.map(({ diff }) => diff) })
 }
 
 /** How the state before an event is stored: as the smallest difference to the line or to the state after a parent. */
-export function planBranch(line: RoomLine, before: Overlay, parents: readonly Parent[]): Branch {
-  const plans = parents.map((parent) => planOn(line, before, parent))
-  plans.push({ basePosition: line.lastPosition, hops: 0, delta: toBranchDelta(before) })
-  if (isNothing(line, before)) plans.push({ basePosition: beforeAll, hops: 0, delta: [] })
+export function planBranch(room: LiveRoom, before: StateDiff, parents: readonly Parent[]): Branch {
+  const plans = parents.map((parent) => planOn(room, before, parent))
+  plans.push({ basePosition: room.lastPosition, hops: 0, delta: toBranchDelta(before) })
+  if (isNothing(room, before)) plans.push({ basePosition: beforeAll, hops: 0, delta: [] })
   return plans.reduce((best, plan) => (plan.delta.length < best.delta.length ? plan : best))
 }
 
@@ -48,16 +48,16 @@ export function planBranch(line: RoomLine, before: Overlay, parents: readonly Pa
  * The branch of an event that leaves no other head: then the line after it is the state before it and itself, which is
  * the shortest way to tell that state when much of it is new here, as with a join.
  */
-export function ownBranch(line: RoomLine, before: Overlay, { type, state_key: key }: Pdu): BranchWrite {
+export function ownBranch(room: LiveRoom, before: StateDiff, { type, state_key: key }: Pdu): BranchWrite {
   if (key === undefined) return { basePosition: undefined, hops: 0, delta: [] }
-  return { basePosition: undefined, hops: 0, delta: [[type, key, holderIn(line, before, stateKey(type, key)) ?? null]] }
+  return { basePosition: undefined, hops: 0, delta: [[type, key, entryIn(room, before, stateKey(type, key)) ?? null]] }
 }
 
-const isNothing = (line: RoomLine, overlay: Overlay): boolean =>
-  overlay.size === line.state.size && [...overlay.values()].every((id) => id === null)
+const isNothing = (room: LiveRoom, diff: StateDiff): boolean =>
+  diff.size === room.state.size && [...diff.values()].every((id) => id === null)
 
-function planOn(line: RoomLine, before: Overlay, { event, state, overlay }: Parent): Branch {
-  const difference = differenceOf(line, overlay, before)
+function planOn(room: LiveRoom, before: StateDiff, { event, state, diff }: Parent): Branch {
+  const difference = differenceOf(room, diff, before)
   if (state.hops !== undefined && state.hops < maxHops)
     return { basePosition: event.position, hops: state.hops + 1, delta: toBranchDelta(difference) }
   return { basePosition: state.base, hops: 0, delta: toBranchDelta(new Map([...state.delta, ...difference])) }

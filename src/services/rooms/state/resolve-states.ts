@@ -6,11 +6,11 @@ import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import type { Context } from '#context.ts'
 import type { AuthGraph } from './auth-graph.ts'
-import { indexedAuthIds } from '#services/rooms/events/indexed-auth-ids.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
 import { loadAuthGraph } from './load-auth-graph.ts'
 import { loadPdus } from '#services/rooms/events/load-pdus.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { holderIn, trimmed, type Overlay } from './state-overlay.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { entryIn, trimmed, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -23,22 +23,22 @@ export type Newest = { eventId: EventId; pdu: Pdu }
  */
 export async function resolveStates(
   ctx: Needs,
-  line: RoomLine,
-  { overlays, newest }: { overlays: readonly Overlay[]; newest?: Newest | undefined },
-): Promise<Overlay> {
-  const [first = new Map<StateKey, EventId | null>()] = overlays
-  if (overlays.length < 2) return first
-  const { agreed, disputed } = compare(line, overlays)
+  room: LiveRoom,
+  { diffs, newest }: { diffs: readonly StateDiff[]; newest?: Newest | undefined },
+): Promise<StateDiff> {
+  const [first = new Map<StateKey, EventId | null>()] = diffs
+  if (diffs.length < 2) return first
+  const { agreed, disputed } = compare(room, diffs)
   if (disputed.size === 0) return first
-  const graph = await loadAuthGraph(ctx, line)
+  const graph = await loadAuthGraph(ctx, room)
   // The walk through the graph of a large room takes some tens of milliseconds.
   await nextTurn()
-  const contested = contestOf(line, { overlays, agreed, disputed, graph, newest })
-  const events = await loadPdus(ctx, line, contested.events)
+  const contested = contestOf(room, { diffs, agreed, disputed, graph, newest })
+  const events = await loadPdus(ctx, room, contested.events)
   if (newest) events.set(newest.eventId, newest.pdu)
-  const places = new Set([...disputed, ...agreed.keys(), ...placesAsked(events.values(), line)])
-  const state = await resolve(ctx, line, {
-    sets: overlays.map((overlay) => stateOf(line, overlay, places)),
+  const places = new Set([...disputed, ...agreed.keys(), ...placesAsked(events.values(), room)])
+  const state = await resolve(ctx, room, {
+    sets: diffs.map((diff) => stateOf(room, diff, places)),
     authDifference: contested.difference,
     graph,
     events,
@@ -48,18 +48,18 @@ export async function resolveStates(
   for (const place of disputed) resolved.set(place, state.get(place) ?? null)
   // What came up beside the disputed places stands only where no state had anything.
   for (const [place, id] of state)
-    if (!disputed.has(place) && holderIn(line, first, place) === undefined) resolved.set(place, id)
-  return trimmed(line, resolved)
+    if (!disputed.has(place) && entryIn(room, first, place) === undefined) resolved.set(place, id)
+  return trimmed(room, resolved)
 }
 
 /** The places where the states differ from the line, parted into those where they all agree and those where not. */
-function compare(line: RoomLine, overlays: readonly Overlay[]) {
+function compare(room: LiveRoom, diffs: readonly StateDiff[]) {
   const agreed = new Map<StateKey, EventId | null>()
   const disputed = new Set<StateKey>()
-  for (const overlay of overlays)
-    for (const place of overlay.keys()) {
+  for (const diff of diffs)
+    for (const place of diff.keys()) {
       if (agreed.has(place) || disputed.has(place)) continue
-      const ids = new Set(overlays.map((each) => holderIn(line, each, place)))
+      const ids = new Set(diffs.map((each) => entryIn(room, each, place)))
       if (ids.size > 1) disputed.add(place)
       else agreed.set(place, [...ids][0] ?? null)
     }
@@ -67,39 +67,39 @@ function compare(line: RoomLine, overlays: readonly Overlay[]) {
 }
 
 type Contest = {
-  overlays: readonly Overlay[]
-  agreed: Overlay
+  diffs: readonly StateDiff[]
+  agreed: StateDiff
   disputed: ReadonlySet<StateKey>
   graph: AuthGraph
   newest: Newest | undefined
 }
 
 /** The auth difference of the states, and all events that may have a say. */
-function contestOf(line: RoomLine, { overlays, agreed, disputed, graph, newest }: Contest) {
-  const starts = overlays.map((overlay) => [...disputed].flatMap((place) => holderIn(line, overlay, place) ?? []))
+function contestOf(room: LiveRoom, { diffs, agreed, disputed, graph, newest }: Contest) {
+  const starts = diffs.map((diff) => [...disputed].flatMap((place) => entryIn(room, diff, place) ?? []))
   // The graph does not hold the newest event, only what it rests on.
   const known = starts.map((ids) =>
-    ids.flatMap((id) => (id === newest?.eventId ? indexedAuthIds(newest.pdu, line.version) : id)),
+    ids.flatMap((id) => (id === newest?.eventId ? authEventIdsWithCreate(newest.pdu, room.version) : id)),
   )
-  const difference = graph.difference(known, sharedHolders(line, agreed, disputed))
+  const difference = graph.difference(known, sharedHolders(room, agreed, disputed))
   return { difference, events: new Set([...starts.flat(), ...difference]) }
 }
 
-function* sharedHolders(line: RoomLine, agreed: Overlay, disputed: ReadonlySet<StateKey>): Generator<EventId> {
-  for (const [place, { eventId }] of line.state) if (!disputed.has(place) && !agreed.has(place)) yield eventId
+function* sharedHolders(room: LiveRoom, agreed: StateDiff, disputed: ReadonlySet<StateKey>): Generator<EventId> {
+  for (const [place, { eventId }] of room.state) if (!disputed.has(place) && !agreed.has(place)) yield eventId
   for (const id of agreed.values()) if (id !== null) yield id
 }
 
 /** What the auth rules will ask of the state when they judge these events. */
-function* placesAsked(events: Iterable<Pdu>, { version }: RoomLine): Generator<StateKey> {
+function* placesAsked(events: Iterable<Pdu>, { version }: LiveRoom): Generator<StateKey> {
   yield stateKey('m.room.create', '')
   for (const event of events) for (const [type, key] of authEventKeys(event, version)) yield stateKey(type, key)
 }
 
-function stateOf(line: RoomLine, overlay: Overlay, places: Iterable<StateKey>): StateMap {
+function stateOf(room: LiveRoom, diff: StateDiff, places: Iterable<StateKey>): StateMap {
   const state = new Map<StateKey, EventId>()
   for (const place of places) {
-    const id = holderIn(line, overlay, place)
+    const id = entryIn(room, diff, place)
     if (id !== undefined) state.set(place, id)
   }
   return state
@@ -115,13 +115,13 @@ type Resolving = {
 
 async function resolve(
   ctx: Needs,
-  line: RoomLine,
+  room: LiveRoom,
   { sets, authDifference, graph, events, newest }: Resolving,
 ): Promise<StateMap> {
-  const newestAuth = newest && indexedAuthIds(newest.pdu, line.version)
+  const newestAuth = newest && authEventIdsWithCreate(newest.pdu, room.version)
   for (;;) {
     const { state, missing } = resolveState({
-      version: line.version,
+      version: room.version,
       sets,
       authDifference,
       event: (id) => events.get(id),
@@ -131,7 +131,7 @@ async function resolve(
       placeOf: (id) => graph.placeOf(id),
     })
     if (state) return state
-    const loaded = await loadPdus(ctx, line, missing)
+    const loaded = await loadPdus(ctx, room, missing)
     if (loaded.size === 0) throw new Error('A state rests on events that are not stored')
     for (const [id, pdu] of loaded) events.set(id, pdu)
   }

@@ -3,8 +3,8 @@ import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { loadEvents } from '#services/rooms/events/load-events.ts'
-import { nidOf } from '#services/rooms/read/reader-spans.ts'
-import { keyOf, type Holder, type RoomLine } from '#services/rooms/live/room-line.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
+import { keyOf, type StateEntry, type LiveRoom } from '#services/rooms/live/live-room.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -17,36 +17,36 @@ const manyChanged = 8
  */
 export async function stateAtPosition(
   { store, loader }: Needs & { loader: EventLoader },
-  line: RoomLine,
-  { position, holders }: { position: number; holders: Iterable<Holder> },
+  room: LiveRoom,
+  { position, entries }: { position: number; entries: Iterable<StateEntry> },
 ): Promise<StoredEvent[]> {
   const current: number[] = []
-  const changed: Holder[] = []
-  for (const holder of holders) {
-    if ((holder.from ?? 0) <= position) current.push(holder.position ?? 0)
-    else changed.push(holder)
+  const changed: StateEntry[] = []
+  for (const entry of entries) {
+    if ((entry.from ?? 0) <= position) current.push(entry.position ?? 0)
+    else changed.push(entry)
   }
-  const [unchanged, former] = await Promise.all([
+  const [unchanged, replaced] = await Promise.all([
     loader.loadAll(current),
     changed.length < manyChanged
-      ? oneByOne({ store }, line, { position, changed })
-      : atOnce({ store }, line, { position, changed }),
+      ? oneByOne({ store }, room, { position, changed })
+      : atOnce({ store }, room, { position, changed }),
   ])
-  return [...unchanged, ...former]
+  return [...unchanged, ...replaced]
 }
 
-type Changed = { position: number; changed: readonly Holder[] }
+type Changed = { position: number; changed: readonly StateEntry[] }
 
-async function oneByOne({ store }: Needs, line: RoomLine, { position, changed }: Changed): Promise<StoredEvent[]> {
-  const former = await Promise.all(
-    changed.map(({ type, stateKey }) => store.roomState.holderAt(nidOf(line), [type, stateKey], position)),
+async function oneByOne({ store }: Needs, room: LiveRoom, { position, changed }: Changed): Promise<StoredEvent[]> {
+  const replaced = await Promise.all(
+    changed.map(({ type, stateKey }) => store.roomState.holderAt(nidOf(room), [type, stateKey], position)),
   )
-  return former.filter((event) => event !== undefined)
+  return replaced.filter((event) => event !== undefined)
 }
 
-async function atOnce({ store }: Needs, line: RoomLine, { position, changed }: Changed): Promise<StoredEvent[]> {
+async function atOnce({ store }: Needs, room: LiveRoom, { position, changed }: Changed): Promise<StoredEvent[]> {
   const keys = new Set(changed.map(({ type, stateKey }) => keyOf(type, stateKey)))
-  const before = await store.roomState.holdersBefore(nidOf(line), position)
+  const before = await store.roomState.holdersBefore(nidOf(room), position)
   return store.events.findMany(
     before.flatMap(({ type, stateKey, eventId }) => (eventId && keys.has(keyOf(type, stateKey)) ? [eventId] : [])),
   )
@@ -55,14 +55,14 @@ async function atOnce({ store }: Needs, line: RoomLine, { position, changed }: C
 /** All state just after a position that is wanted, also of keys that nobody holds now. */
 export async function wholeStateAt(
   { store }: Needs,
-  line: RoomLine,
+  room: LiveRoom,
   { position, isWanted }: { position: number; isWanted: (key: { type: string; stateKey: string }) => boolean },
 ): Promise<StoredEvent[]> {
-  const present = new Map([...line.state].filter(([, holder]) => isWanted(holder)))
-  const changed = position >= line.lastPosition ? [] : await store.roomState.holdersBefore(nidOf(line), position)
+  const present = new Map([...room.state].filter(([, entry]) => isWanted(entry)))
+  const changed = position >= room.lastPosition ? [] : await store.roomState.holdersBefore(nidOf(room), position)
   for (const { type, stateKey } of changed) present.delete(keyOf(type, stateKey))
-  const unchanged = Array.from(present.values(), (holder) => holder.position ?? 0)
-  const former = changed.filter(isWanted).flatMap(({ eventId }): EventId[] => (eventId === null ? [] : [eventId]))
+  const unchanged = Array.from(present.values(), (entry) => entry.position ?? 0)
+  const replaced = changed.filter(isWanted).flatMap(({ eventId }): EventId[] => (eventId === null ? [] : [eventId]))
   const events = await loadEvents({ store }, unchanged)
-  return former.length === 0 ? events : [...events, ...(await store.events.findMany(former))]
+  return replaced.length === 0 ? events : [...events, ...(await store.events.findMany(replaced))]
 }

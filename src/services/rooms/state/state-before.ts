@@ -3,14 +3,14 @@ import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { nidOf } from '#services/rooms/read/reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
-import { trimmed, type Overlay } from './state-overlay.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { trimmed, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
 
 /** The state of the line just after a position, and what differs from it. */
-export type LineState = {
+export type AnchoredState = {
   base: number
   delta: ReadonlyMap<StateKey, EventId | null>
   /** How many branches lie below the event's own; undefined where it has none. */
@@ -18,41 +18,45 @@ export type LineState = {
 }
 
 /** The state before an event that has its place in the room. Most have the line itself before them. */
-export async function stateBefore(ctx: Needs, event: StoredEvent): Promise<LineState> {
+export async function stateBefore(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
   const branch = (await ctx.store.eventBranches.findMany([event.position])).get(event.position)
-  if (!branch) return stateAtLine(event.position - 1)
+  if (!branch) return currentStateAt(event.position - 1)
   return followBranches(ctx, branch, new Map())
 }
 
 /** The state after an event that has its place in the room: with itself where it is state that the rules allow. */
-export async function stateAfter(ctx: Needs, event: StoredEvent): Promise<LineState> {
+export async function stateAfter(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
   const branch = (await ctx.store.eventBranches.findMany([event.position])).get(event.position)
   // On the line it is the line that came of it.
-  if (!branch && event.status === 'accepted') return stateAtLine(event.position)
+  if (!branch && event.status === 'accepted') return currentStateAt(event.position)
   const delta = new Map<StateKey, EventId | null>()
   lay(delta, event)
   return branch ? followBranches(ctx, branch, delta) : { base: event.position - 1, delta }
 }
 
 /** The state just after a position of the stream. */
-export const stateAtLine = (position: number): LineState => ({ base: position, delta: new Map() })
+export const currentStateAt = (position: number): AnchoredState => ({ base: position, delta: new Map() })
 
 /** The same state as what differs from the present one. */
-export async function overlayOf({ store }: Needs, line: RoomLine, { base, delta }: LineState): Promise<Overlay> {
-  if (base >= line.lastPosition) return trimmed(line, delta)
-  const overlay = new Map<StateKey, EventId | null>()
-  for (const { type, stateKey: key, eventId } of await store.roomState.holdersBefore(nidOf(line), base))
-    overlay.set(stateKey(type, key), eventId)
-  for (const [key, id] of delta) overlay.set(key, id)
-  return trimmed(line, overlay)
+export async function diffFromCurrent(
+  { store }: Needs,
+  room: LiveRoom,
+  { base, delta }: AnchoredState,
+): Promise<StateDiff> {
+  if (base >= room.lastPosition) return trimmed(room, delta)
+  const diff = new Map<StateKey, EventId | null>()
+  for (const { type, stateKey: key, eventId } of await store.roomState.holdersBefore(nidOf(room), base))
+    diff.set(stateKey(type, key), eventId)
+  for (const [key, id] of delta) diff.set(key, id)
+  return trimmed(room, diff)
 }
 
 /** Whether the event stands in the room's graph with a state before it; outliers do not. */
-export const hasPlace = ({ position, status }: Pick<StoredEvent, 'position' | 'status'>): boolean =>
+export const isInTimeline = ({ position, status }: Pick<StoredEvent, 'position' | 'status'>): boolean =>
   position > 0 && status !== 'outlier'
 
 /** From branch to branch down to the line; what was laid before stays on top. */
-async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, EventId | null>): Promise<LineState> {
+async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, EventId | null>): Promise<AnchoredState> {
   for (let branch = top; ;) {
     for (const [type, key, id] of branch.delta) {
       const place = stateKey(type, key)

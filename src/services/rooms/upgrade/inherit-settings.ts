@@ -18,8 +18,8 @@ export async function inheritSettings(
   ctx: Needs,
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<void> {
-  const line = await ctx.rooms.get(roomId)
-  const create = await nextContent(ctx, line, ['m.room.create', ''])
+  const room = await ctx.rooms.get(roomId)
+  const create = await nextContent(ctx, room, ['m.room.create', ''])
   const from = isObject(create?.predecessor) ? create.predecessor.room_id : undefined
   if (typeof from !== 'string' || from === roomId || from.includes('\0')) return
   const move = { userId, from, to: roomId }

@@ -9,12 +9,12 @@ import { createContent, readUserIds } from '#services/rooms/write/create-content
 import { requireVersion } from '#services/rooms/write/create.ts'
 import { inheritSettings } from './inherit-settings.ts'
 import { initialEvents, type StateEntry } from '#services/rooms/write/initial-events.ts'
-import { loadHolders } from '#services/rooms/live/load-holders.ts'
+import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { memberContent } from '#services/rooms/membership/member-content.ts'
 import { nextContent, nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import { openRoom, type OpenNeeds } from '#services/rooms/write/open-room.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { upgradedPowerLevels } from './upgraded-power-levels.ts'
 
 export type Upgrade = { roomId: string; by: string; newVersion: string; additionalCreators: readonly string[] }
@@ -38,11 +38,11 @@ const carried = [
 export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<RoomId> {
   const { roomId, by, newVersion } = upgrade
   const version = requireVersion(newVersion)
-  const line = await requireJoined(ctx, roomId, by)
-  const levels = await nextPowerLevels(ctx, line)
+  const room = await requireJoined(ctx, roomId, by)
+  const levels = await nextPowerLevels(ctx, room)
   if (levels.ofUser(by) < levels.required('m.room.tombstone', true)) throw forbidden('You may not upgrade this room')
-  const replacement = await openReplacement(ctx, line, { ...upgrade, version })
-  await moveNames(ctx, line, replacement)
+  const replacement = await openReplacement(ctx, room, { ...upgrade, version })
+  await moveNames(ctx, room, replacement)
   const body = 'This room has been replaced'
   const content = { body, replacement_room: replacement }
   await appendEvent(ctx, roomId, { type: 'm.room.tombstone', stateKey: '', sender: by, content })
@@ -53,25 +53,28 @@ export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<Roo
 
 async function openReplacement(
   ctx: OpenNeeds,
-  line: RoomLine,
+  room: LiveRoom,
   { by, version, additionalCreators }: Upgrade & { version: RoomVersion },
 ): Promise<RoomId> {
-  const create = await createOf(ctx, line)
+  const create = await createOf(ctx, room)
   const additional = version.creators === 'sender-and-additional' ? readUserIds([...additionalCreators]) : []
   const { type, 'm.federate': federate } = create.content
-  const former = {
-    content: await nextContent(ctx, line, ['m.room.power_levels', '']),
-    version: line.version,
-    creators: creatorsOf(create, line.version),
+  const replaced = {
+    content: await nextContent(ctx, room, ['m.room.power_levels', '']),
+    version: room.version,
+    creators: creatorsOf(create, room.version),
   }
-  const { initial, final } = upgradedPowerLevels(former, { version, creator: by, additional })
+  const { initial, final } = upgradedPowerLevels(replaced, { version, creator: by, additional })
   const events = initialEvents({
     creator: by,
     creatorMember: await memberContent(ctx, by, { membership: 'join' }),
     powerLevels: initial,
-    initialState: await carriedState(ctx, line, type === 'm.space'),
+    initialState: await carriedState(ctx, room, type === 'm.space'),
   })
-  const predecessor = { room_id: line.roomId, ...(!version.roomIdIsCreateHash && { event_id: line.heads[0] }) }
+  const predecessor = {
+    room_id: room.roomId,
+    ...(!version.roomIdIsCreateHash && { event_id: room.forwardExtremities[0] }),
+  }
   return openRoom(ctx, {
     version,
     creator: by,
@@ -91,27 +94,27 @@ async function openReplacement(
   })
 }
 
-async function createOf(ctx: OpenNeeds, line: RoomLine) {
-  await loadHolders(ctx, line, [['m.room.create', '']])
-  const create = line.nextHolder('m.room.create', '')?.pdu
+async function createOf(ctx: OpenNeeds, room: LiveRoom) {
+  await loadStateEntries(ctx, room, [['m.room.create', '']])
+  const create = room.nextStateEntry('m.room.create', '')?.pdu
   if (!create) throw new Error('A room has no create event')
   return create
 }
 
 /** The rooms of a space go with it; what depends on its sender does not. */
-async function carriedState(ctx: OpenNeeds, line: RoomLine, isSpace: boolean): Promise<StateEntry[]> {
-  const children = isSpace ? [...line.state.values()].filter(({ type }) => type === 'm.space.child') : []
+async function carriedState(ctx: OpenNeeds, room: LiveRoom, isSpace: boolean): Promise<StateEntry[]> {
+  const children = isSpace ? [...room.state.values()].filter(({ type }) => type === 'm.space.child') : []
   const keys = [
     ...carried.map((type): [string, string] => [type, '']),
     ...children.map(({ type, stateKey }): [string, string] => [type, stateKey]),
   ]
-  await loadHolders(ctx, line, keys)
+  await loadStateEntries(ctx, room, keys)
   const entries = keys.flatMap(([type, stateKey]) => {
-    const content = line.nextHolder(type, stateKey)?.pdu?.content
+    const content = room.nextStateEntry(type, stateKey)?.pdu?.content
     const isEmpty = !content || Object.keys(content).length === 0
     return isEmpty ? [] : [{ type, stateKey, content }]
   })
-  const names = ownNames((await nextContent(ctx, line, ['m.room.canonical_alias', ''])) ?? {}, ctx.config.server_name)
+  const names = ownNames((await nextContent(ctx, room, ['m.room.canonical_alias', ''])) ?? {}, ctx.config.server_name)
   return names ? [...entries, { type: 'm.room.canonical_alias', stateKey: '', content: names }] : entries
 }
 
@@ -127,20 +130,20 @@ function ownNames({ alias, alt_aliases: others }: JsonObject, serverName: string
 }
 
 /** Aliases and the place in the directory lead to the new room from now on. */
-async function moveNames(ctx: OpenNeeds, line: RoomLine, replacement: RoomId): Promise<void> {
-  await ctx.store.roomAliases.moveAll(line.roomId, replacement)
-  const [former, created] = [await ctx.store.rooms.find(line.roomId), await ctx.store.rooms.find(replacement)]
-  if (!former?.isPublished || !created) return
+async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): Promise<void> {
+  await ctx.store.roomAliases.moveAll(room.roomId, replacement)
+  const [replaced, created] = [await ctx.store.rooms.find(room.roomId), await ctx.store.rooms.find(replacement)]
+  if (!replaced?.isPublished || !created) return
   await ctx.store.rooms.setPublished(created.nid, true)
-  await ctx.store.rooms.setPublished(former.nid, false)
+  await ctx.store.rooms.setPublished(replaced.nid, false)
 }
 
 /** Ordinary users fall silent in the old room, as far as the one who upgrades may see to that. */
 async function closeFormer(ctx: OpenNeeds, roomId: string, by: string): Promise<void> {
   try {
-    await appendEvents(ctx, roomId, async (line) => {
-      const content = (await nextContent(ctx, line, ['m.room.power_levels', ''])) ?? {}
-      const { version } = line
+    await appendEvents(ctx, roomId, async (room) => {
+      const content = (await nextContent(ctx, room, ['m.room.power_levels', ''])) ?? {}
+      const { version } = room
       const level = (name: string) => readLevel(content[name], version) ?? 0
       const needed = Math.max(50, level('users_default') + 1)
       const raised = {

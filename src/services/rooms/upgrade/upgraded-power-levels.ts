@@ -16,11 +16,11 @@ export type NewOwners = { version: RoomVersion; creator: string; additional: rea
 
 /** The power levels of a replacement room: those it begins with, so that its creator may set all state, and those that stay. */
 export function upgradedPowerLevels(
-  former: FormerLevels,
+  replaced: FormerLevels,
   { version, creator, additional }: NewOwners,
 ): { initial: JsonObject; final: JsonObject } {
-  const content = former.content
-    ? normalized(former.content, former.version)
+  const content = replaced.content
+    ? normalized(replaced.content, replaced.version)
     : defaultPowerLevels(creator as UserId, version)
   const users = asObject(content.users)
   if (version.creatorsOutrankAll) {
@@ -30,7 +30,7 @@ export function upgradedPowerLevels(
     return { initial: final, final }
   }
   // Whoever outranked all by being a creator goes on as an administrator.
-  const heirs = former.version.creatorsOutrankAll ? former.creators.map((userId) => [userId, 100]) : []
+  const heirs = replaced.version.creatorsOutrankAll ? replaced.creators.map((userId) => [userId, 100]) : []
   const final = { ...content, users: { ...Object.fromEntries(heirs), ...users } as JsonObject }
   const highest = Math.max(100, ...levelsIn(final))
   return { initial: { ...final, users: { ...final.users, [creator]: highest } }, final }

@@ -1,7 +1,7 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import { indexedAuthIds } from '#services/rooms/events/indexed-auth-ids.ts'
-import type { Shelved } from './event-shelf.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
+import type { CachedEvent } from './event-cache.ts'
 import type { Subject } from './subject.ts'
 
 /** Compares the index over auth chains with what the events cite. */
@@ -14,12 +14,12 @@ export class AuthIndexCheck {
     this.#subject = subject
   }
 
-  async check(page: readonly Shelved[]): Promise<RowChange[]> {
+  async check(page: readonly CachedEvent[]): Promise<RowChange[]> {
     const { store, version } = this.#subject
     const cited = page.map((shelved) =>
       shelved.event.stateKey === null || shelved.event.status === 'rejected'
         ? undefined
-        : indexedAuthIds(shelved.pdu, version),
+        : authEventIdsWithCreate(shelved.pdu, version),
     )
     const places = await store.roomCheck.positionsOf([...new Set(cited.flatMap((ids) => ids ?? []))])
     const own = page.map(({ event }) => event.position)

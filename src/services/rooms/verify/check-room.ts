@@ -4,7 +4,7 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { AuthIndexCheck } from './auth-index.ts'
-import { EventShelf, type Shelved } from './event-shelf.ts'
+import { EventCache, type CachedEvent } from './event-cache.ts'
 import { checkMemberships } from './memberships.ts'
 import { checkOrphans } from './orphans.ts'
 import { checkReceipts } from './receipts.ts'
@@ -36,8 +36,7 @@ export async function checkRoom(ctx: Needs, roomId: string): Promise<Difference[
     const changes = await compare(ctx, room)
     // What was read while the room moved on is of no one moment.
     const now = await ctx.store.rooms.findByNid(room.nid)
-    if (changes.length === 0 || now?.lineVersion === room.lineVersion)
-      return changes.map((change) => ({ ...change, roomId }))
+    if (changes.length === 0 || now?.revision === room.revision) return changes.map((change) => ({ ...change, roomId }))
     if (attempt === maxAttempts) throw new Error('The room changes while it is checked: stop the server first')
   }
 }
@@ -46,7 +45,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The room has the unknown version ${room.version}`)
   const { roomId, nid } = room
-  const subject: Subject = { store, room, roomId, version, events: new EventShelf(store, { roomId, version, nid }) }
+  const subject: Subject = { store, room, roomId, version, events: new EventCache(store, { roomId, version, nid }) }
   const replay = new Replay(subject)
   await replay.begin()
   const authIndex = new AuthIndexCheck(subject)
@@ -71,7 +70,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
 }
 
 /** Of the timeline alone, and of that only what is not purged. */
-async function checkPage(subject: Subject, replay: Replay, events: readonly Shelved[]): Promise<RowChange[]> {
+async function checkPage(subject: Subject, replay: Replay, events: readonly CachedEvent[]): Promise<RowChange[]> {
   const { store, room } = subject
   const page = events.filter(({ event }) => event.position > room.purgedUpTo)
   const branches = await store.eventBranches.findMany(page.map(({ event }) => event.position))
@@ -90,9 +89,9 @@ function onePerRow(changes: readonly RowChange[]): RowChange[] {
   const rows = new Map<string, RowChange>()
   for (const change of changes) {
     const name = `${change.table} ${JSON.stringify(change.key)}`
-    const former = rows.get(name)
-    const isSplit = former?.expected && change.expected
-    rows.set(name, isSplit ? { ...change, expected: { ...former.expected, ...change.expected } } : change)
+    const replaced = rows.get(name)
+    const isSplit = replaced?.expected && change.expected
+    rows.set(name, isSplit ? { ...change, expected: { ...replaced.expected, ...change.expected } } : change)
   }
   return [...rows.values()]
 }

@@ -29,7 +29,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
   }
   for (const key of journal.keys()) {
     const [type, userId] = splitStateKey(key)
-    if (type !== member || met.has(userId) || journal.current(key)?.holder === nobody) continue
+    if (type !== member || met.has(userId) || journal.current(key)?.entry === nobody) continue
     const expected = await membershipRow(subject, journal, userId)
     const row = expected && { ...expected, is_forgotten: false }
     changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored: undefined, expected: row }))
@@ -39,9 +39,9 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
 
 /** Where nobody holds the key any more the user counts as gone. */
 async function membershipRow({ events }: Subject, journal: StateJournal, userId: string): Promise<Row | undefined> {
-  const span = journal.current(stateKey(member, userId))
-  if (!span) return undefined
-  const holder = span.holder === nobody ? undefined : await events.at(span.holder)
-  if (!holder) return { membership: 'leave' }
-  return { membership: membershipOf(holder.pdu) ?? 'leave', sender: holder.pdu.sender, position: span.from }
+  const interval = journal.current(stateKey(member, userId))
+  if (!interval) return undefined
+  const entry = interval.entry === nobody ? undefined : await events.at(interval.entry)
+  if (!entry) return { membership: 'leave' }
+  return { membership: membershipOf(entry.pdu) ?? 'leave', sender: entry.pdu.sender, position: interval.from }
 }

@@ -5,7 +5,7 @@ import { redact } from '#protocol/events/redaction.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import { splitPdu } from '#services/rooms/events/stored-pdu.ts'
-import type { Shelved } from './event-shelf.ts'
+import type { CachedEvent } from './event-cache.ts'
 import type { Replay } from './replay.ts'
 import { nobody } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
@@ -14,7 +14,7 @@ import { difference, type Subject } from './subject.ts'
 export async function checkRedactions(
   subject: Subject,
   replay: Replay,
-  page: readonly Shelved[],
+  page: readonly CachedEvent[],
 ): Promise<RowChange[]> {
   const changes: RowChange[] = await checkEarly(subject, page)
   for (const shelved of page) {
@@ -25,19 +25,19 @@ export async function checkRedactions(
   return changes
 }
 
-const emptied = ({ pdu }: Shelved, { version }: Subject) => {
+const emptied = ({ pdu }: CachedEvent, { version }: Subject) => {
   const { clientJson, graphJson } = splitPdu(redact(pdu, version))
   return { client_json: clientJson, graph_json: graphJson }
 }
 
-const rowOf = ({ event }: Shelved) => ({
+const rowOf = ({ event }: CachedEvent) => ({
   client_json: event.clientJson,
   graph_json: event.graphJson,
   redacted_by: event.redactedBy,
 })
 
 /** The event named as the redaction must be one, of this event. */
-async function checkRedacted(subject: Subject, shelved: Shelved): Promise<RowChange[]> {
+async function checkRedacted(subject: Subject, shelved: CachedEvent): Promise<RowChange[]> {
   const { event } = shelved
   const [redaction] = await subject.events.find(event.redactedBy === null ? [] : [event.redactedBy])
   const named = redaction && redactedEventId(redaction.pdu, subject.version)
@@ -49,7 +49,7 @@ async function checkRedacted(subject: Subject, shelved: Shelved): Promise<RowCha
 }
 
 /** Redactions wait for what they redact as long as it is not here; afterwards it does not matter that they did. */
-async function checkEarly({ store, room, version }: Subject, page: readonly Shelved[]): Promise<RowChange[]> {
+async function checkEarly({ store, room, version }: Subject, page: readonly CachedEvent[]): Promise<RowChange[]> {
   const rows = await store.roomCheck.earlyRedactions(page.map(({ event }) => event.position))
   const stored = new Map(rows.map((row) => [Number(row.position), row]))
   const targets = new Map(
@@ -70,13 +70,13 @@ async function checkEarly({ store, room, version }: Subject, page: readonly Shel
   })
 }
 
-async function checkTarget(subject: Subject, replay: Replay, redaction: Shelved): Promise<RowChange[]> {
+async function checkTarget(subject: Subject, replay: Replay, redaction: CachedEvent): Promise<RowChange[]> {
   const id = redactedEventId(redaction.pdu, subject.version)
   const [target] = id === undefined ? [] : await subject.events.find([id])
   if (!target || target.event.redactedBy !== null || target.event.status === 'outlier') return []
   const heldBefore = async (type: string): Promise<Pdu | undefined> => {
-    const holder = replay.journal.holderAt(stateKey(type, ''), redaction.event.position - 1)
-    return holder === nobody ? undefined : (await subject.events.at(holder))?.pdu
+    const entry = replay.journal.holderAt(stateKey(type, ''), redaction.event.position - 1)
+    return entry === nobody ? undefined : (await subject.events.at(entry))?.pdu
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }
   const levels = readPowerLevels(state, subject.version)

@@ -1,12 +1,12 @@
 import { relationOf } from '#protocol/events/relation.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import type { Shelved } from './event-shelf.ts'
+import type { CachedEvent } from './event-cache.ts'
 import { difference, type Subject } from './subject.ts'
 
 const table = 'relations'
 
 /** Compares who relates to what with what the events say; what a redacted event said is not known any more. */
-export async function checkRelations({ store, room }: Subject, page: readonly Shelved[]): Promise<RowChange[]> {
+export async function checkRelations({ store, room }: Subject, page: readonly CachedEvent[]): Promise<RowChange[]> {
   const rows = await store.roomCheck.relations(page.map(({ event }) => event.position))
   const stored = Map.groupBy(rows, (row) => Number(row.position))
   return page.flatMap(({ event: { position, sender, status, redactedBy }, pdu }) => {

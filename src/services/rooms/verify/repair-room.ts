@@ -9,12 +9,12 @@ export class RoomMovedError extends Error {
 /** Writes what the check of a room found, in one transaction; processes that hold the room in memory read it anew. */
 export async function repairRoom(
   { store }: Pick<Context, 'store'>,
-  { roomId, lineVersion }: { roomId: string; lineVersion: number },
+  { roomId, revision }: { roomId: string; revision: number },
   differences: readonly Difference[],
 ): Promise<void> {
   await store.transaction(async (tx) => {
     const room = await tx.rooms.find(roomId)
-    if (!room || !(await tx.roomCheck.moveOn(room.nid, lineVersion)))
+    if (!room || !(await tx.roomCheck.moveOn(room.nid, revision)))
       throw new RoomMovedError('The room changed while it was checked: stop the server first')
     await tx.roomCheck.apply(differences)
   })

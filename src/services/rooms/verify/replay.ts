@@ -6,9 +6,9 @@ import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { EventStatus, StoredEvent } from '#store/rooms/events.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import type { Shelved } from './event-shelf.ts'
-import { followedHeads, isBehind, type Step } from '#services/rooms/state/followed-heads.ts'
-import { maxHeads } from '#services/rooms/state/next-line.ts'
+import type { CachedEvent } from './event-cache.ts'
+import { followedExtremities, isBehind, type Step } from '#services/rooms/state/followed-extremities.ts'
+import { maxForwardExtremities } from '#services/rooms/state/state-transition.ts'
 import { isSameState, resolvePositions } from './resolve-positions.ts'
 import { nobody, StateJournal, type Positions } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
@@ -24,7 +24,7 @@ type HolderOf = (key: StateKey) => number
 export class Replay {
   readonly journal = new StateJournal()
   /** Forward extremities. */
-  readonly heads = new Set<EventId>()
+  readonly forwardExtremities = new Set<EventId>()
   depth = 0
   lastPosition = 0
   readonly #subject: Subject
@@ -43,10 +43,10 @@ export class Replay {
   async begin(): Promise<void> {
     const { store, room, events } = this.#subject
     if (room.purgedUpTo === 0) return
-    for (const { type, stateKey: key, from, holder } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
-      if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, holder)
+    for (const { type, stateKey: key, from, entry } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, entry)
     const create = this.journal.current(stateKey('m.room.create', ''))
-    this.#create = create && (await events.at(create.holder))?.event.eventId
+    this.#create = create && (await events.at(create.entry))?.event.eventId
     this.#knownFrom = (await this.#lastIntoPurged()) + 1
   }
 
@@ -68,13 +68,14 @@ export class Replay {
   }
 
   /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
-  async take(shelved: Shelved, stored: Branch | undefined): Promise<RowChange[]> {
+  async take(shelved: CachedEvent, stored: Branch | undefined): Promise<RowChange[]> {
     const { event, pdu } = shelved
     if (event.status === 'outlier') return []
     if (pdu.type === 'm.room.create') this.#create ??= event.eventId
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
-    const isFollowing = new Set(prevs).size === this.heads.size && prevs.every((id) => this.heads.has(id))
+    const isFollowing =
+      new Set(prevs).size === this.forwardExtremities.size && prevs.every((id) => this.forwardExtremities.has(id))
     const isOnLine = isFollowing && event.position >= this.#knownFrom
     const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
     if (before === 'unknown') return this.#trust(shelved, prevs, stored)
@@ -103,7 +104,7 @@ export class Replay {
   readonly #isReplayed = (position: number, now: number): boolean =>
     position > this.#subject.room.purgedUpTo && position < now
 
-  #stateAfter({ event, pdu }: Shelved): Positions {
+  #stateAfter({ event, pdu }: CachedEvent): Positions {
     const state = this.#before(event.position)
     if (pdu.state_key !== undefined && event.status !== 'rejected')
       state.set(stateKey(pdu.type, pdu.state_key), event.position)
@@ -111,7 +112,7 @@ export class Replay {
   }
 
   #before(position: number): Positions {
-    return overlay(this.journal.stateAt(position - 1), this.#forks.get(position) ?? new Map())
+    return diff(this.journal.stateAt(position - 1), this.#forks.get(position) ?? new Map())
   }
 
   #rememberFork(position: number, before: Positions): void {
@@ -127,7 +128,7 @@ export class Replay {
     if (isSameState(said, before)) return []
     const { store, room } = this.#subject
     const ids = await store.roomCheck.idsAt([...delta.values()])
-    const listed = [...delta].map(([key, holder]) => [...key.split('\0'), ids.get(holder) ?? null])
+    const listed = [...delta].map(([key, entry]) => [...key.split('\0'), ids.get(entry) ?? null])
     const row = { room_nid: room.nid, base_position: position - 1, hops: 0, delta: JSON.stringify(listed) }
     return difference(
       'event_branches',
@@ -142,17 +143,21 @@ export class Replay {
     const changes: Positions = new Map(
       delta.map(([type, key, id]) => [stateKey(type, key), id === null ? nobody : (positions.get(id) ?? nobody)]),
     )
-    if (hops === 0) return overlay(this.journal.stateAt(basePosition), changes)
+    if (hops === 0) return diff(this.journal.stateAt(basePosition), changes)
     const below = this.#branches.get(basePosition)
     const base = below ? await this.#materialize(below) : this.journal.stateAt(basePosition - 1)
     const shelved = await events.at(basePosition)
     if (shelved?.pdu.state_key !== undefined && shelved.event.status !== 'rejected')
       base.set(stateKey(shelved.pdu.type, shelved.pdu.state_key), basePosition)
-    return overlay(base, changes)
+    return diff(base, changes)
   }
 
   /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
-  async #trust({ event, pdu }: Shelved, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
+  async #trust(
+    { event, pdu }: CachedEvent,
+    prevs: readonly EventId[],
+    stored: Branch | undefined,
+  ): Promise<RowChange[]> {
     const { position, status } = event
     // Its branch may be told by the line just after it.
     if (status === 'accepted') await this.#adoptSpans(position)
@@ -164,11 +169,11 @@ export class Replay {
   /** Takes what changed at a position as it is stored. */
   async #adoptSpans(position: number): Promise<void> {
     const { store, room } = this.#subject
-    for (const { type, stateKey: key, holder } of await store.roomCheck.spansFrom(room.nid, position))
-      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, holder)
+    for (const { type, stateKey: key, entry } of await store.roomCheck.spansFrom(room.nid, position))
+      if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, entry)
   }
 
-  async #statusOf({ event, pdu }: Shelved, before: Positions | undefined): Promise<EventStatus> {
+  async #statusOf({ event, pdu }: CachedEvent, before: Positions | undefined): Promise<EventStatus> {
     if (event.status !== 'accepted') return event.status
     const { events, version } = this.#subject
     const cited = await events.find(authEventIds(pdu, version))
@@ -187,15 +192,15 @@ export class Replay {
     const state = new Map<StateKey, Pdu>()
     let isDoubtful = false
     for (const [type, key] of [...authEventKeys(pdu, version), ['m.room.create', ''] as const]) {
-      const holder = holderOf(stateKey(type, key))
-      const shelved = holder === nobody ? undefined : await events.at(holder)
+      const entry = holderOf(stateKey(type, key))
+      const shelved = entry === nobody ? undefined : await events.at(entry)
       if (shelved) state.set(stateKey(type, key), shelved.pdu)
-      isDoubtful ||= holder !== nobody && (!shelved || shelved.event.redactedBy !== null)
+      isDoubtful ||= entry !== nobody && (!shelved || shelved.event.redactedBy !== null)
     }
     return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined
   }
 
-  async #extend({ event, pdu }: Shelved, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
+  async #extend({ event, pdu }: CachedEvent, prevs: readonly EventId[], isOnLine: boolean): Promise<void> {
     const { position } = event
     if (!(await this.#follow(event, prevs, pdu.depth))) return
     if (position < this.#knownFrom) return this.#adoptSpans(position)
@@ -203,32 +208,37 @@ export class Replay {
       if (pdu.state_key !== undefined) this.journal.set(stateKey(pdu.type, pdu.state_key), position, position)
       return
     }
-    const heads = await this.#subject.events.find([...this.heads.keys()])
+    const forwardExtremities = await this.#subject.events.find([...this.forwardExtremities.keys()])
     const after = await resolvePositions(
       this.#subject,
-      heads.map((head) => this.#stateAfter(head)),
+      forwardExtremities.map((forwardExtremity) => this.#stateAfter(forwardExtremity)),
     )
     const line = this.journal.stateAt(position - 1)
-    for (const [key, holder] of differing(line, after)) this.journal.set(key, position, holder)
+    for (const [key, entry] of differing(line, after)) this.journal.set(key, position, entry)
   }
 
   /** Makes an accepted event a head in the place of those it follows; false where it changes nothing among them. */
   async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
     this.lastPosition = position
     const find = (ids: readonly EventId[]) => this.#findSteps(ids, position)
-    const followed = await followedHeads({ heads: this.heads, create: this.#create, prevs, find })
-    const kept = [...this.heads].filter((head) => !followed.has(head))
-    const isLate = await isBehind({ eventId, depth, heads: kept, find })
-    if (followed.size === 0 && (isLate || this.heads.size >= maxHeads)) return false
-    for (const head of followed) this.heads.delete(head)
-    if (!isLate) this.heads.add(eventId)
+    const followed = await followedExtremities({
+      forwardExtremities: this.forwardExtremities,
+      create: this.#create,
+      prevs,
+      find,
+    })
+    const kept = [...this.forwardExtremities].filter((forwardExtremity) => !followed.has(forwardExtremity))
+    const isLate = await isBehind({ eventId, depth, forwardExtremities: kept, find })
+    if (followed.size === 0 && (isLate || this.forwardExtremities.size >= maxForwardExtremities)) return false
+    for (const forwardExtremity of followed) this.forwardExtremities.delete(forwardExtremity)
+    if (!isLate) this.forwardExtremities.add(eventId)
     this.depth = Math.max(this.depth, depth)
     return true
   }
 
   async #findSteps(ids: readonly EventId[], now: number): Promise<Step[]> {
     const { events, version } = this.#subject
-    const isPlaced = ({ event }: Shelved) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
+    const isPlaced = ({ event }: CachedEvent) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
     return (await events.find(ids)).filter(isPlaced).map(({ event, pdu }) => ({
       isAccepted: event.status === 'accepted',
       depth: pdu.depth,
@@ -237,16 +247,16 @@ export class Replay {
   }
 }
 
-function overlay(state: Positions, changes: Positions): Positions {
-  for (const [key, holder] of changes)
-    if (holder === nobody) state.delete(key)
-    else state.set(key, holder)
+function diff(state: Positions, changes: Positions): Positions {
+  for (const [key, entry] of changes)
+    if (entry === nobody) state.delete(key)
+    else state.set(key, entry)
   return state
 }
 
 function differing(from: Positions, to: Positions): Positions {
   const changes: Positions = new Map()
-  for (const [key, holder] of to) if (from.get(key) !== holder) changes.set(key, holder)
+  for (const [key, entry] of to) if (from.get(key) !== entry) changes.set(key, entry)
   for (const key of from.keys()) if (!to.has(key)) changes.set(key, nobody)
   return changes
 }

@@ -20,7 +20,7 @@ export async function resolvePositions(subject: Subject, sets: readonly Position
 }
 
 export const isSameState = (one: Positions, other: Positions): boolean =>
-  one.size === other.size && [...one].every(([key, holder]) => other.get(key) === holder)
+  one.size === other.size && [...one].every(([key, entry]) => other.get(key) === entry)
 
 const statesOf = (set: Positions, ids: ReadonlyMap<number, EventId>): StateMap =>
   new Map(

@@ -9,14 +9,14 @@ import { difference, type Subject } from './subject.ts'
 export async function checkRoomRow({ store, room, events }: Subject, replay: Replay): Promise<RowChange[]> {
   const stored = await store.roomCheck.room(room.nid)
   if (!stored || replay.lastPosition === 0) return []
-  const holder = replay.journal.current(stateKey('m.room.create', ''))?.holder ?? nobody
-  const create = holder === nobody ? undefined : await events.at(holder)
+  const entry = replay.journal.current(stateKey('m.room.create', ''))?.entry ?? nobody
+  const create = entry === nobody ? undefined : await events.at(entry)
   // Before room version 11 a redacted create event does not tell it any more.
   const isWhole = create?.event.redactedBy === null
   const version = isWhole && (create.pdu.content['room_version'] ?? '1')
   const expected = {
     ...(version !== false && { version }),
-    heads: JSON.stringify(headsInOrder(room.heads, [...replay.heads])),
+    heads: JSON.stringify(headsInOrder(room.forwardExtremities, [...replay.forwardExtremities])),
     // Of purged history only what it came to is known.
     depth: room.purgedUpTo === 0 ? replay.depth : Math.max(replay.depth, room.depth),
     last_position: replay.lastPosition,

@@ -14,36 +14,36 @@ export async function checkSpans(subject: Subject, journal: StateJournal): Promi
   const met = new Map<StateKey, number>()
   let after: readonly [number, number] = [0, -1]
   for (;;) {
-    const page = await store.roomCheck.spans(room.nid, { after, limit: pageSize })
-    for (const span of page) {
+    const page = await store.roomCheck.intervals(room.nid, { after, limit: pageSize })
+    for (const interval of page) {
       // What ended before the purged history did may or may not be collected yet.
-      if (span.to !== null && span.to <= room.purgedUpTo) continue
-      const key = span.type === null ? undefined : stateKey(span.type, span.stateKey ?? '')
-      const wanted = key === undefined ? undefined : journal.spans(key).find(({ from }) => from === span.from)
-      if (key !== undefined) numbers.set(key, span.keyNid)
+      if (interval.to !== null && interval.to <= room.purgedUpTo) continue
+      const key = interval.type === null ? undefined : stateKey(interval.type, interval.stateKey ?? '')
+      const wanted = key === undefined ? undefined : journal.intervals(key).find(({ from }) => from === interval.from)
+      if (key !== undefined) numbers.set(key, interval.keyNid)
       if (key !== undefined && wanted) met.set(key, (met.get(key) ?? 0) + 1)
-      changes.push(...spanDifference(room.nid, span, wanted))
+      changes.push(...spanDifference(room.nid, interval, wanted))
     }
     const last = page.at(-1)
     if (!last || page.length < pageSize) break
     after = [last.keyNid, last.from]
   }
   for (const key of journal.keys())
-    if ((met.get(key) ?? 0) < journal.spans(key).length)
+    if ((met.get(key) ?? 0) < journal.intervals(key).length)
       changes.push(...(await missingSpans(subject, { key, journal, number: numbers.get(key) })))
   return changes
 }
 
-const columns = ({ from, to, holder }: JournalSpan) => ({
+const columns = ({ from, to, entry }: JournalSpan) => ({
   to_position: to,
-  event_position: holder === from ? null : holder,
+  event_position: entry === from ? null : entry,
 })
 
-const spanDifference = (nid: number, span: StoredSpan, wanted: JournalSpan | undefined): RowChange[] =>
+const spanDifference = (nid: number, interval: StoredSpan, wanted: JournalSpan | undefined): RowChange[] =>
   difference(
     table,
-    { room_nid: nid, key_nid: span.keyNid, from_position: span.from },
-    { stored: columns(span), expected: wanted && columns(wanted) },
+    { room_nid: nid, key_nid: interval.keyNid, from_position: interval.from },
+    { stored: columns(interval), expected: wanted && columns(wanted) },
   )
 
 type Missing = { key: StateKey; journal: StateJournal; number: number | undefined }
@@ -52,10 +52,10 @@ async function missingSpans({ store, room }: Subject, { key, journal, number }: 
   const [type, name] = splitStateKey(key)
   const keyNid = number ?? (await store.roomCheck.keyNid(type, name))
   const changes: RowChange[] = []
-  for (const span of journal.spans(key)) {
-    const row = { room_nid: room.nid, key_nid: keyNid, from_position: span.from }
-    const isThere = keyNid !== undefined && (await store.roomCheck.hasSpan(room.nid, keyNid, span.from))
-    if (!isThere) changes.push({ table, key: row, stored: undefined, expected: columns(span) })
+  for (const interval of journal.intervals(key)) {
+    const row = { room_nid: room.nid, key_nid: keyNid, from_position: interval.from }
+    const isThere = keyNid !== undefined && (await store.roomCheck.hasSpan(room.nid, keyNid, interval.from))
+    if (!isThere) changes.push({ table, key: row, stored: undefined, expected: columns(interval) })
   }
   return changes
 }

@@ -6,17 +6,17 @@ export type Positions = Map<StateKey, number>
 /** In place of a position: nobody holds the key. */
 export const nobody = 0
 
-export type JournalSpan = { from: number; to: number | null; holder: number }
+export type JournalSpan = { from: number; to: number | null; entry: number }
 
 /** How the state of a room's line came about: two numbers for each change, none for messages. */
 export class StateJournal {
   /** Beginnings and holders in turn, oldest first. */
   readonly #changes = new Map<StateKey, number[]>()
 
-  set(key: StateKey, from: number, holder: number): void {
+  set(key: StateKey, from: number, entry: number): void {
     const changes = this.#changes.get(key)
-    if (changes) changes.push(from, holder)
-    else this.#changes.set(key, [from, holder])
+    if (changes) changes.push(from, entry)
+    else this.#changes.set(key, [from, entry])
   }
 
   keys(): Iterable<StateKey> {
@@ -33,27 +33,27 @@ export class StateJournal {
 
   /** The span that is open now. */
   current(key: StateKey): JournalSpan | undefined {
-    return this.spans(key).at(-1)
+    return this.intervals(key).at(-1)
   }
 
   /** The state just after a position. */
   stateAt(position: number): Positions {
     const state: Positions = new Map()
     for (const key of this.#changes.keys()) {
-      const holder = this.holderAt(key, position)
-      if (holder !== nobody) state.set(key, holder)
+      const entry = this.holderAt(key, position)
+      if (entry !== nobody) state.set(key, entry)
     }
     return state
   }
 
   /** The spans of a key as they should lie on disk. */
-  spans(key: StateKey): JournalSpan[] {
+  intervals(key: StateKey): JournalSpan[] {
     const changes = this.#changes.get(key) ?? []
-    const spans: JournalSpan[] = []
+    const intervals: JournalSpan[] = []
     for (let index = 0; index < changes.length; index += 2) {
-      const [from, holder] = [changes[index] as number, changes[index + 1] as number]
-      spans.push({ from, holder, to: holder === nobody ? from : (changes[index + 2] ?? null) })
+      const [from, entry] = [changes[index] as number, changes[index + 1] as number]
+      intervals.push({ from, entry, to: entry === nobody ? from : (changes[index + 2] ?? null) })
     }
-    return spans
+    return intervals
   }
 }

@@ -3,7 +3,7 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Store } from '#store/open.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
-import type { EventShelf } from './event-shelf.ts'
+import type { EventCache } from './event-cache.ts'
 
 /** The room under check. */
 export type Subject = {
@@ -11,7 +11,7 @@ export type Subject = {
   room: StoredRoom
   roomId: RoomId
   version: RoomVersion
-  events: EventShelf
+  events: EventCache
 }
 
 type Row = Record<string, unknown>

@@ -1,13 +1,13 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Store } from '#store/open.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import type { Shelved } from './event-shelf.ts'
+import type { CachedEvent } from './event-cache.ts'
 import { difference, type Subject } from './subject.ts'
 
 type Row = Record<string, unknown>
 
 /** Compares the transactions of some events with the events that they made. */
-export async function checkTransactions({ store }: Subject, page: readonly Shelved[]): Promise<RowChange[]> {
+export async function checkTransactions({ store }: Subject, page: readonly CachedEvent[]): Promise<RowChange[]> {
   const rows = await store.roomCheck.transactions(page.map(({ event }) => event.position))
   const made = new Map(page.map(({ event }) => [event.position, event.eventId]))
   return pointAgain(

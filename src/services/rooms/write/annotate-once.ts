@@ -2,7 +2,7 @@ import { duplicateAnnotation } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import type { EventDraft } from './build-event.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 type Needs = Pick<Context, 'store' | 'rooms'>
 
@@ -12,17 +12,17 @@ type Needs = Pick<Context, 'store' | 'rooms'>
  */
 export function annotateOnce<T>(
   ctx: Needs,
-  { line, draft }: { line: RoomLine; draft: EventDraft },
+  { room, draft }: { room: LiveRoom; draft: EventDraft },
   send: () => Promise<T>,
 ): Promise<T> {
   const annotation = annotationIn(draft.content)
   if (!annotation) return send()
   const { parentId, key } = annotation
   const { sender, type } = draft
-  return ctx.rooms.inTurn(JSON.stringify(['annotation', line.roomId, sender, type, parentId, key]), async () => {
-    const wanted = { roomNid: line.nid ?? 0, relType: 'm.annotation', eventType: type, sender }
-    const former = await ctx.store.relations.listBy(parentId, wanted)
-    if (former.some(({ clientJson }) => keyIn(clientJson) === key)) throw duplicateAnnotation()
+  return ctx.rooms.inTurn(JSON.stringify(['annotation', room.roomId, sender, type, parentId, key]), async () => {
+    const wanted = { roomNid: room.nid ?? 0, relType: 'm.annotation', eventType: type, sender }
+    const replaced = await ctx.store.relations.listBy(parentId, wanted)
+    if (replaced.some(({ clientJson }) => keyIn(clientJson) === key)) throw duplicateAnnotation()
     return send()
   })
 }

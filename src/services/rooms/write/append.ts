@@ -1,13 +1,13 @@
 import type { Context } from '#context.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import { buildEvent, groundsOf, type BuiltEvent, type EventDraft } from './build-event.ts'
+import { buildEvent, selectAuthEvents, type BuiltEvent, type EventDraft } from './build-event.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
-import { commitWrite, type Staged } from './commit-write.ts'
-import { loadHeads } from '#services/rooms/live/load-heads.ts'
-import { loadPdusOf } from '#services/rooms/live/load-holders.ts'
+import { commitWrite, type Staged } from './persist-built.ts'
+import { loadForwardExtremities } from '#services/rooms/live/load-forward-extremities.ts'
+import { loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { redactionBy } from './redaction-by.ts'
-import { RoomLine, type Holder } from '#services/rooms/live/room-line.ts'
+import { LiveRoom, type StateEntry } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 
 /** Adds an event to a room; answers once it is on disk. Throws M_FORBIDDEN where the auth rules refuse it. */
@@ -18,7 +18,7 @@ export async function appendEvent(ctx: AppendNeeds, roomId: string, draft: Event
 }
 
 /** Decides what to add from where the room stands when its turn comes; refusals are thrown. */
-export type Drafting = (line: RoomLine) => Promise<readonly EventDraft[]>
+export type Drafting = (room: LiveRoom) => Promise<readonly EventDraft[]>
 
 /** Adds events to a room, each built on the one before, all or none of them. */
 export function appendEvents(
@@ -28,8 +28,8 @@ export function appendEvents(
 ): Promise<Appended[]> {
   return retryWhileStale(async () => {
     const { committed } = await ctx.rooms.inTurn(roomId, async () => {
-      const line = await ctx.rooms.get(roomId)
-      return await stage(ctx, line, { drafts: typeof drafts === 'function' ? await drafts(line) : drafts })
+      const room = await ctx.rooms.get(roomId)
+      return await stage(ctx, room, { drafts: typeof drafts === 'function' ? await drafts(room) : drafts })
     })
     return await committed
   })
@@ -41,66 +41,74 @@ export async function startRoom(
   { roomId, version, isPublished }: { roomId: RoomId; version: RoomVersion; isPublished?: boolean | undefined },
   drafts: readonly EventDraft[],
 ): Promise<void> {
-  const line = new RoomLine({
-    nid: undefined, roomId, version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName: ctx.config.server_name,
+  const room = new LiveRoom({
+    nid: undefined, roomId, version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name,
   }) // prettier-ignore
-  const { committed } = await stage(ctx, line, { drafts, isPublished })
+  const { committed } = await stage(ctx, room, { drafts, isPublished })
   await committed
-  ctx.rooms.add(line)
+  ctx.rooms.add(room)
 }
 
 /** Builds the events on the line and hands them to the writer; the line is ready for the next before they are on disk. */
 async function stage(
   ctx: AppendNeeds,
-  line: RoomLine,
+  room: LiveRoom,
   { drafts, isPublished }: { drafts: readonly EventDraft[]; isPublished?: boolean | undefined },
 ): Promise<{ committed: Promise<Appended[]> }> {
-  if (line.version.eventFormat === 'v1') await loadHeads(ctx, line)
-  const base = { heads: line.heads, depth: line.depth, headPdus: line.headPdus }
+  if (room.version.eventFormat === 'v1') await loadForwardExtremities(ctx, room)
+  const base = {
+    forwardExtremities: room.forwardExtremities,
+    depth: room.depth,
+    forwardExtremityPdus: room.forwardExtremityPdus,
+  }
   const staged: Staged[] = []
   const answers: (Appended | Staged)[] = []
   try {
     for (const draft of drafts) {
-      const grounds = groundsOf(line, draft)
-      const former = formerHolder(line, draft)
-      await loadPdusOf(ctx, line, [grounds.create, ...grounds.cited, former])
-      const same = unchanged(former, draft)
+      const authEvents = selectAuthEvents(room, draft)
+      const replaced = formerHolder(room, draft)
+      await loadPdusOf(ctx, room, [authEvents.create, ...authEvents.authEvents, replaced])
+      const same = unchanged(replaced, draft)
       if (same) {
         answers.push(same)
         continue
       }
-      const built = buildEvent(line, draft, { grounds, key: ctx.signingKey, now: ctx.clock.now() })
-      const redacting = draft.type === 'm.room.redaction' ? await redactionBy(ctx, line, built.pdu) : undefined
-      const one = { ...stagedEvent(built, draft, former), ...redacting }
-      line.extend(built, one.holder)
+      const built = buildEvent(room, draft, { authEvents, key: ctx.signingKey, now: ctx.clock.now() })
+      const redacting = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, built.pdu) : undefined
+      const one = { ...stagedEvent(built, draft, replaced), ...redacting }
+      room.extend(built, one.entry)
       staged.push(one)
       answers.push(one)
     }
   } catch (error) {
     // Nothing was handed to the writer: the line goes back to where it stood.
-    line.retract(
+    room.retract(
       base,
-      staged.flatMap(({ holder }) => holder ?? []),
+      staged.flatMap(({ entry }) => entry ?? []),
     )
     throw error
   }
-  return { committed: commitWrite(ctx, line, { staged, answers, isPublished }) }
+  return { committed: commitWrite(ctx, room, { staged, answers, isPublished }) }
 }
 
 /** Who holds the place that the draft would take. */
-const formerHolder = (line: RoomLine, { type, stateKey }: EventDraft): Holder | undefined =>
-  stateKey === undefined ? undefined : line.nextHolder(type, stateKey)
+const formerHolder = (room: LiveRoom, { type, stateKey }: EventDraft): StateEntry | undefined =>
+  stateKey === undefined ? undefined : room.nextStateEntry(type, stateKey)
 
 /** Setting state to what it is already adds no event. */
-function unchanged(former: Holder | undefined, { sender, content }: EventDraft): Appended | undefined {
-  if (!former?.pdu || former.position === undefined || former.pdu.sender !== sender) return undefined
-  const same = JSON.stringify(former.pdu.content) === JSON.stringify(content)
-  return same ? { eventId: former.eventId, position: former.position } : undefined
+function unchanged(replaced: StateEntry | undefined, { sender, content }: EventDraft): Appended | undefined {
+  if (!replaced?.pdu || replaced.position === undefined || replaced.pdu.sender !== sender) return undefined
+  const same = JSON.stringify(replaced.pdu.content) === JSON.stringify(content)
+  return same ? { eventId: replaced.eventId, position: replaced.position } : undefined
 }
 
-function stagedEvent({ pdu, eventId }: BuiltEvent, { transaction }: EventDraft, former: Holder | undefined): Staged {
+function stagedEvent(
+  { pdu, eventId }: BuiltEvent,
+  { transaction }: EventDraft,
+  replaced: StateEntry | undefined,
+): Staged {
   const { type, state_key: stateKey } = pdu
-  const holder: Holder | undefined =
+  const entry: StateEntry | undefined =
     stateKey === undefined ? undefined : { type, stateKey, eventId, from: undefined, position: undefined, pdu }
-  return { pdu, eventId, position: undefined, holder, isHeld: former !== undefined, transaction }
+  return { pdu, eventId, position: undefined, entry, isHeld: replaced !== undefined, transaction }
 }

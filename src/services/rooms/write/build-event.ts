@@ -6,10 +6,10 @@ import { chosenEventId, citationOf } from '#protocol/events/event-id.ts'
 import { depthAfter, sizedEventViolation } from '#protocol/events/event-limits.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { sealEvent, type SealedEvent } from '#protocol/events/seal-event.ts'
+import { hashAndSign, type SignedEvent } from '#protocol/events/hash-and-sign.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
-import type { Holder, RoomLine } from '#services/rooms/live/room-line.ts'
+import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 
 /** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
 export type EventDraft = {
@@ -29,41 +29,41 @@ export type EventDraft = {
 export type BuiltEvent = { pdu: Pdu; eventId: EventId }
 
 /** The state that decides about a draft: the create event, and what the event will name as its auth events. */
-export type Grounds = { create: Holder | undefined; cited: readonly Holder[] }
+export type SelectedAuthEvents = { create: StateEntry | undefined; authEvents: readonly StateEntry[] }
 
-export function groundsOf(line: RoomLine, draft: EventDraft): Grounds {
-  const cited: Holder[] = []
-  for (const [type, stateKey] of authEventKeys(entitled(draft), line.version)) {
-    const holder = line.nextHolder(type, stateKey)
-    if (holder) cited.push(holder)
+export function selectAuthEvents(room: LiveRoom, draft: EventDraft): SelectedAuthEvents {
+  const cited: StateEntry[] = []
+  for (const [type, stateKey] of authEventKeys(entitled(draft), room.version)) {
+    const entry = room.nextStateEntry(type, stateKey)
+    if (entry) cited.push(entry)
   }
-  return { create: line.nextHolder('m.room.create', ''), cited }
+  return { create: room.nextStateEntry('m.room.create', ''), authEvents: cited }
 }
 
-type Making = { grounds: Grounds; key: SigningKey; now: number }
+type Making = { authEvents: SelectedAuthEvents; key: SigningKey; now: number }
 
 /** Builds, authorizes, hashes and signs an event on the room's head. The grounds and the heads must be loaded. */
-export function buildEvent(line: RoomLine, draft: EventDraft, { grounds, key, now }: Making): BuiltEvent {
+export function buildEvent(room: LiveRoom, draft: EventDraft, { authEvents, key, now }: Making): BuiltEvent {
   refuseUnstorable(draft)
-  const { version } = line
+  const { version } = room
   const event: UnsignedPdu = {
     type: draft.type,
     sender: draft.sender as UserId,
     content: version.redactsInContent && draft.redacts ? { ...draft.content, redacts: draft.redacts } : draft.content,
     origin_server_ts: draft.originServerTs ?? now,
-    depth: depthAfter([line.depth]),
-    ...citations(line, grounds),
+    depth: depthAfter([room.depth]),
+    ...citations(room, authEvents),
   }
-  if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = line.roomId
+  if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = room.roomId
   if (draft.stateKey !== undefined) event.state_key = draft.stateKey
   if (draft.redacts !== undefined && !version.redactsInContent) event.redacts = draft.redacts as EventId
-  return judge(line, grounds, sealed(event, line, key))
+  return judge(room, authEvents, sealed(event, room, key))
 }
 
-function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): SealedEvent {
+function sealed(event: UnsignedPdu, { version }: LiveRoom, key: SigningKey): SignedEvent {
   try {
     if (version.eventIds === 'chosen-by-origin') event.event_id = chosenEventId(event, key.serverName)
-    return sealEvent(event, version, key)
+    return hashAndSign(event, version, key)
   } catch (error) {
     if (!(error instanceof CanonicalJsonError)) throw error
     throw badJson('Numbers in events must be integers in the range of canonical JSON')
@@ -71,25 +71,34 @@ function sealed(event: UnsignedPdu, { version }: RoomLine, key: SigningKey): Sea
 }
 
 /** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
-function citations(line: RoomLine, { cited }: Grounds): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
-  if (line.version.eventFormat !== 'v1')
-    return { prev_events: line.heads, auth_events: cited.map(({ eventId: id }) => id) }
+function citations(
+  room: LiveRoom,
+  { authEvents: cited }: SelectedAuthEvents,
+): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
+  if (room.version.eventFormat !== 'v1')
+    return { prev_events: room.forwardExtremities, auth_events: cited.map(({ eventId: id }) => id) }
   const cite = (pdu: Pdu | undefined) => {
     if (!pdu) throw new Error('An event to cite is not loaded')
-    return citationOf(pdu, line.version) as EventReference
+    return citationOf(pdu, room.version) as EventReference
   }
   return {
-    prev_events: line.heads.map((head) => cite(line.headPdus.get(head))),
+    prev_events: room.forwardExtremities.map((forwardExtremity) =>
+      cite(room.forwardExtremityPdus.get(forwardExtremity)),
+    ),
     auth_events: cited.map(({ pdu }) => cite(pdu)),
   }
 }
 
-function judge(line: RoomLine, { create, cited }: Grounds, { pdu, eventId, bytes }: SealedEvent): BuiltEvent {
+function judge(
+  room: LiveRoom,
+  { create, authEvents: cited }: SelectedAuthEvents,
+  { pdu, eventId, bytes }: SignedEvent,
+): BuiltEvent {
   const violation = sizedEventViolation(pdu, bytes)
   if (violation) throw tooLarge(violation)
   const holderOf = (type: string, stateKey: string) =>
-    type === 'm.room.create' ? create : cited.find((holder) => holder.type === type && holder.stateKey === stateKey)
-  const rejection = authorize(pdu, line.version, (type, stateKey) => holderOf(type, stateKey)?.pdu)
+    type === 'm.room.create' ? create : cited.find((entry) => entry.type === type && entry.stateKey === stateKey)
+  const rejection = authorize(pdu, room.version, (type, stateKey) => holderOf(type, stateKey)?.pdu)
   if (rejection) throw forbidden(rejection.reason)
   return { pdu, eventId }
 }

@@ -34,27 +34,27 @@ export type NewRoom = {
  * Makes a room with everything its creator asks for, all or nothing.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
  */
-export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId> {
-  const { creator, isPublished } = wish
-  const version = requireVersion(wish.version ?? ctx.config.rooms.default_version)
-  const alias = wish.aliasName === undefined ? undefined : await freeAlias(ctx, wish.aliasName, creator)
-  checkInitialState(wish.initialState, { creator, alias })
-  const invite = await invitees(ctx, wish)
-  const preset = wish.preset ?? (isPublished ? 'public_chat' : 'private_chat')
+export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<RoomId> {
+  const { creator, isPublished } = options
+  const version = requireVersion(options.version ?? ctx.config.rooms.default_version)
+  const alias = options.aliasName === undefined ? undefined : await freeAlias(ctx, options.aliasName, creator)
+  checkInitialState(options.initialState, { creator, alias })
+  const invite = await invitees(ctx, options)
+  const preset = options.preset ?? (isPublished ? 'public_chat' : 'private_chat')
   const partners = preset === 'trusted_private_chat' ? invite : []
-  const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: wish.isDirect })
+  const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: options.isDirect })
   const roomId = await openRoom(ctx, {
     version,
     creator,
     isPublished,
     alias,
-    createContent: createContent({ creator, wished: wish.createContent, partners }, version),
+    createContent: createContent({ creator, wished: options.createContent, partners }, version),
     events: initialEvents({
-      ...wish,
+      ...options,
       alias,
       preset,
       creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
-      powerLevels: initialPowerLevels({ creator, equals: partners, override: wish.powerLevels }, version),
+      powerLevels: initialPowerLevels({ creator, equals: partners, override: options.powerLevels }, version),
       invites: invite.map((userId, index) => ({
         type: 'm.room.member',
         stateKey: userId,
@@ -62,7 +62,7 @@ export async function createRoom(ctx: OpenNeeds, wish: NewRoom): Promise<RoomId>
       })),
     }),
   })
-  if (wish.createContent?.predecessor !== undefined) await inheritSettings(ctx, { roomId, userId: creator })
+  if (options.createContent?.predecessor !== undefined) await inheritSettings(ctx, { roomId, userId: creator })
   return roomId
 }
 

@@ -5,8 +5,8 @@ import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.
 import { mayRedact } from '#protocol/events/redaction-permission.ts'
 import { redact } from '#protocol/events/redaction.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
-import { nidOf } from '#services/rooms/read/reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { splitPdu, storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
 type Needs = Pick<Context, 'store'>
@@ -14,24 +14,24 @@ type Needs = Pick<Context, 'store'>
 /** The event as it stands when it comes after its redaction; undefined where none takes effect. */
 export async function earlyRedactionOf(
   ctx: Needs,
-  line: RoomLine,
+  room: LiveRoom,
   { pdu: target, eventId }: { pdu: Pdu; eventId: EventId },
 ): Promise<EventWrite['redacted']> {
-  for (const event of await ctx.store.earlyRedactions.listFor(eventId, nidOf(line))) {
+  for (const event of await ctx.store.earlyRedactions.listFor(eventId, nidOf(room))) {
     // Of purged history nobody knows who might redact.
-    if (event.position <= line.purgedUpTo) continue
-    const levels = await levelsBefore(ctx, line, event.position)
-    if (mayRedact({ redaction: storedPdu(event, line), target, levels }, line.version))
-      return { ...splitPdu(redact(target, line.version)), by: event.eventId }
+    if (event.position <= room.purgedUpTo) continue
+    const levels = await levelsBefore(ctx, room, event.position)
+    if (mayRedact({ redaction: storedPdu(event, room), target, levels }, room.version))
+      return { ...splitPdu(redact(target, room.version)), by: event.eventId }
   }
   return undefined
 }
 
-async function levelsBefore({ store }: Needs, line: RoomLine, position: number): Promise<PowerLevels> {
+async function levelsBefore({ store }: Needs, room: LiveRoom, position: number): Promise<PowerLevels> {
   const heldBefore = async (type: string) => {
-    const event = await store.roomState.holderAt(nidOf(line), [type, ''], position - 1)
-    return event && storedPdu(event, line)
+    const event = await store.roomState.holderAt(nidOf(room), [type, ''], position - 1)
+    return event && storedPdu(event, room)
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }
-  return readPowerLevels(state, line.version)
+  return readPowerLevels(state, room.version)
 }

@@ -30,8 +30,8 @@ export function initialPowerLevels({ creator, equals, override = {} }: LevelWish
 export function withTombstoneLevel(content: JsonObject, version: RoomVersion): JsonObject {
   const { events = {}, state_default: stateDefault } = content
   if (!isObject(events)) return content
-  const former = readLevel(events['m.room.tombstone'], version) ?? 0
+  const replaced = readLevel(events['m.room.tombstone'], version) ?? 0
   const ordinary = readLevel(stateDefault, version) ?? 50
-  const level = Math.min(Math.max(150, former, ordinary + 1), Number.MAX_SAFE_INTEGER)
+  const level = Math.min(Math.max(150, replaced, ordinary + 1), Number.MAX_SAFE_INTEGER)
   return { ...content, events: { ...events, 'm.room.tombstone': level } }
 }

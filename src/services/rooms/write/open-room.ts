@@ -5,8 +5,8 @@ import type { RoomAlias, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { startRoom } from './append.ts'
-import { buildEvent, groundsOf, type EventDraft } from './build-event.ts'
-import { RoomLine } from '#services/rooms/live/room-line.ts'
+import { buildEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'tokens'>
 
@@ -49,12 +49,16 @@ async function nameRoom(
   const draft = { type: 'm.room.create', stateKey: '', sender: creator, content: createContent }
   const { server_name: serverName } = ctx.config
   if (!version.roomIdIsCreateHash) return { roomId: `!${ctx.tokens.id(18)}:${serverName}`, create: draft }
-  const nowhere = new RoomLine({
-    nid: undefined, roomId: '!', version, lineVersion: 0, heads: [], depth: 0, lastPosition: 0, holders: [], members: [], serverName,
+  const nowhere = new LiveRoom({
+    nid: undefined, roomId: '!', version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName,
   }) // prettier-ignore
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }
-    const { eventId } = buildEvent(nowhere, create, { grounds: groundsOf(nowhere, create), key: ctx.signingKey, now })
+    const { eventId } = buildEvent(nowhere, create, {
+      authEvents: selectAuthEvents(nowhere, create),
+      key: ctx.signingKey,
+      now,
+    })
     const roomId: RoomId = `!${eventId.slice(1)}`
     if (!(await ctx.store.rooms.find(roomId))) return { roomId, create }
   }

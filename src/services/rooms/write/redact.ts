@@ -8,7 +8,7 @@ import type { AppendNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
 import { nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 export type Redaction = {
   roomId: string
@@ -25,8 +25,8 @@ export async function redactEvent(ctx: AppendNeeds, redaction: Redaction): Promi
   const { roomId, sender, target, content, transaction } = redaction
   await requireJoined(ctx, roomId, sender)
   return appendOnce(ctx, transaction, async () => {
-    const [appended] = await appendEvents(ctx, roomId, async (line) => {
-      await requireRedactable(ctx, line, redaction)
+    const [appended] = await appendEvents(ctx, roomId, async (room) => {
+      await requireRedactable(ctx, room, redaction)
       return [{ type: 'm.room.redaction', sender, content, redacts: target, transaction }]
     })
     if (!appended) throw new Error('A redaction was staged and lost')
@@ -37,12 +37,12 @@ export async function redactEvent(ctx: AppendNeeds, redaction: Redaction): Promi
 /** The server of the sender is enough for the protocol; among users of one server only the author or a moderator will do. */
 async function requireRedactable(
   ctx: Pick<Context, 'store'>,
-  line: RoomLine,
+  room: LiveRoom,
   { target, sender, isAdmin }: Redaction,
 ): Promise<void> {
   const event = isValidEventId(target) ? await ctx.store.events.find(target) : undefined
-  if (!event || event.roomNid !== line.nid) throw notFound('The room has no such event')
+  if (!event || event.roomNid !== room.nid) throw notFound('The room has no such event')
   if (event.sender === sender || isAdmin) return
-  const levels = await nextPowerLevels(ctx, line)
+  const levels = await nextPowerLevels(ctx, room)
   if (levels.ofUser(sender) < levels.redact) throw forbidden('You may not redact the events of others')
 }

@@ -28,10 +28,10 @@ export type Sending = {
 export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> {
   const { roomId, type, sender, content, transaction, originServerTs } = sending
   if (type === 'm.room.redaction') return sendRedaction(ctx, sending)
-  const line = await requireJoined(ctx, roomId, sender)
+  const room = await requireJoined(ctx, roomId, sender)
   const draft = { type, sender, content, transaction, originServerTs }
   return appendOnce(ctx, transaction, async () => {
-    const { eventId } = await annotateOnce(ctx, { line, draft }, () => appendEvent(ctx, roomId, draft))
+    const { eventId } = await annotateOnce(ctx, { room, draft }, () => appendEvent(ctx, roomId, draft))
     await stopTyping(ctx, roomId, sender)
     return eventId
   })

@@ -7,12 +7,12 @@ import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
-import { loadHolders } from '#services/rooms/live/load-holders.ts'
+import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts'
 import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 export type StateChange = {
   roomId: string
@@ -33,8 +33,8 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
   const isOwnMembership = type === 'm.room.member' && stateKey === sender
   if (!isOwnMembership) await requireJoined(ctx, roomId, sender)
   else if (given.membership !== 'leave') await requireOpenRoom(ctx, roomId)
-  const [appended] = await appendEvents(ctx, roomId, async (line) => {
-    const content = await checkedContent(ctx, line, change)
+  const [appended] = await appendEvents(ctx, roomId, async (room) => {
+    const content = await checkedContent(ctx, room, change)
     return [{ type, stateKey, sender, content, originServerTs: change.originServerTs }]
   })
   if (!appended) throw new Error('A state event was staged and lost')
@@ -42,21 +42,21 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
 }
 
 /** Some types of state have conditions of their own. */
-async function checkedContent(ctx: Needs, line: RoomLine, { type, stateKey, sender, content }: StateChange) {
-  if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, line, content)
+async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, sender, content }: StateChange) {
+  if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, room, content)
   if (type === 'm.room.member') requireUserId(stateKey)
   if (type === 'm.room.member' && content.membership === 'invite') await requireInvitable(ctx, stateKey)
-  if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, line, content)
+  if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, room, content)
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.
   const { join_authorised_via_users_server: _authoriser, ...own } = content
-  return { ...own, ...(await joinAuthority(ctx, line, sender)) }
+  return { ...own, ...(await joinAuthority(ctx, room, sender)) }
 }
 
 /** What is wrong whoever says it is a bad request, not a lack of rights. */
-async function refuseMalformedLevels(ctx: Needs, line: RoomLine, content: JsonObject): Promise<void> {
-  await loadHolders(ctx, line, [['m.room.create', '']])
-  const create = line.nextHolder('m.room.create', '')?.pdu
-  const malformed = create && judgePowerLevelsForm({ content, create }, line.version)
+async function refuseMalformedLevels(ctx: Needs, room: LiveRoom, content: JsonObject): Promise<void> {
+  await loadStateEntries(ctx, room, [['m.room.create', '']])
+  const create = room.nextStateEntry('m.room.create', '')?.pdu
+  const malformed = create && judgePowerLevelsForm({ content, create }, room.version)
   if (malformed) throw badJson(malformed.reason)
 }

@@ -73,8 +73,8 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     ignored,
     moved: movedUsers(ctx, request, now),
   }
-  const span = { after: request.since?.accountData, upTo: now.accountData }
-  const accountData = await accountDataChanges(ctx, request.userId, span)
+  const interval = { after: request.since?.accountData, upTo: now.accountData }
+  const accountData = await accountDataChanges(ctx, request.userId, interval)
   const [devices, rooms, presence] = await Promise.all([
     deviceSection(ctx, moment),
     roomsSection(ctx, moment, accountData),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { RoomLines } from '#services/rooms/live/room-lines.ts'
+import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { alice, bob, member, message, openScene, state, type Scene } from '../../../../support/generators/scene.ts'
 
 const acl = (content: JsonObject) => state(alice, 'm.room.server_acl', content)
@@ -65,7 +65,7 @@ describe('T36 the server ACL of a room', function () {
 
   it('is the one of the present state', async () => {
     await using scene = await openScene()
-    const before = scene.head
+    const before = scene.forwardExtremity
     await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
     await scene.send(acl({ allow: ['*'] }))
     assert.equal(await isTaken(scene, 's1.test'), true)
@@ -87,7 +87,7 @@ describe('T36 the server ACL of a room', function () {
     await using scene = await openScene()
     await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
     const { ctx } = scene.server
-    ctx.rooms = new RoomLines(ctx.store, 'test')
+    ctx.rooms = new LiveRooms(ctx.store, 'test')
     assert.deepEqual([await isTaken(scene, 's1.test'), await isTaken(scene, 's2.test')], [false, true])
   })
 })

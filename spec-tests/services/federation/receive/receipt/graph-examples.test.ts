@@ -40,7 +40,7 @@ describe('the graphs that the specification draws', function () {
     await using scenes = await openAll()
     for (const scene of scenes) {
       const after = (name: string, prev: EventId) => accept(scene, message(bob, name), { prevs: [prev] })
-      const e1 = await after('E1', scene.head)
+      const e1 = await after('E1', scene.forwardExtremity)
       const e2 = await after('E2', e1)
       const e3 = await after('E3', e2)
       const e4 = await after('E4', e3)
@@ -69,7 +69,7 @@ describe('the graphs that the specification draws', function () {
         // Version 1 goes by depth, and the others by power levels and then by time.
         const { id } = scene.room.version
         const name = { E3: e3, E4: e4 }[id === '1' ? nameInVersion1 : nameSince]
-        assert.equal(await scene.holder('m.room.name'), name, `version ${id}`)
+        assert.equal(await scene.entry('m.room.name'), name, `version ${id}`)
       }
     })
 
@@ -82,13 +82,13 @@ describe('the graphs that the specification draws', function () {
       const c = await scene.send(state(bob, 'm.room.topic', { topic: 'C' }), { prevs: [a] })
       assert.equal(c.outcome, 'soft-failed')
       assert.equal((await scene.timeline()).includes(c.id), false)
-      assert.equal(await scene.holder('m.room.topic'), undefined)
+      assert.equal(await scene.entry('m.room.topic'), undefined)
       // D' of this server
       assert.deepEqual(await nextFollows(scene), new Set([b]), `version ${version}`)
       // D of a server that received C before B
       const d = await accept(scene, message(alice, 'D'), { prevs: [b, c.id] })
       assert.equal((await scene.timeline()).includes(d), true)
-      assert.equal(await scene.holder('m.room.topic'), version === '1' ? c.id : undefined, `version ${version}`)
+      assert.equal(await scene.entry('m.room.topic'), version === '1' ? c.id : undefined, `version ${version}`)
     }
   })
 })

@@ -23,19 +23,19 @@ const policyKey = keyOf('s1.test', policyKeyId)
 const policy: JsonObject = { via: 's1.test', public_keys: { ed25519: encodePublicKey(policyKey.publicKey) } }
 
 /** Asks the room's own Policy Server, where it uses one, by the signature that the event bears. */
-const bySignature: AskPolicy = async (line, { pdu }) => {
-  const joined = [...line.members].filter(([, membership]) => membership === 'join').map(([user]) => serverOf(user))
-  const server = policyServerOf(line.holder('m.room.policy', '')?.pdu, (name) => joined.includes(name))
-  return server === undefined || isRecommended(pdu, line.version, server)
+const bySignature: AskPolicy = async (room, { pdu }) => {
+  const joined = [...room.members].filter(([, membership]) => membership === 'join').map(([user]) => serverOf(user))
+  const server = policyServerOf(room.entry('m.room.policy', '')?.pdu, (name) => joined.includes(name))
+  return server === undefined || isRecommended(pdu, room.version, server)
 }
 
 /** A room whose Policy Server answers so; tells which events it was asked about. */
 async function openWith(answer: AskPolicy, version = '11') {
   const scene = await openScene(version)
   const asked: string[] = []
-  scene.server.ctx.askPolicy = async (line, event) => {
+  scene.server.ctx.askPolicy = async (room, event) => {
     asked.push(event.eventId)
-    return answer(line, event)
+    return answer(room, event)
   }
   return Object.assign(scene, { asked })
 }
@@ -66,9 +66,9 @@ describe('the Policy Server of a room', function () {
       const { id, outcome } = await scene.send(act)
       assert.deepEqual([outcome, scene.asked], isExempt ? ['accepted', []] : ['soft-failed', [id]])
       assert.deepEqual(await scene.timeline(), isExempt ? [...before, id] : before)
-      const line = await scene.server.line(scene.room.roomId)
-      assert.deepEqual(line.heads, [isExempt ? id : before.at(-1)])
-      if (act.state_key !== undefined) assert.equal((await scene.holder(act.type, act.state_key)) === id, isExempt)
+      const room = await scene.server.line(scene.room.roomId)
+      assert.deepEqual(room.forwardExtremities, [isExempt ? id : before.at(-1)])
+      if (act.state_key !== undefined) assert.equal((await scene.entry(act.type, act.state_key)) === id, isExempt)
     })
 
   for (const { id: version } of roomVersions)
@@ -94,16 +94,16 @@ describe('the Policy Server of a room', function () {
     assert.equal((await scene.receive(scene.make(message(alice, '1')))).outcome, 'soft-failed')
     const leave = recommended(scene, member(bob, bob, 'leave'))
     assert.equal((await scene.receive(leave)).outcome, 'accepted')
-    scene.head = scene.room.add(leave)
+    scene.forwardExtremity = scene.room.add(leave)
     assert.equal((await scene.send(message(alice, '2'))).outcome, 'accepted')
   })
 
   it('lets nothing in that the rules refuse', async () => {
     await using scene = await openWith(async () => true)
-    const { head } = scene
+    const { forwardExtremity } = scene
     assert.equal((await scene.send(state(bob, 'm.room.topic', {}))).outcome, 'rejected')
     await scene.send(member(alice, bob, 'ban'))
-    assert.equal((await scene.send(message(bob, 'late'), { prevs: [head] })).outcome, 'soft-failed')
+    assert.equal((await scene.send(message(bob, 'late'), { prevs: [forwardExtremity] })).outcome, 'soft-failed')
     assert.equal((await scene.receive({ ...scene.make(message(alice)), signatures: {} })).outcome, 'dropped')
   })
 

@@ -52,13 +52,13 @@ async function alphabetOfIds(scene: Scene): Promise<string> {
 
 /** Both a ban of bob and a topic by bob follow the same event; answers whether the topic is in the state after both. */
 async function survivesTheBan(scene: Scene): Promise<boolean> {
-  const { head } = scene
-  const ban = await scene.send(member(alice, bob, 'ban'), { prevs: [head] })
-  const topic = await scene.send(state(bob, 'm.room.topic', { topic: 'x' }), { prevs: [head] })
+  const { forwardExtremity } = scene
+  const ban = await scene.send(member(alice, bob, 'ban'), { prevs: [forwardExtremity] })
+  const topic = await scene.send(state(bob, 'm.room.topic', { topic: 'x' }), { prevs: [forwardExtremity] })
   assert.deepEqual([ban.outcome, topic.outcome], ['accepted', 'soft-failed'])
   const both = await scene.send(message(alice), { prevs: [ban.id, topic.id] })
   assert.equal(both.outcome, 'accepted')
-  return (await scene.holder('m.room.topic')) === topic.id
+  return (await scene.entry('m.room.topic')) === topic.id
 }
 
 async function afterTheKeyWasOver(scene: Scene): Promise<string> {
@@ -81,9 +81,9 @@ async function coversOrigin(scene: Scene): Promise<boolean> {
   const { version } = scene.room
   const named = signEvent({ ...scene.make(message(bob)), signatures: {}, origin: 's1.test' }, version, keyOf('s1.test'))
   const { origin: _, ...nameless } = named
-  const receipt = await scene.receive(named)
-  assert.equal(receipt.outcome, 'accepted')
-  return receipt.eventId !== eventId(nameless, version)
+  const result = await scene.receive(named)
+  assert.equal(result.outcome, 'accepted')
+  return result.eventId !== eventId(nameless, version)
 }
 
 const boundaries: Boundary[] = [

@@ -52,9 +52,9 @@ function check(title: string, rows: readonly Row[], setup: SceneSetup & { first?
           // Check 2 drops what lacks a signature; the auth rule about authorised joins rejects it.
           if (wanted === 'void') assert.match(outcome, /^(dropped|rejected)$/, `version ${id}`)
           else assert.equal(outcome, wanted, `version ${id}`)
-          if (outcome === 'accepted') scene.head = scene.room.add(pdu)
+          if (outcome === 'accepted') scene.forwardExtremity = scene.room.add(pdu)
           if (pdu.state_key === undefined) continue
-          const isHolder = (await scene.holder(pdu.type, pdu.state_key)) === (eventId ?? pdu.event_id ?? '')
+          const isHolder = (await scene.entry(pdu.type, pdu.state_key)) === (eventId ?? pdu.event_id ?? '')
           assert.equal(isHolder, wanted === 'accepted', `holder in version ${id}`)
         }
       })

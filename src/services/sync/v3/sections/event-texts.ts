@@ -2,22 +2,22 @@ import type { Context } from '#context.ts'
 import { onlyFields } from '#protocol/events/client-event.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { renderEvents, renderState, type Viewer } from '#services/rooms/read/render-events.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 
-type Events = { line: RoomLine; events: readonly StoredEvent[] }
+type Events = { room: LiveRoom; events: readonly StoredEvent[] }
 
 /** JSON texts of timeline events, cut to the fields the filter names. */
-export const timelineTexts = async (ctx: Context, moment: SyncMoment, { line, events }: Events): Promise<string[]> =>
-  cut(moment, await renderEvents(ctx, viewerOf(moment, line), events))
+export const timelineTexts = async (ctx: Context, moment: SyncMoment, { room, events }: Events): Promise<string[]> =>
+  cut(moment, await renderEvents(ctx, viewerOf(moment, room), events))
 
 /** JSON texts of state events, without what they replaced. */
-export const stateTexts = async (ctx: Context, moment: SyncMoment, { line, events }: Events): Promise<string[]> =>
-  cut(moment, await renderState(ctx, viewerOf(moment, line), events))
+export const stateTexts = async (ctx: Context, moment: SyncMoment, { room, events }: Events): Promise<string[]> =>
+  cut(moment, await renderState(ctx, viewerOf(moment, room), events))
 
-const viewerOf = ({ request: { userId, deviceId } }: SyncMoment, line: RoomLine): Viewer => ({
-  line,
+const viewerOf = ({ request: { userId, deviceId } }: SyncMoment, room: LiveRoom): Viewer => ({
+  room,
   userId,
   deviceId,
   withRoomId: false,

@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { readTimeline, type Timeline } from '#services/sync/v3/timeline.ts'
@@ -14,29 +14,29 @@ import type { RoomExtras } from './room-extras.ts'
 export async function joinedRoom(
   ctx: Context,
   moment: SyncMoment,
-  { place, line, extras }: { place: RoomPlace; line: RoomLine; extras: RoomExtras },
+  { place, room, extras }: { place: RoomPlace; room: LiveRoom; extras: RoomExtras },
 ): Promise<string | undefined> {
   const { request, now } = moment
   const isFull = place.isNew || request.fullState
   const after = place.isNew ? 0 : (request.since?.events ?? 0)
-  const hasEvents = line.lastPosition > after
+  const hasEvents = room.lastPosition > after
   if (!isFull && !hasEvents && !extras.any) return undefined
   const [read, summary] = await Promise.all([
-    readTimeline(ctx, line, {
+    readTimeline(ctx, room, {
       userId: request.userId,
       after,
       upTo: now.events,
       filter: request.filter.timeline,
       ignored: moment.ignored,
     }),
-    isFull || summaryMayDiffer(line, after) ? roomSummary(moment, line) : undefined,
+    isFull || summaryMayDiffer(room, after) ? roomSummary(moment, room) : undefined,
   ])
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
   const timeline = { ...read, limited: read.limited || (place.isNew && request.since !== undefined) }
   const state =
     isFull || hasEvents
       ? await roomState(ctx, moment, {
-          line,
+          room,
           timeline,
           after: isFull ? undefined : after,
           upTo: now.events,
@@ -46,9 +46,9 @@ export async function joinedRoom(
   const hasNews = timeline.events.length > 0 || timeline.limited || state.length > 0 || summary !== undefined
   if (!isFull && !hasNews && !extras.any) return undefined
   const [timelineJson, stateJson, unread] = await Promise.all([
-    timelineTexts(ctx, moment, { line, events: timeline.events }),
-    stateTexts(ctx, moment, { line, events: state }),
-    unreadSection(ctx, line, moment),
+    timelineTexts(ctx, moment, { room, events: timeline.events }),
+    stateTexts(ctx, moment, { room, events: state }),
+    unreadSection(ctx, room, moment),
   ])
   const parts = [
     `"timeline":${timelineText(timeline, timelineJson, now.events)}`,

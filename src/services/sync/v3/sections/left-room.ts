@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { filterable } from '#services/rooms/read/filterable.ts'
-import { membershipSpans } from '#services/rooms/read/reader-spans.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import { membershipIntervals } from '#services/rooms/read/history-intervals.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
@@ -10,7 +10,7 @@ import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomState } from './room-state.ts'
 
-type LeftRoom = { place: RoomPlace; line: RoomLine; accountData: readonly string[] }
+type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
 
 /**
  * JSON text of a room the user left, up to her leaving. Her leave event is always told, also where she rejected an
@@ -19,12 +19,12 @@ type LeftRoom = { place: RoomPlace; line: RoomLine; accountData: readonly string
 export async function leftRoom(
   ctx: Context,
   moment: SyncMoment,
-  { place, line, accountData }: LeftRoom,
+  { place, room, accountData }: LeftRoom,
 ): Promise<string> {
   const { request } = moment
   const since = place.isNew ? undefined : request.since?.events
-  const upTo = await endOfStay(ctx, line, { userId: request.userId, upTo: place.position })
-  const timeline = await readTimeline(ctx, line, {
+  const upTo = await endOfStay(ctx, room, { userId: request.userId, upTo: place.position })
+  const timeline = await readTimeline(ctx, room, {
     userId: request.userId,
     after: since ?? 0,
     upTo,
@@ -32,11 +32,11 @@ export async function leftRoom(
     ignored: moment.ignored,
   })
   const after = request.fullState ? undefined : since
-  const state = upTo === 0 ? [] : await roomState(ctx, moment, { line, timeline, after, upTo })
+  const state = upTo === 0 ? [] : await roomState(ctx, moment, { room, timeline, after, upTo })
   const leaving = upTo < place.position ? await leaveEvent(ctx, moment, place) : []
   const [timelineJson, stateJson] = await Promise.all([
-    timelineTexts(ctx, moment, { line, events: [...timeline.events, ...leaving] }),
-    stateTexts(ctx, moment, { line, events: state }),
+    timelineTexts(ctx, moment, { room, events: [...timeline.events, ...leaving] }),
+    stateTexts(ctx, moment, { room, events: state }),
   ])
   const parts = [
     `"timeline":${timelineText(timeline, timelineJson, place.position)}`,
@@ -49,13 +49,13 @@ export async function leftRoom(
 /** Where the user's last stay in the room ended; 0 when she never was in it. */
 async function endOfStay(
   ctx: Context,
-  line: RoomLine,
+  room: LiveRoom,
   { userId, upTo }: { userId: string; upTo: number },
 ): Promise<number> {
-  const all = await membershipSpans(ctx, line, { userId, since: 0 })
-  const spans = all.filter(({ from }) => from <= upTo)
-  const lastJoin = spans.findLastIndex(({ value }) => value === 'join')
-  return lastJoin === -1 ? 0 : (spans[lastJoin + 1]?.from ?? upTo)
+  const all = await membershipIntervals(ctx, room, { userId, since: 0 })
+  const intervals = all.filter(({ from }) => from <= upTo)
+  const lastJoin = intervals.findLastIndex(({ value }) => value === 'join')
+  return lastJoin === -1 ? 0 : (intervals[lastJoin + 1]?.from ?? upTo)
 }
 
 /** The event that made the user's place in the room what it is, if she wants to hear of such. */

@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import { filterable } from '#services/rooms/read/filterable.ts'
-import type { Holder, RoomLine } from '#services/rooms/live/room-line.ts'
+import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 import { stateAtPosition } from '#services/rooms/state/state-at-position.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
@@ -9,7 +9,7 @@ import type { Timeline } from '#services/sync/v3/timeline.ts'
 const member = 'm.room.member'
 
 export type StateSpan = {
-  line: RoomLine
+  room: LiveRoom
   timeline: Timeline
   /** Position the client knows the state of; undefined: it is told all state. */
   after: number | undefined
@@ -19,11 +19,11 @@ export type StateSpan = {
 }
 
 /** The state that the client needs beside the timeline: before it, or after it when asked so (MSC4222). */
-export async function roomState(ctx: Context, moment: SyncMoment, span: StateSpan): Promise<StoredEvent[]> {
+export async function roomState(ctx: Context, moment: SyncMoment, interval: StateSpan): Promise<StoredEvent[]> {
   const { filter, stateAfter } = moment.request
-  if (filter.state.matchesNothing || !filter.state.matchesRoom(span.line.roomId)) return []
-  const place = { ...span, position: stateAfter ? span.upTo : span.timeline.startsAfter }
-  const events = await (span.after === undefined ? allState(ctx, moment, place) : changedState(ctx, moment, place))
+  if (filter.state.matchesNothing || !filter.state.matchesRoom(interval.room.roomId)) return []
+  const place = { ...interval, position: stateAfter ? interval.upTo : interval.timeline.startsAfter }
+  const events = await (interval.after === undefined ? allState(ctx, moment, place) : changedState(ctx, moment, place))
   const members = filter.state.lazyLoadMembers ? await lazyMembers(ctx, moment, place) : []
   const unique = new Map([...events, ...members].map((event) => [event.eventId, event]))
   return [...unique.values()].filter((event) => filter.state.matches(filterable(event)))
@@ -32,28 +32,28 @@ export async function roomState(ctx: Context, moment: SyncMoment, span: StateSpa
 /** The span, and the position at which the client is told the state. */
 type Place = StateSpan & { position: number }
 
-function allState(ctx: Context, { request, loader }: SyncMoment, { line, position }: Place): Promise<StoredEvent[]> {
+function allState(ctx: Context, { request, loader }: SyncMoment, { room, position }: Place): Promise<StoredEvent[]> {
   const isLazy = request.filter.state.lazyLoadMembers
-  const holders: Holder[] = []
-  for (const holder of line.state.values()) if (!isLazy || holder.type !== member) holders.push(holder)
-  return stateAtPosition({ ...ctx, loader }, line, { position, holders })
+  const entries: StateEntry[] = []
+  for (const entry of room.state.values()) if (!isLazy || entry.type !== member) entries.push(entry)
+  return stateAtPosition({ ...ctx, loader }, room, { position, entries })
 }
 
 /** Nothing when the timeline tells every change itself. */
 async function changedState(ctx: Context, { request }: SyncMoment, place: Place): Promise<StoredEvent[]> {
-  const { line, after = 0, position } = place
+  const { room, after = 0, position } = place
   if (position <= after) return []
-  const changes = changesInMemory(place) ?? (await ctx.store.roomState.changes([line.nid ?? 0], after, position))
+  const changes = changesInMemory(place) ?? (await ctx.store.roomState.changes([room.nid ?? 0], after, position))
   return request.filter.state.lazyLoadMembers && !request.stateAfter
     ? changes.filter(({ type, stateKey }) => type !== member || stateKey === request.userId)
     : changes
 }
 
 /** The last event of each key in the stretch, when the line remembers all of it. */
-function changesInMemory({ line, after = 0, position: upTo }: Place): StoredEvent[] | undefined {
-  if (line.recentFrom > after || line.plainSince > after) return undefined
+function changesInMemory({ room, after = 0, position: upTo }: Place): StoredEvent[] | undefined {
+  if (room.recentFrom > after || room.plainSince > after) return undefined
   const changes = new Map<string, StoredEvent>()
-  for (const event of line.recent)
+  for (const event of room.recent)
     if (event.stateKey !== null && event.position > after && event.position <= upTo)
       changes.set(`${event.type}\0${event.stateKey}`, event)
   return [...changes.values()]
@@ -61,15 +61,15 @@ function changesInMemory({ line, after = 0, position: upTo }: Place): StoredEven
 
 /** The member events of those who speak in the timeline, of heroes, and in a new room of the reader herself. */
 function lazyMembers(ctx: Context, { request, loader }: SyncMoment, place: Place): Promise<StoredEvent[]> {
-  const { line, timeline, after, upTo, position, heroes = [] } = place
+  const { room, timeline, after, upTo, position, heroes = [] } = place
   const { userId, deviceId, filter } = request
   const device = `${userId} ${deviceId ?? ''}`
   const wanted = new Set([...timeline.events.map(({ sender }) => sender), ...heroes])
   if (after === undefined) wanted.add(userId)
-  if (after === undefined || timeline.limited) ctx.lazyMembers.forget(device, line.roomId)
+  if (after === undefined || timeline.limited) ctx.lazyMembers.forget(device, room.roomId)
   const untold = filter.state.includeRedundantMembers
     ? [...wanted]
-    : ctx.lazyMembers.take([device, line.roomId], [...wanted], { since: after ?? 0, upTo })
-  const holders = untold.map((user) => line.holder(member, user)).filter((holder) => holder !== undefined)
-  return stateAtPosition({ ...ctx, loader }, line, { position, holders })
+    : ctx.lazyMembers.take([device, room.roomId], [...wanted], { since: after ?? 0, upTo })
+  const entries = untold.map((user) => room.entry(member, user)).filter((entry) => entry !== undefined)
+  return stateAtPosition({ ...ctx, loader }, room, { position, entries })
 }

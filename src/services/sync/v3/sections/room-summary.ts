@@ -1,6 +1,6 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Membership } from '#store/rooms/members.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 
 const maxHeroes = 5
@@ -12,25 +12,25 @@ const summarized = new Set(['m.room.member', ...Object.keys(names)])
 export type RoomSummary = { 'm.heroes'?: string[]; 'm.joined_member_count': number; 'm.invited_member_count': number }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_roomsummary */
-export async function roomSummary(moment: SyncMoment, line: RoomLine): Promise<RoomSummary> {
-  const counts = { 'm.joined_member_count': line.count('join'), 'm.invited_member_count': line.count('invite') }
-  if (await isNamed(moment, line)) return counts
-  return { 'm.heroes': heroesOf(line, moment.request.userId), ...counts }
+export async function roomSummary(moment: SyncMoment, room: LiveRoom): Promise<RoomSummary> {
+  const counts = { 'm.joined_member_count': room.count('join'), 'm.invited_member_count': room.count('invite') }
+  if (await isNamed(moment, room)) return counts
+  return { 'm.heroes': heroesOf(room, moment.request.userId), ...counts }
 }
 
 /** Whether the summary may be another one than at a position. */
-export function summaryMayDiffer(line: RoomLine, after: number): boolean {
-  if (line.recentFrom > after || line.plainSince > after) return true
-  return line.recent.some(
+export function summaryMayDiffer(room: LiveRoom, after: number): boolean {
+  if (room.recentFrom > after || room.plainSince > after) return true
+  return room.recent.some(
     ({ position, type, stateKey }) => position > after && stateKey !== null && summarized.has(type),
   )
 }
 
 /** An empty name is none. */
-async function isNamed({ loader }: SyncMoment, line: RoomLine): Promise<boolean> {
+async function isNamed({ loader }: SyncMoment, room: LiveRoom): Promise<boolean> {
   const texts = await Promise.all(
     Object.entries(names).map(async ([type, field]) => {
-      const position = line.holder(type, '')?.position
+      const position = room.entry(type, '')?.position
       const event = position === undefined ? undefined : await loader.load(position)
       return event && (JSON.parse(event.clientJson) as { content: JsonObject }).content[field]
     }),
@@ -39,16 +39,16 @@ async function isNamed({ loader }: SyncMoment, line: RoomLine): Promise<boolean>
 }
 
 /** The first members besides the reader, after whom a nameless room is named: those who are there, else those who were. */
-function heroesOf(line: RoomLine, userId: string): string[] {
-  const present = membersWith(line, userId, (membership) => membership === 'join' || membership === 'invite')
+function heroesOf(room: LiveRoom, userId: string): string[] {
+  const present = membersWith(room, userId, (membership) => membership === 'join' || membership === 'invite')
   return present.length > 0
     ? present
-    : membersWith(line, userId, (membership) => membership === 'leave' || membership === 'ban')
+    : membersWith(room, userId, (membership) => membership === 'leave' || membership === 'ban')
 }
 
-function membersWith(line: RoomLine, userId: string, isWanted: (membership: Membership) => boolean): string[] {
+function membersWith(room: LiveRoom, userId: string, isWanted: (membership: Membership) => boolean): string[] {
   const heroes: string[] = []
-  for (const [member, membership] of line.members) {
+  for (const [member, membership] of room.members) {
     if (member === userId || !isWanted(membership)) continue
     if (heroes.push(member) === maxHeroes) break
   }

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { accountDataChanges } from '#services/accounts/data/account-data.ts'
 import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
-import type { RoomLine } from '#services/rooms/live/room-line.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { roomPlaces, type RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { invitedRoom } from './invited-room.ts'
@@ -18,14 +18,14 @@ export type RoomsSection = { json: string; hasNews: boolean }
 export async function roomsSection(ctx: Context, moment: SyncMoment, accountData: AccountData): Promise<RoomsSection> {
   const { request, now } = moment
   const places = await roomPlaces(ctx, request, now.events)
-  const lines = await ctx.rooms.findAll(places.map(({ roomId }) => roomId))
-  await warmNewRooms(ctx, moment, { places, lines })
+  const liveRooms = await ctx.rooms.findAll(places.map(({ roomId }) => roomId))
+  await warmNewRooms(ctx, moment, { places, liveRooms })
   const extrasOf = await roomExtras(ctx, moment, { places, accountData })
   const texts: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] }
   await Promise.all(
     places.map(async (place, index) => {
-      const line = lines[index]
-      const json = line && (await roomText(ctx, moment, { place, line, extras: extrasOf(place) }))
+      const room = liveRooms[index]
+      const json = room && (await roomText(ctx, moment, { place, room, extras: extrasOf(place) }))
       if (json !== undefined) texts[sectionOf(place)].push(`${JSON.stringify(place.roomId)}:${json}`)
     }),
   )
@@ -38,30 +38,30 @@ export async function roomsSection(ctx: Context, moment: SyncMoment, accountData
 
 const sectionOf = ({ membership }: RoomPlace): Section => (membership === 'ban' ? 'leave' : membership)
 
-type RoomPart = { place: RoomPlace; line: RoomLine; extras: RoomExtras }
+type RoomPart = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
 
 async function roomText(
   ctx: Context,
   moment: SyncMoment,
-  { place, line, extras }: RoomPart,
+  { place, room, extras }: RoomPart,
 ): Promise<string | undefined> {
-  if (place.membership === 'join') return joinedRoom(ctx, moment, { place, line, extras })
+  if (place.membership === 'join') return joinedRoom(ctx, moment, { place, room, extras })
   const since = moment.request.since?.events
   const isNews =
     since === undefined || place.position > since || (moment.request.fullState && sectionOf(place) !== 'leave')
   if (!isNews) return undefined
-  if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, line, accountData: extras.accountData })
+  if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, room, accountData: extras.accountData })
   if (place.membership === 'invite' && moment.ignored.has(place.sender)) return undefined
-  return invitedRoom(ctx, { place, line, userId: moment.request.userId })
+  return invitedRoom(ctx, { place, room, userId: moment.request.userId })
 }
 
-type Rooms = { places: readonly RoomPlace[]; lines: readonly (RoomLine | undefined)[] }
+type Rooms = { places: readonly RoomPlace[]; liveRooms: readonly (LiveRoom | undefined)[] }
 
 /** Timelines of rooms told from scratch are read in one query. */
-async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, lines }: Rooms): Promise<void> {
-  const isCold = (line: RoomLine | undefined, index: number): line is RoomLine =>
-    line !== undefined && (places[index]?.isNew ?? false)
-  const fresh = lines.filter(isCold)
+async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liveRooms }: Rooms): Promise<void> {
+  const isCold = (room: LiveRoom | undefined, index: number): room is LiveRoom =>
+    room !== undefined && (places[index]?.isNew ?? false)
+  const fresh = liveRooms.filter(isCold)
   if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
 }
 

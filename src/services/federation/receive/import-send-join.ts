@@ -1,0 +1,55 @@
+import type { Context } from '#context.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
+import { checkEvents } from './check-events.ts'
+import { enterEvent } from './enter-event.ts'
+import { inOrder } from './in-order.ts'
+import { openRemoteRoom } from './open-remote-room.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
+import { settledRoom } from './settled-room.ts'
+import { storeOutliers } from './store-outliers.ts'
+
+/** What another server answers to a join: the event, the state before it, and what that state rests on. */
+export type SendJoinAnswer = {
+  roomId: RoomId
+  version: RoomVersion
+  event: JsonValue
+  state: readonly JsonValue[]
+  authChain: readonly JsonValue[]
+}
+
+/**
+ * Takes in a room by a membership of one of our users that another server let in: the state is checked event by event
+ * and stored without places, and becomes the room's state with the event. Also for a room we were in before, and again
+ * after a failure: what was stored then stays unseen until the event has its place.
+ */
+export async function importSendJoin(
+  ctx: ReceiveNeeds & Pick<Context, 'config'>,
+  { roomId, version, event, state, authChain }: SendJoinAnswer,
+): Promise<ReceiveResult> {
+  const told = await checkEvents(ctx, state, { roomId, version })
+  const chain = await checkEvents(ctx, authChain, { roomId, version })
+  const [join] = await checkEvents(ctx, [event], { roomId, version })
+  const create = [...told, ...chain].find(({ pdu }) => pdu.type === 'm.room.create')
+  if (!join || !create) return { eventId: undefined, outcome: 'dropped', reason: 'The answer lacks its first events' }
+  const opened = await openRemoteRoom(ctx, { roomId, version, create: create.pdu as unknown as JsonValue })
+  if (opened.outcome !== 'accepted' && opened.outcome !== 'known') return opened
+  const events = new Map<EventId, CheckedEvent>([...chain, ...told].map((one) => [one.eventId, one]))
+  events.delete(create.eventId)
+  const enter = async () => {
+    const room = await settledRoom(ctx, roomId)
+    await storeOutliers(ctx, room, await inOrder(events, version))
+    return enterEvent(ctx, room, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
+  }
+  const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
+  return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result
+}
+
+/** What became of the event when it came first, by whatever way: a join that is tried again is told what it is worth. */
+async function receiptOfFormer({ store }: Pick<ReceiveNeeds, 'store'>, eventId: EventId): Promise<ReceiveResult> {
+  const stored = await store.events.find(eventId)
+  return { eventId, outcome: !stored || stored.status === 'outlier' ? 'unresolved' : stored.status }
+}

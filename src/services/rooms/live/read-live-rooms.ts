@@ -1,0 +1,67 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import type { Store } from '#store/open.ts'
+import type { StoredStateEntry } from '#store/rooms/room-state.ts'
+import type { StoredRoom } from '#store/rooms/rooms.ts'
+import { LiveRoom, type LiveRoomStart } from './live-room.ts'
+
+type Source = { store: Pick<Store, 'rooms' | 'roomState' | 'members' | 'transaction'>; serverName: string }
+type Parts = { entries: readonly StoredStateEntry[] | undefined; members: LiveRoomStart['members'] | undefined }
+
+/** So often we try to read a room that other processes write to before we make them wait. */
+const maxAttempts = 3
+
+/** Reads the lines of some rooms, by room id, in a few queries for all of them; unknown rooms are left out. */
+export async function readLiveRooms(
+  source: Source,
+  roomIds: readonly string[],
+  attempt = 1,
+): Promise<Map<string, LiveRoom>> {
+  const { store, serverName } = source
+  const rooms = await store.rooms.findMany(roomIds)
+  const nids = rooms.map(({ nid }) => nid)
+  const entries = await store.roomState.currentHolders(nids)
+  await nextTurn()
+  const members = await store.members.listMemberships(nids)
+  const now = new Map((await store.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
+  const liveRooms = new Map<string, LiveRoom>()
+  const moved: string[] = []
+  for (const room of rooms) {
+    const { nid, roomId, revision } = room
+    if (now.get(nid) === revision)
+      liveRooms.set(roomId, lineOf(room, { entries: entries.get(nid), members: members.get(nid) }, serverName))
+    else moved.push(roomId)
+  }
+  // Read again when an event came between: the parts must be of one moment.
+  if (moved.length === 0) return liveRooms
+  const again = attempt < maxAttempts ? readLiveRooms(source, moved, attempt + 1) : readStillLines(source, moved)
+  for (const [roomId, line] of await again) liveRooms.set(roomId, line)
+  return liveRooms
+}
+
+/** The same while nobody can write to these rooms. */
+function readStillLines({ store, serverName }: Source, roomIds: readonly string[]): Promise<Map<string, LiveRoom>> {
+  return store.transaction(async (tx) => {
+    await tx.rooms.lock(roomIds)
+    return readLiveRooms({ store: tx, serverName }, roomIds)
+  })
+}
+
+function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverName: string): LiveRoom {
+  const version = roomVersion(room.version)
+  if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
+  const line = new LiveRoom({
+    nid: room.nid,
+    roomId: room.roomId,
+    version,
+    revision: room.revision,
+    forwardExtremities: room.forwardExtremities,
+    depth: room.depth,
+    lastPosition: room.lastPosition,
+    entries: entries.map((entry) => ({ ...entry, pdu: undefined })),
+    members,
+    serverName,
+  })
+  line.purgedUpTo = room.purgedUpTo
+  return line
+}

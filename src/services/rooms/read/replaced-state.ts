@@ -1,0 +1,59 @@
+import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { nidOf } from './history-intervals.ts'
+import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
+import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
+
+/** What a state event replaced. */
+export type ReplacedState = { eventId: EventId; position: number; pdu: Pdu }
+
+/** What state events replaced, by their ids: from memory where this process saw it, else in one query for all. */
+export async function findReplacedState(
+  ctx: Pick<Context, 'store'>,
+  room: LiveRoom,
+  events: readonly StoredEvent[],
+): Promise<Map<EventId, ReplacedState>> {
+  const replacedState = new Map<EventId, ReplacedState>()
+  const unknown: StoredEvent[] = []
+  for (const event of events) {
+    if (event.stateKey === null) continue
+    const entry = room.replacedState.get(event.eventId)
+    if (entry?.pdu && entry.position !== undefined)
+      replacedState.set(event.eventId, { eventId: entry.eventId, position: entry.position, pdu: entry.pdu })
+    else if (entry || !room.replacedState.has(event.eventId)) unknown.push(event)
+  }
+  if (unknown.length > 0)
+    for (const [id, replaced] of await readFormers(ctx, room, unknown)) replacedState.set(id, replaced)
+  return replacedState
+}
+
+async function readFormers(
+  ctx: Pick<Context, 'store'>,
+  room: LiveRoom,
+  events: readonly StoredEvent[],
+): Promise<Map<EventId, ReplacedState>> {
+  const replacedState = new Map<EventId, ReplacedState>()
+  const positions = events.map(({ position }) => position)
+  const { lastPosition } = room
+  const found = await ctx.store.roomState.replacedState(nidOf(room), positions)
+  // What was read may have been redacted since: then it must not stay in memory.
+  const isSettled = room.lastPosition === lastPosition
+  for (const { eventId, position } of events) {
+    const stored = found.get(position)
+    const replaced = stored && { eventId: stored.eventId, position: stored.position, pdu: storedPdu(stored, room) }
+    if (replaced) replacedState.set(eventId, replaced)
+    if (isSettled && position > room.recentFrom) room.replacedState.set(eventId, replaced && holderOf(replaced))
+  }
+  return replacedState
+}
+
+const holderOf = ({ eventId, position, pdu }: ReplacedState): StateEntry => ({
+  type: pdu.type,
+  stateKey: pdu.state_key ?? '',
+  eventId,
+  from: position,
+  position,
+  pdu,
+})
