@@ -16,7 +16,7 @@ const check: Command = {
     if ((roomId === undefined) !== isAll) throw new UsageError('name a room, or give --all')
     const isRepair = args.values['repair'] === true
     return withContext(args, terminal, async (ctx) => {
-      const roomIds = roomId === undefined ? (await ctx.store.rooms.list()).map((room) => room.roomId) : [roomId]
+      const roomIds = roomId === undefined ? (await ctx.store.rooms.rooms.list()).map((room) => room.roomId) : [roomId]
       let remaining = 0
       for (const id of roomIds) remaining += await checkOne(ctx, terminal, { roomId: id, isRepair })
       if (isAll) remaining += await checkTransactions(ctx, terminal, isRepair)
@@ -39,7 +39,7 @@ const purge: Command = {
       const deleteLocal = args.values['local'] === true
       const id = await requestHistoryPurge(ctx, { roomId: args.names[0]!, before: { ts: before }, deleteLocal })
       await collectAll(ctx)
-      terminal.print(`purge ${id} is ${(await ctx.store.purges.find(id))?.status ?? 'gone'}\n`)
+      terminal.print(`purge ${id} is ${(await ctx.store.rooms.purges.find(id))?.status ?? 'gone'}\n`)
       return 0
     })
   },
@@ -68,7 +68,7 @@ async function checkOne(
   report(terminal, roomId, found)
   if (!isRepair || found.length === 0) return found.length
   const { repairRoom } = await import('#services/rooms/verify/repair-room.ts')
-  const present = await ctx.store.rooms.find(roomId)
+  const present = await ctx.store.rooms.rooms.find(roomId)
   if (present) await repairRoom(ctx, present, found)
   const left: Difference[] = await checkRoom(ctx, roomId)
   terminal.print(`${roomId}: repaired, ${left.length} differences remain\n`)
@@ -80,7 +80,7 @@ async function checkTransactions(ctx: Context, terminal: Terminal, isRepair: boo
   const found = await checkLostTransactions(ctx.store)
   report(terminal, 'all rooms', found)
   if (!isRepair) return found.length
-  await ctx.store.transaction((tx) => tx.roomCheck.apply(found))
+  await ctx.store.transaction((tx) => tx.rooms.check.apply(found))
   return 0
 }
 

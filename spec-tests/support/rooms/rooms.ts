@@ -44,9 +44,9 @@ export function refused({ status, body }: TestReply, expected: number, errcode: 
 
 /** The room's accepted events as they lie on disk, oldest first. */
 export async function eventsOf(server: TestServer, roomId: string) {
-  const room = await server.context.store.rooms.find(roomId)
+  const room = await server.context.store.rooms.rooms.find(roomId)
   const page = { roomNid: room?.nid ?? 0, from: 0, direction: 'forwards' as const, limit: 1000 }
-  const events = await server.context.store.events.page(page)
+  const events = await server.context.store.rooms.events.page(page)
   return events.map(({ eventId, type, stateKey, sender, clientJson }) => ({
     eventId,
     type,

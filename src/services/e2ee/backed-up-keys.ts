@@ -30,10 +30,10 @@ export async function putBackedUpKeys(
       const upload = sessions.slice(start, start + pieceSize)
       const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
       const present = new Map(
-        (await tx.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
+        (await tx.e2ee.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
       )
       const better = upload.filter((session) => isBetter(session, present.get(nameOf(session))))
-      await tx.keyBackups.saveSessions(userId, backup.version, better)
+      await tx.e2ee.keyBackups.saveSessions(userId, backup.version, better)
       added += better.filter((session) => !present.has(nameOf(session))).length
       saved += better.length
     }
@@ -48,13 +48,13 @@ export async function listBackedUpKeys(
   { version, ...rest }: KeyScope,
 ): Promise<BackedUpSession[]> {
   const number = backupNumber(version)
-  if (!(await store.keyBackups.find(userId, number))) throw noBackup()
+  if (!(await store.e2ee.keyBackups.find(userId, number))) throw noBackup()
   const scope: BackupScope = { userId, version: number, ...rest }
   const sessions: BackedUpSession[] = []
   for (;;) {
     const last = sessions.at(-1)
     const after = last && ([last.roomId, last.sessionId] as const)
-    const piece = await store.keyBackups.listSessions(scope, { after, limit: pieceSize })
+    const piece = await store.e2ee.keyBackups.listSessions(scope, { after, limit: pieceSize })
     sessions.push(...piece)
     if (piece.length < pieceSize) return sessions
     await nextTurn()
@@ -75,18 +75,18 @@ export async function deleteBackedUpKeys(
   { version, ...rest }: KeyScope,
 ): Promise<BackupState> {
   return store.transaction(async (tx) => {
-    const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+    const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(version))
     if (!backup) throw noBackup()
     const scope: BackupScope = { userId, version: backup.version, ...rest }
-    const deleted = await tx.keyBackups.deleteSessions(scope)
+    const deleted = await tx.e2ee.keyBackups.deleteSessions(scope)
     return bump(tx, backup, { changed: deleted, added: -deleted })
   })
 }
 
 async function lockCurrent(tx: Transaction, userId: string, version: string): Promise<KeyBackup> {
-  const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+  const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(version))
   if (!backup) throw noBackup()
-  const current = await tx.keyBackups.current(userId)
+  const current = await tx.e2ee.keyBackups.current(userId)
   if (current && current.version !== backup.version) throw wrongBackupVersion(current.version)
   return backup
 }
@@ -98,7 +98,7 @@ async function bump(
 ): Promise<BackupState> {
   if (changed === 0) return backup
   const after = { ...backup, etag: backup.etag + 1, keyCount: backup.keyCount + added }
-  await tx.keyBackups.update(after)
+  await tx.e2ee.keyBackups.update(after)
   return after
 }
 

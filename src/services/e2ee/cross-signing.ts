@@ -41,25 +41,25 @@ export async function uploadCrossSigningKeys(
   const confirm = () => confirmInteractively(ctx, { requester, endpoint, body: upload })
   const isAuthAlone = upload.auth !== undefined && wireNames.every((name) => upload[name] === undefined)
   const given = readKeys(userId, isAuthAlone ? ((await confirm()) as CrossSigningUpload) : upload)
-  const present = byUsage(await ctx.store.crossSigning.listOf([userId]))
+  const present = byUsage(await ctx.store.e2ee.crossSigning.listOf([userId]))
   await checkKeys(ctx.store, { given, present })
   const isReplacing = isReplacement(present, given)
   if (isReplacing && !isAuthAlone && !(await hasPermit(ctx, userId))) await confirm()
   const changed = await ctx.store.transaction(async (tx) => {
     // The counter row is the lock: of two first uploads at once, the second is a replacement.
     const position = await tx.streams.next('device_lists')
-    const before = byUsage(await tx.crossSigning.listOf([userId]))
+    const before = byUsage(await tx.e2ee.crossSigning.listOf([userId]))
     if (!isReplacing && isReplacement(before, given)) throw forbidden('Other keys were uploaded meanwhile')
     if (!(await replaceKeys(tx, before, given))) return false
-    await tx.crossSigning.withdrawPermit(userId)
-    await tx.deviceLists.record([{ userId }], position)
+    await tx.e2ee.crossSigning.withdrawPermit(userId)
+    await tx.e2ee.deviceLists.record([{ userId }], position)
     return true
   })
   if (changed) announceDeviceLists(ctx, [userId])
 }
 
 const hasPermit = async ({ store, clock }: Needs, userId: string): Promise<boolean> =>
-  (await store.crossSigning.mayReplaceUntil(userId)) > clock.now()
+  (await store.e2ee.crossSigning.mayReplaceUntil(userId)) > clock.now()
 
 function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
   const keys = keyUsages.flatMap((usage) => {
@@ -88,8 +88,8 @@ async function checkKeys(store: Context['store'], { given, present }: { given: K
   for (const key of [given.self_signing, given.user_signing])
     if (key && !isSignedBy(objectOf(key), { userId, name: master.publicKey, publicKey: master.publicKey }))
       throw invalidSignature('A key is not signed by the master key')
-  const devices = await store.deviceKeys.listOf([userId])
-  const ids = new Set([...devices, ...(await store.devices.list(userId))].map(({ deviceId }) => deviceId))
+  const devices = await store.e2ee.deviceKeys.listOf([userId])
+  const ids = new Set([...devices, ...(await store.accounts.devices.list(userId))].map(({ deviceId }) => deviceId))
   if (Object.values(given).some(({ publicKey }) => ids.has(publicKey)))
     throw forbidden('A key has the name of a device')
   if (!given.master) return
@@ -113,9 +113,9 @@ async function replaceKeys(tx: Transaction, before: Keys, given: Keys): Promise<
     given.master !== undefined && before.master !== undefined && before.master.publicKey !== given.master.publicKey
   for (const old of Object.values(before)) {
     const key = given[old.usage]
-    if (key ? key.publicKey !== old.publicKey : isNewMaster) await tx.crossSigning.remove(old)
+    if (key ? key.publicKey !== old.publicKey : isNewMaster) await tx.e2ee.crossSigning.remove(old)
   }
-  for (const key of changed) await tx.crossSigning.save(key)
+  for (const key of changed) await tx.e2ee.crossSigning.save(key)
   return changed.length > 0
 }
 

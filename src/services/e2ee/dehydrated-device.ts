@@ -21,11 +21,11 @@ export async function dehydrateDevice(ctx: Needs, userId: string, dehydration: D
   const upload = checkUpload(device, keys)
   if (!upload.identity) throw invalidParam('A dehydrated device needs its keys')
   const removed = await ctx.store.transaction(async (tx) => {
-    const last = await tx.dehydratedDevices.find(userId)
+    const last = await tx.e2ee.dehydratedDevices.find(userId)
     const ended = last && (await removeDevices(tx, { userId, deviceIds: [last.deviceId] }))
     if (!(await addDevice(ctx, tx, { ...device, displayName }))) throw invalidParam('There is a device of that id')
     await saveKeys(tx, device, upload)
-    await tx.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
+    await tx.e2ee.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
     return ended
   })
   if (removed) devicesDeleted(ctx, removed)
@@ -37,7 +37,7 @@ export async function findDehydratedDevice(
   { store }: Pick<Context, 'store'>,
   userId: string,
 ): Promise<DehydratedDevice> {
-  const device = await store.dehydratedDevices.find(userId)
+  const device = await store.e2ee.dehydratedDevices.find(userId)
   if (!device) throw notFound('There is no dehydrated device')
   return device
 }
@@ -59,11 +59,11 @@ export async function listDehydratedMessages(
   { userId, deviceId }: { userId: string; deviceId: string },
   { from = '0', limit = pageSize }: { from?: string | undefined; limit?: number | undefined },
 ): Promise<MessagePage> {
-  const device = await store.dehydratedDevices.find(userId)
+  const device = await store.e2ee.dehydratedDevices.find(userId)
   if (device?.deviceId !== deviceId) throw forbidden('This is not your dehydrated device')
   if (!/^\d{1,15}$/.test(from)) throw invalidParam('The token is not one of this server')
   const size = Math.min(Math.max(limit, 1), pageSize)
-  const waiting = await store.toDevice.list(device, { after: Number(from), limit: size + 1 })
+  const waiting = await store.e2ee.toDevice.list(device, { after: Number(from), limit: size + 1 })
   const page = waiting.slice(0, size)
   return {
     events: page.map(eventOf),

@@ -23,13 +23,15 @@ export async function deviceListChanges(
   { from, to, moved: known }: DeviceListSpan,
 ): Promise<DeviceListChanges> {
   const updated =
-    from.deviceLists < to.deviceLists ? await store.deviceLists.changedUsers(userId, from.deviceLists) : []
+    from.deviceLists < to.deviceLists ? await store.e2ee.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
-    from.events < to.events ? await (known ?? store.members.sharingCandidates(userId, from.events, to.events)) : []
+    from.events < to.events
+      ? await (known ?? store.rooms.members.sharingCandidates(userId, from.events, to.events))
+      : []
   const others = new Set([...updated, ...moved])
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
-  const sharing = new Set(await store.members.sharingAmong(userId, [...others]))
+  const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
   return {
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))],
     left: moved.filter((other) => other !== userId && !sharing.has(other)),
@@ -55,7 +57,7 @@ export function followDeviceLists(ctx: Follower): () => void {
 async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly string[]): Promise<void> {
   for (const userId of userIds) {
     waiters.wake(userId)
-    for (const observer of await store.members.usersSharingRooms(userId))
+    for (const observer of await store.rooms.members.usersSharingRooms(userId))
       if (serverOf(observer) === config.server_name) waiters.wake(observer)
   }
 }

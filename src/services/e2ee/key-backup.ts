@@ -15,7 +15,7 @@ export async function createBackup(
 ): Promise<number> {
   const attempt = () =>
     store.transaction(async (tx) => {
-      const version = ((await tx.keyBackups.newest(userId))?.version ?? 0) + 1
+      const version = ((await tx.e2ee.keyBackups.newest(userId))?.version ?? 0) + 1
       const backup: KeyBackup = {
         userId,
         version,
@@ -25,8 +25,8 @@ export async function createBackup(
         keyCount: 0,
         isDeleted: false,
       }
-      if (!(await tx.keyBackups.insert(backup))) return undefined
-      await tx.keyBackups.sweepBelow(userId, version)
+      if (!(await tx.e2ee.keyBackups.insert(backup))) return undefined
+      await tx.e2ee.keyBackups.sweepBelow(userId, version)
       return version
     })
   // Another process may have taken the number in between.
@@ -40,8 +40,8 @@ export async function createBackup(
 export async function findBackup({ store }: Needs, userId: string, version?: string): Promise<KeyBackup> {
   const backup =
     version === undefined
-      ? await store.keyBackups.current(userId)
-      : await store.keyBackups.find(userId, backupNumber(version))
+      ? await store.e2ee.keyBackups.current(userId)
+      : await store.e2ee.keyBackups.find(userId, backupNumber(version))
   if (!backup) throw noBackup()
   return backup
 }
@@ -53,10 +53,10 @@ export async function updateBackup(
   change: BackupSettings & { version: string },
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const backup = await tx.keyBackups.lock(userId, backupNumber(change.version))
+    const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(change.version))
     if (!backup) throw noBackup()
     if (backup.algorithm !== change.algorithm) throw invalidParam('The algorithm of a backup cannot change')
-    await tx.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
+    await tx.e2ee.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
   })
 }
 
@@ -64,13 +64,13 @@ export async function updateBackup(
 export async function deleteBackup({ store }: Needs, userId: string, version: string): Promise<void> {
   await store.transaction(async (tx) => {
     const number = backupNumber(version)
-    const newest = await tx.keyBackups.newest(userId)
+    const newest = await tx.e2ee.keyBackups.newest(userId)
     if (!newest || number > newest.version || number < 1) throw noBackup()
-    const backup = await tx.keyBackups.lock(userId, number)
+    const backup = await tx.e2ee.keyBackups.lock(userId, number)
     if (!backup) return
-    await tx.keyBackups.deleteSessions({ userId, version: number })
-    await tx.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
-    await tx.keyBackups.sweepBelow(userId, newest.version)
+    await tx.e2ee.keyBackups.deleteSessions({ userId, version: number })
+    await tx.e2ee.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
+    await tx.e2ee.keyBackups.sweepBelow(userId, newest.version)
   })
 }
 

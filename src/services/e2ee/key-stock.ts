@@ -3,7 +3,7 @@ import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
 
 /** What a device has left to hand out, in one read of one row, as /sync tells it. */
 export async function keyStock(ctx: Pick<Context, 'store'>, userId: string, deviceId: string): Promise<KeyStock> {
-  const stock = await ctx.store.oneTimeKeys.stock(userId, deviceId)
+  const stock = await ctx.store.e2ee.oneTimeKeys.stock(userId, deviceId)
   return { ...stock, oneTimeKeyCounts: countsOf(stock) }
 }
 

@@ -37,9 +37,9 @@ export async function queryLocalKeys(
 ): Promise<QueriedKeys> {
   const userIds = queries.map(({ userId }) => userId)
   const [devices, keys, signatures] = await Promise.all([
-    store.deviceKeys.listOf(userIds),
-    store.crossSigning.listOf(userIds),
-    store.crossSigning.signaturesOn(userIds, viewer),
+    store.e2ee.deviceKeys.listOf(userIds),
+    store.e2ee.crossSigning.listOf(userIds),
+    store.e2ee.crossSigning.signaturesOn(userIds, viewer),
   ])
   const onKey = Map.groupBy(signatures, ({ targetUser, targetKey }) => nameOf(targetUser, targetKey))
   const devicesOf = Map.groupBy(devices, ({ userId }) => userId)

@@ -30,8 +30,8 @@ export async function sendToDevice(
   const { sender: userId, deviceId, type, transactionId } = send
   const now = ctx.clock.now()
   const reached = await ctx.store.transaction(async (tx) => {
-    if (!(await tx.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
-    await tx.toDevice.forgetTransactions(now - transactionLifeMs)
+    if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
+    await tx.e2ee.toDevice.forgetTransactions(now - transactionLifeMs)
     return deliver(tx, send, local)
   })
   if (reached.length > 0) ctx.bus.publish('wake', reached)
@@ -43,7 +43,7 @@ async function deliver(
   { sender, type }: ToDeviceSend,
   targets: readonly MessagesToUser[],
 ): Promise<string[]> {
-  const devices = await tx.toDevice.listDevices(targets.map(({ userId }) => userId))
+  const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
   const deliveries = devices.flatMap((device) => {
     const content = contentFor(device.deviceId, contents.get(device.userId) ?? {})
@@ -51,8 +51,8 @@ async function deliver(
   })
   if (deliveries.length === 0) return []
   const position = await tx.streams.next('to_device')
-  await tx.toDevice.insert(deliveries.map((delivery) => ({ ...delivery, position, sender, type })))
-  await tx.toDevice.trim(
+  await tx.e2ee.toDevice.insert(deliveries.map((delivery) => ({ ...delivery, position, sender, type })))
+  await tx.e2ee.toDevice.trim(
     deliveries.map(({ userId, deviceId }) => [userId, deviceId] as const),
     maxWaiting,
   )
@@ -87,11 +87,11 @@ export async function toDeviceMessages(
   { store }: Pick<Context, 'store'>,
   { userId, deviceId, since = 0, upTo, limit = maxDelivered }: ToDeviceInbox,
 ): Promise<{ events: ToDeviceEvent[]; position: number }> {
-  const read = () => store.toDevice.list({ userId, deviceId }, { upTo, limit: Math.min(limit, maxDelivered) })
+  const read = () => store.e2ee.toDevice.list({ userId, deviceId }, { upTo, limit: Math.min(limit, maxDelivered) })
   let waiting = await read()
   const oldest = waiting[0]
   if (oldest && oldest.position <= since) {
-    await store.toDevice.deleteUpTo(userId, deviceId, since)
+    await store.e2ee.toDevice.deleteUpTo(userId, deviceId, since)
     waiting = await read()
   }
   const isFull = waiting.length >= Math.min(limit, maxDelivered)

@@ -34,9 +34,9 @@ export async function uploadSignatures(
 ): Promise<Failures> {
   const { store } = ctx
   const userIds = [...new Set([signerId, ...Object.keys(upload).filter(isValidUserId)])]
-  const keys = await store.crossSigning.listOf(userIds)
-  const devices = await store.deviceKeys.listOf([signerId])
-  const present = await store.crossSigning.signaturesOn(userIds, signerId)
+  const keys = await store.e2ee.crossSigning.listOf(userIds)
+  const devices = await store.e2ee.deviceKeys.listOf([signerId])
+  const present = await store.e2ee.crossSigning.signaturesOn(userIds, signerId)
   const targets = [...ownTargets(signerId, keys, devices), ...othersMasters(signerId, keys)]
   const accepted: { target: Target; signatures: KeySignature[] }[] = []
   const failures = Object.entries(upload).map(([userId, objects]) => {
@@ -64,8 +64,8 @@ async function save(
   if (added.length === 0) return
   await ctx.store.transaction(async (tx) => {
     const position = await tx.streams.next('device_lists')
-    await tx.crossSigning.addSignatures(added.flatMap(({ signatures }) => signatures))
-    await tx.deviceLists.record(
+    await tx.e2ee.crossSigning.addSignatures(added.flatMap(({ signatures }) => signatures))
+    await tx.e2ee.deviceLists.record(
       added.map(({ target }) => target.change),
       position,
     )

@@ -10,7 +10,7 @@ export async function setPresence(
   { userId, state, status }: NewPresence,
 ): Promise<void> {
   if (presence.set(userId, state, status))
-    bus.publish('wake', [userId, ...(await store.members.usersSharingRooms(userId))])
+    bus.publish('wake', [userId, ...(await store.rooms.members.usersSharingRooms(userId))])
 }
 
 /** The same without touching what the user says of herself; without a state she is merely seen, which wakes nobody. */
@@ -28,7 +28,7 @@ export async function findPresence(
   { store, presence }: Pick<Context, 'store' | 'presence'>,
   { userId, reader }: { userId: string; reader: string },
 ): Promise<PresenceContent> {
-  if (userId !== reader && !(await store.members.shareRoom(reader, userId)))
+  if (userId !== reader && !(await store.rooms.members.shareRoom(reader, userId)))
     throw forbidden("You are not allowed to see this user's presence")
   return presence.find(userId) ?? { presence: 'offline' }
 }

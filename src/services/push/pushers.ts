@@ -25,7 +25,7 @@ export type PusherOptions = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pu
 export type PusherOwner = { userId: string; deviceId: string | undefined }
 
 export async function listPushers({ store }: Pick<Context, 'store'>, userId: string): Promise<Pusher[]> {
-  return (await store.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
+  return (await store.push.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
 }
 
 /** Unless the same app and key may serve several users, those that others had with them go: the device changed hands. */
@@ -39,9 +39,9 @@ export async function putPusher(
   const text = JSON.stringify(pusher)
   if (Buffer.byteLength(text) > maxPusherBytes) throw invalidParam('The pusher is too large')
   await store.transaction(async (tx) => {
-    if (!isShared) await tx.pushers.deleteOfOthers(userId, appId, pushkey)
-    await tx.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
-    if ((await tx.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
+    if (!isShared) await tx.push.pushers.deleteOfOthers(userId, appId, pushkey)
+    await tx.push.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
+    if ((await tx.push.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
   })
 }
 
@@ -50,7 +50,7 @@ export async function deletePusher(
   userId: string,
   { app_id: appId, pushkey }: Pick<Pusher, 'app_id' | 'pushkey'>,
 ): Promise<void> {
-  await store.pushers.delete(userId, appId, pushkey)
+  await store.push.pushers.delete(userId, appId, pushkey)
 }
 
 const required = ['app_display_name', 'device_display_name', 'lang', 'data'] as const

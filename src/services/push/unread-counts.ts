@@ -65,7 +65,7 @@ const readUpTo = ({ everywhere, threads }: ReadPositions, threadId: string): num
 /** The farther of public and private receipts. */
 async function readPositions({ store }: Needs, roomId: string, userId: string): Promise<ReadPositions> {
   const threads = new Map<string, number>()
-  for (const { threadId, eventPosition } of await store.receipts.listOfUser(roomId, userId))
+  for (const { threadId, eventPosition } of await store.rooms.receipts.listOfUser(roomId, userId))
     threads.set(threadId, Math.max(eventPosition, threads.get(threadId) ?? 0))
   return { everywhere: threads.get(''), threads }
 }

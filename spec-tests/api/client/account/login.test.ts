@@ -298,6 +298,6 @@ async function getLoginToken(client: Client): Promise<{ loginToken: string; expi
 }
 
 async function lock({ context }: Awaited<ReturnType<typeof startTestServer>>, userId: string, isLocked: boolean) {
-  await context.store.accounts.setLocked(userId, isLocked)
+  await context.store.accounts.accounts.setLocked(userId, isLocked)
   context.bus.publish('sessions.changed', userId)
 }

@@ -126,7 +126,7 @@ describe('cross-signing keys', () => {
     await using server = await startTestServer()
     const alice = await crossSigner(server, 'alice')
     const permit = (ms: number) =>
-      server.context.store.crossSigning.permitReplacement(alice.userId, server.clock.now() + ms)
+      server.context.store.e2ee.crossSigning.permitReplacement(alice.userId, server.clock.now() + ms)
 
     await permit(1000)
     const permitted = await publish(alice, crossSigningOf(alice.userId).body)

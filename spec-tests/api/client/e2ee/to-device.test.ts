@@ -16,7 +16,7 @@ const receive = async (user: TestUser, since?: string) => {
 }
 
 const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: string; deviceId: string }) =>
-  (await context.store.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
+  (await context.store.e2ee.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
 
 const numbers = (inbox: Awaited<ReturnType<typeof receive>>) => inbox.events.map(({ content }) => content.number)
 
@@ -102,12 +102,12 @@ describe('to-device messages', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const queue = { userId: bob.userId, deviceId: bob.deviceId, sender: alice.userId, type: 'm.test', content: '{}' }
     const full = Array.from({ length: 10_000 }, (_, index) => ({ ...queue, position: index - 20_000 }))
-    await server.context.store.toDevice.insert(full)
+    await server.context.store.e2ee.toDevice.insert(full)
 
     await send(alice, { [bob.userId]: { '*': { newest: true } } })
 
     const { store } = server.context
-    const kept = await store.toDevice.list(queue, { limit: 100_000 })
+    const kept = await store.e2ee.toDevice.list(queue, { limit: 100_000 })
     assert.equal(kept.length, 10_000)
     assert.deepEqual([kept[0]?.position, kept.at(-1)?.content], [-19_999, '{"newest":true}'])
   })

@@ -49,8 +49,8 @@ describe('the lines of rooms', () => {
     const idsOf = (events: readonly { eventId: string }[]) => events.map(({ eventId }) => eventId).toSorted()
     const nid = line.nid as number
     for (let position = 1; position <= line.lastPosition; position++) {
-      const intervals = await store.roomCheck.spansAt(nid, position)
-      const expected = idsOf(await store.events.atPositions(intervals.map(({ entry }) => entry)))
+      const intervals = await store.rooms.check.spansAt(nid, position)
+      const expected = idsOf(await store.rooms.events.atPositions(intervals.map(({ entry }) => entry)))
       const whole = await wholeStateAt({ store }, line, { position, isWanted: () => true })
       assert.deepEqual(idsOf(whole), expected)
       const loader = new EventLoader({ store })
@@ -66,8 +66,8 @@ describe('the lines of rooms', () => {
     const { store, rooms } = server.context
     let writes = 0
     const findMany = async (roomIds: readonly string[]) =>
-      (await store.rooms.findMany(roomIds)).map((room) => ({ ...room, revision: room.revision - ++writes }))
-    const busy = { ...store, rooms: { ...store.rooms, findMany } }
+      (await store.rooms.rooms.findMany(roomIds)).map((room) => ({ ...room, revision: room.revision - ++writes }))
+    const busy = { ...store, rooms: { ...store.rooms, rooms: { ...store.rooms.rooms, findMany } } }
     const line = (await readLiveRooms({ store: busy, serverName: 'test' }, [roomId])).get(roomId)
     assert.ok(writes > 2)
     assert.deepEqual(shapeOf(line), shapeOf(await rooms.find(roomId)))

@@ -18,7 +18,7 @@ const keyOf = ({ userId, roomId, type }: DataKey): AccountDataKey => ({ userId, 
 
 /** The content of one object; throws M_NOT_FOUND where there is none. */
 export async function findAccountData({ store }: Pick<Context, 'store'>, key: DataKey): Promise<JsonObject> {
-  const content = await store.accountData.find(keyOf(key))
+  const content = await store.accounts.accountData.find(keyOf(key))
   if (isPushRules(keyOf(key))) return JSON.parse(pushRulesContent(key.userId, content)) as JsonObject
   if (content === undefined) throw notFound('There is no account data of this type')
   return JSON.parse(content) as JsonObject
@@ -50,10 +50,10 @@ export async function writeAccountData(
   const text = JSON.stringify(content)
   if (Buffer.byteLength(text) > limits.account_data_bytes) throw tooLarge('The account data is too large')
   const position = await lockAccountData(tx)
-  const isNew = (await tx.accountData.find(keyOf(key))) === undefined
-  if (isNew && (await tx.accountData.count(key.userId)) >= limits.account_data_types)
+  const isNew = (await tx.accounts.accountData.find(keyOf(key))) === undefined
+  if (isNew && (await tx.accounts.accountData.count(key.userId)) >= limits.account_data_types)
     throw forbidden('You have too much account data')
-  await tx.accountData.save({ ...keyOf(key), content: text }, position)
+  await tx.accounts.accountData.save({ ...keyOf(key), content: text }, position)
 }
 
 /** Takes a position; whoever else writes account data waits from here until the transaction ends. */
@@ -72,7 +72,7 @@ export async function accountDataChanges(
   { after, upTo }: { after: number | undefined; upTo: number },
 ): Promise<AccountDataChanges> {
   const changes: AccountDataChanges = { global: [], rooms: new Map() }
-  const changed = after === upTo ? [] : await store.accountData.listChanged(userId, { after: after ?? 0, upTo })
+  const changed = after === upTo ? [] : await store.accounts.accountData.listChanged(userId, { after: after ?? 0, upTo })
   for (const data of changed) {
     const json = eventText(data)
     if (data.roomId === '') changes.global.push(json)

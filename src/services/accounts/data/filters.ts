@@ -16,10 +16,10 @@ export async function createFilter(
   if (violation !== undefined) throw badJson(violation)
   const text = JSON.stringify(filter)
   const filterId = createHash('sha256').update(text).digest('base64url').slice(0, 22)
-  if ((await store.filters.find(userId, filterId)) !== undefined) return filterId
-  if ((await store.filters.count(userId)) >= config.limits.filters_per_user)
+  if ((await store.accounts.filters.find(userId, filterId)) !== undefined) return filterId
+  if ((await store.accounts.filters.count(userId)) >= config.limits.filters_per_user)
     throw forbidden('You have too many filters')
-  await store.filters.insert(userId, filterId, text)
+  await store.accounts.filters.insert(userId, filterId, text)
   return filterId
 }
 
@@ -29,7 +29,7 @@ export async function findFilter(
   userId: string,
   filterId: string,
 ): Promise<JsonObject> {
-  const text = await store.filters.find(userId, filterId)
+  const text = await store.accounts.filters.find(userId, filterId)
   if (text === undefined) throw notFound('There is no such filter')
   return JSON.parse(text) as JsonObject
 }

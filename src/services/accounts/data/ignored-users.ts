@@ -42,7 +42,7 @@ export class IgnoredUsers {
   }
 
   async #read(userId: string): Promise<ReadonlySet<string>> {
-    const content = await this.#store.accountData.find({ userId, roomId: '', type: ignoredUsersType })
+    const content = await this.#store.accounts.accountData.find({ userId, roomId: '', type: ignoredUsersType })
     const list = content === undefined ? undefined : (JSON.parse(content) as JsonObject).ignored_users
     if (!isObject(list) || Object.keys(list).length === 0) return nobody
     // Nobody can ignore themselves.

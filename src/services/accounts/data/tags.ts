@@ -11,7 +11,7 @@ export type TaggedRoom = { userId: string; roomId: string }
 
 /** The tags of a room by name. https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
 export async function listTags({ store }: Pick<Context, 'store'>, room: TaggedRoom): Promise<JsonObject> {
-  return tagsIn(await store.accountData.find({ ...room, type: 'm.tag' }))
+  return tagsIn(await store.accounts.accountData.find({ ...room, type: 'm.tag' }))
 }
 
 export async function putTag(
@@ -40,7 +40,7 @@ async function changeTags(
 ): Promise<void> {
   const isChanged = await store.transaction(async (tx) => {
     await lockAccountData(tx)
-    const tags = change(tagsIn(await tx.accountData.find({ ...room, type: 'm.tag' })))
+    const tags = change(tagsIn(await tx.accounts.accountData.find({ ...room, type: 'm.tag' })))
     if (tags) await writeAccountData(tx, config.limits, { ...room, type: 'm.tag', content: { tags } })
     return tags !== undefined
   })

@@ -22,7 +22,7 @@ export async function changePassword(ctx: Needs, change: PasswordChange): Promis
   checkPassword(ctx, password)
   const passwordHash = await hashPassword(ctx, password)
   const removed = await ctx.store.transaction(async (tx) => {
-    await tx.accounts.setPasswordHash(userId, passwordHash)
+    await tx.accounts.accounts.setPasswordHash(userId, passwordHash)
     return logOutDevices ? endSessions(tx, userId, keptDeviceId) : undefined
   })
   if (removed) devicesDeleted(ctx, removed)

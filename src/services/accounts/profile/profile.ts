@@ -14,9 +14,9 @@ export async function findProfile(
   userId: string,
 ): Promise<{ [name: string]: JsonValue }> {
   if (!isValidUserId(userId) || serverOf(userId) !== ctx.config.server_name) throw notFound('There is no such user')
-  const account = await ctx.store.accounts.find(userId)
+  const account = await ctx.store.accounts.accounts.find(userId)
   if (account === undefined || account.isErased) throw notFound('There is no such user')
-  return ctx.store.profiles.find(userId)
+  return ctx.store.accounts.profiles.find(userId)
 }
 
 /** Sets one field of the requester's own profile. */
@@ -29,10 +29,10 @@ export async function setProfileField(
   checkChange(requester, change)
   const value = checkFieldValue(name, change.value)
   await carryOut(ctx, { userId, name }, async (tx) => {
-    if (value === undefined) return tx.profiles.deleteField(userId, name)
-    const others = await tx.profiles.find(userId)
+    if (value === undefined) return tx.accounts.profiles.deleteField(userId, name)
+    const others = await tx.accounts.profiles.find(userId)
     checkProfileSize({ ...others, [name]: value })
-    await tx.profiles.setField(userId, name, value)
+    await tx.accounts.profiles.setField(userId, name, value)
   })
 }
 
@@ -43,7 +43,7 @@ export async function deleteProfileField(
   change: { userId: string; name: string },
 ): Promise<void> {
   checkChange(requester, change)
-  await carryOut(ctx, change, (tx) => tx.profiles.deleteField(change.userId, change.name))
+  await carryOut(ctx, change, (tx) => tx.accounts.profiles.deleteField(change.userId, change.name))
 }
 
 type Field = { userId: string; name: string }
@@ -53,7 +53,7 @@ async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => P
   const { userId, name } = field
   await ctx.store.transaction(async (tx) => {
     await change(tx)
-    if (isShownInRooms(name)) await tx.profiles.markUnshown(userId, ctx.tokens.id(8))
+    if (isShownInRooms(name)) await tx.accounts.profiles.markUnshown(userId, ctx.tokens.id(8))
   })
   ctx.bus.publish('profile.changed', { userId, name })
 }

@@ -19,12 +19,12 @@ export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ 
   return { userId }
 }
 
-export type AccountRow = Omit<Parameters<Transaction['accounts']['insert']>[0], 'createdAt'>
+export type AccountRow = Omit<Parameters<Transaction['accounts']['accounts']['insert']>[0], 'createdAt'>
 
 /** Takes the user id for good, or refuses because somebody was faster. */
 export async function addAccount(ctx: Pick<Context, 'clock'>, tx: Transaction, account: AccountRow): Promise<void> {
-  const isNew = await tx.accounts.insert({ ...account, createdAt: ctx.clock.now() })
+  const isNew = await tx.accounts.accounts.insert({ ...account, createdAt: ctx.clock.now() })
   if (!isNew) throw userInUse()
   // An invitation to become the first administrator must not outlive the need for it.
-  if (account.isAdmin) await tx.registrationTokens.deleteAdminInvitations()
+  if (account.isAdmin) await tx.accounts.registrationTokens.deleteAdminInvitations()
 }

@@ -28,7 +28,7 @@ function wellFormed({ config }: Needs, localpart: string): string {
 }
 
 async function free({ store }: Needs, userId: string): Promise<string> {
-  const taken = await store.accounts.listFolded(userId)
+  const taken = await store.accounts.accounts.listFolded(userId)
   if (taken.length > 0) throw userInUse()
   return userId
 }

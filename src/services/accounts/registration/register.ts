@@ -61,7 +61,7 @@ export async function registerForAppservice(
 /** The ways to register now; none when registration is closed and no invitation is out. */
 export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 'clock'>): Promise<string[][]> {
   const { mode } = ctx.config.registration
-  const isInvited = await ctx.store.registrationTokens.hasAdminInvitation(ctx.clock.now())
+  const isInvited = await ctx.store.accounts.registrationTokens.hasAdminInvitation(ctx.clock.now())
   const open = mode === 'open' ? [['m.login.dummy']] : []
   return mode === 'token' || isInvited ? [...open, [tokenStage]] : open
 }
@@ -77,8 +77,8 @@ type Enrollment = { wanted: Registration; tokenHash: string | undefined }
 async function enroll(ctx: Needs, account: AccountRow, { wanted, tokenHash }: Enrollment): Promise<Registered> {
   const { userId } = account
   const session = await ctx.store.transaction(async (tx) => {
-    const token = tokenHash === undefined ? undefined : await tx.registrationTokens.find(tokenHash)
-    if (tokenHash !== undefined && !(await tx.registrationTokens.use(tokenHash, ctx.clock.now())))
+    const token = tokenHash === undefined ? undefined : await tx.accounts.registrationTokens.find(tokenHash)
+    if (tokenHash !== undefined && !(await tx.accounts.registrationTokens.use(tokenHash, ctx.clock.now())))
       throw forbidden('The registration token was used up')
     await addAccount(ctx, tx, { ...account, isAdmin: token?.grantsAdmin ?? false })
     return wanted.inhibitLogin ? undefined : openSession(ctx, tx, { ...wanted, userId })

@@ -11,7 +11,7 @@ export async function createLoginToken(
 ): Promise<{ loginToken: string; expiresInMs: number }> {
   const now = ctx.clock.now()
   const loginToken = ctx.tokens.secret(tokenPrefixes.login)
-  await ctx.store.loginTokens.deleteExpired(now)
-  await ctx.store.loginTokens.insert({ tokenHash: hashToken(loginToken), userId, expiresAt: now + lifetimeMs })
+  await ctx.store.accounts.loginTokens.deleteExpired(now)
+  await ctx.store.accounts.loginTokens.insert({ tokenHash: hashToken(loginToken), userId, expiresAt: now + lifetimeMs })
   return { loginToken, expiresInMs: lifetimeMs }
 }

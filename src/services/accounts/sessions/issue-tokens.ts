@@ -25,8 +25,13 @@ export async function issueTokens(
   const expiresAt = expiresInMs === undefined ? undefined : now + expiresInMs
   const accessHash = hashToken(accessToken)
   const owner = { userId, deviceId, createdAt: now, replaces }
-  await tx.accessTokens.insert({ ...owner, tokenHash: accessHash, expiresAt })
+  await tx.accounts.accessTokens.insert({ ...owner, tokenHash: accessHash, expiresAt })
   if (refreshToken !== undefined)
-    await tx.refreshTokens.insert({ ...owner, tokenHash: hashToken(refreshToken), accessHash, revokedAt: undefined })
+    await tx.accounts.refreshTokens.insert({
+      ...owner,
+      tokenHash: hashToken(refreshToken),
+      accessHash,
+      revokedAt: undefined,
+    })
   return { accessToken, refreshToken, expiresInMs }
 }

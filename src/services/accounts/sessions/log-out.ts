@@ -20,9 +20,9 @@ export async function logOutEverywhere(ctx: Needs, userId: string): Promise<void
 
 /** The part inside a transaction, sparing the device kept; what is removed must be told by `devicesDeleted`. */
 export async function endSessions(tx: Transaction, userId: string, keptDeviceId?: string): Promise<RemovedDevices> {
-  const all = (await tx.devices.list(userId)).map(({ deviceId }) => deviceId)
-  await tx.loginTokens.deleteForUser(userId)
-  await tx.interactiveSessions.deleteForUser(userId)
-  if (keptDeviceId === undefined) await tx.accessTokens.deleteForUser(userId)
+  const all = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
+  await tx.accounts.loginTokens.deleteForUser(userId)
+  await tx.accounts.interactiveSessions.deleteForUser(userId)
+  if (keptDeviceId === undefined) await tx.accounts.accessTokens.deleteForUser(userId)
   return removeDevices(tx, { userId, deviceIds: all.filter((deviceId) => deviceId !== keptDeviceId) })
 }

@@ -29,8 +29,8 @@ export async function openSession(
   { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: string },
 ): Promise<OpenedSession> {
   await addDevice(ctx, tx, { userId, deviceId, displayName })
-  await tx.accessTokens.deleteForDevices(userId, [deviceId])
-  await tx.refreshTokens.deleteForDevices(userId, [deviceId])
+  await tx.accounts.accessTokens.deleteForDevices(userId, [deviceId])
+  await tx.accounts.refreshTokens.deleteForDevices(userId, [deviceId])
   return { userId, deviceId, ...(await issueTokens(ctx, tx, { userId, deviceId, refreshable })) }
 }
 
@@ -40,8 +40,8 @@ export async function addDevice(
   tx: Transaction,
   device: { userId: string; deviceId: string; displayName: string | undefined },
 ): Promise<boolean> {
-  const isNew = await tx.devices.insert({ ...device, createdAt: ctx.clock.now() })
-  if (isNew && (await tx.devices.count(device.userId)) > ctx.config.limits.devices_per_user)
+  const isNew = await tx.accounts.devices.insert({ ...device, createdAt: ctx.clock.now() })
+  if (isNew && (await tx.accounts.devices.count(device.userId)) > ctx.config.limits.devices_per_user)
     throw forbidden('The account has too many devices: log out of some first')
   return isNew
 }

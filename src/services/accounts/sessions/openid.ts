@@ -12,8 +12,8 @@ export async function createOpenidToken(
 ): Promise<OpenidToken> {
   const token = tokens.secret(tokenPrefixes.openid)
   const now = clock.now()
-  await store.openidTokens.deleteExpired(now)
-  await store.openidTokens.insert(hashToken(token), userId, now + lifetimeMs)
+  await store.accounts.openidTokens.deleteExpired(now)
+  await store.accounts.openidTokens.insert(hashToken(token), userId, now + lifetimeMs)
   return { token, expiresInMs: lifetimeMs }
 }
 
@@ -22,5 +22,5 @@ export async function findOpenidUser(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   token: string,
 ): Promise<string | undefined> {
-  return store.openidTokens.find(hashToken(token), clock.now())
+  return store.accounts.openidTokens.find(hashToken(token), clock.now())
 }

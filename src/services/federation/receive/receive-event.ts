@@ -35,7 +35,7 @@ export async function receiveEvent(
     return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }
   const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
-  const stored = await ctx.store.events.find(event.eventId)
+  const stored = await ctx.store.rooms.events.find(event.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: event.eventId, outcome: 'known' }
   const past = await fetchAncestors(ctx, room, { event, origin })
   const result = await enterPast(ctx, room, { past, event })
@@ -91,7 +91,7 @@ async function claimStates(
 async function gapEdges(ctx: ReceiveNeeds, room: LiveRoom, { events, followed }: Ancestors): Promise<EventId[]> {
   const prevsOf = (id: EventId) => prevEventIds(events.get(id)!.pdu, room.version).filter((prev) => !events.has(prev))
   const wanted = [...followed].flatMap(prevsOf)
-  const found = await ctx.store.events.findMany(wanted)
+  const found = await ctx.store.rooms.events.findMany(wanted)
   const placed = new Set(
     found.flatMap((one) => (isInTimeline(one) && one.position > room.purgedUpTo ? one.eventId : [])),
   )

@@ -10,7 +10,7 @@ const maxAliasesOfUser = 1000
 
 /** The alias as this server made it; undefined also for those of other servers. */
 export async function findAlias(ctx: Pick<Context, 'store'>, alias: string): Promise<StoredAlias | undefined> {
-  return ctx.store.roomAliases.find(alias)
+  return ctx.store.rooms.aliases.find(alias)
 }
 
 export type NewAlias = { alias: string; roomId: string; by: string }
@@ -24,12 +24,12 @@ export async function createAlias(
   const room = await requireJoined(ctx, roomId, by)
   await requireAliasLeft(ctx, by)
   const created = { alias: local, roomId: room.roomId, createdBy: by, createdAt: ctx.clock.now() }
-  if (!(await ctx.store.roomAliases.insert(created))) throw aliasTaken()
+  if (!(await ctx.store.rooms.aliases.insert(created))) throw aliasTaken()
 }
 
 /** Refuses a user who has made as many aliases as one may. */
 export async function requireAliasLeft(ctx: Pick<Context, 'store'>, userId: string): Promise<void> {
-  if ((await ctx.store.roomAliases.countBy(userId)) >= maxAliasesOfUser) throw forbidden('You have too many aliases')
+  if ((await ctx.store.rooms.aliases.countBy(userId)) >= maxAliasesOfUser) throw forbidden('You have too many aliases')
 }
 
 /** Refuses what is no alias, or another server's. */
@@ -47,7 +47,7 @@ export async function listAliases(
   const room = await ctx.rooms.find(roomId)
   if (!room || (room.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, room))))
     throw forbidden('You are not in this room')
-  return ctx.store.roomAliases.listForRoom(roomId)
+  return ctx.store.rooms.aliases.listForRoom(roomId)
 }
 
 async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {

@@ -13,11 +13,11 @@ export type AliasDeletion = { alias: string; by: string; isAdmin: boolean }
 /** Takes an alias away: its maker may, who may set the room's canonical alias, and administrators. */
 export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDeletion): Promise<void> {
   const local = requireLocalAlias(ctx, alias)
-  const found = await ctx.store.roomAliases.find(local)
+  const found = await ctx.store.rooms.aliases.find(local)
   if (!found) throw notFound('The room alias is not known')
   if (found.createdBy !== by && !isAdmin && !(await maySetCanonicalAlias(ctx, found.roomId, by)))
     throw forbidden('The alias is not yours')
-  await ctx.store.roomAliases.delete(local)
+  await ctx.store.rooms.aliases.delete(local)
   await dropFromCanonicalAlias(ctx, { roomId: found.roomId, alias: local, by })
 }
 

@@ -37,8 +37,8 @@ export async function listPublicRooms(ctx: Pick<Context, 'store'>, query: Direct
 }
 
 async function publishedRooms(ctx: Pick<Context, 'store'>) {
-  const rooms = await ctx.store.rooms.listPublished()
-  const counts = await ctx.store.members.counts(rooms.map(({ nid }) => nid))
+  const rooms = await ctx.store.rooms.rooms.listPublished()
+  const counts = await ctx.store.rooms.members.counts(rooms.map(({ nid }) => nid))
   return rooms
     .map(({ nid, roomId }) => ({ nid, roomId, joinedMembers: counts.get(nid)?.join ?? 0 }))
     .filter(({ joinedMembers }) => joinedMembers > 0)
@@ -91,11 +91,11 @@ export async function publishRoom(
 ): Promise<void> {
   const room = await knownRoom(ctx, roomId)
   if (!isAdmin && !(await maySetCanonicalAlias(ctx, roomId, by))) throw forbidden('You may not publish this room')
-  await ctx.store.rooms.setPublished(room.nid, wanted)
+  await ctx.store.rooms.rooms.setPublished(room.nid, wanted)
 }
 
 async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
-  const room = await store.rooms.find(roomId)
+  const room = await store.rooms.rooms.find(roomId)
   if (!room || isBare(room)) throw notFound('The room is not known')
   return room
 }

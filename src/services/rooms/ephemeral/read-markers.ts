@@ -34,8 +34,8 @@ export async function setFullyRead(
   const key = { userId, roomId, type: 'm.fully_read' }
   const moved = await ctx.store.transaction(async (tx) => {
     await lockAccountData(tx)
-    const stored = await tx.accountData.find(key)
-    const replaced = stored && (await tx.events.find((JSON.parse(stored) as { event_id: string }).event_id))
+    const stored = await tx.accounts.accountData.find(key)
+    const replaced = stored && (await tx.rooms.events.find((JSON.parse(stored) as { event_id: string }).event_id))
     if (replaced && !isLater(event, replaced)) return false
     await writeAccountData(tx, ctx.config.limits, { ...key, content: { event_id: eventId } })
     return true

@@ -44,7 +44,7 @@ export async function requireEvent(
   room: LiveRoom,
   eventId: string,
 ): Promise<StoredEvent> {
-  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
+  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.rooms.events.find(eventId))
   if (event?.roomNid !== room.nid || event?.status !== 'accepted' || event.position <= room.purgedUpTo)
     throw notFound('The room has no such event')
   return event
@@ -67,7 +67,10 @@ async function advance(
   { result: { threadId = '', ...result }, event }: { result: NewReceipt; event: StoredEvent },
 ): Promise<boolean> {
   const position = await tx.streams.next('receipts')
-  return tx.receipts.advance({ ...result, threadId, eventPosition: event.position, receivedAt: clock.now() }, position)
+  return tx.rooms.receipts.advance(
+    { ...result, threadId, eventPosition: event.position, receivedAt: clock.now() },
+    position,
+  )
 }
 
 export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }
@@ -83,7 +86,7 @@ export async function receiptChanges(
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>()
   if (after === upTo || roomIds.length === 0) return texts
-  const told = (await store.receipts.listChanged(roomIds, { after, upTo })).filter(
+  const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
   for (const [roomId, receipts] of Map.groupBy(told, (result) => result.roomId))

@@ -72,7 +72,7 @@ export class LiveRooms {
     const upTo = this.#store.eventWriter.position()
     const readAt = new Map([...cold].map(([nid, { lastPosition }]) => [nid, lastPosition]))
     const found = new Map<number, StoredEvent[]>()
-    for (const event of await this.#store.events.recent([...cold.keys()], { after: 0, upTo, limit })) {
+    for (const event of await this.#store.rooms.events.recent([...cold.keys()], { after: 0, upTo, limit })) {
       const ofRoom = found.get(event.roomNid)
       if (ofRoom) ofRoom.push(event)
       else found.set(event.roomNid, [event])

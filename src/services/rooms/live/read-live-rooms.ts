@@ -5,7 +5,7 @@ import type { StoredStateEntry } from '#store/rooms/room-state.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { LiveRoom, type LiveRoomStart } from './live-room.ts'
 
-type Source = { store: Pick<Store, 'rooms' | 'roomState' | 'members' | 'transaction'>; serverName: string }
+type Source = { store: Pick<Store, 'rooms' | 'transaction'>; serverName: string }
 type Parts = { entries: readonly StoredStateEntry[] | undefined; members: LiveRoomStart['members'] | undefined }
 
 /** So often we try to read a room that other processes write to before we make them wait. */
@@ -18,12 +18,12 @@ export async function readLiveRooms(
   attempt = 1,
 ): Promise<Map<string, LiveRoom>> {
   const { store, serverName } = source
-  const rooms = await store.rooms.findMany(roomIds)
+  const rooms = await store.rooms.rooms.findMany(roomIds)
   const nids = rooms.map(({ nid }) => nid)
-  const entries = await store.roomState.currentHolders(nids)
+  const entries = await store.rooms.state.currentHolders(nids)
   await nextTurn()
-  const members = await store.members.listMemberships(nids)
-  const now = new Map((await store.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
+  const members = await store.rooms.members.listMemberships(nids)
+  const now = new Map((await store.rooms.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
   const liveRooms = new Map<string, LiveRoom>()
   const moved: string[] = []
   for (const room of rooms) {
@@ -42,7 +42,7 @@ export async function readLiveRooms(
 /** The same while nobody can write to these rooms. */
 function readStillLines({ store, serverName }: Source, roomIds: readonly string[]): Promise<Map<string, LiveRoom>> {
   return store.transaction(async (tx) => {
-    await tx.rooms.lock(roomIds)
+    await tx.rooms.rooms.lock(roomIds)
     return readLiveRooms({ store: tx, serverName }, roomIds)
   })
 }

@@ -25,7 +25,7 @@ export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: string):
 }
 
 async function isInOneOf(ctx: Needs, roomIds: readonly string[], userId: string): Promise<boolean> {
-  const joined = new Set<string>(await ctx.store.rooms.listJoined(userId))
+  const joined = new Set<string>(await ctx.store.rooms.rooms.listJoined(userId))
   return roomIds.some((roomId) => joined.has(roomId))
 }
 

@@ -8,6 +8,6 @@ export async function forgetRoom(
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<void> {
   const room = await requireKnown(ctx, roomId, userId)
-  const hasLeft = room.nid !== undefined && (await ctx.store.members.forget(room.nid, userId))
+  const hasLeft = room.nid !== undefined && (await ctx.store.rooms.members.forget(room.nid, userId))
   if (!hasLeft) throw unknown('You must leave the room before you forget it')
 }

@@ -2,5 +2,5 @@ import type { Context } from '#context.ts'
 
 /** The ids of the rooms a user is in. */
 export function listJoinedRooms(ctx: Pick<Context, 'store'>, userId: string): Promise<string[]> {
-  return ctx.store.rooms.listJoined(userId)
+  return ctx.store.rooms.rooms.listJoined(userId)
 }

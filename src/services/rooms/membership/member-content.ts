@@ -17,7 +17,7 @@ export async function memberContent(
   options: MemberOptions,
 ): Promise<JsonObject> {
   const isLocal = serverOf(userId) === ctx.config.server_name
-  return contentOf(options, isLocal ? await ctx.store.profiles.find(userId) : {})
+  return contentOf(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
 }
 
 /** The same for several users with one wish, in their order. */
@@ -26,7 +26,7 @@ export async function memberContents(
   userIds: readonly string[],
   options: MemberOptions,
 ): Promise<JsonObject[]> {
-  const profiles = await ctx.store.profiles.findMany(userIds)
+  const profiles = await ctx.store.accounts.profiles.findMany(userIds)
   return userIds.map((userId) => contentOf(options, profiles.get(userId) ?? {}))
 }
 

@@ -34,10 +34,10 @@ export function startProfileWorker(ctx: Needs): Following {
   }
   // What a server that stopped in between has left to make up for.
   run('the deactivated', async () => {
-    for (const userId of await ctx.store.members.listDeactivated()) await leaveAllRooms(ctx, userId)
+    for (const userId of await ctx.store.rooms.members.listDeactivated()) await leaveAllRooms(ctx, userId)
   })
   run('the unshown', async () => {
-    for (const userId of await ctx.store.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
+    for (const userId of await ctx.store.accounts.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
   })
   const settle = async () => {
     while (running.size > 0) await Promise.all(running)
@@ -61,12 +61,12 @@ export function startProfileWorker(ctx: Needs): Following {
 
 /** Says in every room of the user how their profile presents them now, if that changed. */
 async function presentAnew(ctx: Needs, userId: string): Promise<void> {
-  const change = await ctx.store.profiles.findUnshown(userId)
+  const change = await ctx.store.accounts.profiles.findUnshown(userId)
   if (change === undefined) return
-  const content = { ...presentation(await ctx.store.profiles.find(userId)), membership: 'join' }
-  const roomIds = await ctx.store.rooms.listJoined(userId)
+  const content = { ...presentation(await ctx.store.accounts.profiles.find(userId)), membership: 'join' }
+  const roomIds = await ctx.store.rooms.rooms.listJoined(userId)
   const isTold = await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
-  if (isTold) await ctx.store.profiles.markShown(userId, change)
+  if (isTold) await ctx.store.accounts.profiles.markShown(userId, change)
 }
 
 async function presentIn(
@@ -81,9 +81,9 @@ async function presentIn(
 
 /** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
 async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
-  const memberships = await ctx.store.members.listRooms(userId, ['join', 'invite', 'knock'])
+  const memberships = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
   await inEach(ctx, memberships, async ({ roomNid }) => {
-    const room = await ctx.store.rooms.findByNid(roomNid)
+    const room = await ctx.store.rooms.rooms.findByNid(roomNid)
     if (room) await leaveRoom(ctx, { roomId: room.roomId, userId })
   })
 }

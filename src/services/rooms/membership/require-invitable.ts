@@ -11,6 +11,6 @@ export async function requireInvitable(ctx: Pick<Context, 'config' | 'store'>, u
   // Inviting across servers takes the other server's signature.
   if (serverOf(userId) !== ctx.config.server_name) throw forbidden('Users of other servers cannot be invited')
   const key = { userId, roomId: '', type: 'm.invite_permission_config' }
-  const permission = await ctx.store.accountData.find(key)
+  const permission = await ctx.store.accounts.accountData.find(key)
   if (permission && (JSON.parse(permission) as JsonObject).default_action === 'block') throw inviteBlocked()
 }

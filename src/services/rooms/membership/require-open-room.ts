@@ -3,5 +3,5 @@ import type { Context } from '#context.ts'
 
 /** Refuses rooms that an administrator has closed: nobody may enter them, or ask to, by whatever way. */
 export async function requireOpenRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<void> {
-  if (await store.purges.isClosed(roomId)) throw forbidden('The room is closed on this server')
+  if (await store.rooms.purges.isClosed(roomId)) throw forbidden('The room is closed on this server')
 }

@@ -16,7 +16,7 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
   const plan = roomPlan(purge)
   const { shutdown } = plan
   const stay = { status: 'active' as const, step: purge.step, cursor: purge.cursor }
-  const present = await store.members.listUsers(purge.roomNid ?? 0, ['join', 'invite', 'knock'])
+  const present = await store.rooms.members.listUsers(purge.roomNid ?? 0, ['join', 'invite', 'knock'])
   const failed = new Set(shutdown.failed_to_kick_users)
   const local = present.filter(({ userId }) => serverOf(userId) === config.server_name && !failed.has(userId))
   const next = local.slice(0, leavesAtOnce)
@@ -24,8 +24,8 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
     for (const { userId } of next) await makeLeave(ctx, { roomId: purge.roomId, userId }, shutdown)
     return { ...stay, plan: JSON.stringify(plan) }
   }
-  for (const alias of await store.roomAliases.listForRoom(purge.roomId)) {
-    await store.roomAliases.delete(alias)
+  for (const alias of await store.rooms.aliases.listForRoom(purge.roomId)) {
+    await store.rooms.aliases.delete(alias)
     shutdown.local_aliases.push(alias)
   }
   if (failed.size > 0 && plan.purge && !plan.force) {

@@ -26,13 +26,13 @@ export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionSt
 
 /** How all deletions of one room stand, the newest first. */
 export async function deletionStatuses(ctx: Needs, roomId: string): Promise<DeletionStatus[]> {
-  const found = await ctx.store.purges.listForRoom(roomId, 'room')
+  const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
   if (found.length === 0) throw notFound('Nobody asked for a deletion of the room')
   return found.map(told)
 }
 
 async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge> {
-  const purge = await ctx.store.purges.find(id)
+  const purge = await ctx.store.rooms.purges.find(id)
   if (purge?.kind !== kind) throw notFound('There is no such purge')
   return purge
 }

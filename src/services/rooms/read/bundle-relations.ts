@@ -99,12 +99,14 @@ async function storedBundles(
   { room, userId }: Reader,
   parents: readonly StoredEvent[],
 ): Promise<Map<EventId, Bundle>> {
-  const ranked = await ctx.store.relations.forBundles(
+  const ranked = await ctx.store.rooms.relations.forBundles(
     parents.map(({ eventId }) => eventId),
     { roomNid: nidOf(room), reader: userId, upTo: lastReadable({ room, userId }) },
   )
   const whole = ranked.filter(({ relType }) => relType !== 'm.reference').map(({ position }) => position)
-  const events = new Map((await ctx.store.events.atPositions(whole)).map((event) => [event.position, event] as const))
+  const events = new Map(
+    (await ctx.store.rooms.events.atPositions(whole)).map((event) => [event.position, event] as const),
+  )
   const bundles = new Map<EventId, Bundle>()
   for (const { parentId, relType, eventId, position, count, isParticipant } of ranked) {
     const bundle = bundles.get(parentId) ?? { edits: [], references: [] }

@@ -19,7 +19,7 @@ export async function membershipIntervals(
   const entry = room.entry('m.room.member', userId)
   if (entry?.from === undefined) return []
   if (entry.from <= since) return [{ from: entry.from, value: room.members.get(userId) ?? 'leave' }]
-  const history = await ctx.store.roomState.history(nidOf(room), ['m.room.member', userId])
+  const history = await ctx.store.rooms.state.history(nidOf(room), ['m.room.member', userId])
   return history.map(({ from, event }) => ({ from, value: (event && membershipOf(contentOf(event))) ?? 'leave' }))
 }
 
@@ -36,7 +36,7 @@ export async function visibilityIntervals(
     await loadStateEntries(ctx, room, [[type, '']])
     return [{ from: entry.from, value: historyVisibilityOf(entry.pdu) }]
   }
-  const history = await ctx.store.roomState.history(nidOf(room), [type, ''])
+  const history = await ctx.store.rooms.state.history(nidOf(room), [type, ''])
   return history.map(({ from, event }) => ({ from, value: historyVisibilityOf(event && contentOf(event)) }))
 }
 

@@ -50,7 +50,7 @@ const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
 
 /** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
 async function firstMember({ store }: Needs, room: LiveRoom): Promise<StoredEvent[]> {
-  const first = await store.events.page({ roomNid: nidOf(room), from: 0, direction: 'forwards', limit: 2 })
+  const first = await store.rooms.events.page({ roomNid: nidOf(room), from: 0, direction: 'forwards', limit: 2 })
   return first.filter(({ type }) => type === 'm.room.member')
 }
 

@@ -26,7 +26,7 @@ export async function openReading(
   if (
     leftAt === undefined ||
     leftAt <= room.purgedUpTo ||
-    (await ctx.store.members.find(nidOf(room), userId))?.isForgotten
+    (await ctx.store.rooms.members.find(nidOf(room), userId))?.isForgotten
   )
     throw stranger()
   return { room, userId, leftAt }

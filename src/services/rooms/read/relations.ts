@@ -36,7 +36,7 @@ export async function readRelations(
     from: page.from,
     limit: page.limit,
     read: (from, limit) =>
-      ctx.store.relations.page({
+      ctx.store.rooms.relations.page({
         roomNid,
         parentIds,
         relType,
@@ -61,7 +61,7 @@ async function ancestors(
   let level = [event.eventId]
   for (let depth = 1; depth < recursionDepth && level.length > 0; depth++) {
     const conditions = { roomNid: nidOf(room), relType, eventType, limit: maxFollowed }
-    const children = await ctx.store.relations.childIds(level, conditions)
+    const children = await ctx.store.rooms.relations.childIds(level, conditions)
     level = children.filter((id) => !known.has(id))
     for (const id of level) known.add(id)
   }

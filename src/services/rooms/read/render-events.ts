@@ -76,7 +76,7 @@ async function transactionIds(
 ): Promise<Map<number, string>> {
   const own = events.filter(({ sender }) => sender === userId).map(({ position }) => position)
   if (deviceId === undefined || own.length === 0) return new Map()
-  return ctx.store.events.transactionIds({ userId, deviceId }, own)
+  return ctx.store.rooms.events.transactionIds({ userId, deviceId }, own)
 }
 
 /** Renders the companions once each; answers what they add to the `unsigned` of an event. */

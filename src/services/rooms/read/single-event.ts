@@ -20,7 +20,7 @@ export async function readEvent(
 /** The same in a room at hand. */
 export async function readEventOf(ctx: Needs, reader: Reader, eventId: string): Promise<StoredEvent> {
   const { room } = reader
-  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.events.find(eventId))
+  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.rooms.events.find(eventId))
   if (!event || event.roomNid !== room.nid || event.status !== 'accepted') throw hidden()
   const [visible] = await visibleEvents(ctx, reader, [event])
   if (!visible) throw hidden()

@@ -73,7 +73,7 @@ function isBehindHeads(
 }
 
 async function findSteps({ store }: Needs, room: LiveRoom, ids: readonly EventId[]): Promise<Step[]> {
-  const found = (await store.events.findMany(ids)).filter((one) => one.roomNid === room.nid && isInTimeline(one))
+  const found = (await store.rooms.events.findMany(ids)).filter((one) => one.roomNid === room.nid && isInTimeline(one))
   return found.map((event) => {
     const pdu = storedPdu(event, room)
     return { isAccepted: event.status === 'accepted', depth: pdu.depth, prevs: () => prevEventIds(pdu, room.version) }
@@ -85,7 +85,7 @@ type Meeting = { kept: readonly EventId[]; own: StateDiff | undefined; event: Ac
 
 async function meet(ctx: Needs, room: LiveRoom, { kept, own, event }: Meeting): Promise<StateDiff> {
   if (kept.length === 0 && own) return own
-  const forwardExtremities = await loadParents(ctx, room, await ctx.store.events.findMany(kept))
+  const forwardExtremities = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(kept))
   const diffs = [...forwardExtremities.map(({ diff }) => diff), ...(own ? [own] : [])]
   return resolveStates(ctx, room, { diffs, newest: event })
 }
@@ -106,7 +106,7 @@ async function changesOf(
   for (let start = 0; start < changed.length; start += sliceSize) {
     if (changed.length > sliceSize) await nextTurn()
     const slice = changed.slice(start, start + sliceSize)
-    const found = await ctx.store.events.findMany(slice.flatMap(([, id]) => id ?? []))
+    const found = await ctx.store.rooms.events.findMany(slice.flatMap(([, id]) => id ?? []))
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
       const [type, key] = splitStateKey(place)

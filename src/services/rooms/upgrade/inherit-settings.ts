@@ -34,22 +34,22 @@ export async function inheritSettings(
 }
 
 async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
-  const tags = await tx.accountData.find({ userId, roomId: from, type: 'm.tag' })
+  const tags = await tx.accounts.accountData.find({ userId, roomId: from, type: 'm.tag' })
   const key = { userId, roomId: to, type: 'm.tag' }
-  if (tags === undefined || (await tx.accountData.find(key)) !== undefined) return
-  await tx.accountData.save({ ...key, content: tags }, position)
+  if (tags === undefined || (await tx.accounts.accountData.find(key)) !== undefined) return
+  await tx.accounts.accountData.save({ ...key, content: tags }, position)
 }
 
 async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
   const key = { userId, roomId: '', type: 'm.direct' }
-  const stored = await tx.accountData.find(key)
+  const stored = await tx.accounts.accountData.find(key)
   if (stored === undefined) return
   const chats = JSON.parse(stored) as JsonObject
   const isMoved = (rooms: JsonValue | undefined): rooms is JsonValue[] =>
     Array.isArray(rooms) && rooms.includes(from) && !rooms.includes(to)
   if (!Object.values(chats).some(isMoved)) return
   const moved = Object.entries(chats).map(([partner, rooms]) => [partner, isMoved(rooms) ? [...rooms, to] : rooms])
-  await tx.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
+  await tx.accounts.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
 }
 
 async function movePushRule(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {

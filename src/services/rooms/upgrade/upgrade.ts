@@ -131,11 +131,14 @@ function ownNames({ alias, alt_aliases: others }: JsonObject, serverName: string
 
 /** Aliases and the place in the directory lead to the new room from now on. */
 async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): Promise<void> {
-  await ctx.store.roomAliases.moveAll(room.roomId, replacement)
-  const [replaced, created] = [await ctx.store.rooms.find(room.roomId), await ctx.store.rooms.find(replacement)]
+  await ctx.store.rooms.aliases.moveAll(room.roomId, replacement)
+  const [replaced, created] = [
+    await ctx.store.rooms.rooms.find(room.roomId),
+    await ctx.store.rooms.rooms.find(replacement),
+  ]
   if (!replaced?.isPublished || !created) return
-  await ctx.store.rooms.setPublished(created.nid, true)
-  await ctx.store.rooms.setPublished(replaced.nid, false)
+  await ctx.store.rooms.rooms.setPublished(created.nid, true)
+  await ctx.store.rooms.rooms.setPublished(replaced.nid, false)
 }
 
 /** Ordinary users fall silent in the old room, as far as the one who upgrades may see to that. */

@@ -16,7 +16,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
   const changes: RowChange[] = []
   const met = new Set<string>()
   for (let after = ''; ;) {
-    const page = await store.roomCheck.memberships(room.nid, { after, limit: pageSize })
+    const page = await store.rooms.check.memberships(room.nid, { after, limit: pageSize })
     for (const stored of page) {
       const userId = stored.user_id as string
       met.add(userId)

@@ -13,9 +13,9 @@ export async function repairRoom(
   differences: readonly Difference[],
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const room = await tx.rooms.find(roomId)
-    if (!room || !(await tx.roomCheck.moveOn(room.nid, revision)))
+    const room = await tx.rooms.rooms.find(roomId)
+    if (!room || !(await tx.rooms.check.moveOn(room.nid, revision)))
       throw new RoomMovedError('The room changed while it was checked: stop the server first')
-    await tx.roomCheck.apply(differences)
+    await tx.rooms.check.apply(differences)
   })
 }

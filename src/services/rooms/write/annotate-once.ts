@@ -21,7 +21,7 @@ export function annotateOnce<T>(
   const { sender, type } = draft
   return ctx.rooms.inTurn(JSON.stringify(['annotation', room.roomId, sender, type, parentId, key]), async () => {
     const wanted = { roomNid: room.nid ?? 0, relType: 'm.annotation', eventType: type, sender }
-    const replaced = await ctx.store.relations.listBy(parentId, wanted)
+    const replaced = await ctx.store.rooms.relations.listBy(parentId, wanted)
     if (replaced.some(({ clientJson }) => keyIn(clientJson) === key)) throw duplicateAnnotation()
     return send()
   })

@@ -22,7 +22,7 @@ export function appendOnce(
     } catch (error) {
       if (error instanceof MatrixError) throw error
       // Another process was faster: its row stands.
-      const madeElsewhere = await ctx.store.events.byTransaction(transaction)
+      const madeElsewhere = await ctx.store.rooms.events.byTransaction(transaction)
       if (madeElsewhere) return madeElsewhere
       throw error
     }

@@ -76,7 +76,7 @@ export function requireVersion(id: string): RoomVersion {
 async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise<RoomAlias> {
   const alias = `#${name}:${ctx.config.server_name}`
   if (name === '' || name.includes(':') || !isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
-  if (await ctx.store.roomAliases.find(alias)) throw roomInUse()
+  if (await ctx.store.rooms.aliases.find(alias)) throw roomInUse()
   await requireAliasLeft(ctx, creator)
   return alias
 }

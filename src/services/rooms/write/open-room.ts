@@ -30,13 +30,16 @@ export function openRoom(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
 async function open(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
   const { version, events, alias, creator } = opening
   const { roomId, create } = await nameRoom(ctx, opening)
-  if (alias && !(await ctx.store.roomAliases.insert({ alias, roomId, createdBy: creator, createdAt: ctx.clock.now() })))
+  if (
+    alias &&
+    !(await ctx.store.rooms.aliases.insert({ alias, roomId, createdBy: creator, createdAt: ctx.clock.now() }))
+  )
     throw roomInUse()
   try {
     await startRoom(ctx, { roomId, version, isPublished: opening.isPublished }, [create, ...events])
     return roomId
   } catch (error) {
-    if (alias) await ctx.store.roomAliases.delete(alias)
+    if (alias) await ctx.store.rooms.aliases.delete(alias)
     throw error instanceof MatrixError && error.status === 403 ? invalidRoomState(error.message) : error
   }
 }
@@ -60,6 +63,6 @@ async function nameRoom(
       now,
     })
     const roomId: RoomId = `!${eventId.slice(1)}`
-    if (!(await ctx.store.rooms.find(roomId))) return { roomId, create }
+    if (!(await ctx.store.rooms.rooms.find(roomId))) return { roomId, create }
   }
 }

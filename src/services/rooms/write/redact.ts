@@ -40,7 +40,7 @@ async function requireRedactable(
   room: LiveRoom,
   { target, sender, isAdmin }: Redaction,
 ): Promise<void> {
-  const event = isValidEventId(target) ? await ctx.store.events.find(target) : undefined
+  const event = isValidEventId(target) ? await ctx.store.rooms.events.find(target) : undefined
   if (!event || event.roomNid !== room.nid) throw notFound('The room has no such event')
   if (event.sender === sender || isAdmin) return
   const levels = await nextPowerLevels(ctx, room)

@@ -32,7 +32,7 @@ export class SentTransactions {
       this.#devices.clear()
       this.#remembered = 0
     }
-    return isNew ? undefined : this.#store.events.byTransaction(transaction)
+    return isNew ? undefined : this.#store.rooms.events.byTransaction(transaction)
   }
 
   #device({ userId, deviceId }: EventTransaction): Promise<Used> {
@@ -46,7 +46,7 @@ export class SentTransactions {
   }
 
   async #load(userId: string, deviceId: string): Promise<Used> {
-    const sent = await this.#store.events.listTransactions({ userId, deviceId }, maxLoaded)
+    const sent = await this.#store.rooms.events.listTransactions({ userId, deviceId }, maxLoaded)
     this.#remembered += sent.length
     return { fingerprints: new Set(sent.map(fingerprintOf)), isComplete: sent.length < maxLoaded }
   }

@@ -24,7 +24,7 @@ export async function roomPlaces(
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
   upTo: number,
 ): Promise<RoomPlace[]> {
-  const places = (await ctx.store.members.listPlaces(userId, since?.events)).filter(({ roomId }) =>
+  const places = (await ctx.store.rooms.members.listPlaces(userId, since?.events)).filter(({ roomId }) =>
     filter.matchesRoom(roomId),
   )
   const told = await Promise.all(places.map((place) => toldPlace(ctx, place, { since: since?.events, upTo })))
@@ -53,6 +53,6 @@ async function membershipAt(
   { roomNid, userId }: { roomNid: number; userId: string },
   position: number,
 ): Promise<Membership | undefined> {
-  const event = await store.roomState.holderAt(roomNid, ['m.room.member', userId], position)
+  const event = await store.rooms.state.holderAt(roomNid, ['m.room.member', userId], position)
   return event && ((JSON.parse(event.clientJson) as { content: JsonObject }).content.membership as Membership)
 }

@@ -44,7 +44,7 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
 
 /** Whoever was logged out while she waited gets no more news. */
 async function requireDevice({ store }: Context, { userId, deviceId }: SyncRequest): Promise<void> {
-  if (deviceId !== undefined && !(await store.devices.find(userId, deviceId))) throw unknownToken()
+  if (deviceId !== undefined && !(await store.accounts.devices.find(userId, deviceId))) throw unknownToken()
 }
 
 /** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
@@ -101,7 +101,9 @@ async function movedUsers(
   { userId, since }: SyncRequest,
   now: SyncToken,
 ): Promise<readonly string[]> {
-  return since && since.events < now.events ? store.members.sharingCandidates(userId, since.events, now.events) : []
+  return since && since.events < now.events
+    ? store.rooms.members.sharingCandidates(userId, since.events, now.events)
+    : []
 }
 
 /** With to-device messages to acknowledge or still waiting, a token must not look up to date: it is of no process. */
