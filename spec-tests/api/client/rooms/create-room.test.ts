@@ -167,6 +167,17 @@ describe('creating rooms', () => {
     accepted(await join(bob, young))
   })
 
+  it('N44 leaves the creator out of the override where the client leaves the version to the server', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const users = { [alice.userId]: 100, [bob.userId]: 50 }
+    const space = { creation_content: { type: 'm.space' }, power_level_content_override: { users, events_default: 50 } }
+    const levels = await stateOf(server, await createRoom(alice, space), 'm.room.power_levels')
+    assert.deepEqual([levels.users, levels.events_default], [{ [bob.userId]: 50 }, 50])
+    const older = await createRoom(alice, { ...space, room_version: '11' })
+    assert.deepEqual((await stateOf(server, older, 'm.room.power_levels')).users, users)
+  })
+
   it('lays the override over the power levels', async () => {
     await using setting = await started()
     const { server, alice } = setting
@@ -193,7 +204,7 @@ describe('creating rooms', () => {
     ['creators that are no users', { creation_content: { additional_creators: ['@a:d$m.com'] } }, 'M_BAD_JSON'],
     [
       'a creator among the users',
-      { power_level_content_override: { users: { '@alice:test': 100 } } },
+      { room_version: '12', power_level_content_override: { users: { '@alice:test': 100 } } },
       'M_INVALID_ROOM_STATE',
     ],
     ['levels that are no integers', { power_level_content_override: { ban: 'x' } }, 'M_INVALID_ROOM_STATE'],

@@ -20,12 +20,12 @@ export type NewReceipt = {
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
 
 /** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
-export async function setReceipt(ctx: Needs, result: NewReceipt): Promise<void> {
-  const room = await requireJoined(ctx, result.roomId, result.userId)
-  const event = await requireEvent(ctx, room, result.eventId)
-  await requireThread(ctx, event, result.threadId)
-  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { result, event }))
-  if (isNews) receiptsChanged(ctx, room, result)
+export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
+  const room = await requireJoined(ctx, receipt.roomId, receipt.userId)
+  const event = await requireEvent(ctx, room, receipt.eventId)
+  await requireThread(ctx, event, receipt.threadId)
+  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event }))
+  if (isNews) receiptsChanged(ctx, room, receipt)
 }
 
 /** Tells every process, and those who may know, that a user's receipt has moved. */
@@ -64,11 +64,11 @@ async function requireThread(
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,
-  { result: { threadId = '', ...result }, event }: { result: NewReceipt; event: StoredEvent },
+  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
 ): Promise<boolean> {
   const position = await tx.streams.next('receipts')
   return tx.rooms.receipts.advance(
-    { ...result, threadId, eventPosition: event.position, receivedAt: clock.now() },
+    { ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() },
     position,
   )
 }
@@ -89,7 +89,7 @@ export async function receiptChanges(
   const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
-  for (const [roomId, receipts] of Map.groupBy(told, (result) => result.roomId))
+  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
     texts.set(roomId, JSON.stringify({ type: 'm.receipt', content: receiptContent(receipts) }))
   return texts
 }

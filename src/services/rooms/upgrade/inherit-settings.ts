@@ -11,17 +11,30 @@ type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
 type Move = { userId: string; from: string; to: string }
 
 /**
+ * Carries the settings of everybody here who is in the replacement already, when a room's tombstone comes after they
+ * joined: a client that upgrades a room by itself creates the replacement first.
+ */
+export async function inheritByTombstone(ctx: Needs, roomId: string): Promise<void> {
+  const content = await contentIn(ctx, roomId, 'm.room.tombstone')
+  const replacement = content?.replacement_room
+  const room = typeof replacement === 'string' ? await ctx.rooms.find(replacement) : undefined
+  if (!room) return
+  for (const userId of [...room.localUsers]) await inheritSettings(ctx, { roomId: room.roomId, userId })
+}
+
+/**
  * Files a room that the user has just entered as they had filed its predecessor: tags, notifications, direct chats.
+ * Only where the predecessor's tombstone points back: anybody may name any room as the predecessor of theirs.
  * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
  */
 export async function inheritSettings(
   ctx: Needs,
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<void> {
-  const room = await ctx.rooms.get(roomId)
-  const create = await nextContent(ctx, room, ['m.room.create', ''])
+  const create = await contentIn(ctx, roomId, 'm.room.create')
   const from = isObject(create?.predecessor) ? create.predecessor.room_id : undefined
   if (typeof from !== 'string' || from === roomId || from.includes('\0')) return
+  if ((await contentIn(ctx, from, 'm.room.tombstone'))?.replacement_room !== roomId) return
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
@@ -31,6 +44,12 @@ export async function inheritSettings(
   })
   ctx.bus.publish('push_rules', userId)
   ctx.bus.publish('wake', [userId])
+}
+
+/** The content of a room's state under the empty key; undefined where the room or the state is not known here. */
+async function contentIn(ctx: Needs, roomId: string, type: string): Promise<JsonObject | undefined> {
+  const room = await ctx.rooms.find(roomId)
+  return room && (await nextContent(ctx, room, [type, '']))
 }
 
 async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {

@@ -29,12 +29,32 @@ export function upgradedPowerLevels(
     const final = withTombstoneLevel({ ...content, users: others }, version)
     return { initial: final, final }
   }
-  // Whoever outranked all by being a creator goes on as an administrator.
-  const heirs = replaced.version.creatorsOutrankAll ? replaced.creators.map((userId) => [userId, 100]) : []
-  const final = { ...content, users: { ...Object.fromEntries(heirs), ...users } as JsonObject }
+  const final = replaced.version.creatorsOutrankAll ? withoutCreators(content, replaced.creators) : content
   const highest = Math.max(100, ...levelsIn(final))
-  return { initial: { ...final, users: { ...final.users, [creator]: highest } }, final }
+  return { initial: { ...final, users: { ...asObject(final.users), [creator]: highest } }, final }
 }
+
+/**
+ * Creators outranked everybody by being creators. Where a version has no such thing they become the highest users, and
+ * levels that only they could reach are lowered to theirs, or nobody could ever use them again.
+ */
+function withoutCreators(content: JsonObject, creators: readonly string[]): JsonObject {
+  const { users, ...required } = content
+  const top = Math.max(100, ...levelsIn(asObject(users)))
+  return {
+    ...cappedAt(top, required),
+    users: { ...asObject(users), ...Object.fromEntries(creators.map((userId) => [userId, top])) },
+  }
+}
+
+const cappedAt = (top: number, levels: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(levels).flatMap(([key, level]): [string, JsonValue][] => {
+      if (level === undefined) return []
+      if (isObject(level)) return [[key, cappedAt(top, level)]]
+      return [[key, typeof level === 'number' ? Math.min(level, top) : level]]
+    }),
+  )
 
 /** Levels as integers: newer versions take no strings and no fractions. */
 function normalized(content: JsonObject, version: RoomVersion): JsonObject {

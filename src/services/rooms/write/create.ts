@@ -7,7 +7,7 @@ import { checkInitialState } from './check-initial-state.ts'
 import { createContent } from './create-content.ts'
 import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
 import { initialEvents, type Preset, type StateEntry } from './initial-events.ts'
-import { initialPowerLevels } from './initial-power-levels.ts'
+import { initialPowerLevels, withoutCreator } from './initial-power-levels.ts'
 import { memberContent, memberContents } from '#services/rooms/membership/member-content.ts'
 import { openRoom, type OpenNeeds } from './open-room.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
@@ -41,6 +41,8 @@ export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<Room
   checkInitialState(options.initialState, { creator, alias })
   const invite = await invitees(ctx, options)
   const preset = options.preset ?? (isPublished ? 'public_chat' : 'private_chat')
+  const override =
+    options.version === undefined ? withoutCreator(options.powerLevels, creator, version) : options.powerLevels
   const partners = preset === 'trusted_private_chat' ? invite : []
   const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: options.isDirect })
   const roomId = await openRoom(ctx, {
@@ -54,7 +56,7 @@ export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<Room
       alias,
       preset,
       creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
-      powerLevels: initialPowerLevels({ creator, equals: partners, override: options.powerLevels }, version),
+      powerLevels: initialPowerLevels({ creator, equals: partners, override }, version),
       invites: invite.map((userId, index) => ({
         type: 'm.room.member',
         stateKey: userId,

@@ -26,6 +26,21 @@ export function initialPowerLevels({ creator, equals, override = {} }: LevelWish
   return version.creatorsOutrankAll && !isSaid ? withTombstoneLevel(content, version) : content
 }
 
+/**
+ * NOTSPEC: from version 12 the rules refuse power levels that list a creator, and a client that asks for such a version
+ * is refused. One that leaves the version to us may be older than version 12 and list itself, as bots do: its entry is
+ * left out, since creators outrank every level anyway.
+ */
+export function withoutCreator(
+  override: JsonObject | undefined,
+  creator: string,
+  version: RoomVersion,
+): JsonObject | undefined {
+  const users = override?.users
+  if (!version.creatorsOutrankAll || !isObject(users)) return override
+  return { ...override, users: Object.fromEntries(Object.entries(users).filter(([userId]) => userId !== creator)) }
+}
+
 /** From version 12 only what is above ordinary state may end a room, whatever the client makes of the other levels. */
 export function withTombstoneLevel(content: JsonObject, version: RoomVersion): JsonObject {
   const { events = {}, state_default: stateDefault } = content

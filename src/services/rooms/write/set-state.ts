@@ -8,6 +8,7 @@ import type { AppendNeeds } from './append-needs.ts'
 import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
+import { inheritByTombstone } from '#services/rooms/upgrade/inherit-settings.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts'
@@ -38,6 +39,7 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
     return [{ type, stateKey, sender, content, originServerTs: change.originServerTs }]
   })
   if (!appended) throw new Error('A state event was staged and lost')
+  if (type === 'm.room.tombstone' && stateKey === '') await inheritByTombstone(ctx, roomId)
   return appended.eventId
 }
 
