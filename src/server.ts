@@ -33,6 +33,8 @@ import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
+import { checkDeployment } from '#services/maintenance/check-deployment.ts'
+import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
@@ -60,6 +62,8 @@ export type RunningServer = AsyncDisposable & {
   /** Absent without a metrics listener. */
   metricsUrl: string | undefined
   context: Context
+  /** Resolves with the reason when the server cannot go on: whoever started it closes it, and ends the process. */
+  failed: Promise<Error>
   /** Resolves when no background work is left to do. */
   settle(): Promise<void>
   /** Answers what is under way, within a second, and closes the store; more calls do nothing. */
@@ -70,10 +74,15 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
+  const claim = await claimData(context).catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
   const work = startWork(context)
   const release = async () => {
     await work.stop()
     await closeContext(context)
+    await claim?.release()
   }
   const serve = async () => {
     const app = createApp({
@@ -105,9 +114,22 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     tlsUrl: tls?.url,
     metricsUrl: operations?.url,
     context,
+    failed: Promise.race([context.store.broken, ...(claim ? [claim.lost] : [])]),
     settle: () => work.settle(),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Makes sure that the data is this server's, and that no other process serves from it. */
+async function claimData(context: Context): Promise<Claim | undefined> {
+  const claim = context.config.database.exclusive ? await context.store.claim() : undefined
+  try {
+    await checkDeployment(context)
+    return claim
+  } catch (error) {
+    await claim?.release()
+    throw error
   }
 }
 
@@ -152,7 +174,15 @@ function followBus(context: Context): () => void {
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
-export async function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  return withUncheckedContext(config, async (context) => {
+    await checkDeployment(context)
+    return work(context)
+  })
+}
+
+/** The same before it is known whether the data belongs to this server. */
+export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
   const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
   try {
     return await work(context)

@@ -24,6 +24,8 @@ import { refreshTokens } from './accounts/refresh-tokens.ts'
 import { registrationNonces } from './accounts/registration-nonces.ts'
 import { registrationTokens } from './accounts/registration-tokens.ts'
 import type { Db } from './engine/db.ts'
+import { deployment } from './deployment.ts'
+import type { Claim } from './engine/claim.ts'
 import type { Engine } from './engine/engine.ts'
 import { earlyRedactions } from './rooms/early-redactions.ts'
 import { eventBranches } from './rooms/event-branches.ts'
@@ -82,6 +84,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   push: { pushers: pushers(db, kind) },
   jobs: { leases: leases(db) },
   streams: streams(db),
+  deployment: deployment(db),
 })
 
 type Modules = ReturnType<typeof bind>
@@ -93,8 +96,12 @@ export type Store = Transaction & {
   kind: Engine['kind']
   /** The only way events enter the database. */
   eventWriter: ReturnType<typeof eventWriter>
-  /** Rejects when the database does not answer. */
+  /** Rejects when the database cannot be written. */
   ping(): Promise<void>
+  /** Makes this process the only one that serves from the database; throws when another one does. */
+  claim(): Promise<Claim>
+  /** Resolves with the reason when no write will ever succeed again. */
+  broken: Promise<Error>
   close(): Promise<void>
 }
 
@@ -125,7 +132,9 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
     kind: engine.kind,
     eventWriter: eventWriter(engine, { position, now, observe: observeBatch }),
     transaction: (work) => engine.knex.transaction((tx) => inside.run(true, () => work(join(tx)))),
-    ping: async () => void (await engine.knex.raw('select 1')),
+    ping: () => engine.ping(),
+    claim: () => engine.claim(),
+    broken: engine.broken,
     close: () => engine.close(),
   }
 }
