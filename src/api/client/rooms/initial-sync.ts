@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { RoomIdText } from '#api/ids.ts'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import { accountDataChanges } from '#services/accounts/data/account-data.ts'
 import { isPublished } from '#services/rooms/directory/directory.ts'
@@ -19,7 +20,7 @@ export const getRoomInitialSync = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/initialSync',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   query: Type.Object({ limit: Type.Optional(LimitQuery) }),
   reply: Type.Object({
     room_id: Type.String(),
