@@ -1,3 +1,4 @@
+import { typingChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 
@@ -24,5 +25,5 @@ export async function stopTyping(ctx: Needs, roomId: string, userId: string): Pr
 
 async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: string): Promise<void> {
   const room = await rooms.find(roomId)
-  if (room) bus.publish('wake', [...room.localUsers])
+  if (room) bus.publish(typingChanged, { roomId, userIds: [...room.localUsers] })
 }

@@ -1,5 +1,6 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import { purgeRequested } from '#bus/topics.ts'
 import type { RoomPlan } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>
@@ -40,6 +41,6 @@ export async function requestRoomDeletion(
       createdAt: ctx.clock.now(),
     })
   })
-  ctx.bus.publish('purge.requested', id)
+  ctx.bus.publish(purgeRequested, { id })
   return id
 }

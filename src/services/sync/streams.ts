@@ -1,0 +1,20 @@
+/**
+ * What may hold something new for a reader, each by itself. `members`: somebody's membership changed in a room of the
+ * user, or the user's own. Those in `deviceStreams` move for one device, the others for a user.
+ */
+export const syncStreams = [
+  'events',
+  'members',
+  'receipts',
+  'typing',
+  'presence',
+  'account_data',
+  'device_lists',
+  'to_device',
+  'session',
+] as const
+
+export type SyncStream = (typeof syncStreams)[number]
+
+/** Under which key of the waiters a device stands. */
+export const deviceKey = ({ userId, deviceId }: { userId: string; deviceId: string }): string => `${userId} ${deviceId}`
