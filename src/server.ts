@@ -4,6 +4,7 @@ import { allEndpoints } from '#api/index.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
+import { KeyedQueue } from '#base/keyed-queue.ts'
 import { createLog, type Log } from '#base/log.ts'
 import { createMetrics, type Metrics } from '#base/metrics.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
@@ -197,6 +198,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
+    locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),

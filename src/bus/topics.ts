@@ -1,4 +1,5 @@
 import type { JsonValue } from '#protocol/events/event.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** What one kind of message is about; its payload travels between processes as JSON. */
 export type Topic<Payload extends JsonValue> = {
@@ -9,7 +10,7 @@ export type Topic<Payload extends JsonValue> = {
 
 const topic = <Payload extends JsonValue>(name: string): Topic<Payload> => ({ name })
 
-export type Device = { userId: string; deviceId: string }
+export type Device = { userId: UserId; deviceId: string }
 
 // A topic is here only while somebody publishes it and somebody listens; spec-tests/bus/topics.test.ts checks that.
 
@@ -19,10 +20,10 @@ export type Device = { userId: string; deviceId: string }
  * From: services/rooms/write. Listeners: services/sync/wake-waiters.
  */
 export const eventsCommitted = topic<{
-  roomId: string
+  roomId: RoomId
   /** Of the newest event. */
   position: number
-  userIds: string[]
+  userIds: UserId[]
   /** Whether somebody's membership changed. */
   changesMembers: boolean
 }>('events.committed')
@@ -31,26 +32,26 @@ export const eventsCommitted = topic<{
  * A user's receipt moved. `userIds`: who may know of it.
  * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes.
  */
-export const receiptMoved = topic<{ roomId: string; userId: string; userIds: string[] }>('receipt.moved')
+export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: UserId[] }>('receipt.moved')
 
 /**
  * Who types in a room changed. `userIds`: the room's users of this server.
  * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters.
  */
-export const typingChanged = topic<{ roomId: string; userIds: string[] }>('typing.changed')
+export const typingChanged = topic<{ roomId: RoomId; userIds: UserId[] }>('typing.changed')
 
 /**
  * Presence of somebody changed. `userIds`: who may know of it.
  * From: services/presence. Listeners: services/sync/wake-waiters.
  */
-export const presenceChanged = topic<{ userIds: string[] }>('presence.changed')
+export const presenceChanged = topic<{ userIds: UserId[] }>('presence.changed')
 
 /**
  * Account data of a user was set; `roomId` is '' for what belongs to no room. Push rules are account data as well.
  * From: services/accounts/data, services/push, services/rooms. Listeners: services/sync/wake-waiters,
  * services/push/follow-changes.
  */
-export const accountDataChanged = topic<{ userId: string; changes: { roomId: string; type: string }[] }>(
+export const accountDataChanged = topic<{ userId: UserId; changes: { roomId: RoomId | ''; type: string }[] }>(
   'account_data.changed',
 )
 
@@ -64,7 +65,7 @@ export const toDeviceQueued = topic<{ devices: Device[] }>('to_device.queued')
  * Others must ask for the keys of these users anew.
  * From: services/e2ee, services/accounts. Listeners: services/e2ee/device-lists.
  */
-export const deviceListsChanged = topic<{ userIds: string[] }>('device_lists.changed')
+export const deviceListsChanged = topic<{ userIds: UserId[] }>('device_lists.changed')
 
 /**
  * One-time or fallback keys of some devices were uploaded or claimed.
@@ -76,7 +77,7 @@ export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed
  * Access tokens or the account of a user changed.
  * From: services/accounts. Listeners: services/accounts/sessions/session-changes.
  */
-export const sessionsChanged = topic<{ userId: string }>('sessions.changed')
+export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 
 /**
  * Devices are gone with all that belonged to them.
@@ -88,13 +89,13 @@ export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
  * A field of a user's profile changed.
  * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
  */
-export const profileChanged = topic<{ userId: string; name: string }>('profile.changed')
+export const profileChanged = topic<{ userId: UserId; name: string }>('profile.changed')
 
 /**
  * An account ended for good.
  * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
  */
-export const accountDeactivated = topic<{ userId: string }>('account.deactivated')
+export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
 
 /**
  * A room, or history of one, is to be deleted.
@@ -106,4 +107,4 @@ export const purgeRequested = topic<{ id: string }>('purge.requested')
  * A room must be read anew, or is gone.
  * From: services/rooms/purge. Listeners: services/rooms/purge/forget-live-room.
  */
-export const roomHidden = topic<{ roomId: string }>('room.hidden')
+export const roomHidden = topic<{ roomId: RoomId }>('room.hidden')

@@ -1,6 +1,6 @@
 import { deviceListsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type UserId } from '#protocol/ids.ts'
 
 /** Positions of the streams that device lists depend on. */
 export type DeviceListPosition = { deviceLists: number; events: number }
@@ -9,10 +9,10 @@ export type DeviceListSpan = {
   from: DeviceListPosition
   to: DeviceListPosition
   /** `sharingCandidates` of the two, when the caller knows them. */
-  moved?: Promise<readonly string[]>
+  moved?: Promise<readonly UserId[]>
 }
 
-export type DeviceListChanges = { changed: string[]; left: string[] }
+export type DeviceListChanges = { changed: UserId[]; left: UserId[] }
 
 /**
  * Whose keys the user must ask for anew, and of whom she will hear no more, after one position and up to another.
@@ -20,7 +20,7 @@ export type DeviceListChanges = { changed: string[]; left: string[] }
  */
 export async function deviceListChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { from, to, moved: known }: DeviceListSpan,
 ): Promise<DeviceListChanges> {
   const updated =
@@ -40,7 +40,7 @@ export async function deviceListChanges(
 }
 
 /** Tells this process and the others that keys changed; to be called after the commit. */
-export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly string[]): void {
+export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly UserId[]): void {
   if (userIds.length > 0) bus.publish(deviceListsChanged, { userIds: [...userIds] })
 }
 
@@ -56,7 +56,7 @@ export function followDeviceLists(ctx: Follower): () => void {
   })
 }
 
-async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly string[]): Promise<void> {
+async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.move(userId, 'device_lists')
     for (const observer of await store.rooms.members.usersSharingRooms(userId))

@@ -1,10 +1,11 @@
+import type { UserId } from '#protocol/ids.ts'
 import { LRUCache } from 'lru-cache'
 import type { Store } from '#store/open.ts'
 import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
 
 const maxDevices = 50_000
 
-type Device = { userId: string; deviceId: string }
+type Device = { userId: UserId; deviceId: string }
 
 /** What devices that sync have left to hand out: every answer of /sync names it, and it seldom changes. */
 export class KeyStocks {

@@ -1,6 +1,8 @@
+import type { UserId } from '#protocol/ids.ts'
+
 /**
  * What may hold something new for a reader, each by itself. `members`: somebody's membership changed in a room of the
- * user, or the user's own. Those in `deviceStreams` move for one device, the others for a user.
+ * user, or the user's own. `to_device` and `session` move for one device, the others for a user.
  */
 export const syncStreams = [
   'events',
@@ -17,4 +19,4 @@ export const syncStreams = [
 export type SyncStream = (typeof syncStreams)[number]
 
 /** Under which key of the waiters a device stands. */
-export const deviceKey = ({ userId, deviceId }: { userId: string; deviceId: string }): string => `${userId} ${deviceId}`
+export const deviceKey = ({ userId, deviceId }: { userId: UserId; deviceId: string }): string => `${userId} ${deviceId}`

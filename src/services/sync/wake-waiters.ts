@@ -12,8 +12,8 @@ import { deviceKey, type SyncStream } from './streams.ts'
 
 /** Wakes the long polls of this process for which a stream has moved, here or in another process; the answer ends it. */
 export function startWakingWaiters({ bus, waiters }: Pick<Context, 'bus' | 'waiters'>): () => void {
-  const moveFor = (userIds: readonly string[], stream: SyncStream) => {
-    for (const userId of userIds) waiters.move(userId, stream)
+  const moveFor = (keys: readonly string[], stream: SyncStream) => {
+    for (const key of keys) waiters.move(key, stream)
   }
   const subscriptions = [
     bus.subscribe(eventsCommitted, ({ userIds, changesMembers }) => {

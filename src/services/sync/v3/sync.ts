@@ -13,6 +13,7 @@ import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { ignoredStreams, keysOf, movedStreams } from './moved-streams.ts'
 import { noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
 
@@ -107,7 +108,7 @@ async function movedUsers(
   { store }: Pick<Context, 'store'>,
   { userId, since }: SyncRequest,
   now: SyncToken,
-): Promise<readonly string[]> {
+): Promise<readonly UserId[]> {
   return since && since.events < now.events
     ? store.rooms.members.sharingCandidates(userId, since.events, now.events)
     : []
