@@ -32,6 +32,10 @@ import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
+import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { KeyStocks } from '#services/e2ee/key-stocks.ts'
+import { syncStreams } from '#services/sync/streams.ts'
+import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { checkDeployment } from '#services/maintenance/check-deployment.ts'
@@ -40,7 +44,6 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
-import type { UserId } from '#protocol/ids.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -161,18 +164,15 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
-  const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as UserId[]) context.waiters.wake(userId)
-  })
-  const stopForgetting = followSessionChanges(context)
-  const stopFollowingDevices = followDeviceLists(context)
-  const stopFollowingPush = followPushChanges(context)
-  return () => {
-    stopWaking()
-    stopForgetting()
-    stopFollowingDevices()
-    stopFollowingPush()
-  }
+  const followed = [
+    // Caches first: who is woken must not find what they held before.
+    followSessionChanges(context),
+    followKeyStocks(context),
+    followPushChanges(context),
+    followDeviceLists(context),
+    startWakingWaiters(context),
+  ]
+  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
@@ -200,7 +200,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const tokens = effects.tokens ?? systemTokens
   const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
   const metrics = effects.metrics ?? createMetrics()
-  const waiters = new Waiters()
+  const waiters = new Waiters(syncStreams)
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
     (error: unknown) => {
@@ -224,6 +224,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotifications(),
+    keyStocks: new KeyStocks(store),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
@@ -231,7 +232,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),
-    bus: effects.bus ?? localBus(),
+    bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
 }
