@@ -42,6 +42,7 @@ import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
+import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
 
@@ -84,7 +85,10 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     throw error
   })
   const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
   const release = async () => {
+    await closeControl()
     await work.stop()
     await closeContext(context)
     await claim?.release()
@@ -185,13 +189,16 @@ export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T
 
 /** The same before it is known whether the data belongs to this server. */
 export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
-  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
+  const effects = { bus: controlBus(controlPath(config)) }
+  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects })
   try {
     return await work(context)
   } finally {
     await closeContext(context)
   }
 }
+
+const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 

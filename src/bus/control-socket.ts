@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Log } from '#base/log.ts'
 import { isObject, type JsonValue } from '#protocol/events/event.ts'
 import type { Bus } from './bus.ts'
-import { topicNamed } from './topics.ts'
+import * as topics from './topics.ts'
 
 /** Longer lines are no messages of ours. */
 const maxLineLength = 1_000_000
@@ -15,7 +15,10 @@ const answerMs = 5000
  * Lets commands on this machine publish on the bus of the running server, so that what they change in the store is not
  * hidden by what the server keeps in memory. Whoever may open the socket may open the database beside it as well.
  */
-export async function openControlSocket({ bus, log }: { bus: Bus; log: Log }, path: string): Promise<() => Promise<void>> {
+export async function openControlSocket(
+  { bus, log }: { bus: Bus; log: Log },
+  path: string,
+): Promise<() => Promise<void>> {
   const connections = new Set<Socket>()
   const server = createServer((socket) => {
     connections.add(socket)
@@ -33,7 +36,9 @@ export async function openControlSocket({ bus, log }: { bus: Bus; log: Log }, pa
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
     await chmod(path, 0o600)
   } catch (error) {
-    log.warn('commands cannot reach this server: what they change shows after up to half a minute', { error: String(error) })
+    log.warn('commands cannot reach this server: what they change shows after up to half a minute', {
+      error: String(error),
+    })
     return async () => {}
   }
   server.unref()
@@ -45,8 +50,10 @@ export async function openControlSocket({ bus, log }: { bus: Bus; log: Log }, pa
 
 function publish(bus: Bus, line: string): void {
   const message = parse(line)
-  const topic = isObject(message) && typeof message.topic === 'string' ? topicNamed(message.topic) : undefined
-  if (topic && isObject(message)) bus.publish(topic, message.payload ?? null)
+  if (!isObject(message)) return
+  const topic = Object.values<{ name: string }>(topics).find(({ name }) => name === message.topic)
+  // A command of the same version wrote it, so that the payload is that of the topic.
+  if (topic) bus.publish<JsonValue>(topic, message.payload ?? null)
 }
 
 function parse(line: string): JsonValue | undefined {
