@@ -3,7 +3,6 @@ import type { Context } from '#context.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
-import { isBare } from '#services/rooms/live/live-room.ts'
 
 export type DirectoryQuery = {
   limit: number
@@ -96,6 +95,6 @@ export async function publishRoom(
 
 async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
   const room = await store.rooms.rooms.find(roomId)
-  if (!room || isBare(room)) throw notFound('The room is not known')
+  if (!room || room.isPlaceholder) throw notFound('The room is not known')
   return room
 }
