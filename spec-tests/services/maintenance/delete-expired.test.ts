@@ -97,7 +97,9 @@ describe('upkeep', () => {
     await store.e2ee.deviceLists.record(changed(['GONE3']), 5)
     await store.transaction((tx) => tx.e2ee.deviceLists.mergeDeleted(5))
 
-    assert.deepEqual(await store.e2ee.deviceLists.listAfter(0, 10), [
+    const ofTest = new Set([userId, elsewhere.userId])
+    const left = (await store.e2ee.deviceLists.listAfter(0, 10)).filter((change) => ofTest.has(change.userId))
+    assert.deepEqual(left, [
       { userId, deviceId, position: 1 },
       { ...elsewhere, position: 1 },
       { userId, deviceId: '', position: 2 },

@@ -103,8 +103,8 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     url: database.url,
     open: ({ create, ...room }) => openRemoteRoom(ctx, { ...room, create: create as unknown as JsonValue }),
     receive: (roomId, pdu, origin = 's0.test') => receiveEvent(ctx, { origin, roomId, pdu: pdu as JsonValue }),
-    line: (roomId) => ctx.rooms.get(roomId),
-    lineFromDisk: (roomId) => new LiveRooms(store, 'test').get(roomId),
+    line: async (roomId) => (await ctx.rooms.findStored(roomId))!,
+    lineFromDisk: async (roomId) => (await new LiveRooms(store, 'test').findStored(roomId))!,
     beside: (others = missingEvents) => startProcess(database, others),
     async [Symbol.asyncDispose]() {
       await ctx.bus.close()

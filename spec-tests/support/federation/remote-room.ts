@@ -4,6 +4,7 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import type { SendJoinAnswer } from '#services/federation/receive/import-send-join.ts'
 import type { ReceivingServer } from './receiving.ts'
+import { newRooms } from '../server/earlier-history.ts'
 import { checkRoom } from '../rooms/room-check.ts'
 import { alice, openingOf, state } from '../generators/scene.ts'
 import { ScriptedRoom } from '../generators/scripted-room.ts'
@@ -48,7 +49,7 @@ export class RemoteRoom {
   }
 }
 
-/** Fails unless the room is the only one on disk, in the state after these events, and nothing is wrong with it. */
+/** Fails unless the room is the only one that the test made, in the state after these events, and nothing is wrong with it. */
 export async function assertRoomIs(
   server: ReceivingServer,
   { room }: RemoteRoom,
@@ -57,6 +58,6 @@ export async function assertRoomIs(
   const { state } = await server.lineFromDisk(room.roomId)
   const entries = new Map([...state].map(([key, { eventId }]) => [key, eventId]))
   assert.deepEqual(entries, new Map(room.replay.stateBefore([...forwardExtremities])))
-  assert.equal((await server.ctx.store.rooms.rooms.list()).length, 1)
+  assert.equal((await newRooms(server.ctx.store)).length, 1)
   assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
 }

@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore } from '#store/open.ts'
+import { writeEarlierHistory } from './earlier-history.ts'
 import { leasePostgres } from './postgres.ts'
 
-/** Everything one test server keeps: a folder, and a migrated empty database. */
+/** Everything one test server keeps: a folder, and a migrated database that was in use before. */
 export type TestDatabase = { url: string; folder: string; remove(): Promise<void> }
 
 /** SQLite, or PostgreSQL when TEST_DATABASE=postgres; neither migrates for every test. */
@@ -28,8 +28,7 @@ async function makeTemplate(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'myelin-template-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'template.db')
-  const store = await openStore({ url: `sqlite:${file}`, poolSize: 1, now: () => 0 })
-  await store.close()
+  await writeEarlierHistory({ url: `sqlite:${file}`, folder })
   return file
 }
 

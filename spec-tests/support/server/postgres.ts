@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
-import { openStore } from '#store/open.ts'
+import { writeEarlierHistory } from './earlier-history.ts'
 
 /**
- * An empty migrated database for one test. They are kept and emptied again, because making one takes ten times as
+ * A migrated database for one test, with nothing in it but the earlier history. They are kept and emptied again, because making one takes ten times as
  * long; an advisory lock says which are in use, so that several test runs may share a PostgreSQL.
  */
 export async function leasePostgres(): Promise<{ url: string; release(): Promise<void> }> {
   const admin = await connect(adminUrl())
   try {
-    const family = `myelin_test_${await migrationsHash()}`
+    const family = `myelin_test_${await templateHash()}`
     const number = await lockFreeNumber(admin)
     const url = databaseUrl(`${family}_${number}`)
     if (await exists(admin, `${family}_${number}`)) await empty(url)
@@ -44,8 +46,9 @@ async function create(admin: pg.Client, { family, name }: { family: string; name
     const draft = `${family}_draft`
     await admin.query(`drop database if exists ${draft} with (force)`)
     await admin.query(`create database ${draft}`)
-    const store = await openStore({ url: databaseUrl(draft), poolSize: 1, now: () => 0 })
-    await store.close()
+    const folder = await mkdtemp(join(tmpdir(), 'myelin-template-'))
+    await writeEarlierHistory({ url: databaseUrl(draft), folder })
+    await rm(folder, { recursive: true })
     await run(databaseUrl(draft), keepSeeds)
     await admin.query(`alter database ${draft} rename to ${template}`)
   }
@@ -62,7 +65,7 @@ async function dropOthers(admin: pg.Client, family: string): Promise<void> {
   for (const { datname } of rows) await admin.query(`drop database if exists ${datname}`).catch(() => {})
 }
 
-/** Migrations may write rows; they are put aside, to be there again in an emptied database. */
+/** The rows of the template are put aside, with where its sequences stand, to be there again in an emptied database. */
 const keepSeeds = `
 do $$
 declare place record; filled boolean;
@@ -72,6 +75,9 @@ begin
     execute format('select exists (select from public.%I)', place.tablename) into filled;
     if filled then execute format('create table seeds.%1$I as table public.%1$I', place.tablename); end if;
   end loop;
+  create schema seed_sequences;
+  create table seed_sequences.positions as
+    select sequencename::text as name, coalesce(last_value, 0) + 1 as next from pg_sequences where schemaname = 'public';
 end $$`
 
 const restoreSeeds = `
@@ -84,8 +90,8 @@ begin
   for place in select tablename from pg_tables where schemaname = 'seeds' loop
     execute format('insert into public.%1$I select * from seeds.%1$I', place.tablename);
   end loop;
-  for place in select sequencename from pg_sequences where schemaname = 'public' loop
-    execute format('alter sequence public.%I restart', place.sequencename);
+  for place in select name, next from seed_sequences.positions loop
+    execute format('alter sequence public.%I restart with %s', place.name, place.next);
   end loop;
 end $$`
 
@@ -104,9 +110,9 @@ async function exists(admin: pg.Client, name: string): Promise<boolean> {
   return (await admin.query('select 1 from pg_database where datname = $1', [name])).rowCount === 1
 }
 
-async function migrationsHash(): Promise<string> {
+async function templateHash(): Promise<string> {
   const folder = new URL('../../../migrations/', import.meta.url)
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(await readFile(new URL('earlier-history.ts', import.meta.url)))
   for (const file of (await readdir(folder)).sort()) hash.update(file).update(await readFile(new URL(file, folder)))
   return hash.digest('hex').slice(0, 16)
 }

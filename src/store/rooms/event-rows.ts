@@ -36,9 +36,12 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
     .map((name) => ({ ...tables[name], rows: rows[name] }))
 }
 
-function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick<Rows, 'newRooms' | 'rooms'> {
+type RoomTables = 'newRooms' | 'rooms' | 'joinedRooms'
+
+function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick<Rows, RoomTables> {
   const newRooms: unknown[][] = []
   const rooms: unknown[][] = []
+  const joinedRooms: unknown[][] = []
   let next = 0
   for (const write of writes) {
     const mine = placed.slice(next, (next += write.events.length))
@@ -46,10 +49,22 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
     const last = mine.findLast(({ event }) => event.status === 'accepted')?.position ?? write.lastPosition
     const tail = [JSON.stringify(write.forwardExtremities), write.depth, last]
     if (write.nid === undefined)
-      newRooms.push([mine[0]?.nid, write.roomId, write.version, 1, ...tail, write.isPublished ?? false])
-    else rooms.push([write.nid, write.revision + 1, ...tail])
+      newRooms.push([
+        mine[0]?.nid,
+        write.roomId,
+        write.version,
+        1,
+        ...tail,
+        write.isPublished ?? false,
+        write.isPlaceholder ?? false,
+      ])
+    else {
+      rooms.push([write.nid, write.revision + 1, ...tail])
+      if (write.isPlaceholder === false) joinedRooms.push([write.nid, false])
+    }
   }
-  return { newRooms, rooms: lastOf(rooms, (row) => String(row[0])) }
+  const nidOf = (row: unknown[]) => String(row[0])
+  return { newRooms, rooms: lastOf(rooms, nidOf), joinedRooms: lastOf(joinedRooms, nidOf) }
 }
 
 type GraphTables = 'events' | 'movedEvents' | 'branches'

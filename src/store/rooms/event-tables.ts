@@ -24,8 +24,10 @@ export const eventTables = {
     depth: big,
     last_position: big,
     is_published: 'boolean',
+    is_placeholder: 'boolean',
   }),
   rooms: update('rooms', ['nid'], { nid: big, line_version: big, heads: text, depth: big, last_position: big }),
+  joinedRooms: update('rooms', ['nid'], { nid: big, is_placeholder: 'boolean' }),
   events: insert('events', {
     position: big,
     event_id: text,

@@ -66,6 +66,8 @@ export type RoomWrite = {
   lastPosition: number
   /** Whether a new room is listed in the directory. */
   isPublished?: boolean | undefined
+  /** Whether the room is a placeholder from now on: true for a new one, false with the first join of a local user. */
+  isPlaceholder?: boolean | undefined
   events: readonly EventWrite[]
 }
 

@@ -19,6 +19,8 @@ export type StoredRoom = {
   lastPosition: number
   /** Listed in the room directory. */
   isPublished: boolean
+  /** Known only from a join under way: none of this server's users has joined it yet. */
+  isPlaceholder: boolean
   /** Nobody is shown what happened up to this position. */
   purgedUpTo: number
 }
@@ -32,6 +34,7 @@ type Row = {
   depth: number
   last_position: number
   is_published: boolean | number
+  is_placeholder: boolean | number
   purged_up_to: number
 }
 
@@ -94,5 +97,6 @@ const fromRow = (row: Row): StoredRoom => ({
   depth: Number(row.depth),
   lastPosition: Number(row.last_position),
   isPublished: Boolean(row.is_published),
+  isPlaceholder: Boolean(row.is_placeholder),
   purgedUpTo: Number(row.purged_up_to),
 })

@@ -5,6 +5,7 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import { accepted, createRoom, eventsOf, join, refused, sendText, stateOf } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
+import { newRooms } from '../../../support/server/earlier-history.ts'
 
 const path = '/_matrix/client/v3/createRoom'
 const started = async () => {
@@ -235,7 +236,7 @@ describe('creating rooms', () => {
       await using setting = await started()
       const { server, alice } = setting
       refused(await alice.request('POST', path, { room_alias_name: 'tea', ...body }), 400, errcode)
-      assert.deepEqual(await server.context.store.rooms.rooms.list(), [])
+      assert.deepEqual(await newRooms(server.context.store), [])
       assert.equal(await server.context.store.rooms.aliases.find('#tea:test'), undefined)
     })
 
@@ -246,7 +247,7 @@ describe('creating rooms', () => {
     const threepid = { medium: 'email', address: 'a@example.org', id_server: 'id.example', id_access_token: 'x' }
     refused(await alice.request('POST', path, { invite_3pid: [threepid] }), 403, 'M_SERVER_NOT_TRUSTED')
     accepted(await alice.request('POST', path, { invite_3pid: [] }))
-    assert.equal((await server.context.store.rooms.rooms.list()).length, 1)
+    assert.equal((await newRooms(server.context.store)).length, 1)
   })
 
   it('refuses an alias that is taken, also to the second of two at once', async () => {
@@ -256,7 +257,7 @@ describe('creating rooms', () => {
     const both = await Promise.all([alice, bob].map((user) => user.request('POST', path, { room_alias_name: 'tea' })))
     assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 400])
     refused(await alice.request('POST', path, { room_alias_name: 'tea' }), 400, 'M_ROOM_IN_USE')
-    assert.equal((await server.context.store.rooms.rooms.list()).length, 1)
+    assert.equal((await newRooms(server.context.store)).length, 1)
   })
 
   it('T11 refuses state too large for an event', async () => {
@@ -264,6 +265,6 @@ describe('creating rooms', () => {
     const { server, alice } = setting
     refused(await alice.request('POST', path, { topic: 'ä'.repeat(20_000) }), 413, 'M_TOO_LARGE')
     refused(await alice.request('POST', path, { name: 'x'.repeat(70_000) }), 413, 'M_TOO_LARGE')
-    assert.deepEqual(await server.context.store.rooms.rooms.list(), [])
+    assert.deepEqual(await newRooms(server.context.store), [])
   })
 })

@@ -4,6 +4,7 @@ import { roomIdOfCreate } from '#protocol/events/event-id.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersions, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
+import { newRooms } from '../../../support/server/earlier-history.ts'
 import { startReceiving } from '../../../support/federation/receiving.ts'
 import { alice } from '../../../support/generators/scene.ts'
 import { keyOf } from '../../../support/generators/scripted-room.ts'
@@ -63,7 +64,7 @@ describe('the first event of a room of another server', function () {
         const { create, roomId } = creation(version, change(version))
         const { outcome } = await server.open({ roomId, version, create })
         assert.match(outcome, /^(rejected|dropped)$/, `version ${version.id}`)
-        assert.deepEqual(await server.ctx.store.rooms.rooms.list(), [])
+        assert.deepEqual(await newRooms(server.ctx.store), [])
       }
     })
 

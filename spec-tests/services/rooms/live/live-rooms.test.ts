@@ -89,6 +89,7 @@ describe('the lines of rooms', () => {
       depth: 0,
       lastPosition: 0,
       serverName: 'test',
+      isPlaceholder: false,
     }
 
     await rooms.inTurn(busy, async () => {

@@ -17,7 +17,7 @@ export type RemoteRoom = Room & { create: JsonValue }
 
 /**
  * Takes in the create event of a room that another server made; what else is told of the room can be stored then. Until
- * one of our users is in, the room is bare: nobody sees it, and trying again goes on from there.
+ * one of our users has joined, the room is a placeholder: it is not found, and trying again goes on from there.
  */
 export async function openRemoteRoom(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
@@ -62,7 +62,7 @@ async function create(
 ): Promise<ReceiveResult> {
   const { pdu, eventId } = event
   const line = new LiveRoom({
-    nid: undefined, ...room, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name,
+    nid: undefined, ...room, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name, isPlaceholder: true,
   }) // prettier-ignore
   const transition = plainTransition(event)
   const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, transition }

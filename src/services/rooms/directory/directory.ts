@@ -3,7 +3,6 @@ import type { Context } from '#context.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
-import { isBare } from '#services/rooms/live/live-room.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type DirectoryQuery = {
@@ -97,6 +96,6 @@ export async function publishRoom(
 
 async function knownRoom({ store }: Pick<Context, 'store'>, roomId: RoomId): Promise<StoredRoom> {
   const room = await store.rooms.rooms.find(roomId)
-  if (!room || isBare(room)) throw notFound('The room is not known')
+  if (!room || room.isPlaceholder) throw notFound('The room is not known')
   return room
 }

@@ -24,9 +24,6 @@ export type StateEntryChange = { type: string; stateKey: string; entry: StateEnt
 
 export const keyOf = stateKeyOf
 
-/** Whether only its create event is here: so are rooms of other servers until one of our users is in. */
-export const isBare = ({ nid, lastPosition }: Pick<LiveRoom, 'nid' | 'lastPosition'>): boolean => lastPosition === nid
-
 const maxRecent = 50
 
 export type LiveRoomStart = {
@@ -41,6 +38,8 @@ export type LiveRoomStart = {
   members: Iterable<{ userId: UserId; membership: Membership }>
   /** This server's name, to know its own users among the members. */
   serverName: string
+  /** Known only from a join under way: none of this server's users has joined it yet. */
+  isPlaceholder: boolean
 }
 
 /**
@@ -83,10 +82,12 @@ export class LiveRoom {
   readonly #pending = new Map<StateKey, StateEntry>()
   readonly #members = new Map<UserId, Membership>()
   readonly #serverName: string
+  #isPlaceholder: boolean
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
   constructor(start: LiveRoomStart) {
     this.#serverName = start.serverName
+    this.#isPlaceholder = start.isPlaceholder
     this.roomId = start.roomId
     this.version = start.version
     this.nid = start.nid
@@ -98,6 +99,16 @@ export class LiveRoom {
     this.plainSince = start.lastPosition
     for (const stateEntry of start.entries) this.#state.set(keyOf(stateEntry.type, stateEntry.stateKey), stateEntry)
     for (const { userId, membership } of start.members) this.#setMember(userId, membership)
+  }
+
+  /** Whether the room is known only from a join under way: until one of this server's users has joined, it is not found. */
+  get isPlaceholder(): boolean {
+    return this.#isPlaceholder
+  }
+
+  /** Whether these memberships bring in this server's first user. */
+  isFirstJoin(members: readonly MemberWrite[]): boolean {
+    return this.#isPlaceholder && members.some((member) => member.membership === 'join' && this.#isLocal(member.userId))
   }
 
   /** Committed state holders. */
@@ -215,6 +226,13 @@ export class LiveRoom {
     this.#counts[membership]++
     this.#members.set(userId, membership)
     if (membership !== 'join') this.localUsers.delete(userId)
-    else if (serverOf(userId) === this.#serverName) this.localUsers.add(userId)
+    else if (this.#isLocal(userId)) {
+      this.localUsers.add(userId)
+      this.#isPlaceholder = false
+    }
+  }
+
+  #isLocal(userId: string): boolean {
+    return serverOf(userId) === this.#serverName
   }
 }

@@ -4,7 +4,7 @@ import { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
-import { isBare, type LiveRoom } from './live-room.ts'
+import type { LiveRoom } from './live-room.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
@@ -30,13 +30,13 @@ export class LiveRooms {
     return this.#queue.run(roomId, work)
   }
 
-  /** The line of a room that this server knows: a bare one it does not know yet. */
+  /** A room that this server knows: a placeholder it does not know yet. */
   async find(roomId: RoomId): Promise<LiveRoom | undefined> {
     const room = await this.findStored(roomId)
-    return room && isBare(room) ? undefined : room
+    return room?.isPlaceholder ? undefined : room
   }
 
-  /** The same, also of a bare room: for those who take in events of other servers. */
+  /** The same, placeholders included: for those who take in events of other servers. */
   async findStored(roomId: RoomId): Promise<LiveRoom | undefined> {
     const known = this.#lines.get(roomId)
     const room = await (known ?? this.#load(roomId))

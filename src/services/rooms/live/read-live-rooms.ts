@@ -62,6 +62,7 @@ function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverN
     entries: entries.map((entry) => ({ ...entry, pdu: undefined })),
     members,
     serverName,
+    isPlaceholder: room.isPlaceholder,
   })
   line.purgedUpTo = room.purgedUpTo
   return line

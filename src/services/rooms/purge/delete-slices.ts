@@ -32,7 +32,7 @@ export async function deleteAll(ctx: CollectNeeds, isStopped: () => boolean = ()
 /** Once all that was built on the line is on disk: a line read before that would lack it. */
 function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: RoomId): Promise<void> {
   return rooms.inTurn(roomId, async () => {
-    const room = await rooms.find(roomId)
+    const room = await rooms.findStored(roomId)
     await room?.lastWrite
     rooms.drop(roomId)
   })

@@ -25,7 +25,8 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
   if (await ctx.store.rooms.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
   const id = ctx.tokens.id(16)
   await ctx.rooms.inTurn(roomId, async () => {
-    const room = await ctx.rooms.get(roomId)
+    const room = await ctx.rooms.findStored(roomId)
+    if (!room) throw notFound('The room is not known')
     const upTo = await boundary(ctx, room, before)
     const plan: HistoryPlan = { upTo, deleteLocal }
     await ctx.store.transaction(async (tx) => {

@@ -42,7 +42,7 @@ export async function startRoom(
   drafts: readonly EventDraft[],
 ): Promise<void> {
   const room = new LiveRoom({
-    nid: undefined, roomId, version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name,
+    nid: undefined, roomId, version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name, isPlaceholder: false,
   }) // prettier-ignore
   const { committed } = await stage(ctx, room, { drafts, isPublished })
   await committed

@@ -53,7 +53,7 @@ async function nameRoom(
   const { server_name: serverName } = ctx.config
   if (!version.roomIdIsCreateHash) return { roomId: `!${ctx.tokens.id(18)}:${serverName}`, create: draft }
   const nowhere = new LiveRoom({
-    nid: undefined, roomId: '!', version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName,
+    nid: undefined, roomId: '!', version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName, isPlaceholder: false,
   }) // prettier-ignore
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }

@@ -50,6 +50,7 @@ export async function persistReceived(ctx: AppendNeeds, room: LiveRoom, received
         forwardExtremities: transition?.forwardExtremities ?? room.forwardExtremities,
         depth,
         lastPosition: room.lastPosition,
+        isPlaceholder: isPlaceholderAfter(room, write),
         events: [write],
       },
       ({ nid, positions }) => {
@@ -66,6 +67,13 @@ export async function persistReceived(ctx: AppendNeeds, room: LiveRoom, received
   } finally {
     room.pendingWrites--
   }
+}
+
+/** A placeholder stays one until a user of this server joins; undefined where nothing changes. */
+function isPlaceholderAfter(room: LiveRoom, { memberships = [] }: EventWrite): boolean | undefined {
+  if (!room.isPlaceholder) return undefined
+  if (room.isFirstJoin(memberships)) return false
+  return room.nid === undefined ? true : undefined
 }
 
 /** Whether the event was stored meanwhile: as an outlier it enters without regard to where the room stands. */

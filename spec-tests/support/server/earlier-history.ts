@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto'
+import { loadConfig } from '#base/config/load.ts'
+import type { Context } from '#context.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import type { KeyId } from '#protocol/events/signing-key.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
+import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { receiveEvent } from '#services/federation/receive/receive-event.ts'
+import { startServer } from '#server.ts'
+import type { StoredRoom } from '#store/rooms/rooms.ts'
+import { keyOf, ScriptedRoom, type Act } from '../generators/scripted-room.ts'
+import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from './device-crypto.ts'
+import { loginUser, registerUser, type TestReply, type TestUser } from './client.ts'
+import { fakeClock } from './clock.ts'
+
+const v3 = '/_matrix/client/v3'
+const segment = encodeURIComponent
+
+/** How many rooms it leaves behind; those that a test makes have higher numbers. */
+const earlierRooms = 4
+
+/** The rooms that a test has made, as they lie on disk. */
+export async function newRooms({ rooms }: Pick<Context['store'], 'rooms'>): Promise<StoredRoom[]> {
+  return (await rooms.rooms.list()).filter(({ nid }) => nid > earlierRooms)
+}
+
+/**
+ * Lets a server live over a database for a while, a year before any test: so that in none of them the first room is
+ * number one, or the numbers of rooms, events, state keys, receipts and devices agree.
+ */
+export async function writeEarlierHistory({ url, folder }: { url: string; folder: string }): Promise<void> {
+  const settings = {
+    server_name: 'test',
+    data_dir: folder,
+    listen: { port: 0 },
+    database: { url, pool_size: 2 },
+    registration: { mode: 'open', shared_secret: randomUUID() },
+    accounts: { password_hash_memory_kib: 64 },
+    rate_limits: { enabled: false },
+    logging: { level: 'silent' },
+  }
+  const server = await startServer(loadConfig({ settings }), { clock: fakeClock(Date.UTC(2025, 0, 1)) })
+  try {
+    const ada = await registerUser(server.url, 'earlier.ada')
+    const ben = await registerUser(server.url, 'earlier.ben')
+    await loginUser(server.url, 'earlier.ada')
+    await talk(ada, ben)
+    await keepData(ada)
+    await exchangeKeys(ada, ben)
+    await takePartElsewhere(server.context, ada.userId as UserId)
+    await server.settle()
+    if ((await newRooms(server.context.store)).length > 0)
+      throw new Error('There are more earlier rooms than they count')
+  } finally {
+    await server.close()
+  }
+}
+
+/** Three rooms, of which the users leave one, with every kind of thing that an event can bring. */
+async function talk(ada: TestUser, ben: TestUser): Promise<void> {
+  const roomIds: string[] = []
+  for (const name of ['one', 'two', 'three']) {
+    const created = await call(ada, 'POST', '/createRoom', {
+      name,
+      invite: [ben.userId],
+      room_alias_name: `earlier.${name}`,
+    })
+    roomIds.push(created.room_id)
+    await call(ben, 'POST', `/join/${segment(created.room_id)}`, {})
+  }
+  for (const [index, roomId] of roomIds.entries()) {
+    const room = `/rooms/${segment(roomId)}`
+    const say = (content: object, txn: string) =>
+      call(ben, 'PUT', `${room}/send/m.room.message/${index}${txn}`, content)
+    const { event_id: first } = await say({ msgtype: 'm.text', body: 'first' }, 'a')
+    const relation = { rel_type: 'm.thread', event_id: first }
+    const { event_id: second } = await say({ msgtype: 'm.text', body: 'second', 'm.relates_to': relation }, 'b')
+    await call(ben, 'PUT', `${room}/redact/${segment(second)}/${index}c`, {})
+    for (let n = 0; n < 5; n++) await call(ada, 'PUT', `${room}/state/org.example.earlier/${n}`, { n, index })
+    await call(ada, 'POST', `${room}/receipt/m.read/${segment(first)}`, {})
+  }
+  const [left] = roomIds
+  for (const user of [ben, ada]) await call(user, 'POST', `/rooms/${segment(left!)}/leave`, {})
+}
+
+async function keepData(ada: TestUser): Promise<void> {
+  const user = `/user/${segment(ada.userId)}`
+  await call(ada, 'PUT', `/profile/${segment(ada.userId)}/displayname`, { displayname: 'Ada' })
+  for (const type of ['org.example.one', 'org.example.two'])
+    await call(ada, 'PUT', `${user}/account_data/${type}`, { type })
+  await call(ada, 'POST', `${user}/filter`, { room: { timeline: { limit: 3 } } })
+  await call(ada, 'POST', `${user}/openid/request_token`, {})
+  await call(ada, 'POST', '/pushers/set', {
+    app_id: 'org.example', pushkey: 'earlier', kind: 'http', app_display_name: 'App', device_display_name: 'Device', lang: 'en',
+    data: { url: 'https://push.example.org/_matrix/push/v1/notify' },
+  }) // prettier-ignore
+}
+
+async function exchangeKeys(ada: TestUser, ben: TestUser): Promise<void> {
+  for (const user of [ada, ben])
+    await call(user, 'POST', '/keys/upload', {
+      device_keys: deviceKeysOf(user),
+      one_time_keys: oneTimeKeysOf(user, [1, 2, 3]),
+    })
+  await call(ben, 'POST', '/keys/device_signing/upload', crossSigningOf(ben.userId).body)
+  const backup = { algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2', auth_data: {} }
+  const { version } = await call(ben, 'POST', '/room_keys/version', backup)
+  const session = { first_message_index: 1, forwarded_count: 0, is_verified: true, session_data: {} }
+  await call(ben, 'PUT', `/room_keys/keys/!earlier/session?version=${version}`, session)
+  for (const txn of ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+    await call(ben, 'PUT', `/sendToDevice/org.example.earlier/${txn}`, {
+      messages: { [ada.userId]: { [ada.deviceId]: { txn } } },
+    })
+}
+
+/** A room of another server that the user joins, and that forks: events without position, branches, a redaction that comes too early. */
+async function takePartElsewhere(context: Context, us: UserId): Promise<void> {
+  const version = roomVersion('11')!
+  const eve: UserId = '@earlier.eve:s9.test'
+  const room = new ScriptedRoom(version, { roomId: '!earlier:s9.test', signed: true })
+  const send = (act: Act, prevs = room.order.slice(-1)) => room.send(act, { prevs })
+  const member = (user: UserId) =>
+    send({ type: 'm.room.member', sender: user, state_key: user, content: { membership: 'join' } })
+  send({ type: 'm.room.create', sender: eve, state_key: '', content: { room_version: '11' } })
+  member(eve)
+  send({ type: 'm.room.join_rules', sender: eve, state_key: '', content: { join_rule: 'public' } })
+  const told = [...room.order]
+  const join = member(us)
+  const pdu = (id: EventId) => room.replay.events.get(id) as unknown as JsonValue
+  const ctx: ReceiveNeeds & Context = {
+    ...context,
+    findKey: async (server, keyId) => ({ ...keyOf(server, keyId as KeyId), validUntil: Infinity }),
+    missingEvents: { fetchEvents: async () => [], fetchMissing: async () => [], fetchStateIds: async () => undefined },
+  }
+  const { roomId } = room
+  const state = told.map(pdu)
+  const outcomes = [await importSendJoin(ctx, { roomId, version, event: pdu(join), state, authChain: state })]
+  const branches = [1, 2].map((n) =>
+    send({ type: 'org.example.branch', sender: eve, state_key: `${n}`, content: { n } }, [join]),
+  )
+  const redaction = { redacts: '$earlier' }
+  branches.push(send({ type: 'm.room.redaction', sender: eve, content: redaction }, branches))
+  for (const id of branches) outcomes.push(await receiveEvent(ctx, { origin: 's9.test', roomId, pdu: pdu(id) }))
+  if (outcomes.some(({ outcome }) => outcome !== 'accepted')) throw new Error(JSON.stringify(outcomes))
+}
+
+async function call(user: TestUser, method: string, path: string, body: unknown): Promise<TestReply['body']> {
+  const reply = await user.request(method, v3 + path, body)
+  if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`)
+  return reply.body
+}
