@@ -31,6 +31,7 @@ export const postKeysUpload = endpoint({
   path: '/_matrix/client/v3/keys/upload',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     device_keys: Type.Optional(DeviceKeysBody),
     one_time_keys: Type.Optional(OneTimeKeys),
@@ -63,6 +64,7 @@ export const postKeysQuery = endpoint({
   path: '/_matrix/client/v3/keys/query',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     device_keys: Type.Record(Type.String(), Type.Array(Type.String())),
     timeout: Timeout,
@@ -95,6 +97,7 @@ export const postKeysClaim = endpoint({
   path: '/_matrix/client/v3/keys/claim',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     one_time_keys: Type.Record(Type.String(), Type.Record(Type.String(), Type.String())),
     timeout: Timeout,

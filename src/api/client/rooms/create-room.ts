@@ -32,6 +32,7 @@ export const postCreateRoom = endpoint({
   path: '/_matrix/client/v3/createRoom',
   auth: 'user',
   limit: 'room_create',
+  maxBody: 'large',
   body: Body,
   reply: Type.Object({ room_id: Type.String() }),
   summary: 'Makes a room.',
