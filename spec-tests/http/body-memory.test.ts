@@ -42,7 +42,7 @@ describe('N16 bodies that arrive in small pieces', () => {
     await using server = await start()
     const [connections, bytes] = [2, 60_000]
     const before = await usedMemory()
-    const sockets = []
+    const sockets: Socket[] = []
     for (let n = 0; n < connections; n++) sockets.push(open(server, chunked, oneByte.repeat(bytes)))
     await until(async () => (await arriving(server)) >= connections * bytes)
     // What the test itself sent.

@@ -38,7 +38,10 @@ type Place = {
 }
 
 /** Serves on an address, with TLS where an identity is given; port 0 takes a free one. */
-export async function listen(answer: RequestListener, { host, port, limits = {}, tls, admit }: Place): Promise<Listener> {
+export async function listen(
+  answer: RequestListener,
+  { host, port, limits = {}, tls, admit }: Place,
+): Promise<Listener> {
   const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
   const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuse(socket, error.code))

@@ -42,7 +42,11 @@ const bodyBytes = Type.Object(
     small: bodySize(16_384, 1024, 'Largest JSON body of most requests'),
     medium: bodySize(65_536, 16_384, 'Largest JSON body of requests that carry lists, such as filters and push rules'),
     event: bodySize(196_608, 65_536, 'Largest JSON body of one event: 64 KiB, with letters written as escapes'),
-    large: bodySize(1_048_576, 65_536, 'Largest JSON body of keys, backups, account data, new rooms and to-device messages'),
+    large: bodySize(
+      1_048_576,
+      65_536,
+      'Largest JSON body of keys, backups, account data, new rooms and to-device messages',
+    ),
   },
   { ...closed, description: 'Largest JSON bodies accepted, by what a request needs.' },
 )
@@ -88,7 +92,7 @@ const connectionLimits = {
     description: 'Answers that wait in one connection, in bytes; a single answer may be larger.',
   }),
   unsent_timeout_ms: Type.Integer({
-    default: 30_000,
+    default: 60_000,
     minimum: 100,
     description: 'How long a client may take nothing of an answer before it is cut off.',
   }),
