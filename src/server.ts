@@ -4,6 +4,7 @@ import { allEndpoints } from '#api/index.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
+import { KeyedQueue } from '#base/keyed-queue.ts'
 import { createLog, type Log } from '#base/log.ts'
 import { createMetrics, type Metrics } from '#base/metrics.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
@@ -33,10 +34,13 @@ import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
+import { checkDeployment } from '#services/maintenance/check-deployment.ts'
+import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -60,6 +64,8 @@ export type RunningServer = AsyncDisposable & {
   /** Absent without a metrics listener. */
   metricsUrl: string | undefined
   context: Context
+  /** Resolves with the reason when the server cannot go on: whoever started it closes it, and ends the process. */
+  failed: Promise<Error>
   /** Resolves when no background work is left to do. */
   settle(): Promise<void>
   /** Answers what is under way, within a second, and closes the store; more calls do nothing. */
@@ -70,10 +76,15 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
+  const claim = await claimData(context).catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
   const work = startWork(context)
   const release = async () => {
     await work.stop()
     await closeContext(context)
+    await claim?.release()
   }
   const serve = async () => {
     const app = createApp({
@@ -105,9 +116,22 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     tlsUrl: tls?.url,
     metricsUrl: operations?.url,
     context,
+    failed: Promise.race([context.store.broken, ...(claim ? [claim.lost] : [])]),
     settle: () => work.settle(),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Makes sure that the data is this server's, and that no other process serves from it. */
+async function claimData(context: Context): Promise<Claim | undefined> {
+  const claim = context.config.database.exclusive ? await context.store.claim() : undefined
+  try {
+    await checkDeployment(context)
+    return claim
+  } catch (error) {
+    await claim?.release()
+    throw error
   }
 }
 
@@ -138,7 +162,7 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
   const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as string[]) context.waiters.wake(userId)
+    for (const userId of userIds as UserId[]) context.waiters.wake(userId)
   })
   const stopForgetting = followSessionChanges(context)
   const stopFollowingDevices = followDeviceLists(context)
@@ -152,7 +176,15 @@ function followBus(context: Context): () => void {
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
-export async function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  return withUncheckedContext(config, async (context) => {
+    await checkDeployment(context)
+    return work(context)
+  })
+}
+
+/** The same before it is known whether the data belongs to this server. */
+export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
   const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
   try {
     return await work(context)
@@ -195,6 +227,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
+    locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { BodySize } from '#base/config/limits.ts'
+import type { BucketName } from '#base/rate-bucket.ts'
 import type { Context } from '#context.ts'
 import type { Auth, Requesters } from './requester.ts'
 import { storableText } from './storable-text.ts'
@@ -33,7 +34,7 @@ export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A 
   path: string | readonly string[]
   auth: A
   /** A named rate-limit bucket of the configuration. */
-  limit?: string
+  limit?: BucketName
   /** The size of `limits.body_bytes` that its body may have; `small` when absent. */
   maxBody?: BodySize
   params?: P
@@ -69,7 +70,7 @@ export type Endpoint = {
   /** Older spellings of the paths, from the table of aliases. */
   aliases: readonly string[]
   auth: Auth
-  limit: string | undefined
+  limit: BucketName | undefined
   maxBody: BodySize
   params: TObject | undefined
   query: TObject | undefined

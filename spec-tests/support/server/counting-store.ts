@@ -17,12 +17,13 @@ export function countingStore(store: Store): { store: Store; counts: Counts } {
         return value
       })
     }
-  const wrap = (module: Record<string, unknown>) =>
+  // Modules stand in groups, one for each domain.
+  const wrap = (module: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(
-      Object.entries(module).map(([name, method]) => [
-        name,
-        typeof method === 'function' ? counted(method.bind(module) as (...given: unknown[]) => unknown) : method,
-      ]),
+      Object.entries(module).map(([name, part]) => {
+        if (typeof part === 'function') return [name, counted(part.bind(module) as (...given: unknown[]) => unknown)]
+        return [name, isModule(part) ? wrap(part) : part]
+      }),
     )
   const modules = Object.entries(store).map(([name, module]) => [name, isModule(module) ? wrap(module) : module])
   return { store: Object.fromEntries(modules) as Store, counts }

@@ -20,7 +20,7 @@ export async function claimKeys(
 /** Hands out keys of devices of this server, each once. */
 export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
   if (claims.length === 0) return {}
-  return byDevice(await ctx.store.transaction((tx) => tx.oneTimeKeys.claim(claims)))
+  return byDevice(await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims)))
 }
 
 function byDevice(keys: readonly ClaimedKey[]): ClaimedKeys {

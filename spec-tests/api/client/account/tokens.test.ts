@@ -119,7 +119,7 @@ describe('access tokens', () => {
     assert.deepEqual([await use(server, alice.accessToken), await use(server, bob.accessToken)], ['lives', 'lives'])
 
     for (const { userId } of [alice, bob])
-      await server.context.store.transaction((tx) => tx.accessTokens.deleteForUser(userId))
+      await server.context.store.transaction((tx) => tx.accounts.accessTokens.deleteForUser(userId))
     server.context.bus.publish('sessions.changed', alice.userId)
 
     assert.equal(await use(server, alice.accessToken), 'ended')

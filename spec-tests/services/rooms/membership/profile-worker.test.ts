@@ -60,7 +60,7 @@ describe('changes of accounts', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(bob, { preset: 'public_chat' })
     accepted(await join(alice, roomId))
-    await server.context.store.accounts.deactivate(alice.userId, { at: 1, erase: false })
+    await server.context.store.accounts.accounts.deactivate(alice.userId, { at: 1, erase: false })
     const started = startProfileWorker(server.context)
     await started.stop()
     assert.equal((await stateOf(server, roomId, 'm.room.member', alice.userId)).membership, 'leave')

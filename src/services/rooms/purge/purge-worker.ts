@@ -20,7 +20,7 @@ export function startPurgeWorker(ctx: CollectNeeds): PurgeWorker {
       await deleteAll(ctx, () => isStopped)
     } while (isAskedAgain && !isStopped)
     // Another process works on the rest; should it die, its lease ends.
-    if (!isStopped && (await ctx.store.purges.isAnyOpen())) cancel = ctx.clock.after(leaseMs, start)
+    if (!isStopped && (await ctx.store.rooms.purges.isAnyOpen())) cancel = ctx.clock.after(leaseMs, start)
   }
   const start = () => {
     if (isStopped) return

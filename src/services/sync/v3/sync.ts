@@ -11,6 +11,7 @@ import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { writeToken, type SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
 
@@ -44,7 +45,7 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
 
 /** Whoever was logged out while she waited gets no more news. */
 async function requireDevice({ store }: Context, { userId, deviceId }: SyncRequest): Promise<void> {
-  if (deviceId !== undefined && !(await store.devices.find(userId, deviceId))) throw unknownToken()
+  if (deviceId !== undefined && !(await store.accounts.devices.find(userId, deviceId))) throw unknownToken()
 }
 
 /** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
@@ -100,8 +101,10 @@ async function movedUsers(
   { store }: Pick<Context, 'store'>,
   { userId, since }: SyncRequest,
   now: SyncToken,
-): Promise<readonly string[]> {
-  return since && since.events < now.events ? store.members.sharingCandidates(userId, since.events, now.events) : []
+): Promise<readonly UserId[]> {
+  return since && since.events < now.events
+    ? store.rooms.members.sharingCandidates(userId, since.events, now.events)
+    : []
 }
 
 /** With to-device messages to acknowledge or still waiting, a token must not look up to date: it is of no process. */

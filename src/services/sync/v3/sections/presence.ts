@@ -12,7 +12,7 @@ export async function presenceSection(
     if (content) changes.set(userId, content)
   }
   const others = [...changes.keys()].filter((userId) => userId !== request.userId)
-  const sharing = new Set([request.userId, ...(await ctx.store.members.sharingAmong(request.userId, others))])
+  const sharing = new Set([request.userId, ...(await ctx.store.rooms.members.sharingAmong(request.userId, others))])
   const events = [...changes]
     .filter(([sender]) => sharing.has(sender) && request.filter.presence.matches({ type: 'm.presence', sender }))
     .map(([sender, content]) => JSON.stringify({ type: 'm.presence', sender, content }))
