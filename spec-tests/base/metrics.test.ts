@@ -24,6 +24,7 @@ describe('metrics', () => {
     const metrics = createMetrics()
     let text = ''
     while (!/myelin_event_loop_delay_seconds_count [1-9]/.test(text)) {
+      metrics.requestBegun()
       await new Promise((resolve) => setImmediate(resolve))
       text = (await metrics.render()).text
     }
@@ -32,6 +33,24 @@ describe('metrics', () => {
     assert.match(text, /myelin_event_loop_delay_seconds_bucket\{le="\+Inf"\} [1-9]/)
     assert.match(text, /process_resident_memory_bytes [1-9]/)
     assert.match(text, /process_cpu_seconds_total [\d.]+\n/)
+  })
+
+  it('N52 sample the event loop only after a request, and rest after a series', async () => {
+    const metrics = createMetrics()
+    const samplesAfter = async (ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      const { text } = await metrics.render()
+      return Number(/myelin_event_loop_delay_seconds_count (\d+)/.exec(text)?.[1])
+    }
+    const idle = await samplesAfter(60)
+    metrics.requestBegun()
+    const asked = await samplesAfter(60)
+    const idleAgain = await samplesAfter(60)
+    metrics.requestBegun()
+    const askedSoonAgain = await samplesAfter(60)
+    metrics.close()
+
+    assert.deepEqual([idle, asked, idleAgain, askedSoonAgain], [0, 1, 1, 1])
   })
 
   it('of two servers in one process are apart', async () => {

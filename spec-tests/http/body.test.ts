@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { ArrivingBytes } from '#http/arriving-bytes.ts'
 import { readJsonBody } from '#http/body.ts'
 import { listen } from '#http/listener.ts'
 import { echoBody } from '../support/server/echo.ts'
@@ -9,6 +10,8 @@ import { startTestServer, type TestServer } from '../support/server/server.ts'
 const start = () => startTestServer({ endpoints: [echoBody] })
 const post = (server: TestServer, body: unknown, headers = {}) =>
   server.anonymous.request('POST', '/echo/body', body, { headers })
+
+const unlimited = new ArrivingBytes({ inAll: Infinity, perAddress: Infinity }).claim('')
 
 describe('request bodies', () => {
   it('count as {} when empty', async () => {
@@ -70,7 +73,10 @@ describe('request bodies', () => {
   })
 
   it('T11 are measured in bytes, at once when they announce their length', async () => {
-    await using server = await startTestServer({ endpoints: [echoBody], settings: { limits: { body_bytes: 65_536 } } })
+    await using server = await startTestServer({
+      endpoints: [echoBody],
+      settings: { limits: { body_bytes: { large: 65_536 } } },
+    })
     const fits = { a: 'é'.repeat(32_764) }
     assert.equal(Buffer.byteLength(JSON.stringify(fits)), 65_536)
     assert.equal((await post(server, fits)).status, 200)
@@ -79,7 +85,10 @@ describe('request bodies', () => {
   })
 
   it('T11 are refused while they arrive when they did not announce their length', async () => {
-    await using server = await startTestServer({ endpoints: [echoBody], settings: { limits: { body_bytes: 65_536 } } })
+    await using server = await startTestServer({
+      endpoints: [echoBody],
+      settings: { limits: { body_bytes: { large: 65_536 } } },
+    })
     const chunks = new ReadableStream({
       start(controller) {
         for (let n = 0; n < 20; n++) controller.enqueue(Buffer.alloc(10_000, ' '))
@@ -102,7 +111,13 @@ describe('request bodies', () => {
             socket.destroy()
             await gone
           }
-          const reading = readJsonBody(request, { bytes: 1000, depth: 10 })
+          const reading = readJsonBody(request, {
+            bytes: 1000,
+            depth: 10,
+            values: 100,
+            timeoutMs: 60_000,
+            claim: unlimited,
+          })
           if (!leaveFirst) socket.destroy()
           outcome.resolve(await reading.catch((error: unknown) => error))
         },

@@ -21,6 +21,42 @@ const postRoom = endpoint({
   handle: async (_, { body }) => body,
 })
 
+const Named = Type.Object({ name: Type.Optional(Type.String()) })
+const anything = Type.Record(Type.String(), Type.Unknown())
+
+const postNulls = endpoint({
+  method: 'POST',
+  path: '/nulls',
+  auth: 'none',
+  body: Type.Object({
+    needed: Type.String(),
+    name: Type.Optional(Type.String()),
+    preset: Type.String({ default: 'none' }),
+    meant: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    inner: Type.Optional(
+      Type.Object({ needed: Type.Integer(), reason: Type.Optional(Type.Unknown()) }, { additionalProperties: true }),
+    ),
+    list: Type.Optional(Type.Array(Named)),
+    record: Type.Optional(Type.Record(Type.String(), Named)),
+    anything: Type.Optional(anything),
+  }),
+  reply: anything,
+  summary: 'Answers the body.',
+  spec: 'spec-tests/http',
+  handle: async (_, { body }) => body,
+})
+
+const needsFrom = endpoint({
+  method: 'GET',
+  path: '/needs-from',
+  auth: 'none',
+  query: Type.Object({ from: Type.String() }),
+  reply: anything,
+  summary: 'Answers the query.',
+  spec: 'spec-tests/http',
+  handle: async (_, { query }) => query,
+})
+
 const start = () => startTestServer({ endpoints: [postRoom, echoQuery] })
 
 describe('validation', () => {
@@ -50,6 +86,51 @@ describe('validation', () => {
       [status, body],
       [400, { errcode: 'M_INVALID_PARAM', error: 'path.roomId is not of the expected form' }],
     )
+  })
+
+  it('N33 takes null for an optional key as if it were absent, at any depth, and for a required one as wrong', async () => {
+    await using server = await startTestServer({ endpoints: [postNulls] })
+    const post = async (body: unknown) => (await server.anonymous.request('POST', '/nulls', body)).body
+    const given = {
+      needed: 'a',
+      name: null,
+      preset: null,
+      meant: null,
+      inner: { needed: 1, reason: null, other: null },
+      list: [{ name: null }, { name: 'a' }],
+      record: { a: { name: null }, b: {} },
+      anything: { name: null },
+      unknown: null,
+    }
+    const kept = await post(given)
+    const required = await post({ needed: null })
+    const inRecord = await post({ needed: 'a', record: { a: null } })
+
+    assert.deepEqual(kept, {
+      needed: 'a',
+      preset: 'none',
+      meant: null,
+      inner: { needed: 1, other: null },
+      list: [{}, { name: 'a' }],
+      record: { a: {}, b: {} },
+      anything: { name: null },
+      unknown: null,
+    })
+    assert.deepEqual([required.errcode, inRecord.errcode], ['M_BAD_JSON', 'M_BAD_JSON'])
+  })
+
+  it('N36 takes an empty parameter of the query as absent when it may be left out', async () => {
+    await using server = await startTestServer({ endpoints: [echoQuery, needsFrom] })
+    const all = '/echo/query?limit=&ratio=&recurse=&dir=&server_name=&filter='
+    const some = '/echo/query?server_name=&server_name=a&limit=&limit=5&filter='
+    const replies = [await server.anonymous.request('GET', all), await server.anonymous.request('GET', some)]
+    const needed = await server.anonymous.request('GET', '/needs-from?from=')
+
+    assert.deepEqual(
+      replies.map(({ body }) => body),
+      [{ filter: 'none' }, { filter: 'none', server_name: ['a'], limit: 5 }],
+    )
+    assert.deepEqual(needed.body, { from: '' })
   })
 
   it('keeps keys it does not know', async () => {
@@ -98,7 +179,6 @@ describe('validation', () => {
       'NaN',
       '0x10',
       '1.5',
-      '',
       ' 5',
       '+5',
     ]) {

@@ -1,7 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { LoopDelay } from './loop-delay.ts'
+import { measureProcess } from './process-metrics.ts'
 
 /** What one server counts about itself; each server has its own registry, so that several live in one process. */
 export type Metrics = {
+  /** A request has come: from then on the event loop's delay is of interest. */
+  requestBegun(): void
   /** One answered request; the path is the endpoint's template, never what the client sent. */
   requestDone(request: { method: string; path: string; status: number; ms: number }): void
   /** One transaction of the event writer. */
@@ -10,6 +14,13 @@ export type Metrics = {
   syncDone(sync: { kind: 'initial' | 'incremental' | 'sliding'; ms: number }): void
   /** Says how many long polls wait; asked whenever the metrics are read. */
   countWaiting(count: () => number): void
+  /** Say how many connections are open, and how many bytes are held for them. */
+  countConnections(count: () => number): void
+  countBytes(counts: { arriving: () => number; unsent: () => number }): void
+  /** A connection was refused or ended, because of one of the limits of that name. */
+  connectionCut(limit: 'connections' | 'unsent'): void
+  /** Says how many log lines were lost so far. */
+  countLostLogLines(count: () => number): void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
   /** Stops the measurements that hold timers. */
@@ -17,7 +28,6 @@ export type Metrics = {
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-const SAMPLE_EVERY_MS = 20
 
 /** Metrics with their own registry. */
 export function createMetrics(): Metrics {
@@ -38,19 +48,10 @@ export function createMetrics(): Metrics {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200],
     registers,
   })
-  let waiting = () => 0
-  new Gauge({
-    name: 'myelin_waiting_long_polls',
-    help: 'Sync requests that wait for news',
-    registers,
-    collect() {
-      this.set(waiting())
-    },
-  })
+  const held = heldForClients(registers)
   measureProcess(registry)
-  const stopSampling = sampleLoopDelay(
-    histogram('myelin_event_loop_delay_seconds', 'How late a timer is that is due every 20 ms'),
-  )
+  const delays = histogram('myelin_event_loop_delay_seconds', 'How late a timer of 20 ms is, while requests come')
+  const loopDelay = new LoopDelay((seconds) => delays.observe(seconds))
 
   return {
     requestDone: ({ method, path, status, ms }) =>
@@ -60,53 +61,56 @@ export function createMetrics(): Metrics {
       sizes.observe(events)
     },
     syncDone: ({ kind, ms }) => syncs.observe({ kind }, ms / 1000),
-    countWaiting: (count) => (waiting = count),
+    requestBegun: () => loopDelay.noteRequest(),
+    ...held,
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
-      stopSampling()
+      loopDelay.close()
       registry.clear()
     },
   }
 }
 
-/** Samples of a timer's lateness: what any work that became due then had to wait. The answer ends the sampling. */
-function sampleLoopDelay(delays: Histogram): () => void {
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    delays.observe(Math.max(0, now - last - SAMPLE_EVERY_MS) / 1000)
-    last = now
-  }, SAMPLE_EVERY_MS)
-  timer.unref()
-  return () => clearInterval(timer)
-}
-
-/** The library's own set of process metrics observes garbage collections and timers that cannot be stopped. */
-function measureProcess(registry: Registry): void {
-  const gauge = (name: string, help: string, read: () => number) =>
+/** What clients and the log make the process hold. */
+function heldForClients(registers: Registry[]) {
+  const watched = (name: string, help: string) => {
+    let count = () => 0
     new Gauge({
       name,
       help,
-      registers: [registry],
+      registers,
       collect() {
-        this.set(read())
+        this.set(count())
       },
     })
-  gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss())
-  gauge('nodejs_heap_size_used_bytes', 'Used JavaScript heap', () => process.memoryUsage().heapUsed)
-  gauge(
-    'process_start_time_seconds',
-    'Start of the process since the epoch',
-    () => Date.now() / 1000 - process.uptime(),
-  )
+    return (next: () => number): void => void (count = next)
+  }
+  const arriving = watched('myelin_arriving_body_bytes', 'Memory of bodies that have not arrived whole')
+  const unsent = watched('myelin_unsent_answer_bytes', 'Answers that clients have not taken')
+  const cuts = new Counter({
+    name: 'myelin_connections_cut_total',
+    help: 'Connections refused or ended because of a limit',
+    labelNames: ['limit'],
+    registers,
+  })
+  let lost = () => 0
   new Counter({
-    name: 'process_cpu_seconds_total',
-    help: 'User and system time spent by the process',
-    registers: [registry],
+    name: 'myelin_log_lines_lost_total',
+    help: 'Log lines that could not be written',
+    registers,
     collect() {
-      const { user, system } = process.cpuUsage()
       this.reset()
-      this.inc((user + system) / 1e6)
+      this.inc(lost())
     },
   })
+  return {
+    countWaiting: watched('myelin_waiting_long_polls', 'Sync requests that wait for news'),
+    countConnections: watched('myelin_connections', 'Open connections'),
+    countBytes: (counts: { arriving: () => number; unsent: () => number }): void => {
+      arriving(counts.arriving)
+      unsent(counts.unsent)
+    },
+    connectionCut: (limit: 'connections' | 'unsent'): void => cuts.inc({ limit }),
+    countLostLogLines: (count: () => number): void => void (lost = count),
+  }
 }

@@ -1,16 +1,22 @@
 import type { IncomingMessage } from 'node:http'
 import { invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import { readJsonBody } from './body.ts'
+import type { ArrivingBytes } from './arriving-bytes.ts'
+import { discardBody, jsonLimits, readBytes, readJsonBody, type JsonLimits } from './body.ts'
 import { JsonText, type Endpoint } from './endpoint.ts'
-import { limitRate } from './rate-limit.ts'
+import { addressKey, limitRate } from './rate-limit.ts'
 import type { Authenticators } from './requester.ts'
 import type { Match } from './route-table.ts'
 import { jsonAnswer, type Answer } from './send-answer.ts'
 import { replyViolation, validateBody, validateParams, validateQuery } from './validate.ts'
 
 /** What answering an endpoint needs of the application. */
-export type Surroundings = { ctx: Context; authenticators: Authenticators<Context>; checkReplies: boolean }
+export type Surroundings = {
+  ctx: Context
+  authenticators: Authenticators<Context>
+  checkReplies: boolean
+  arriving: ArrivingBytes
+}
 
 export type Asked = { request: IncomingMessage; match: Match; ip: string; signal: () => AbortSignal }
 
@@ -23,7 +29,8 @@ export async function answerEndpoint(around: Surroundings, asked: Asked): Promis
   // No id or name may hold U+0000, and PostgreSQL refuses to compare with it.
   if (url.includes('%00')) throw invalidParam('The URL holds U+0000')
   const query = new URLSearchParams(queryString(url))
-  const { requester, json } = await admit(around, asked, query)
+  const limits = jsonLimits(endpoint, ctx.config, around.arriving.claim(addressKey(ip)))
+  const { requester, json } = await admit(around, asked, { query, limits })
   const received = {
     params: endpoint.params ? validateParams(endpoint.params, match.params) : match.params,
     query: endpoint.query ? validateQuery(endpoint.query, query) : {},
@@ -32,6 +39,7 @@ export async function answerEndpoint(around: Surroundings, asked: Asked): Promis
     userAgent: request.headers['user-agent'] ?? '',
     signal,
     stream: request,
+    wholeBody: () => readBytes(request, limits),
   }
   const reply = await endpoint.handle(ctx, received, requester)
   if (endpoint.kind === 'stream') return reply as Answer
@@ -42,10 +50,10 @@ export async function answerEndpoint(around: Surroundings, asked: Asked): Promis
 async function admit(
   { ctx, authenticators }: Surroundings,
   { request, match, ip }: Asked,
-  query: URLSearchParams,
+  { query, limits }: { query: URLSearchParams; limits: JsonLimits },
 ): Promise<{ requester: unknown; json: unknown }> {
-  const { auth, body, bodyLimit, limit } = match.endpoint
-  const limits = { bytes: bodyLimit ?? ctx.config.limits.body_bytes, depth: ctx.config.limits.json_depth }
+  const { auth, body, kind, limit } = match.endpoint
+  if (!body && kind === 'json') discardBody(request)
   const read = () => (body ? readJsonBody(request, limits) : undefined)
   const early = auth === 'server' ? await read() : undefined
   const { method, url = '/', headers } = request

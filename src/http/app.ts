@@ -1,17 +1,21 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import Koa, { type Context as Exchange } from 'koa'
 import { systemClock } from '#base/clock.ts'
 import type { Context } from '#context.ts'
+import { ArrivingBytes } from './arriving-bytes.ts'
 import { clientAddress } from './client-address.ts'
-import { corsHeaders } from './cors.ts'
+import { corsHeaders, preflightHeaders } from './cors.ts'
 import type { Endpoint } from './endpoint.ts'
 import { errorAnswer } from './error-answer.ts'
 import { answerEndpoint } from './answer-endpoint.ts'
+import { addressKey } from './rate-limit.ts'
 import type { RequestIds } from './request-id.ts'
 import { RequestsUnderWay } from './requests-under-way.ts'
 import type { Authenticators } from './requester.ts'
 import { routeTable, type Match } from './route-table.ts'
 import { sendAnswer, type Answer } from './send-answer.ts'
+import { UnsentAnswers } from './unsent-answers.ts'
 import { compileSchemas } from './validate.ts'
 
 export type AppOptions = {
@@ -36,6 +40,8 @@ type Kernel = AppOptions & {
   route: (method: string, url: string) => Match
   addressOf: (request: IncomingMessage) => string
   underWay: RequestsUnderWay
+  arriving: ArrivingBytes
+  unsent: UnsentAnswers
 }
 
 /** The whole client and federation surface as one Koa application. */
@@ -44,28 +50,18 @@ export function createApp(options: AppOptions): App {
     requests: options.endpoints.flatMap(({ params, query, body }) => [params, query, body]),
     replies: options.checkReplies ? options.endpoints.map(({ reply }) => reply) : [],
   })
-  const kernel: Kernel = {
-    ...options,
-    route: routeTable(options.endpoints),
-    addressOf: clientAddress(options.ctx.config.listen.trusted_proxies),
-    underWay: new RequestsUnderWay(),
-  }
+  const kernel = createKernel(options)
   const { underWay } = kernel
   const koa = new Koa()
   // What remains here are broken connections: answers are made, and bugs logged, in `answer`.
   koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
-  koa.use((exchange) =>
-    options.requestIds.run(async (id) => {
-      const send = ({ headers, ...answer }: Answer) => {
-        const ending = underWay.isStopping ? { connection: 'close' } : undefined
-        sendAnswer(exchange, { ...answer, headers: { 'x-request-id': id, ...corsHeaders, ...headers, ...ending } })
-      }
-      if (exchange.method === 'OPTIONS') send({ status: 204 })
-      else await answer(kernel, exchange, send)
-    }),
-  )
+  koa.use((exchange) => options.requestIds.run((id) => answer(kernel, exchange, id)))
+  const answering = koa.callback()
   return {
-    listener: koa.callback(),
+    listener(request, response) {
+      if (request.method === 'OPTIONS') answerPreflight(response, underWay)
+      else void answering(request, response)
+    },
     stop: () => underWay.stop(),
     async finish() {
       const giveUp = new AbortController()
@@ -75,17 +71,52 @@ export function createApp(options: AppOptions): App {
   }
 }
 
+function createKernel(options: AppOptions): Kernel {
+  const { config, log, metrics } = options.ctx
+  const { limits, listen } = config
+  const kernel: Kernel = {
+    ...options,
+    route: routeTable(options.endpoints),
+    addressOf: clientAddress(listen.trusted_proxies, (peer) =>
+      log.warn('X-Forwarded-For is ignored: if its sender is your reverse proxy, name it in listen.trusted_proxies', {
+        peer,
+      }),
+    ),
+    underWay: new RequestsUnderWay(),
+    arriving: new ArrivingBytes({ inAll: limits.arriving_bytes, perAddress: limits.arriving_bytes_per_address }),
+    unsent: new UnsentAnswers(
+      {
+        inAll: limits.unsent_bytes,
+        perAddress: limits.unsent_bytes_per_address,
+        perConnection: limits.unsent_bytes_per_connection,
+        timeoutMs: limits.unsent_timeout_ms,
+      },
+      () => metrics.connectionCut('unsent'),
+    ),
+  }
+  metrics.countBytes({ arriving: () => kernel.arriving.inAll, unsent: () => kernel.unsent.inAll })
+  return kernel
+}
+
+/** Preflights are a third of all requests of web clients: they pass nothing else. */
+function answerPreflight(response: ServerResponse, { isStopping }: RequestsUnderWay): void {
+  response.writeHead(204, isStopping ? { ...preflightHeaders, connection: 'close' } : preflightHeaders)
+  response.end()
+}
+
 /** Answers one request, whatever happens, and counts it. */
-async function answer(kernel: Kernel, exchange: Exchange, send: (answer: Answer) => void): Promise<void> {
-  const { ctx, underWay } = kernel
+async function answer(kernel: Kernel, exchange: Exchange, id: string): Promise<void> {
+  const { ctx, underWay, addressOf } = kernel
   const { method = '', url = '/' } = exchange.req
   const started = performance.now()
+  const ip = addressOf(exchange.req)
+  const send = (made: Answer) => sendTo({ kernel, exchange, id, ip }, made)
   underWay.begin()
+  ctx.metrics.requestBegun()
   let path = 'unmatched'
   try {
     const match = kernel.route(method, url)
     path = match.endpoint.paths[0] ?? path
-    const ip = kernel.addressOf(exchange.req)
     const signal = () => underWay.signalFor(exchange.res)
     send(await answerEndpoint(kernel, { request: exchange.req, match, ip, signal }))
   } catch (error) {
@@ -95,6 +126,19 @@ async function answer(kernel: Kernel, exchange: Exchange, send: (answer: Answer)
   underWay.end()
   const status = isGone(exchange) ? 499 : exchange.status
   ctx.metrics.requestDone({ method, path, status, ms: performance.now() - started })
+}
+
+type Receiver = { kernel: Kernel; exchange: Exchange; id: string; ip: string }
+
+/** Sends an answer, and watches what the client does not take at once. */
+function sendTo({ kernel: { underWay, unsent }, exchange, id, ip }: Receiver, { headers, ...made }: Answer): void {
+  const ending = underWay.isStopping ? { connection: 'close' } : undefined
+  sendAnswer(exchange, { ...made, headers: { 'x-request-id': id, ...corsHeaders, ...headers, ...ending } })
+  const { res: response } = exchange
+  const isStream = made.body instanceof Readable
+  if (!isStream && response.writableLength === 0) return
+  const bytes = isStream || made.body === undefined ? 0 : Buffer.byteLength(made.body as string | Buffer)
+  unsent.watch(response, { address: addressKey(ip), bytes })
 }
 
 const isGone = (exchange: Exchange) => exchange.res.destroyed || exchange.req.socket.destroyed

@@ -1,19 +1,40 @@
 import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import { systemClock } from '#base/clock.ts'
+import type { Config } from '#base/config/schema.ts'
 import { badJson, MatrixError, notJson, tooLarge } from '#base/errors.ts'
 import { JsonError, parseStrictJson } from '#protocol/json/parse-json.ts'
+import { closing, type Claim } from './arriving-bytes.ts'
+import { GatheredBytes } from './gathered-bytes.ts'
+import type { Endpoint } from './endpoint.ts'
+import { jsonStructure } from './json-structure.ts'
 
-export type BodyLimits = { bytes: number; depth: number }
+/** `bytes`: the most accepted. `timeoutMs`: how long it may take to arrive. */
+export type BodyLimits = { bytes: number; timeoutMs: number; claim: Claim }
+export type JsonLimits = BodyLimits & { depth: number; values: number }
 
-/** Reads a request's JSON object; an absent body counts as {}, whatever the content type says. */
-export async function readJsonBody(request: IncomingMessage, limits: BodyLimits): Promise<Record<string, unknown>> {
-  refuseEncoding(request)
-  const bytes = await readBytes(request, limits.bytes)
-  return bytes.length === 0 ? {} : parseBody(bytes, limits.depth)
+/** What the body of an endpoint may cost. */
+export function jsonLimits({ maxBody }: Pick<Endpoint, 'maxBody'>, { limits }: Config, claim: Claim): JsonLimits {
+  const { body_bytes: sizes, json_depth: depth, json_values: values, body_timeout_ms: timeoutMs } = limits
+  return { bytes: sizes[maxBody], timeoutMs, claim, depth, values }
 }
 
-function parseBody(bytes: Buffer, maxDepth: number): Record<string, unknown> {
+/** Reads a request's JSON object; an absent body counts as {}, whatever the content type says. */
+export async function readJsonBody(request: IncomingMessage, limits: JsonLimits): Promise<Record<string, unknown>> {
+  refuseEncoding(request)
+  const bytes = await readBytes(request, limits)
+  return bytes.length === 0 ? {} : parseBody(bytes, limits)
+}
+
+function parseBody(bytes: Buffer, { depth, values }: JsonLimits): Record<string, unknown> {
+  // A value takes a byte at least. What is made of many small ones costs far more than their bytes.
+  if (bytes.length > values) {
+    const found = jsonStructure(bytes)
+    if (found.depth > depth) throw badJson('The JSON is nested too deeply')
+    if (found.values > values) throw tooLarge('The body holds too many values')
+  }
   try {
-    const value = parseStrictJson(bytes, { maxDepth })
+    const value = parseStrictJson(bytes, { maxDepth: depth })
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badJson('The body is no JSON object')
     return value
   } catch (error) {
@@ -29,39 +50,74 @@ function refuseEncoding(request: IncomingMessage): void {
     throw new MatrixError(415, 'M_UNKNOWN', 'Bodies must not be compressed')
 }
 
-/** The whole body, refused as soon as it is known to exceed the limit. */
-function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(refuseRest(request, limit))
-  if (request.destroyed) return Promise.reject(clientGone())
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const onData = (chunk: Buffer) => {
-      size += chunk.length
-      if (size <= limit) return void chunks.push(chunk)
+/** The whole body, refused as soon as it is known to exceed a limit. */
+export async function readBytes(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  const { bytes, claim } = limits
+  const announced = announcedBytes(request)
+  if ((announced ?? 0) > bytes) throw refuseRest(request, tooLarge('The body is too large'))
+  if (request.destroyed) throw clientGone()
+  try {
+    return await gather(request, { ...limits, announced })
+  } catch (error) {
+    throw error instanceof MatrixError ? refuseRest(request, error) : error
+  } finally {
+    claim.release()
+  }
+}
+
+function gather(request: Readable, { announced, bytes, claim, timeoutMs }: Gathering): Promise<Buffer> {
+  return new Promise<Buffer>((resolve, reject) => {
+    let whole: Buffer | undefined
+    const gathered = new GatheredBytes(claim, announced ?? bytes)
+    const end = (settle: () => void) => {
+      cancel()
       request.off('data', onData)
-      reject(refuseRest(request, limit))
+      settle()
     }
+    const onData = (chunk: Buffer) => {
+      // Nearly every body comes in one piece.
+      if (chunk.length === announced) return void (whole = chunk)
+      const refusal = gathered.size + chunk.length > bytes ? tooLarge('The body is too large') : gathered.add(chunk)
+      if (refusal) end(() => reject(refusal))
+    }
+    // Sockets live in real time, whatever clock the server runs on.
+    const cancel = systemClock.after(timeoutMs, () => end(() => reject(bodyTimeout())))
     request.on('data', onData)
-    let ended = false
-    request.on('end', () => {
-      ended = true
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
-    })
+    request.on('end', () => end(() => resolve(whole ?? gathered.bytes)))
     // A client that goes away is no error to a request that nobody asks for errors.
-    request.on('close', () => void (ended || reject(clientGone())))
+    request.on('close', () => end(() => reject(clientGone())))
   })
 }
 
-const clientGone = () => new Error('The client went away')
+type Gathering = BodyLimits & { announced: number | undefined }
 
-/** Lets a moderately large rest flow away, so that the client gets to read the refusal; cuts a flood off. */
-function refuseRest(request: IncomingMessage, limit: number): MatrixError {
-  let rest = 8 * limit
+/** Lets a body flow away that the endpoint has no use for: what waits unread would be kept, chunk by chunk. */
+export function discardBody(request: IncomingMessage): void {
+  if (request.headers['transfer-encoding'] === undefined && (announcedBytes(request) ?? 0) === 0) return
+  drain(request)
+}
+
+function announcedBytes({ headers }: IncomingMessage): number | undefined {
+  return headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
+}
+
+const clientGone = () => new Error('The client went away')
+const bodyTimeout = () => closing(new MatrixError(408, 'M_UNKNOWN', 'The body did not arrive in time'))
+
+/** Lets a moderately large rest flow away, so that the client gets to read the refusal. */
+function refuseRest(request: IncomingMessage, refusal: MatrixError): MatrixError {
+  drain(request)
+  return refusal
+}
+
+const maxDrained = 2_097_152
+
+/** Reads on without keeping anything; a flood is cut off. */
+function drain(request: Readable): void {
+  let rest = maxDrained
   request.on('error', () => {})
   request.on('data', (chunk: Buffer) => {
     rest -= chunk.length
     if (rest < 0) request.destroy()
   })
-  return tooLarge('The body is too large')
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { BodySize } from '#base/config/limits.ts'
 import type { BucketName } from '#base/rate-bucket.ts'
 import type { Context } from '#context.ts'
 import type { Auth, Requesters } from './requester.ts'
@@ -34,8 +35,8 @@ export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A 
   auth: A
   /** A named rate-limit bucket of the configuration. */
   limit?: BucketName
-  /** Bytes of JSON body accepted, when they differ from `limits.body_bytes`. */
-  bodyLimit?: number
+  /** The size of `limits.body_bytes` that its body may have; `small` when absent. */
+  maxBody?: BodySize
   params?: P
   query?: Q
   /** Absent: no body is read as JSON. An empty body counts as {}. */
@@ -70,7 +71,7 @@ export type Endpoint = {
   aliases: readonly string[]
   auth: Auth
   limit: BucketName | undefined
-  bodyLimit: number | undefined
+  maxBody: BodySize
   params: TObject | undefined
   query: TObject | undefined
   body: TSchema | undefined
@@ -80,7 +81,7 @@ export type Endpoint = {
   handle(ctx: Context, received: AnyReceived, requester: unknown): Promise<unknown>
 }
 
-export type AnyReceived = Received<unknown, unknown, unknown> & { stream: Readable }
+export type AnyReceived = Received<unknown, unknown, unknown> & { stream: Readable; wholeBody(): Promise<Buffer> }
 
 /** Makes an endpoint; types of the handler follow from its schemas and its `auth`. */
 export function endpoint<
@@ -97,8 +98,8 @@ export function endpoint<
 export function erase<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth>(
   declared: Declared<P, Q, B, A>,
 ): Omit<Endpoint, 'kind' | 'reply' | 'handle'> {
-  const { method, path, auth, limit, bodyLimit, params, query, summary, spec } = declared
+  const { method, path, auth, limit, maxBody = 'small', params, query, summary, spec } = declared
   const paths = typeof path === 'string' ? [path] : path
   const body = declared.body && storableText(declared.body)
-  return { method, paths, aliases: [], auth, limit, bodyLimit, params, query, body, summary, spec }
+  return { method, paths, aliases: [], auth, limit, maxBody, params, query, body, summary, spec }
 }

@@ -14,6 +14,8 @@ export const httpLimits = {
   /** Longer than what reverse proxies keep: they never reuse a connection that is just being closed. */
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 5000,
+  /** Of a body that nothing reads yet, at most so much waits in memory. */
+  highWaterMark: 16_384,
 } satisfies ServerOptions
 
 export type Listener = {
@@ -26,13 +28,25 @@ export type Listener = {
 /** A certificate with its chain, and its private key, both PEM. */
 export type Identity = { cert: string; key: string }
 
-type Place = { host: string; port: number; limits?: ServerOptions; tls?: Identity | undefined }
+type Place = {
+  host: string
+  port: number
+  limits?: ServerOptions
+  tls?: Identity | undefined
+  /** Whether a connection may stay. */
+  admit?: (socket: Socket) => boolean
+}
 
 /** Serves on an address, with TLS where an identity is given; port 0 takes a free one. */
-export async function listen(answer: RequestListener, { host, port, limits = {}, tls }: Place): Promise<Listener> {
+export async function listen(
+  answer: RequestListener,
+  { host, port, limits = {}, tls, admit }: Place,
+): Promise<Listener> {
   const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
   const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuse(socket, error.code))
+  // Before anything is made for it.
+  if (admit) server.prependListener('connection', (socket: Socket) => void (admit(socket) || socket.destroy()))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => resolve(server.off('error', reject) && undefined))

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Config } from '#base/config/schema.ts'
 import type { Context } from '#context.ts'
+import { addressesIn } from './client-address.ts'
+import { Connections } from './connections.ts'
 import { listen, type Identity, type Listener } from './listener.ts'
 import { operationsApp } from './operations-app.ts'
 
@@ -20,6 +23,7 @@ type Needs = Pick<Context, 'config' | 'metrics' | 'store'>
 export async function openListeners(ctx: Needs, answer: RequestListener): Promise<Listeners> {
   const { listen: place, metrics } = ctx.config
   const opened: Listener[] = []
+  const admit = admission(ctx)
   const open = async (answering: RequestListener, at: Parameters<typeof listen>[1]) => {
     const listener = await listen(answering, at)
     opened.push(listener)
@@ -28,8 +32,8 @@ export async function openListeners(ctx: Needs, answer: RequestListener): Promis
   const close = async () => void (await Promise.all(opened.map((listener) => listener.close())))
   try {
     const identity = await readIdentity(place.tls)
-    const main = await open(answer, { host: place.host, port: place.port })
-    const tls = identity && (await open(answer, { host: place.host, port: place.tls.port!, tls: identity }))
+    const main = await open(answer, { host: place.host, port: place.port, admit })
+    const tls = identity && (await open(answer, { host: place.host, port: place.tls.port!, tls: identity, admit }))
     const operations =
       metrics.port === undefined
         ? undefined
@@ -38,6 +42,21 @@ export async function openListeners(ctx: Needs, answer: RequestListener): Promis
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** One count for all public ports. */
+function admission({ config: { limits, listen: place }, metrics }: Needs): (socket: Socket) => boolean {
+  const connections = new Connections({
+    inAll: limits.connections,
+    perAddress: limits.connections_per_address,
+    isTrusted: addressesIn(place.trusted_proxies),
+  })
+  metrics.countConnections(() => connections.inAll)
+  return (socket) => {
+    const may = connections.take(socket)
+    if (!may) metrics.connectionCut('connections')
+    return may
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Context as Exchange } from 'koa'
 
@@ -10,6 +11,7 @@ export type Answer = {
 }
 
 const longText = 65_536
+const pieceBytes = 65_536
 
 /** JSON as the body of an answer. */
 export function jsonAnswer(text: string, { status = 200, headers }: Omit<Answer, 'body'> = {}): Answer {
@@ -31,5 +33,19 @@ export function sendAnswer(exchange: Exchange, { status = 200, headers = {}, bod
   }
   exchange.respond = false
   exchange.res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
-  exchange.res.end(body)
+  if (typeof body === 'string' || body.length <= longText) exchange.res.end(body)
+  else sendInPieces(exchange.res, body)
+}
+
+/** Piece after piece, so that it shows how far the client has come; a client that takes nothing is cut off by that. */
+function sendInPieces(response: ServerResponse, body: Buffer): void {
+  let sent = 0
+  const next = () => {
+    if (response.destroyed) return
+    const piece = body.subarray(sent, sent + pieceBytes)
+    sent += piece.length
+    if (sent === body.length) response.end(piece)
+    else response.write(piece, next)
+  }
+  next()
 }

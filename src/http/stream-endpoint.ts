@@ -11,6 +11,8 @@ type Parts<P extends TObject, Q extends TObject, B extends TSchema, A extends Au
     received: Received<Static<P>, Static<Q>, Static<B>> & {
       /** The body as it arrives, unread unless `body` is declared. */
       stream: Readable
+      /** The same as a whole, within `maxBody`. */
+      wholeBody(): Promise<Buffer>
     },
     requester: Requesters[A],
   ): Promise<Answer>

@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { dropAbsentNulls } from './absent-nulls.ts'
 import { badJson, invalidParam, missingParam, type MatrixError } from '#base/errors.ts'
 
 /** Without the s flag, `^(.*)$` would let keys with a line break past the schema of their values. */
@@ -19,23 +20,31 @@ export function compileSchemas(schemas: { requests: (TSchema | undefined)[]; rep
   for (const schema of schemas.replies) if (schema) replies.compile(schema)
 }
 
-/** The body with defaults filled in; unknown keys stay, as Matrix requires. */
+/** The body with defaults filled in; unknown keys stay, as Matrix requires, and null is as good as nothing. */
 export function validateBody(schema: TSchema, body: unknown): unknown {
+  dropAbsentNulls(schema, body)
   return check({ schema, part: 'body' }, body)
 }
 
-/** The query as the schema types it: only declared numbers and booleans are converted. Of a repeated key the first counts. */
+/**
+ * The query as the schema types it: only declared numbers and booleans are converted. Of a repeated key the first
+ * counts. An empty parameter that may be left out is as good as none.
+ */
 export function validateQuery(schema: TObject, query: URLSearchParams): unknown {
   const values: Record<string, unknown> = {}
   for (const key of new Set(query.keys())) {
     const property = schema.properties[key] as TSchema | undefined
-    const texts = query.getAll(key)
+    const texts = query.getAll(key).filter((text) => text !== '' || isNeeded(schema, key))
+    if (texts.length === 0) continue
     const value =
       property?.type === 'array' ? texts.map((text) => typed(property.items, text)) : typed(property, texts[0])
     Object.defineProperty(values, key, { value, enumerable: true, configurable: true, writable: true })
   }
   return check({ schema, part: 'query' }, values)
 }
+
+const isNeeded = ({ properties, required = [] }: TObject, key: string): boolean =>
+  required.includes(key) && (properties[key] as TSchema).default === undefined
 
 /** Path parameters as the schema types them. */
 export function validateParams(schema: TObject, params: Record<string, string>): unknown {

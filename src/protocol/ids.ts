@@ -28,6 +28,12 @@ export function localpartOf(id: string): string {
   return id.slice(1, colon === -1 ? undefined : colon)
 }
 
+/**
+ * The id with A to Z in lower case, and nothing else changed: Unicode knows more letters than that whose lower case is
+ * a Latin one, such as U+212A, and they would stand for ids that others have.
+ */
+export const inLowerCase = (id: string): string => id.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
 /** The server name without its port: `[::1]:8448` is `[::1]`. */
 export function hostOf(server: ServerName): string {
   const colon = server.lastIndexOf(':')

@@ -81,6 +81,11 @@ describe('server ACLs', () => {
     assert.equal(isServerAllowed({ allow: ['GOOD.example'] }, 'good.EXAMPLE:5'), true)
   })
 
+  it('N31 know no letter as a Latin one but the Latin ones', () => {
+    assert.equal(isServerAllowed({ allow: ['\u212a.example'] }, 'k.example'), false)
+    assert.equal(isServerAllowed({ allow: ['K.example'] }, 'k.example'), true)
+  })
+
   it('T36 deny a name with a trailing dot by either form, and allow it only as it is', () => {
     assert.equal(denied(['evil.example.'], 'evil.example.'), true)
     assert.equal(denied(['evil.example.'], 'evil.example.:8448'), true)

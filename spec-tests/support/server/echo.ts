@@ -10,6 +10,7 @@ export const echoBody = endpoint({
   method: 'POST',
   path: '/echo/body',
   auth: 'none',
+  maxBody: 'large',
   body: anything,
   reply: anything,
   summary: 'Answers the body.',

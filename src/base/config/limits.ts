@@ -34,14 +34,80 @@ export const rateLimits = Type.Object(
   closed,
 )
 
+const bodySize = (bytes: number, minimum: number, what: string) =>
+  Type.Integer({ default: bytes, minimum, description: `${what}, in bytes.` })
+
+const bodyBytes = Type.Object(
+  {
+    small: bodySize(16_384, 1024, 'Largest JSON body of most requests'),
+    medium: bodySize(65_536, 16_384, 'Largest JSON body of requests that carry lists, such as filters and push rules'),
+    event: bodySize(196_608, 65_536, 'Largest JSON body of one event: 64 KiB, with letters written as escapes'),
+    large: bodySize(
+      1_048_576,
+      65_536,
+      'Largest JSON body of keys, backups, account data, new rooms and to-device messages',
+    ),
+  },
+  { ...closed, description: 'Largest JSON bodies accepted, by what a request needs.' },
+)
+
+/** Names of the sizes that the body of an endpoint may have. */
+export type BodySize = keyof typeof bodyBytes.static
+
+const connectionLimits = {
+  connections: Type.Integer({ default: 16_384, minimum: 16, description: 'Connections open at once, in all.' }),
+  connections_per_address: Type.Integer({
+    default: 4096,
+    minimum: 8,
+    description: 'Connections open at once from one address that is no trusted proxy.',
+  }),
+  arriving_bytes: Type.Integer({
+    default: 67_108_864,
+    minimum: 65_536,
+    description: 'Memory for bodies that have not arrived whole, in bytes, in all.',
+  }),
+  arriving_bytes_per_address: Type.Integer({
+    default: 8_388_608,
+    minimum: 65_536,
+    description: 'Memory for bodies that have not arrived whole, in bytes, for one client address.',
+  }),
+  body_timeout_ms: Type.Integer({
+    default: 30_000,
+    minimum: 100,
+    description: 'How long a JSON body may take to arrive.',
+  }),
+  unsent_bytes: Type.Integer({
+    default: 268_435_456,
+    minimum: 65_536,
+    description: 'Answers that clients have not taken, in bytes, in all; beyond it the largest debtors are cut off.',
+  }),
+  unsent_bytes_per_address: Type.Integer({
+    default: 67_108_864,
+    minimum: 65_536,
+    description: 'Answers that clients at one address have not taken, in bytes; a single answer may be larger.',
+  }),
+  unsent_bytes_per_connection: Type.Integer({
+    default: 33_554_432,
+    minimum: 65_536,
+    description: 'Answers that wait in one connection, in bytes; a single answer may be larger.',
+  }),
+  unsent_timeout_ms: Type.Integer({
+    default: 60_000,
+    minimum: 100,
+    description: 'How long a client may take nothing of an answer before it is cut off.',
+  }),
+}
+
 export const limits = Type.Object(
   {
-    body_bytes: Type.Integer({
-      default: 1_048_576,
-      minimum: 65_536,
-      description: 'Largest JSON body accepted, in bytes.',
-    }),
+    body_bytes: bodyBytes,
     json_depth: Type.Integer({ default: 200, minimum: 20, description: 'Deepest nesting of JSON accepted.' }),
+    json_values: Type.Integer({
+      default: 65_536,
+      minimum: 1024,
+      description: 'Most keys, items and containers in one JSON body: what parsing and checking it costs.',
+    }),
+    ...connectionLimits,
     devices_per_user: Type.Integer({ default: 1000, minimum: 1, description: 'Devices one account may have.' }),
     account_data_bytes: Type.Integer({
       default: 1_048_576,

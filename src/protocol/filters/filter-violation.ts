@@ -6,7 +6,7 @@ export const maxFilterEntries = 1_000
 type Check = (value: unknown, at: string) => string | undefined
 type Fields = Readonly<Record<string, Check>>
 
-/** What is wrong with a Filter from outside, in words for the client, or undefined. Unknown keys are allowed. */
+/** What is wrong with a Filter from outside, in words for the client, or undefined. Unknown keys are allowed, null is as good as nothing. */
 export function filterViolation(filter: unknown): string | undefined {
   return filterShape(filter, 'filter')
 }
@@ -44,7 +44,7 @@ const objectOf =
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return `${at} must be an object`
     for (const [key, check] of Object.entries(fields)) {
       const field: unknown = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
-      const violation = field === undefined ? undefined : check(field, `${at}.${key}`)
+      const violation = (field ?? undefined) === undefined ? undefined : check(field, `${at}.${key}`)
       if (violation !== undefined) return violation
     }
     return undefined

@@ -79,7 +79,8 @@ const defaultEventLimit = 10
 export const maxEventLimit = 100
 
 /** Expects a filter that `filterViolation` has nothing against. */
-export function compileFilter(filter: Filter): CompiledFilter {
+export function compileFilter(given: Filter): CompiledFilter {
+  const filter = withoutNulls(given)
   const room = filter.room ?? {}
   return {
     eventFields: filter.event_fields,
@@ -96,7 +97,8 @@ export function compileFilter(filter: Filter): CompiledFilter {
 }
 
 /** The filter that /messages, /context and /search take by themselves. */
-export function compileRoomEventFilter(filter: RoomEventFilter = {}): CompiledRoomEventFilter {
+export function compileRoomEventFilter(given: RoomEventFilter = {}): CompiledRoomEventFilter {
+  const filter = withoutNulls(given)
   const events = compileEventFilter(filter)
   const url = filter.contains_url
   return {
@@ -111,6 +113,14 @@ export function compileRoomEventFilter(filter: RoomEventFilter = {}): CompiledRo
     relatedBySenders: filter.related_by_senders,
   }
 }
+
+/** Clients write null for what they have nothing to say about. */
+function withoutNulls<T extends object>(filter: T): T {
+  const fields = Object.entries(filter).filter(([, value]) => value !== null)
+  return Object.fromEntries(fields.map(([key, value]) => [key, isFilter(value) ? withoutNulls(value) : value])) as T
+}
+
+const isFilter = (value: unknown): value is object => typeof value === 'object' && !Array.isArray(value)
 
 /** For account data and presence outside rooms. */
 export function compileEventFilter(filter: EventFilter = {}): CompiledEventFilter {

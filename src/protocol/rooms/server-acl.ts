@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { compileGlob, type Glob } from '#protocol/glob.ts'
-import { hostOf, isIpLiteral, isValidServerName, type ServerName } from '#protocol/ids.ts'
+import { hostOf, inLowerCase, isIpLiteral, isValidServerName, type ServerName } from '#protocol/ids.ts'
 
 /** Says for each server whether a room lets it take part; keep it as long as the room's ACL stands. */
 export type ServerAcl = (server: ServerName) => boolean
@@ -18,7 +18,7 @@ export function readServerAcl(content: JsonObject | undefined): ServerAcl {
   const allow = globs(content.allow)
   return (server) => {
     if (!isValidServerName(server)) return false
-    const host = hostOf(server).toLowerCase()
+    const host = inLowerCase(hostOf(server))
     // NOTSPEC: what denies a name denies it with a trailing dot as well, or the dot would be the way around a ban.
     const names = [...new Set([host, host.replace(/\.$/, '')])]
     // 2
@@ -30,6 +30,6 @@ export function readServerAcl(content: JsonObject | undefined): ServerAcl {
 
 function globs(list: JsonValue | undefined): Glob[] {
   if (!Array.isArray(list)) return []
-  const patterns = list.filter((pattern) => typeof pattern === 'string').map((pattern) => pattern.toLowerCase())
+  const patterns = list.filter((pattern) => typeof pattern === 'string').map(inLowerCase)
   return [...new Set(patterns)].map(compileGlob)
 }

@@ -1,3 +1,4 @@
+import { inLowerCase } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -51,7 +52,7 @@ export const accounts = (db: Db) => ({
   /** Every account whose id differs from this one at most in case. */
   async listFolded(userId: UserId): Promise<Account[]> {
     const rows = await db<Row>('accounts')
-      .where({ folded_id: fold(userId) })
+      .where({ folded_id: inLowerCase(userId) })
       .limit(10)
     return rows.map(fromRow)
   },
@@ -95,11 +96,9 @@ export const accounts = (db: Db) => ({
   },
 })
 
-const fold = (userId: UserId) => userId.toLowerCase()
-
 const toRow = (account: NewAccount): Row => ({
   user_id: account.userId,
-  folded_id: fold(account.userId),
+  folded_id: inLowerCase(account.userId),
   password_hash: account.passwordHash ?? null,
   is_admin: account.isAdmin ?? false,
   user_type: account.userType ?? null,

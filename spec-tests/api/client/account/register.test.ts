@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { adminInvitation, createRegistrationToken } from '#services/accounts/registration/registration-token.ts'
+import { testPassword } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const path = '/_matrix/client/v3/register'
@@ -102,6 +103,29 @@ describe('registration', () => {
       const reply = await server.anonymous.request('POST', path, { username, password })
       assert.deepEqual([reply.status, reply.body.errcode], [400, errcode], username)
     }
+  })
+
+  it('N31 takes no letter for a Latin one because of its lower case, such as U+212A, when registering or logging in', async () => {
+    await using server = await startTestServer()
+    const kelvin = '\u212aarl'
+    const register = (username: string) =>
+      server.anonymous.request('POST', path, { username, password: testPassword, auth: dummy })
+    const free = await register(kelvin)
+    const karl = await register('KARL')
+    const login = (user: string) =>
+      server.anonymous.request('POST', '/_matrix/client/v3/login', {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user },
+        password: testPassword,
+      })
+    const logins = [await login('Karl'), await login(kelvin), await login(`@${kelvin}:test`)]
+
+    assert.deepEqual([free.status, free.body.errcode], [400, 'M_INVALID_USERNAME'])
+    assert.equal(karl.body.user_id, '@karl:test')
+    assert.deepEqual(
+      logins.map(({ status }) => status),
+      [200, 403, 403],
+    )
   })
 
   it('says whether a name is available', async () => {

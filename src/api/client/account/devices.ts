@@ -93,6 +93,7 @@ export const postDeleteDevices = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/delete_devices',
   auth: 'user',
+  maxBody: 'medium',
   body: Type.Object({ devices: Type.Optional(Type.Array(Type.String(), { maxItems: 5000 })) }),
   reply: Type.Object({}),
   summary: "Ends several of the user's devices.",

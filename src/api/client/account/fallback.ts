@@ -49,9 +49,9 @@ export const postFallback = streamEndpoint({
   query: Query,
   summary: 'Passes one stage of an authentication with what a person entered on the page.',
   spec: 'client-server-api/#fallback',
-  async handle(ctx, { params: { authType }, query: { session }, stream }) {
+  async handle(ctx, { params: { authType }, query: { session }, wholeBody }) {
     await requireSession(ctx, { authType, session })
-    const fields = await readForm(stream)
+    const fields = readForm(await wholeBody())
     try {
       await passStage(ctx, { sessionId: session, auth: { ...fields, type: authType } })
     } catch (error) {

@@ -10,7 +10,7 @@ export const postFilter = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/user/:userId/filter',
   auth: 'user',
-  bodyLimit: 65_536,
+  maxBody: 'medium',
   params: Type.Object({ userId: UserIdText }),
   body: JsonBody,
   reply: Type.Object({ filter_id: Type.String() }),

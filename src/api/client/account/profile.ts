@@ -46,6 +46,7 @@ export const putProfileField = endpoint({
   method: 'PUT',
   path,
   auth: 'user',
+  maxBody: 'event',
   params: Params,
   body: Fields,
   reply: Type.Object({}),

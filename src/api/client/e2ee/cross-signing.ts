@@ -18,6 +18,7 @@ export const postDeviceSigningUpload = endpoint({
   path: '/_matrix/client/v3/keys/device_signing/upload',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'medium',
   body: Type.Object({
     master_key: Type.Optional(CrossSigningKey),
     self_signing_key: Type.Optional(CrossSigningKey),
@@ -39,6 +40,7 @@ export const postSignaturesUpload = endpoint({
   path: '/_matrix/client/v3/keys/signatures/upload',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)),
   reply: Type.Object({ failures: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)) }),
   summary: 'Publishes signatures on devices and on master keys.',

@@ -24,6 +24,7 @@ export const putDehydratedDevice = endpoint({
   path,
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     device_id: Type.String(),
     device_data: JsonBody,

@@ -33,6 +33,7 @@ export const postKeysUpload = endpoint({
   path: '/_matrix/client/v3/keys/upload',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     device_keys: Type.Optional(DeviceKeysBody),
     one_time_keys: Type.Optional(OneTimeKeys),
@@ -65,6 +66,7 @@ export const postKeysQuery = endpoint({
   path: '/_matrix/client/v3/keys/query',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     device_keys: ByUser(Type.Array(Type.String())),
     timeout: Timeout,
@@ -97,6 +99,7 @@ export const postKeysClaim = endpoint({
   path: '/_matrix/client/v3/keys/claim',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   body: Type.Object({
     one_time_keys: ByUser(Type.Record(Type.String(), Type.String())),
     timeout: Timeout,

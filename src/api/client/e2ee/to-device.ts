@@ -13,6 +13,7 @@ export const putSendToDevice = endpoint({
   path: '/_matrix/client/v3/sendToDevice/:eventType/:txnId',
   auth: 'user',
   limit: 'keys',
+  maxBody: 'large',
   params: Type.Object({ eventType: Name, txnId: Name }),
   body: Type.Object({
     messages: ByUser(Type.Record(Type.String(), JsonBody)),

@@ -32,6 +32,7 @@ export const postPushersSet = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/pushers/set',
   auth: 'user',
+  maxBody: 'medium',
   body: Type.Object({
     kind: Type.Union([Type.String(), Type.Null()]),
     app_id: Type.String(),

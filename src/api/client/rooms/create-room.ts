@@ -33,6 +33,7 @@ export const postCreateRoom = endpoint({
   path: '/_matrix/client/v3/createRoom',
   auth: 'user',
   limit: 'room_create',
+  maxBody: 'large',
   body: Body,
   reply: Type.Object({ room_id: RoomIdText }),
   summary: 'Makes a room.',

@@ -10,6 +10,7 @@ export const putRedact = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/redact/:eventId/:txnId',
   auth: 'user',
   limit: 'message',
+  maxBody: 'event',
   params: Type.Object({ roomId: RoomIdText, eventId: EventIdText, txnId: Type.String({ maxLength: 255 }) }),
   body: JsonBody,
   reply: Type.Object({ event_id: EventIdText }),

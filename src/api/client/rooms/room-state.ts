@@ -15,6 +15,7 @@ export const putState = endpoint({
   ],
   auth: 'user',
   limit: 'message',
+  maxBody: 'event',
   params: Type.Object({ roomId: RoomIdText, eventType: Type.String(), stateKey: Type.Optional(Type.String()) }),
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: JsonBody,

@@ -11,6 +11,7 @@ export const putSend = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/send/:eventType/:txnId',
   auth: 'user',
   limit: 'message',
+  maxBody: 'event',
   params: Type.Object({ roomId: RoomIdText, eventType: Type.String(), txnId: Type.String({ maxLength: 255 }) }),
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: JsonBody,

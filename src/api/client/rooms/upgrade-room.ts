@@ -10,6 +10,7 @@ export const postUpgrade = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/upgrade',
   auth: 'user',
   limit: 'room_create',
+  maxBody: 'event',
   params: Type.Object({ roomId: RoomIdText }),
   body: Type.Object({
     new_version: Type.String(),

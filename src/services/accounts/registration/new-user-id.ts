@@ -1,12 +1,12 @@
 import type { Context } from '#context.ts'
 import { exclusive, invalidUsername, userInUse } from '#base/errors.ts'
-import { isValidLocalpart, isValidUserId, type UserId } from '#protocol/ids.ts'
+import { inLowerCase, isValidLocalpart, isValidUserId, type UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'userNamespaces'>
 
 /** The user id that a person gets for the name wished for, in lower case; refuses names taken, reserved or ill-formed. */
 export async function newUserId(ctx: Needs, username: string): Promise<UserId> {
-  const userId = wellFormed(ctx, username.toLowerCase())
+  const userId = wellFormed(ctx, inLowerCase(username))
   if (ctx.userNamespaces.exclusiveOwner(userId) !== undefined) throw exclusive()
   return free(ctx, userId)
 }

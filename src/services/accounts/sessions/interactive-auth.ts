@@ -94,7 +94,7 @@ async function resume(ctx: Needs, id: string, { userId, name, body }: Operation)
 
 /** Tries the stage the client names, if it names one; a refusal becomes another 401 of the session. */
 async function attempt(ctx: Needs, session: Session, auth: JsonObject): Promise<void> {
-  if (auth.type === undefined) return
+  if ((auth.type ?? undefined) === undefined) return
   try {
     session.proofs = await provedBy(ctx, session, auth)
   } catch (error) {

@@ -1,0 +1,70 @@
+import type { TSchema } from '@sinclair/typebox'
+
+type Drop = (value: unknown) => void
+
+// A pure function of the schema, like its compiled validation.
+const drops = new WeakMap<TSchema, Drop | 'nothing'>()
+
+/**
+ * Takes out keys that may be left out and whose value is null, wherever the schema knows no null: clients write so what
+ * they have nothing to say about. Keys that the schema does not declare, and objects of any content, stay as they are.
+ */
+export function dropAbsentNulls(schema: TSchema, value: unknown): void {
+  const drop = dropOf(schema)
+  if (drop !== 'nothing') drop(value)
+}
+
+function dropOf(schema: TSchema): Drop | 'nothing' {
+  const known = drops.get(schema)
+  if (known !== undefined) return known
+  const parts = [...fields(schema), ...entries(schema), ...items(schema), ...members(schema)]
+  const drop: Drop | 'nothing' = parts.length === 0 ? 'nothing' : (value) => parts.forEach((part) => part(value))
+  drops.set(schema, drop)
+  return drop
+}
+
+function fields({ properties = {}, required = [] }: TSchema): Drop[] {
+  return Object.entries<TSchema>(properties).flatMap(([name, property]) => {
+    const mayBeAbsent = !(required as string[]).includes(name) || property.default !== undefined
+    const isDropped = mayBeAbsent && !knowsNull(property)
+    const inner = dropOf(property)
+    if (!isDropped && inner === 'nothing') return []
+    return (value: unknown) => {
+      if (!isObject(value) || !Object.hasOwn(value, name)) return
+      if (isDropped && value[name] === null) delete value[name]
+      else if (inner !== 'nothing') inner(value[name])
+    }
+  })
+}
+
+/** Keys of a record are chosen by the client: none of them is optional. */
+function entries({ patternProperties = {}, additionalProperties }: TSchema): Drop[] {
+  const schemas = [...Object.values<TSchema>(patternProperties), additionalProperties]
+  return schemas.filter(isObject).flatMap((schema) => {
+    const inner = dropOf(schema as TSchema)
+    if (inner === 'nothing') return []
+    return (value: unknown) => {
+      if (isObject(value)) for (const entry of Object.values(value)) inner(entry)
+    }
+  })
+}
+
+function items({ items: schema }: TSchema): Drop[] {
+  const inner = isObject(schema) ? dropOf(schema as TSchema) : 'nothing'
+  if (inner === 'nothing') return []
+  return [(value) => (Array.isArray(value) ? value.forEach(inner) : undefined)]
+}
+
+/** Of several forms that a value may have it is not known here which one it has. */
+function members({ allOf = [] }: TSchema): Drop[] {
+  return (allOf as TSchema[]).map(dropOf).filter((drop) => drop !== 'nothing')
+}
+
+function knowsNull({ type, const: only, enum: choices = [], anyOf = [] }: TSchema): boolean {
+  return (
+    [type].flat().includes('null') || only === null || choices.includes(null) || (anyOf as TSchema[]).some(knowsNull)
+  )
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

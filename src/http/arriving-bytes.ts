@@ -1,0 +1,70 @@
+import { limitExceeded, MatrixError } from '#base/errors.ts'
+
+type Limits = { inAll: number; perAddress: number }
+
+/** The memory one body takes while it arrives. */
+export type Claim = {
+  /** Counts more bytes; answers a refusal instead when they would be too many. */
+  grow(bytes: number): MatrixError | undefined
+  /** Gives back all that was counted; more calls do nothing. */
+  release(): void
+}
+
+/** Memory of bodies that have not arrived whole, counted for each address and in all. */
+export class ArrivingBytes {
+  readonly #limits: Limits
+  readonly #byAddress = new Map<string, number>()
+  #inAll = 0
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  get inAll(): number {
+    return this.#inAll
+  }
+
+  /** Begins to count a body from an address. */
+  claim(address: string): Claim {
+    let held = 0
+    return {
+      grow: (bytes) => {
+        const refusal = this.#add(address, bytes)
+        if (!refusal) held += bytes
+        return refusal
+      },
+      release: () => {
+        this.#take(address, held)
+        held = 0
+      },
+    }
+  }
+
+  #add(address: string, bytes: number): MatrixError | undefined {
+    const before = this.#byAddress.get(address) ?? 0
+    if (before + bytes > this.#limits.perAddress) return closing(limitExceeded(retryAfterMs))
+    if (this.#inAll + bytes > this.#limits.inAll) return closing(overloaded())
+    this.#byAddress.set(address, before + bytes)
+    this.#inAll += bytes
+    return undefined
+  }
+
+  #take(address: string, bytes: number): void {
+    if (bytes === 0) return
+    this.#inAll -= bytes
+    const left = (this.#byAddress.get(address) ?? 0) - bytes
+    if (left > 0) this.#byAddress.set(address, left)
+    else this.#byAddress.delete(address)
+  }
+}
+
+const retryAfterMs = 5000
+const overloaded = () =>
+  new MatrixError(503, 'M_LIMIT_EXCEEDED', 'The server receives too much at once', {
+    fields: { retry_after_ms: retryAfterMs },
+    headers: { 'retry-after': String(retryAfterMs / 1000) },
+  })
+
+/** The same refusal, after which the connection ends: the rest of the body must not be waited for. */
+export const closing = ({ status, errcode, message, fields, headers }: MatrixError): MatrixError =>
+  new MatrixError(status, errcode, message, { fields, headers: { ...headers, connection: 'close' } })
