@@ -20,7 +20,9 @@ export async function claimKeys(
 /** Hands out keys of devices of this server, each once. */
 export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
   if (claims.length === 0) return {}
-  return byDevice(await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims)))
+  return byDevice(
+    await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims, ctx.config.limits.claimed_keys_per_device)),
+  )
 }
 
 function byDevice(keys: readonly ClaimedKey[]): ClaimedKeys {
