@@ -6,6 +6,7 @@ const isPostgres = (db: Knex): boolean => db.client.config.client === 'pg'
 export async function up(db: Knex): Promise<void> {
   await rememberClaims(db)
   await markFormerKeys(db)
+  await bindOpenidTokens(db)
   await countBytes(db)
   await boundInteractiveSessions(db)
 }
@@ -29,6 +30,15 @@ async function rememberClaims(db: Knex): Promise<void> {
 async function markFormerKeys(db: Knex): Promise<void> {
   await db.schema.alterTable('device_keys', (table) => {
     table.boolean('is_former').notNullable().defaultTo(false)
+  })
+}
+
+/** Such a token ends with the session that asked for it; those of before live an hour at most. */
+async function bindOpenidTokens(db: Knex): Promise<void> {
+  await db('openid_tokens').delete()
+  await db.schema.alterTable('openid_tokens', (table) => {
+    table.text('device_id').notNullable().defaultTo('')
+    table.index(['user_id', 'device_id'])
   })
 }
 

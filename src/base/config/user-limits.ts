@@ -16,6 +16,7 @@ export const accountLimits = {
   account_data_bytes_per_user: atMost(10 * MiB, 'Bytes of account data one user may have, push rules aside.'),
   filters_per_user: atMost(1000, 'Filters one user may store.'),
   filter_bytes_per_user: atMost(4 * MiB, 'Bytes of filters one user may store.'),
+  openid_tokens_per_user: atMost(100, 'OpenID tokens one user may have; the oldest end.'),
   profile_bytes: atMost(64 * KiB, 'Bytes of the profile of one user.'),
   interactive_sessions: atMost(
     20,

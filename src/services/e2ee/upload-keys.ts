@@ -1,7 +1,8 @@
 import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import { keyFingerprint } from '#protocol/key-fingerprint.ts'
 import type { FoundDeviceKeys, StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
-import { fingerprint, type KeyStock, type PublicKey } from '#store/e2ee/one-time-keys.ts'
+import type { KeyStock, PublicKey } from '#store/e2ee/one-time-keys.ts'
 import type { Transaction } from '#store/open.ts'
 import { checkDeviceKeys, isSelfSigned, signerOf, type DeviceKeysUpload } from './check-device-keys.ts'
 import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './check-one-time-keys.ts'
@@ -79,10 +80,10 @@ async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }:
   if (keys.some((key) => (known.get(nameOf(key)) ?? key.json) !== key.json))
     throw unknown('One time key already exists')
   const claimed = await tx.e2ee.oneTimeKeys.claimedAmong(userId, deviceId, keys)
-  const held = new Set(present.map(fingerprint))
+  const held = new Set(present.map(keyFingerprint))
   const added = keys.filter((key) => {
-    const isNew = !claimed.has(key) && !held.has(fingerprint(key))
-    held.add(fingerprint(key))
+    const isNew = !claimed.has(key) && !held.has(keyFingerprint(key))
+    held.add(keyFingerprint(key))
     return isNew
   })
   if (keys.length > most || (added.length > 0 && known.size + added.length > most))

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { keyFingerprint } from '#protocol/key-fingerprint.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
@@ -47,7 +47,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     const device = { user_id: row.user_id, device_id: row.device_id }
     const before = Number(row.claims ?? 0)
     const claims = before + keys.length
-    const rows = keys.map((key, index) => ({ ...device, number: before + index + 1, fingerprint: fingerprint(key) }))
+    const rows = keys.map((key, index) => ({ ...device, number: before + index + 1, fingerprint: keyFingerprint(key) }))
     await db<ClaimedRow>('claimed_keys').insert(rows)
     await db<ClaimedRow>('claimed_keys')
       .where(device)
@@ -112,7 +112,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     /** Which of these keys were handed out before, as far as that is remembered. */
     async claimedAmong(userId: string, deviceId: string, keys: readonly PublicKey[]): Promise<Set<PublicKey>> {
       if (keys.length === 0) return new Set()
-      const prints = new Map(keys.map((key) => [key, fingerprint(key)]))
+      const prints = new Map(keys.map((key) => [key, keyFingerprint(key)]))
       const known = new Set(
         await db<ClaimedRow>('claimed_keys')
           .where({ user_id: userId, device_id: deviceId })
@@ -213,13 +213,6 @@ const deviceNameOf = ({ userId, deviceId }: Pick<KeyClaim, 'userId' | 'deviceId'
   JSON.stringify([userId, deviceId])
 
 const ownerOf = (row: Owner) => ({ userId: row.user_id, deviceId: row.device_id })
-
-/** Of the key itself: one that comes again under another id is the same, and another one under the same id is not. */
-export function fingerprint({ algorithm, json }: PublicKey): string {
-  const key = JSON.parse(json) as string | { key?: unknown }
-  const material = typeof key === 'string' ? key : String(key.key)
-  return hash('sha256', `${algorithm.replace(/^signed_/, '')} ${material}`, 'base64url').slice(0, 16)
-}
 
 const ownedBy = (row: Owner & { algorithm: string }): KeyClaim => ({
   userId: row.user_id,

@@ -35,6 +35,7 @@ export async function openSession(
   if (!isNew) await tx.e2ee.deviceKeys.setFormer(userId, deviceId, true)
   await tx.accounts.accessTokens.deleteForDevices(userId, [deviceId])
   await tx.accounts.refreshTokens.deleteForDevices(userId, [deviceId])
+  await tx.accounts.openidTokens.deleteForDevices(userId, [deviceId])
   return { userId, deviceId, ...(await issueTokens(ctx, tx, { userId, deviceId, refreshable })) }
 }
 
