@@ -9,6 +9,7 @@ import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './ch
 import { announceDeviceLists } from './device-lists.ts'
 import { countsOf } from './key-stock.ts'
 import { invalidSignature } from './refusals.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** One an algorithm; clients know one or two of these. */
 const maxFallbackKeys = 20
@@ -16,7 +17,7 @@ const maxFallbackKeys = 20
 const maxSignaturesBytes = 16_384
 
 type Needs = Pick<Context, 'store' | 'bus' | 'config'>
-type Device = { userId: string; deviceId: string }
+type Device = { userId: UserId; deviceId: string }
 
 export type KeysUpload = {
   deviceKeys?: DeviceKeysUpload | undefined

@@ -1,15 +1,16 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A token that proves to third parties who a user is; kept as a hash. */
 export type OpenidToken = {
   tokenHash: string
-  userId: string
+  userId: UserId
   /** The device whose session asked for it; '' for none. */
   deviceId: string
   expiresAt: number
 }
 
-type Row = { token_hash: string; user_id: string; device_id: string; expires_at: number }
+type Row = { token_hash: string; user_id: UserId; device_id: string; expires_at: number }
 
 export const openidTokens = (db: Db) => ({
   async insert({ tokenHash, userId, deviceId, expiresAt }: OpenidToken): Promise<void> {
@@ -22,13 +23,13 @@ export const openidTokens = (db: Db) => ({
   },
 
   /** Whose token it is, if it is valid at that time. */
-  async find(tokenHash: string, now: number): Promise<string | undefined> {
+  async find(tokenHash: string, now: number): Promise<UserId | undefined> {
     const row = await db<Row>('openid_tokens').where({ token_hash: tokenHash }).where('expires_at', '>', now).first()
     return row?.user_id
   },
 
   /** Ends those of a user but for the newest. */
-  async keepNewest(userId: string, most: number): Promise<void> {
+  async keepNewest(userId: UserId, most: number): Promise<void> {
     const newest = db<Row>('openid_tokens')
       .where({ user_id: userId })
       .orderBy([{ column: 'expires_at', order: 'desc' }, 'token_hash'])
@@ -41,11 +42,11 @@ export const openidTokens = (db: Db) => ({
     await db<Row>('openid_tokens').where('expires_at', '<=', now).delete()
   },
 
-  async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
     await db<Row>('openid_tokens').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('openid_tokens').where({ user_id: userId }).delete()
   },
 })
