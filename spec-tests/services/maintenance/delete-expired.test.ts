@@ -111,7 +111,7 @@ describe('upkeep', () => {
 async function insertExpiring(store: Store, expiresAt: number): Promise<void> {
   const userId: UserId = '@a:test'
   await store.accounts.loginTokens.insert({ tokenHash: 'login', userId, expiresAt })
-  await store.accounts.openidTokens.insert('openid', userId, expiresAt)
+  await store.accounts.openidTokens.insert({ tokenHash: 'openid', userId, deviceId: '', expiresAt })
   await store.accounts.registrationNonces.insert('nonce', expiresAt)
   await store.e2ee.crossSigning.permitReplacement(userId, expiresAt)
   const session = { userId, operation: 'POST /', flows: [], sealedBody: '', completed: {} }

@@ -8,6 +8,10 @@ export const registration = Type.Object(
       default: 'closed',
       description: 'Who may make an account: nobody, holders of a registration token, or everybody.',
     }),
+    default_display_name: Type.Union([Type.Literal('localpart'), Type.Literal('none')], {
+      default: 'localpart',
+      description: 'The display name of a new account: its name on this server, or none.',
+    }),
     shared_secret: Type.Optional(
       Type.String({
         minLength: 1,

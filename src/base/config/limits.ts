@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { accountLimits, encryptionLimits, pushLimits } from './user-limits.ts'
 
 const closed = { additionalProperties: false, default: {} }
 
@@ -23,10 +24,11 @@ export const rateLimits = Type.Object(
       testsOnly: false,
     }),
     login: bucket(0.2, 10, 'Login attempts of one address or account'),
+    bad_token: bucket(5, 200, 'Requests with an unknown access token from one address'),
     register: bucket(0.1, 10, 'Registrations from one address'),
     message: bucket(10, 60, 'Events one user sends'),
-    join: bucket(1, 30, 'Joins of one user'),
-    invite: bucket(1, 30, 'Invites of one user'),
+    join: bucket(1, 30, 'Joins and knocks of one user, by whatever request'),
+    invite: bucket(1, 30, 'Invites of one user, by whatever request'),
     room_create: bucket(0.5, 20, 'Rooms one user creates'),
     keys: bucket(10, 200, 'Device key requests of one user'),
     default: bucket(50, 300, 'Other requests of one user'),
@@ -109,17 +111,9 @@ export const limits = Type.Object(
     }),
     ...connectionLimits,
     devices_per_user: Type.Integer({ default: 1000, minimum: 1, description: 'Devices one account may have.' }),
-    account_data_bytes: Type.Integer({
-      default: 1_048_576,
-      minimum: 1024,
-      description: 'Account data one object may hold.',
-    }),
-    account_data_types: Type.Integer({
-      default: 2000,
-      minimum: 1,
-      description: 'Account data objects one user may have.',
-    }),
-    filters_per_user: Type.Integer({ default: 1000, minimum: 1, description: 'Filters one user may store.' }),
+    ...accountLimits,
+    ...encryptionLimits,
+    ...pushLimits,
   },
   closed,
 )

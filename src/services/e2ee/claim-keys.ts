@@ -21,7 +21,8 @@ export async function claimKeys(
 /** Hands out keys of devices of this server, each once. */
 export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
   if (claims.length === 0) return {}
-  const claimed = await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims))
+  const { claimed_keys_per_device: maxClaimed } = ctx.config.limits
+  const claimed = await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims, maxClaimed))
   const devices = claimed.map(({ userId, deviceId }) => ({ userId, deviceId }))
   if (devices.length > 0) ctx.bus.publish(keyStocksChanged, { devices })
   return byDevice(claimed)

@@ -24,7 +24,7 @@ export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: D
     const last = await tx.e2ee.dehydratedDevices.find(userId)
     const ended = last && (await removeDevices(tx, { userId, deviceIds: [last.deviceId] }))
     if (!(await addDevice(ctx, tx, { ...device, displayName }))) throw invalidParam('There is a device of that id')
-    await saveKeys(tx, device, upload)
+    await saveKeys(ctx, tx, { device, keys: upload })
     await tx.e2ee.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
     return ended
   })

@@ -1,7 +1,8 @@
 import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
 import { keyStocksChanged, type Device } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
+import { keyFingerprint } from '#protocol/key-fingerprint.ts'
+import type { FoundDeviceKeys, StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import type { KeyStock, PublicKey } from '#store/e2ee/one-time-keys.ts'
 import type { Transaction } from '#store/open.ts'
 import { checkDeviceKeys, isSelfSigned, signerOf, type DeviceKeysUpload } from './check-device-keys.ts'
@@ -10,14 +11,12 @@ import { announceDeviceLists } from './device-lists.ts'
 import { countsOf } from './key-stock.ts'
 import { invalidSignature } from './refusals.ts'
 
-/** More than any client holds private halves of; libolm keeps 100. */
-const maxOneTimeKeys = 1000
 /** One an algorithm; clients know one or two of these. */
 const maxFallbackKeys = 20
 /** Of one device, as JSON: its own, and those of its user's cross-signing keys. */
 const maxSignaturesBytes = 16_384
 
-type Needs = Pick<Context, 'store' | 'bus'>
+type Needs = Pick<Context, 'store' | 'bus' | 'config'>
 
 export type KeysUpload = {
   deviceKeys?: DeviceKeysUpload | undefined
@@ -30,7 +29,7 @@ export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload)
   const keys = checkUpload(device, upload)
   if (!keys.identity && keys.oneTimeKeys.length + keys.fallbackKeys.length === 0)
     return countsOf(await ctx.store.e2ee.oneTimeKeys.stock(device.userId, device.deviceId))
-  const { changed, stock } = await ctx.store.transaction((tx) => saveKeys(tx, device, keys))
+  const { changed, stock } = await ctx.store.transaction((tx) => saveKeys(ctx, tx, { device, keys }))
   announceUpload(ctx, device, changed)
   return countsOf(stock)
 }
@@ -59,29 +58,41 @@ export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): C
 
 /** The part inside a transaction; `announceUpload` must follow the commit. */
 export async function saveKeys(
+  { config }: Pick<Context, 'config'>,
   tx: Transaction,
-  device: Device,
-  keys: CheckedUpload,
+  { device, keys }: { device: Device; keys: CheckedUpload },
 ): Promise<{ changed: boolean; stock: KeyStock }> {
   const { userId, deviceId } = device
   if (!(await tx.e2ee.deviceKeys.holdDevice(userId, deviceId))) throw unknownToken()
   await tx.e2ee.oneTimeKeys.lock(userId, deviceId)
-  await addOneTimeKeys(tx, device, keys.oneTimeKeys)
+  // The identity first: with another one all keys of before go.
+  const changed = keys.identity !== undefined && (await replaceIdentity(tx, keys.identity))
+  await addOneTimeKeys(tx, { ...device, keys: keys.oneTimeKeys, most: config.limits.one_time_keys_per_device })
   await saveFallbacks(tx, device, keys.fallbackKeys)
-  const stock = await tx.e2ee.oneTimeKeys.restock(userId, deviceId)
-  return { stock, changed: keys.identity !== undefined && (await replaceIdentity(tx, keys.identity)) }
+  return { changed, stock: await tx.e2ee.oneTimeKeys.restock(userId, deviceId) }
 }
 
-/** The same key again is welcome: the answer to the first upload may have been lost. */
-async function addOneTimeKeys(tx: Transaction, { userId, deviceId }: Device, keys: PublicKey[]): Promise<void> {
+type NewKeys = Device & { keys: readonly PublicKey[]; most: number }
+
+/**
+ * The same key again is welcome: the answer to the first upload may have been lost. One that was handed out since is
+ * passed over, for it must not be given to anybody else; the client learns from the count that it is gone.
+ */
+async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }: NewKeys): Promise<void> {
   if (keys.length === 0) return
   const nameOf = ({ algorithm, keyId }: PublicKey) => `${algorithm}:${keyId}`
   const present = await tx.e2ee.oneTimeKeys.list(userId, deviceId)
   const known = new Map(present.map((key) => [nameOf(key), key.json]))
-  const added = keys.filter((key) => !known.has(nameOf(key)))
   if (keys.some((key) => (known.get(nameOf(key)) ?? key.json) !== key.json))
     throw unknown('One time key already exists')
-  if (added.length > 0 && known.size + added.length > maxOneTimeKeys)
+  const claimed = await tx.e2ee.oneTimeKeys.claimedAmong(userId, deviceId, keys)
+  const held = new Set(present.map(keyFingerprint))
+  const added = keys.filter((key) => {
+    const isNew = !claimed.has(key) && !held.has(keyFingerprint(key))
+    held.add(keyFingerprint(key))
+    return isNew
+  })
+  if (keys.length > most || (added.length > 0 && known.size + added.length > most))
     throw invalidParam('There are too many one-time keys')
   await tx.e2ee.oneTimeKeys.add(userId, deviceId, added)
 }
@@ -99,6 +110,7 @@ async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promi
   const before = await tx.e2ee.deviceKeys.find(userId, deviceId)
   const isSame = before?.identity === upload.identity
   const signatures = isSame ? { ...before.signatures, ...upload.signatures } : upload.signatures
+  if (isSame && before.isFormer) await tx.e2ee.deviceKeys.setFormer(userId, deviceId, false)
   if (isSame && isEqual(signatures, before.signatures)) return false
   if (Buffer.byteLength(JSON.stringify(signatures)) > maxSignaturesBytes)
     throw tooLarge('There are too many signatures')
@@ -109,15 +121,23 @@ async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promi
   return true
 }
 
-/** Others have learned to trust a signed identity, so it stays for the life of the device. */
-async function allowReplacement(tx: Transaction, before: StoredDeviceKeys, after: StoredDeviceKeys): Promise<void> {
+/**
+ * Others have learned to trust a signed identity, so it stays as long as the login that published it.
+ * NOTSPEC: a client that logs in anew as a device, from a new key store, replaces the keys of the login before. Refusing
+ * it, as other servers do, would leave the device without working keys for ever. What was to be handed out for the old
+ * keys goes with them, and others are told of the change, which their clients show.
+ */
+async function allowReplacement(tx: Transaction, before: FoundDeviceKeys, after: StoredDeviceKeys): Promise<void> {
   const { userId, deviceId } = before
+  const isOtherKey = signerOf(before).publicKey !== signerOf(after).publicKey
   if (isSelfSigned(before)) {
-    if (signerOf(before).publicKey !== signerOf(after).publicKey)
-      throw invalidParam('The device has another identity key already')
+    if (isOtherKey && !before.isFormer) throw invalidParam('The device has another identity key already')
     if (!isSelfSigned(after)) throw invalidSignature('The device keys are not signed by the device')
   }
   await tx.e2ee.crossSigning.removeSignaturesOn(userId, deviceId)
+  if (!isOtherKey) return
+  await tx.e2ee.oneTimeKeys.discard(userId, deviceId)
+  await tx.e2ee.crossSigning.removeSignaturesBy(userId, deviceId)
 }
 
 /** Key ids of devices and of cross-signing keys share one namespace. */

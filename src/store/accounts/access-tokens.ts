@@ -48,8 +48,8 @@ export const accessTokens = (db: Db) => ({
     await db<Row>('access_tokens').where({ token_hash: tokenHash }).delete()
   },
 
-  /** Deletes the unused successors of a refresh token but for the one kept. */
-  async deleteSuccessors(refreshHash: string, keptHash: string): Promise<void> {
+  /** Deletes the unused successors of a refresh token but for the one kept, if any. */
+  async deleteSuccessors(refreshHash: string, keptHash = ''): Promise<void> {
     await db<Row>('access_tokens').where({ replaces: refreshHash }).whereNot({ token_hash: keptHash }).delete()
   },
 

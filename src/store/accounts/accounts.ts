@@ -88,11 +88,11 @@ export const accounts = (db: Db) => ({
     await db<Row>('accounts').where({ user_id: userId }).update({ is_suspended: isSuspended })
   },
 
-  /** Ends the account for good: its password goes, its id stays taken. */
+  /** Ends the account for good, its id stays taken; the password, to say so to who knows it, unless all is to be erased. */
   async deactivate(userId: UserId, { at, erase }: { at: number; erase: boolean }): Promise<void> {
     await db<Row>('accounts')
       .where({ user_id: userId })
-      .update({ deactivated_at: at, is_erased: erase, password_hash: null, is_admin: false })
+      .update({ deactivated_at: at, is_erased: erase, is_admin: false, ...(erase && { password_hash: null }) })
   },
 })
 

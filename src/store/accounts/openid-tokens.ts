@@ -1,12 +1,25 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-type Row = { token_hash: string; user_id: UserId; expires_at: number }
+/** A token that proves to third parties who a user is; kept as a hash. */
+export type OpenidToken = {
+  tokenHash: string
+  userId: UserId
+  /** The device whose session asked for it; '' for none. */
+  deviceId: string
+  expiresAt: number
+}
 
-/** Tokens that prove to third parties who a user is; kept as hashes. */
+type Row = { token_hash: string; user_id: UserId; device_id: string; expires_at: number }
+
 export const openidTokens = (db: Db) => ({
-  async insert(tokenHash: string, userId: UserId, expiresAt: number): Promise<void> {
-    await db<Row>('openid_tokens').insert({ token_hash: tokenHash, user_id: userId, expires_at: expiresAt })
+  async insert({ tokenHash, userId, deviceId, expiresAt }: OpenidToken): Promise<void> {
+    await db<Row>('openid_tokens').insert({
+      token_hash: tokenHash,
+      user_id: userId,
+      device_id: deviceId,
+      expires_at: expiresAt,
+    })
   },
 
   /** Whose token it is, if it is valid at that time. */
@@ -15,8 +28,22 @@ export const openidTokens = (db: Db) => ({
     return row?.user_id
   },
 
+  /** Ends those of a user but for the newest. */
+  async keepNewest(userId: UserId, most: number): Promise<void> {
+    const newest = db<Row>('openid_tokens')
+      .where({ user_id: userId })
+      .orderBy([{ column: 'expires_at', order: 'desc' }, 'token_hash'])
+      .limit(most)
+      .select('token_hash')
+    await db<Row>('openid_tokens').where({ user_id: userId }).whereNotIn('token_hash', newest).delete()
+  },
+
   async deleteExpired(now: number): Promise<void> {
     await db<Row>('openid_tokens').where('expires_at', '<=', now).delete()
+  },
+
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
+    await db<Row>('openid_tokens').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },
 
   async deleteForUser(userId: UserId): Promise<void> {

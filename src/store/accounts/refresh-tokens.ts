@@ -55,8 +55,8 @@ export const refreshTokens = (db: Db) => ({
     await db<Row>('refresh_tokens').where({ user_id: userId, device_id: deviceId }).update({ revoked_at: now })
   },
 
-  /** Deletes the unused successors of a refresh token but for the one kept with its access token. */
-  async deleteSuccessors(refreshHash: string, keptAccessHash: string): Promise<void> {
+  /** Deletes the unused successors of a refresh token but for the one kept, if any, with its access token. */
+  async deleteSuccessors(refreshHash: string, keptAccessHash = ''): Promise<void> {
     await db<Row>('refresh_tokens').where({ replaces: refreshHash }).whereNot({ access_hash: keptAccessHash }).delete()
   },
 

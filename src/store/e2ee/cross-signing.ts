@@ -86,6 +86,13 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
+  /** Forgets signatures by the key of a device that has another one now. */
+  async removeSignaturesBy(signerUser: UserId, deviceId: string): Promise<void> {
+    await db<SignatureRow>('cross_signing_signatures')
+      .where({ signer_user: signerUser, signer_key: `ed25519:${deviceId}` })
+      .delete()
+  },
+
   /** Lets the user replace the keys without a further proof until then, in ms. */
   async permitReplacement(userId: UserId, until: number): Promise<void> {
     await db<PermitRow>('cross_signing_permits').insert({ user_id: userId, until }).onConflict('user_id').merge()

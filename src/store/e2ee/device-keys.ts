@@ -13,10 +13,13 @@ export type StoredDeviceKeys = {
   signatures: Record<string, string>
 }
 
+/** `isFormer`: of a login that has ended, so that the device may bring other keys. */
+export type FoundDeviceKeys = StoredDeviceKeys & { isFormer: boolean }
+
 /** Device keys beside the name the user gave the device. */
 export type NamedDeviceKeys = StoredDeviceKeys & { displayName: string | undefined }
 
-type Row = { user_id: UserId; device_id: string; identity: string; signatures: string }
+type Row = { user_id: UserId; device_id: string; identity: string; signatures: string; is_former: boolean | number }
 type NamedRow = Row & { display_name: string | null }
 
 /** Everything that belongs to a device and ends with it. */
@@ -25,13 +28,14 @@ const tablesOfDevice = [
   'one_time_keys',
   'fallback_keys',
   'key_stocks',
+  'claimed_keys',
   'to_device_messages',
   'to_device_transactions',
   'dehydrated_devices',
 ]
 
 export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
-  async find(userId: UserId, deviceId: string): Promise<StoredDeviceKeys | undefined> {
+  async find(userId: UserId, deviceId: string): Promise<FoundDeviceKeys | undefined> {
     const row = await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).first()
     return row && fromRow(row)
   },
@@ -56,11 +60,23 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? undefined }))
   },
 
+  /** Stores keys as those of the present login. */
   async save({ userId, deviceId, identity, signatures }: StoredDeviceKeys): Promise<void> {
     await db<Row>('device_keys')
-      .insert({ user_id: userId, device_id: deviceId, identity, signatures: JSON.stringify(signatures) })
+      .insert({
+        user_id: userId,
+        device_id: deviceId,
+        identity,
+        signatures: JSON.stringify(signatures),
+        is_former: false,
+      })
       .onConflict(['user_id', 'device_id'])
       .merge()
+  },
+
+  /** Notes whether the keys are those of a login that has ended. */
+  async setFormer(userId: UserId, deviceId: string, isFormer: boolean): Promise<void> {
+    await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).update({ is_former: isFormer })
   },
 
   /** Removes all that devices leave behind: keys, signatures on and by them, messages. Answers which had identity keys. */
@@ -88,9 +104,10 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
   },
 })
 
-const fromRow = (row: Row): StoredDeviceKeys => ({
+const fromRow = (row: Row): FoundDeviceKeys => ({
   userId: row.user_id,
   deviceId: row.device_id,
   identity: row.identity,
   signatures: JSON.parse(row.signatures) as Record<string, string>,
+  isFormer: Boolean(row.is_former),
 })

@@ -1,5 +1,7 @@
+import { keyFingerprint } from '#protocol/key-fingerprint.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
 import { pairList, type Pair } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -19,7 +21,8 @@ export type ClaimedKey = KeyClaim & PublicKey
 type Owner = { user_id: UserId; device_id: string }
 type KeyRow = Owner & { id: number; algorithm: string; key_id: string; key_json: string }
 type FallbackRow = Omit<KeyRow, 'id'> & { is_used: boolean | number }
-type StockRow = Owner & { one_time_key_counts: string; unused_fallback_types: string }
+type StockRow = Owner & { one_time_key_counts: string; unused_fallback_types: string; claims?: number | string }
+type ClaimedRow = Owner & { number: number; fingerprint: string }
 
 const ownerColumns: Pair = ['user_id', 'device_id']
 
@@ -36,7 +39,22 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       await db<StockRow>('key_stocks')
         .insert(rows.slice(start, start + 200))
         .onConflict([...ownerColumns])
-        .merge()
+        .merge(['one_time_key_counts', 'unused_fallback_types'])
+  }
+
+  /** Notes what a device can never hand out again; of more than `most` keys the oldest are forgotten. */
+  const remember = async (row: StockRow, keys: readonly ClaimedKey[], most: number): Promise<void> => {
+    if (keys.length === 0) return
+    const device = { user_id: row.user_id, device_id: row.device_id }
+    const before = Number(row.claims ?? 0)
+    const claims = before + keys.length
+    const rows = keys.map((key, index) => ({ ...device, number: before + index + 1, fingerprint: keyFingerprint(key) }))
+    await db<ClaimedRow>('claimed_keys').insert(rows)
+    await db<ClaimedRow>('claimed_keys')
+      .where(device)
+      .where('number', '<=', claims - most)
+      .delete()
+    await db<StockRow>('key_stocks').where(device).update({ claims })
   }
 
   /** Removes the oldest key of every claim that has one. */
@@ -92,6 +110,19 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       )
     },
 
+    /** Which of these keys were handed out before, as far as that is remembered. */
+    async claimedAmong(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<Set<PublicKey>> {
+      if (keys.length === 0) return new Set()
+      const prints = new Map(keys.map((key) => [key, keyFingerprint(key)]))
+      const known = new Set(
+        await db<ClaimedRow>('claimed_keys')
+          .where({ user_id: userId, device_id: deviceId })
+          .whereRaw(...inList(kind, 'fingerprint', [...prints.values()]))
+          .pluck('fingerprint'),
+      )
+      return new Set(keys.filter((key) => known.has(prints.get(key) ?? '')))
+    },
+
     /** Adds keys behind those the device has. */
     async add(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
       const rows = keys.map((key) => ({ user_id: userId, device_id: deviceId, ...keyColumns(key) }))
@@ -137,8 +168,11 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       return stock
     },
 
-    /** Hands out one key for each claim, the oldest first and a fallback key when none is left; for transactions only. */
-    async claim(claims: readonly KeyClaim[]): Promise<ClaimedKey[]> {
+    /**
+     * Hands out one key for each claim, the oldest first and a fallback key when none is left, and remembers the newest
+     * `remembered` of a device; for transactions only.
+     */
+    async claim(claims: readonly KeyClaim[], remembered: number): Promise<ClaimedKey[]> {
       if (claims.length === 0) return []
       const locked = await db<StockRow>('key_stocks')
         .whereRaw(...ofDevices(claims))
@@ -147,9 +181,23 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       if (locked.length === 0) return []
       const taken = await takeOldest(claims)
       const served = new Set(taken.map(nameOf))
+      const takenFrom = Map.groupBy(taken, deviceNameOf)
+      for (const row of locked) await remember(row, takenFrom.get(deviceNameOf(ownerOf(row))) ?? [], remembered)
       const fallbacks = await useFallbacks(claims.filter((claim) => !served.has(nameOf(claim))))
-      await saveStocks(locked.map((row) => stockRow(row, without(row, taken, fallbacks))))
+      const usedOf = Map.groupBy(fallbacks, deviceNameOf)
+      const rest = (row: StockRow) => {
+        const device = deviceNameOf(ownerOf(row))
+        return stockRow(row, without(row, takenFrom.get(device) ?? [], usedOf.get(device) ?? []))
+      }
+      await saveStocks(locked.map(rest))
       return [...taken, ...fallbacks]
+    },
+
+    /** Drops the keys that a device has to hand out, fallback keys too; what it handed out stays remembered. */
+    async discard(userId: UserId, deviceId: string): Promise<void> {
+      const device = { user_id: userId, device_id: deviceId }
+      await db<KeyRow>('one_time_keys').where(device).delete()
+      await db<FallbackRow>('fallback_keys').where(device).delete()
     },
 
     /** Drops all one-time keys, as a restored backup must: some of them may have been handed out since it was made. */
@@ -162,18 +210,22 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
 
 const nameOf = ({ userId, deviceId, algorithm }: KeyClaim): string => JSON.stringify([userId, deviceId, algorithm])
 
+const deviceNameOf = ({ userId, deviceId }: Pick<KeyClaim, 'userId' | 'deviceId'>): string =>
+  JSON.stringify([userId, deviceId])
+
+const ownerOf = (row: Owner) => ({ userId: row.user_id, deviceId: row.device_id })
+
 const ownedBy = (row: Owner & { algorithm: string }): KeyClaim => ({
   userId: row.user_id,
   deviceId: row.device_id,
   algorithm: row.algorithm,
 })
 
+/** What is left of a device's stock after keys of it were taken and fallback keys used. */
 function without(row: StockRow, taken: readonly ClaimedKey[], fallbacks: readonly ClaimedKey[]): KeyStock {
   const { oneTimeKeyCounts, unusedFallbackTypes } = stockOf(row)
-  const isOurs = (key: ClaimedKey) => key.userId === row.user_id && key.deviceId === row.device_id
-  for (const { algorithm } of taken.filter(isOurs))
-    oneTimeKeyCounts[algorithm] = Math.max(0, (oneTimeKeyCounts[algorithm] ?? 0) - 1)
-  const used = new Set(fallbacks.filter(isOurs).map((key) => key.algorithm))
+  for (const { algorithm } of taken) oneTimeKeyCounts[algorithm] = Math.max(0, (oneTimeKeyCounts[algorithm] ?? 0) - 1)
+  const used = new Set(fallbacks.map((key) => key.algorithm))
   return {
     oneTimeKeyCounts,
     unusedFallbackTypes: unusedFallbackTypes.filter((algorithm) => !used.has(algorithm)),

@@ -137,7 +137,7 @@ describe('deactivation', () => {
     assert.deepEqual([done.status, done.body], [200, { id_server_unbind_result: 'no-support' }])
     for (const client of [alice, other]) assert.equal((await client.request('GET', whoami)).status, 401)
     assert.deepEqual([again.status, again.body.errcode], [400, 'M_USER_IN_USE'])
-    assert.equal((await server.context.store.accounts.accounts.find(alice.userId))?.passwordHash, undefined)
+    assert.equal((await server.context.store.accounts.accounts.find(alice.userId))?.deactivatedAt, server.clock.now())
   })
 
   it('tells whoever makes the user leave, and erases the profile only when asked to', async () => {
@@ -261,5 +261,31 @@ describe('suspended accounts', () => {
     accepted(await again.request('PUT', roomPath(joined, 'redact', said, 'r'), {}))
     accepted(await again.request('GET', `${roomPath(joined, 'messages')}?dir=b`))
     accepted(await leave(again, joined))
+  })
+
+  it('N31 do nothing to others, whatever their power, and show no new status', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat', room_alias_name: 'ours' })
+    accepted(await join(bob, roomId))
+    const [theirs, own] = [await sendText(bob, roomId, 'theirs'), await sendText(alice, roomId, 'own')]
+    await server.context.store.accounts.accounts.setSuspended(alice.userId, true)
+    const again = await server.login('alice')
+    const alias = (name: string) => `/_matrix/client/v3/directory/room/${encodeURIComponent(`#${name}:test`)}`
+    const listed = `/_matrix/client/v3/directory/list/room/${encodeURIComponent(roomId)}`
+    const presence = `/_matrix/client/v3/presence/${encodeURIComponent(alice.userId)}/status`
+
+    const refusals = [
+      await again.request('PUT', roomPath(roomId, 'redact', theirs, 'r'), {}),
+      await again.request('PUT', roomPath(roomId, 'send', 'm.room.redaction', 's'), { redacts: theirs }),
+      await again.request('PUT', alias('other'), { room_id: roomId }),
+      await again.request('DELETE', alias('ours')),
+      await again.request('PUT', listed, { visibility: 'public' }),
+      await again.request('PUT', presence, { presence: 'online', status_msg: 'buy this' }),
+    ]
+
+    for (const refusal of refusals) refused(refusal, 403, 'M_USER_SUSPENDED')
+    accepted(await again.request('PUT', roomPath(roomId, 'send', 'm.room.redaction', 'o'), { redacts: own }))
+    accepted(await again.request('PUT', presence, { presence: 'unavailable' }))
   })
 })

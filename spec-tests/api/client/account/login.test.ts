@@ -169,6 +169,23 @@ describe('login', () => {
     assert.deepEqual([byOld.status, byOld.body.soft_logout], [401, false])
   })
 
+  it('N31 tells of a deactivated account only who knows its password', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const auth = { type: 'm.login.password', password: testPassword }
+    await alice.request('POST', '/_matrix/client/v3/account/deactivate', { auth })
+    await bob.request('POST', '/_matrix/client/v3/account/deactivate', { auth, erase: true })
+    const attempt = async (user: string, more = {}) => {
+      const { status, body } = await server.anonymous.request('POST', path, password(user, more))
+      return [status, body.errcode]
+    }
+
+    assert.deepEqual(await attempt('alice'), [403, 'M_USER_DEACTIVATED'])
+    assert.deepEqual(await attempt('alice', { password: 'wrong password' }), [403, 'M_FORBIDDEN'])
+    assert.deepEqual(await attempt('bob'), [403, 'M_FORBIDDEN'])
+    assert.equal((await server.context.store.accounts.accounts.find(bob.userId))?.passwordHash, undefined)
+  })
+
   it('T65 takes no other request of a locked user for a logout', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

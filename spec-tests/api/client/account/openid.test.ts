@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { accepted, refused } from '../../../support/rooms/rooms.ts'
+import { testPassword, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const pathOf = ({ userId }: { userId: string }) =>
@@ -18,6 +19,43 @@ describe('OpenID tokens', () => {
     assert.deepEqual(rest, { token_type: 'Bearer', matrix_server_name: 'test', expires_in: 3600 })
     assert.deepEqual(known, { sub: alice.userId })
     refused(await server.anonymous.request('GET', userinfo(token)), 401, 'M_UNKNOWN_TOKEN')
+  })
+
+  it('N31 end with the session that asked for them, and with the account', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const other = await server.login('alice')
+    const issue = async (user: TestUser): Promise<string> =>
+      accepted(await user.request('POST', pathOf(user), {})).access_token
+    const ends = async (token: string, act: () => Promise<unknown>) => {
+      accepted(await server.anonymous.request('GET', userinfo(token)))
+      await act()
+      refused(await server.anonymous.request('GET', userinfo(token)), 401, 'M_UNKNOWN_TOKEN')
+    }
+    const kept = await issue(alice)
+
+    await ends(await issue(other), () => other.request('POST', '/_matrix/client/v3/logout', {}))
+    accepted(await server.anonymous.request('GET', userinfo(kept)))
+    await ends(kept, () => alice.request('POST', '/_matrix/client/v3/logout/all', {}))
+    const last = await server.login('alice')
+    const auth = { type: 'm.login.password', password: testPassword }
+    await ends(await issue(last), () => last.request('POST', '/_matrix/client/v3/account/deactivate', { auth }))
+  })
+
+  it('N31 are limited in number, the newest stay', async () => {
+    await using server = await startTestServer({ settings: { limits: { openid_tokens_per_user: 2 } } })
+    const alice = await server.register('alice')
+    const tokens = []
+    for (let i = 0; i < 3; i++) {
+      tokens.push(accepted(await alice.request('POST', pathOf(alice), {})).access_token)
+      await server.clock.advance(1000)
+    }
+
+    const statuses = await Promise.all(
+      tokens.map(async (token) => (await server.anonymous.request('GET', userinfo(token))).status),
+    )
+
+    assert.deepEqual(statuses, [401, 200, 200])
   })
 
   it('are nothing but that', async () => {

@@ -131,6 +131,25 @@ describe('access tokens', () => {
 })
 
 describe('refresh tokens', () => {
+  it('N31 have one unused successor, the newest', async () => {
+    await using server = await startTestServer()
+    await server.register('alice')
+    const first = await loginRefreshable(server, 'alice')
+    const works = async (token: string) =>
+      (await testClient(server.url, token).request('GET', '/_matrix/client/v3/account/whoami')).status
+
+    const lost = await Promise.all(Array.from({ length: 5 }, () => refresh(server, first.refresh)))
+    const newest = await refresh(server, first.refresh)
+
+    for (const { access, refresh: token } of lost) {
+      assert.equal(await works(access), 401)
+      assert.equal((await refresh(server, token)).status, 401)
+    }
+    assert.equal(await works(first.access), 200)
+    assert.equal(await works(newest.access), 200)
+    assert.equal(await works(first.access), 401)
+  })
+
   it('come with an access token that expires softly, while others do not expire', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

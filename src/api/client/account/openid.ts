@@ -21,7 +21,7 @@ export const postOpenidToken = endpoint({
   spec: 'client-server-api/#post_matrixclientv3useruseridopenidrequest_token',
   async handle(ctx, { params: { userId } }, requester) {
     requireSelf(requester, userId)
-    const { token, expiresInMs } = await createOpenidToken(ctx, userId)
+    const { token, expiresInMs } = await createOpenidToken(ctx, requester)
     return {
       access_token: token,
       token_type: 'Bearer',

@@ -17,9 +17,10 @@ export const putRedact = endpoint({
   summary: 'Empties an event.',
   spec: 'client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid',
   async handle(ctx, { params: { roomId, eventId: target, txnId: transactionId }, body: content }, requester) {
-    const { userId, deviceId = '', isAdmin } = requester
-    const transaction = { userId, deviceId, scope: `${roomId} redact ${target}`, transactionId }
-    return { event_id: await redactEvent(ctx, { roomId, sender: userId, isAdmin, target, content, transaction }) }
+    const { userId: sender, deviceId = '', isAdmin, isSuspended } = requester
+    const transaction = { userId: sender, deviceId, scope: `${roomId} redact ${target}`, transactionId }
+    const redaction = { roomId, sender, isAdmin, isSuspended, target, content, transaction }
+    return { event_id: await redactEvent(ctx, redaction) }
   },
 })
 

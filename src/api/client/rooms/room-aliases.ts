@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { invalidParam, notFound } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { isValidRoomAlias } from '#protocol/ids.ts'
 import { createAlias, findAlias, listAliases } from '#services/rooms/directory/aliases.ts'
 import { deleteAlias } from '#services/rooms/directory/delete-alias.ts'
@@ -21,7 +22,9 @@ export const putAlias = endpoint({
   reply: Nothing,
   summary: 'Points an alias at a room.',
   spec: 'client-server-api/#put_matrixclientv3directoryroomroomalias',
-  async handle(ctx, { params: { roomAlias: alias }, body: { room_id: roomId } }, { userId: by }) {
+  async handle(ctx, { params: { roomAlias: alias }, body: { room_id: roomId } }, requester) {
+    refuseSuspended(requester)
+    const { userId: by } = requester
     await createAlias(ctx, { alias, roomId, by })
     return {}
   },
@@ -55,7 +58,9 @@ export const deleteAliasEndpoint = endpoint({
   reply: Nothing,
   summary: 'Takes an alias away.',
   spec: 'client-server-api/#delete_matrixclientv3directoryroomroomalias',
-  async handle(ctx, { params: { roomAlias: alias } }, { userId: by, isAdmin }) {
+  async handle(ctx, { params: { roomAlias: alias } }, requester) {
+    refuseSuspended(requester)
+    const { userId: by, isAdmin } = requester
     await deleteAlias(ctx, { alias, by, isAdmin })
     return {}
   },

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { isPublished, listPublicRooms, publishRoom, type DirectoryQuery } from '#services/rooms/directory/directory.ts'
 import type { RoomEntry } from '#services/rooms/directory/room-entries.ts'
 import { RoomIdText } from '#api/ids.ts'
@@ -100,7 +101,9 @@ export const putVisibility = endpoint({
   reply: Type.Object({}),
   summary: 'Publishes a room, or no longer.',
   spec: 'client-server-api/#put_matrixclientv3directorylistroomroomid',
-  async handle(ctx, { params: { roomId }, body: { visibility } }, { userId: by, isAdmin }) {
+  async handle(ctx, { params: { roomId }, body: { visibility } }, requester) {
+    refuseSuspended(requester)
+    const { userId: by, isAdmin } = requester
     await publishRoom(ctx, { roomId, by, isAdmin, isPublished: visibility !== 'private' })
     return {}
   },

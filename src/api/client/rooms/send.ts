@@ -21,12 +21,13 @@ export const putSend = endpoint({
   async handle(ctx, { params: { roomId, eventType: type, txnId: transactionId }, query, body }, requester) {
     // Whoever is suspended may still take back what they said.
     if (type !== 'm.room.redaction') refuseSuspended(requester)
-    const { userId, deviceId = '', isAdmin, appserviceId } = requester
+    const { userId, deviceId = '', isAdmin, isSuspended, appserviceId } = requester
     const eventId = await sendEvent(ctx, {
       roomId,
       type,
       sender: userId,
       isAdmin,
+      isSuspended,
       content: body,
       transaction: { userId, deviceId, scope: `${roomId} ${type}`, transactionId },
       originServerTs: appserviceId === undefined ? undefined : query.ts,

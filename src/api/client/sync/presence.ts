@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { findPresence, setPresence } from '#services/presence/presence.ts'
+import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { requireSelf } from '#api/client/require-self.ts'
 import { UserIdText } from '#api/ids.ts'
 
@@ -42,6 +43,8 @@ export const putPresence = endpoint({
   spec: 'client-server-api/#put_matrixclientv3presenceuseridstatus',
   async handle(ctx, { params: { userId }, body }, requester) {
     requireSelf(requester, userId)
+    // What others read of a user is not for who is suspended to change.
+    if (body.status_msg) refuseSuspended(requester)
     await setPresence(ctx, { userId, state: body.presence, status: body.status_msg ?? undefined })
     return {}
   },

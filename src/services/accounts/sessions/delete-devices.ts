@@ -19,6 +19,7 @@ export type RemovedDevices = Devices & { hadKeys: boolean }
 export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devices): Promise<RemovedDevices> {
   await tx.accounts.accessTokens.deleteForDevices(userId, deviceIds)
   await tx.accounts.refreshTokens.deleteForDevices(userId, deviceIds)
+  await tx.accounts.openidTokens.deleteForDevices(userId, deviceIds)
   await tx.push.pushers.deleteForDevices(userId, deviceIds)
   await tx.accounts.devices.delete(userId, deviceIds)
   const withKeys = await tx.e2ee.deviceKeys.forget(userId, deviceIds)

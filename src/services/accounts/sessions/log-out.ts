@@ -24,6 +24,9 @@ export async function endSessions(tx: Transaction, userId: UserId, keptDeviceId?
   const all = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
   await tx.accounts.loginTokens.deleteForUser(userId)
   await tx.accounts.interactiveSessions.deleteForUser(userId)
-  if (keptDeviceId === undefined) await tx.accounts.accessTokens.deleteForUser(userId)
+  if (keptDeviceId === undefined) {
+    await tx.accounts.accessTokens.deleteForUser(userId)
+    await tx.accounts.openidTokens.deleteForUser(userId)
+  }
   return removeDevices(tx, { userId, deviceIds: all.filter((deviceId) => deviceId !== keptDeviceId) })
 }

@@ -19,8 +19,9 @@ export async function loginWithPassword(
   const account = await findAccount(ctx, user)
   ctx.rateBuckets.spend('login', `account ${account?.userId ?? user.slice(0, 255)}`)
   const isRight = await verifyPassword(ctx, password, account?.passwordHash)
-  if (account) refuseUnusable(isRight ? account : { ...account, isLocked: false })
+  // Only who knows the password learns that the account was deactivated or locked.
   if (account === undefined || !isRight) throw forbidden('Wrong user name or password')
+  refuseUnusable(account)
   return enter(ctx, account, wishes)
 }
 

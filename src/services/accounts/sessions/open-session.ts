@@ -23,15 +23,20 @@ export function checkWishes({ deviceId, displayName }: ClientWishes): void {
   if (displayName !== undefined) checkDeviceName(displayName)
 }
 
-/** Makes tokens for a device, new or known; the tokens that a known one had before end. */
+/**
+ * Makes tokens for a device, new or known. The tokens that a known one had before end; its keys stay until the client
+ * of this login shows that it has others.
+ */
 export async function openSession(
   ctx: Needs,
   tx: Transaction,
   { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: UserId },
 ): Promise<OpenedSession> {
-  await addDevice(ctx, tx, { userId, deviceId, displayName })
+  const isNew = await addDevice(ctx, tx, { userId, deviceId, displayName })
+  if (!isNew) await tx.e2ee.deviceKeys.setFormer(userId, deviceId, true)
   await tx.accounts.accessTokens.deleteForDevices(userId, [deviceId])
   await tx.accounts.refreshTokens.deleteForDevices(userId, [deviceId])
+  await tx.accounts.openidTokens.deleteForDevices(userId, [deviceId])
   return { userId, deviceId, ...(await issueTokens(ctx, tx, { userId, deviceId, refreshable })) }
 }
 

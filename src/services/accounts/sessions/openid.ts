@@ -8,13 +8,16 @@ export type OpenidToken = { token: string; expiresInMs: number }
 
 /** A token that lets a third party see who the user is, and nothing more. https://spec.matrix.org/v1.19/client-server-api/#openid */
 export async function createOpenidToken(
-  { store, tokens, clock }: Pick<Context, 'store' | 'tokens' | 'clock'>,
-  userId: UserId,
+  { store, tokens, clock, config }: Pick<Context, 'store' | 'tokens' | 'clock' | 'config'>,
+  { userId, deviceId = '' }: { userId: UserId; deviceId: string | undefined },
 ): Promise<OpenidToken> {
   const token = tokens.secret(tokenPrefixes.openid)
   const now = clock.now()
-  await store.accounts.openidTokens.deleteExpired(now)
-  await store.accounts.openidTokens.insert(hashToken(token), userId, now + lifetimeMs)
+  const expiresAt = now + lifetimeMs
+  await store.transaction(async (tx) => {
+    await tx.accounts.openidTokens.insert({ tokenHash: hashToken(token), userId, deviceId, expiresAt })
+    await tx.accounts.openidTokens.keepNewest(userId, config.limits.openid_tokens_per_user)
+  })
   return { token, expiresInMs: lifetimeMs }
 }
 

@@ -11,7 +11,10 @@ type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'se
 /** How long a used refresh token is remembered, to notice that somebody kept a copy. */
 const revokedMemoryMs = 7 * 24 * 3_600_000
 
-/** Trades a refresh token for new tokens; the old ones work until one of the new is used. */
+/**
+ * Trades a refresh token for new tokens; the old ones work until one of the new is used. New tokens of before that were
+ * never used end: their answer was lost.
+ */
 export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedTokens> {
   const tokenHash = hashToken(refreshToken)
   const token = await ctx.store.accounts.refreshTokens.find(tokenHash)
@@ -27,6 +30,8 @@ export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedT
     if (current.revokedAt !== undefined) return endFamily(tx, { userId, deviceId, now })
     if (current.replaces)
       await endPredecessor(tx, { refreshHash: current.replaces, keptAccess: current.accessHash, now })
+    await tx.accounts.accessTokens.deleteSuccessors(tokenHash)
+    await tx.accounts.refreshTokens.deleteSuccessors(tokenHash)
     await tx.accounts.refreshTokens.deleteRevoked(userId, deviceId, now - revokedMemoryMs)
     return issueTokens(ctx, tx, { userId, deviceId, refreshable: true, replaces: tokenHash })
   })

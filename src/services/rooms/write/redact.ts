@@ -6,6 +6,7 @@ import type { EventTransaction } from '#store/rooms/events.ts'
 import { appendEvents } from './append.ts'
 import type { AppendOnceNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
+import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -15,6 +16,8 @@ export type Redaction = {
   sender: UserId
   /** May take back what any user of this server said. */
   isAdmin: boolean
+  /** Takes back only what they said themselves. */
+  isSuspended?: boolean
   target: EventId
   content: JsonObject
   transaction: EventTransaction
@@ -38,11 +41,13 @@ export async function redactEvent(ctx: AppendOnceNeeds, redaction: Redaction): P
 async function requireRedactable(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
-  { target, sender, isAdmin }: Redaction,
+  { target, sender, isAdmin, isSuspended = false }: Redaction,
 ): Promise<void> {
   const event = isValidEventId(target) ? await ctx.store.rooms.events.find(target) : undefined
   if (!event || event.roomNid !== room.nid) throw notFound('The room has no such event')
-  if (event.sender === sender || isAdmin) return
+  if (event.sender === sender) return
+  refuseSuspended({ isSuspended })
+  if (isAdmin) return
   const levels = await nextPowerLevels(ctx, room)
   if (levels.ofUser(sender) < levels.redact) throw forbidden('You may not redact the events of others')
 }

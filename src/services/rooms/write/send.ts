@@ -18,6 +18,7 @@ export type Sending = {
   type: string
   sender: UserId
   isAdmin: boolean
+  isSuspended?: boolean
   content: JsonObject
   transaction: EventTransaction
   /** Milliseconds since the epoch, from those who may say when it was. */
