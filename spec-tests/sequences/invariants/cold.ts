@@ -24,7 +24,11 @@ async function readings(world: World, report: Report): Promise<Map<string, unkno
       for (const what of ['state', 'members', 'joined_members', 'messages?dir=b&limit=20']) {
         const path = `${client}/rooms/${encodeURIComponent(roomId)}/${what}`
         const { status, body } = await person.fresh.request('GET', path)
-        answers.set(`${person.name} ${path}`, { status, body: timeless(body) })
+        const isTimeline = what.startsWith('messages')
+        answers.set(`${person.name} ${path}`, {
+          status,
+          body: isTimeline ? comparable(body) : unordered(comparable(body)),
+        })
       }
   }
   return answers
@@ -38,16 +42,30 @@ async function syncs({ fresh, devices }: Person, report: Report): Promise<[strin
   for (const shape of [shapes[0]!, shapes[4]!, shapes[5]!])
     for (const [number, since] of tokens.entries()) {
       const answer = await syncWith(fresh, { shape, since, report })
-      answers.push([`/sync ${shape.name}, token ${number}`, timeless({ ...answer, next_batch: '', presence: '' })])
+      answers.push([`/sync ${shape.name}, token ${number}`, comparable({ ...answer, next_batch: '', presence: '' })])
     }
   return answers
 }
 
-/** Without what differs between any two answers. */
-function timeless(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(timeless)
+/** Without what differs between any two answers, and what may be said again; state has no order. */
+function comparable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(comparable)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inside]) => (key === 'age' ? [] : [[key, timeless(inside)]])),
+    Object.entries(value).flatMap(([key, inside]) => {
+      if (key === 'age' || key === 'summary') return []
+      const plain = comparable(inside)
+      return [[key, key === 'state' || key === 'state_after' ? unordered(plain) : plain]]
+    }),
+  )
+}
+
+/** With the lists directly inside in an order of their own. */
+function unordered(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inside]) => [key, Array.isArray(inside) ? unordered(inside) : inside]),
   )
 }
