@@ -10,7 +10,7 @@ import { describeEnd, type End } from './end.ts'
 import type { InvariantName, Report, Violation } from './report.ts'
 import type { Setting } from './setting.ts'
 import type { Step } from './steps.ts'
-import { openWorld, type Device, type World } from './world.ts'
+import { openWorld, type Device, type Person, type World } from './world.ts'
 
 export type Sequence = { setting: Setting; steps: Step[] }
 export type Outcome = { violations: Violation[]; end: End }
@@ -51,7 +51,7 @@ async function take(world: World, step: Step, report: Report): Promise<string> {
       goBack(device, step.event)
       return 'gone back'
     case 'check':
-      await check(world, report)
+      await checkPerson(world, person, report)
       return 'checked'
     case 'evict':
       world.evictAll()
@@ -92,14 +92,17 @@ function goBack(device: Device, steps: number): void {
 
 /** Everything that must hold between any two steps. */
 async function check(world: World, report: Report): Promise<void> {
-  for (const person of world.people)
-    for (const device of person.devices) {
-      await followOn(world, device, report)
-      const fresh = await freshView(person.fresh, device.shape, report)
-      viewsAgree(device, fresh, report)
-      await stateIsKnown(device, fresh, report)
-      await leftStateIsKnown(device, report)
-    }
-  for (const person of world.people) await readsAgree(world, person, report)
+  for (const person of world.people) await checkPerson(world, person, report)
   await coldAnswersAreWarm(world, report)
+}
+
+async function checkPerson(world: World, person: Person, report: Report): Promise<void> {
+  for (const device of person.devices) {
+    await followOn(world, device, report)
+    const fresh = await freshView(person.fresh, device.shape, report)
+    viewsAgree(device, fresh, report)
+    await stateIsKnown(device, fresh, report)
+    await leftStateIsKnown(device, report)
+  }
+  await readsAgree(world, person, report)
 }

@@ -65,10 +65,10 @@ const room: fc.Arbitrary<RoomPlan> = fc.record({
   visibility: fc.constantFrom(...visibilities),
   version: fc.constantFrom('12', '11', '10'),
   isEncrypted: fc.boolean(),
-  members: fc.uniqueArray(fc.nat(4), { maxLength: 4 }),
+  members: fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 5, size: 'max' }),
 })
 
 export const settings: fc.Arbitrary<Setting> = fc.record({
   people: fc.array(fc.array(shape, { minLength: 1, maxLength: 2 }), { minLength: 3, maxLength: 5 }),
-  rooms: fc.array(room, { minLength: 2, maxLength: 4 }),
+  rooms: fc.array(room, { minLength: 2, maxLength: 4, size: 'small' }),
 })
