@@ -2,6 +2,7 @@ import { startFreshServer } from '../support/fresh-server.ts'
 import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import type { OwnServer } from '../support/own-server.ts'
+import type { RoomId } from '#protocol/ids.ts'
 import type { User } from '../support/user.ts'
 import { makeUsers } from '../workloads/send.ts'
 
@@ -51,7 +52,7 @@ type Side = {
   /** One for each size. */
   readers: User[]
   people: User[]
-  roomIds: string[]
+  roomIds: RoomId[]
 }
 
 async function openSide(checkout: string | undefined, options: GrowthOptions): Promise<Side> {
