@@ -144,7 +144,7 @@ async function openRoom({ people }: World, plan: RoomPlan): Promise<WorldRoom> {
     invite: members.map(({ userId }) => userId),
   })
   assert.equal(made.status, 200, JSON.stringify(made.body))
-  const roomId: string = made.body.room_id
+  const roomId: RoomId = made.body.room_id
   for (const member of members)
     await member.fresh.request('POST', `${client}/rooms/${encodeURIComponent(roomId)}/join`, {})
   const path = `${client}/rooms/${encodeURIComponent(roomId)}/send/m.room.message/first`

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
@@ -9,6 +11,7 @@ import { importSendJoin } from '#services/federation/receive/import-send-join.ts
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { startServer } from '#server.ts'
+import { openStore } from '#store/open.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { keyOf, ScriptedRoom, type Act } from '../generators/scripted-room.ts'
 import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from './device-crypto.ts'
@@ -26,11 +29,24 @@ export async function newRooms({ rooms }: Pick<Context['store'], 'rooms'>): Prom
   return (await rooms.rooms.list()).filter(({ nid }) => nid > earlierRooms)
 }
 
+/** Migrates a database, and lets a server live over it unless it is to be new. */
+export async function fillDatabase(database: { url: string; folder: string }, isNew: boolean): Promise<void> {
+  if (!isNew) return writeEarlierHistory(database)
+  const store = await openStore({ url: database.url, poolSize: 1, now: () => 0 })
+  await store.close()
+}
+
+/** The key of the server that wrote the earlier history: it goes with the database, as its data folder does. */
+export const writeSigningKey = (folder: string): Promise<void> =>
+  writeFile(join(folder, 'signing.key'), 'ed25519 a_test RWFybGllciBoaXN0b3J5IG9mIGV2ZXJ5IHRlc3QhISE\n', {
+    mode: 0o600,
+  })
+
 /**
  * Lets a server live over a database for a while, a year before any test: so that in none of them the first room is
  * number one, or the numbers of rooms, events, state keys, receipts and devices agree.
  */
-export async function writeEarlierHistory({ url, folder }: { url: string; folder: string }): Promise<void> {
+async function writeEarlierHistory({ url, folder }: { url: string; folder: string }): Promise<void> {
   const settings = {
     server_name: 'test',
     data_dir: folder,
@@ -41,6 +57,7 @@ export async function writeEarlierHistory({ url, folder }: { url: string; folder
     rate_limits: { enabled: false },
     logging: { level: 'silent' },
   }
+  await writeSigningKey(folder)
   const server = await startServer(loadConfig({ settings }), { clock: fakeClock(Date.UTC(2025, 0, 1)) })
   try {
     const ada = await registerUser(server.url, 'earlier.ada')

@@ -20,7 +20,7 @@ type Options = { engine?: TestEngine; log?: Log }
 
 /** Starts a server named `test` over a fresh database; `await using` ends it. */
 export async function startRestartableServer({ engine, log = failuresOnly }: Options = {}): Promise<RestartableServer> {
-  const database = await createTestDatabase(engine)
+  const database = await createTestDatabase({ engine })
   const clock = fakeClock()
   const start = (port: number) => {
     const settings = { ...testSettings(database), listen: { port } }
