@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, type StdioOptions } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -20,6 +20,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
+const children: ChildProcess[] = []
+
 /** A server that says nothing of where it listens; `stdout` is what its output goes to. */
 async function serve({ url, folder }: TestDatabase, stdout: number | 'pipe') {
   const [port, metricsPort] = [await freePort(), await freePort()]
@@ -37,6 +39,7 @@ async function serve({ url, folder }: TestDatabase, stdout: number | 'pipe') {
   const stdio: StdioOptions = ['ignore', stdout, 'inherit']
   const child = spawn(process.execPath, [main, 'start'], { env, stdio })
   const ended = once(child, 'exit')
+  children.push(child)
   const base = `http://127.0.0.1:${port}`
   const answers = () =>
     fetch(`${base}/_matrix/client/versions`).then(
@@ -63,7 +66,10 @@ describe('N18 a server whose output cannot be written', () => {
   beforeEach(async () => {
     database = await createTestDatabase()
   })
-  afterEach(() => database.remove())
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL')
+    await database.remove()
+  })
 
   it('answers, counts what is lost, and stops when the disk is full', async () => {
     const full = openSync('/dev/full', 'w')
