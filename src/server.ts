@@ -6,6 +6,7 @@ import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
 import { createLog, type Log } from '#base/log.ts'
+import { standardOutput } from '#base/log-output.ts'
 import { createMetrics, type Metrics } from '#base/metrics.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
 import { systemTokens, type Tokens } from '#base/tokens.ts'
@@ -72,7 +73,7 @@ export type RunningServer = AsyncDisposable & {
   failed: Promise<Error>
   /** Resolves when no background work is left to do. */
   settle(): Promise<void>
-  /** Answers what is under way, within a second, and closes the store; more calls do nothing. */
+  /** Gives requests under way half a second, and closes the store; more calls do nothing. */
   close(): Promise<void>
 }
 
@@ -205,8 +206,8 @@ type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 async function createContext(config: Config, { requestIds, effects }: Making): Promise<Context> {
   const clock = effects.clock ?? systemClock
   const tokens = effects.tokens ?? systemTokens
-  const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
   const metrics = effects.metrics ?? createMetrics()
+  const log = effects.log ?? openLog(config, { requestIds, metrics })
   const waiters = new Waiters(syncStreams)
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
@@ -242,6 +243,15 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
+}
+
+function openLog(
+  { logging: { level } }: Config,
+  { requestIds, metrics }: Pick<Making, 'requestIds'> & Pick<Context, 'metrics'>,
+): Log {
+  const destination = standardOutput()
+  metrics.countLostLogLines(() => destination.lost)
+  return createLog({ level, destination, requestId: requestIds.current })
 }
 
 async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKey> {

@@ -219,10 +219,19 @@ describe('configuration', () => {
 
   it('T73 warns of open registration on a public server', () => {
     const open = loadConfig({ settings: { server_name: 'example.org', registration: { mode: 'open' } } })
-    const closed = loadConfig({ settings: { server_name: 'example.org' } })
+    const public_base_url = 'https://matrix.example.org'
+    const closed = loadConfig({ settings: { server_name: 'example.org', public_base_url } })
 
     assert.match(findRisks(open)[0]!, /^registration\.mode: open/)
     assert.deepEqual(findRisks(closed), [])
+  })
+
+  it('N38 warns of a public server that does not say where clients reach it', () => {
+    const silent = loadConfig({ settings: { server_name: 'example.org' } })
+    const local = loadConfig({ settings: { server_name: 'localhost' } })
+
+    assert.deepEqual(findRisks(silent), ['public_base_url is not set: clients are sent to https://example.org'])
+    assert.deepEqual(findRisks(local), [])
   })
 
   it('commits the example file and the JSON Schema as they are generated', () => {

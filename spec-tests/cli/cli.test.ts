@@ -63,6 +63,12 @@ describe('command line', () => {
     assert.match(stderr, /^warning: rate_limits\.enabled/)
   })
 
+  it('N38 warns of a public server that does not say where clients reach it', () => {
+    const { stderr } = myelin(['config', 'check'], { MYELIN_SERVER_NAME: 'example.org' })
+
+    assert.match(stderr, /^warning: public_base_url is not set: clients are sent to https:\/\/example\.org$/m)
+  })
+
   it('prints the version', () => {
     assert.match(myelin(['version']).stdout, /^myelin \d+\.\d+\.\d+, Node \d+/)
   })

@@ -19,6 +19,8 @@ async function command({ url, folder }: TestDatabase, ...words: string[]): Promi
     complain: (text: string) => void (printed += text),
     read: async () => '',
     stopped: async () => {},
+    crashed: () => new Promise<Error>(() => {}),
+    limitEnd: () => {},
   }
   const program = { summary: '', commands: { room } }
   return { code: await run(program, ['room', ...words], terminal), printed }

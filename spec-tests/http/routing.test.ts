@@ -43,6 +43,22 @@ describe('routing', () => {
     }
   })
 
+  it('N41 answers preflights at once, for a day, without counting them', async () => {
+    const settings = { rate_limits: { enabled: true, default: { per_second: 0.001, burst: 1 } } }
+    await using server = await startTestServer({ endpoints: echoEndpoints, settings })
+    const preflight = () => server.anonymous.request('OPTIONS', '/_matrix/client/v3/sync')
+    const replies = [await preflight(), await preflight(), await preflight()]
+    const other = await server.anonymous.request('GET', '/echo/path/x')
+    const { text } = await server.context.metrics.render()
+
+    for (const { status, headers } of replies) {
+      assert.deepEqual([status, headers.get('access-control-max-age')], [204, '86400'])
+      for (const [name, value] of Object.entries(cors)) assert.equal(headers.get(name), value, name)
+    }
+    assert.deepEqual([other.status, other.headers.get('access-control-max-age')], [200, null])
+    assert.doesNotMatch(text, /method="OPTIONS"/)
+  })
+
   it('decodes path parameters exactly once, slashes included', async () => {
     await using server = await start()
     for (const text of ['a/b', 'a%2Fb', '#room:test', '!room:test', '😀 ü', 'a+b', '100%', '__proto__', 'a?b#c;d=e']) {

@@ -1,3 +1,4 @@
+import { isReady } from '#http/is-ready.ts'
 import { streamEndpoint } from '#http/stream-endpoint.ts'
 
 /** For load balancers and container checks that reach the public port only. */
@@ -5,9 +6,14 @@ export const getHealth = streamEndpoint({
   method: 'GET',
   path: '/health',
   auth: 'none',
-  summary: 'Says that the server answers.',
+  summary: 'Says whether the server answers and its database can be written.',
   spec: 'docs/operations.md#health',
-  async handle() {
-    return { headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'OK' }
+  async handle({ store }) {
+    const ready = await isReady(store)
+    return {
+      status: ready ? 200 : 503,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+      body: ready ? 'OK' : 'The database does not answer',
+    }
   },
 })

@@ -4,6 +4,7 @@ import { withAliases } from './client/aliases.ts'
 import { clientEndpoints } from './client/index.ts'
 import { federationEndpoints } from './federation/index.ts'
 import { getHealth } from './health.ts'
+import { getRootPage } from './root-page.ts'
 
 /** Everything this server answers on its public port, aliases included. */
 export const allEndpoints = (): readonly Endpoint[] => [
@@ -11,4 +12,5 @@ export const allEndpoints = (): readonly Endpoint[] => [
   ...federationEndpoints,
   ...adminEndpoints,
   getHealth,
+  getRootPage,
 ]

@@ -15,8 +15,8 @@ export type Log = {
 
 export type LogOptions = {
   level: Config['logging']['level']
-  /** Where lines go instead of the standard output. */
-  destination?: DestinationStream
+  /** Where lines go. It may neither throw nor wait. */
+  destination: DestinationStream
   /** The id of the request that is being answered, if one is. */
   requestId?: () => string | undefined
 }
@@ -53,7 +53,7 @@ export function createLog({ level, destination, requestId }: LogOptions): Log {
       return id === undefined ? {} : { request_id: id }
     },
   }
-  return fromPino(destination ? pino(options, destination) : pino(options))
+  return fromPino(pino(options, destination))
 }
 
 /** Structural, so that children wrap alike. */

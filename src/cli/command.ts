@@ -10,8 +10,12 @@ export type Terminal = {
   complain(line: string): void
   /** All of the standard input. */
   read(): Promise<string>
-  /** Resolves when the process is asked to stop. */
+  /** Resolves when the process is asked to stop; who asks twice ends it at once. */
   stopped(): Promise<void>
+  /** Resolves with an error that no code has caught. From then on such errors end nothing by themselves. */
+  crashed(): Promise<Error>
+  /** Ends the process after a while, whatever still hangs. */
+  limitEnd(): void
 }
 
 export type Arguments = {

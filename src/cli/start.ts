@@ -21,8 +21,10 @@ export const start: Command = {
     // A quarter of the memory was for the start alone.
     await collectGarbage()
     log.info('ready')
-    const failure = await Promise.race([stopped.then(() => undefined), server.failed])
-    if (failure) log.error('the server cannot go on and ends', { error: String(failure) })
+    const failure = await Promise.race([stopped.then(() => undefined), server.failed, terminal.crashed()])
+    // Whatever still hangs must not make service managers wait; what was acknowledged is on disk.
+    terminal.limitEnd()
+    if (failure) log.error('the server cannot go on and ends', { error: failure })
     else log.info('stopping')
     await server.close()
     return failure ? 1 : 0

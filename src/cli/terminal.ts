@@ -1,6 +1,9 @@
 import { text } from 'node:stream/consumers'
 import type { Terminal } from './command.ts'
 
+/** Less than the ten seconds after which Docker kills. */
+const endMs = 8000
+
 /** The terminal and the signals of this process. */
 export const processTerminal: Terminal = {
   env: process.env,
@@ -11,14 +14,14 @@ export const processTerminal: Terminal = {
     new Promise((resolve) => {
       let asked = false
       const stop = () => {
-        // Whatever still hangs must not make service managers wait; what was acknowledged is on disk.
         if (asked) process.exit(1)
         asked = true
-        setTimeout(() => process.exit(1), 950).unref()
         resolve()
       }
       // As process 1 of a container Node has no handlers of its own.
       process.on('SIGTERM', stop)
       process.on('SIGINT', stop)
     }),
+  crashed: () => new Promise((resolve) => void process.on('uncaughtException', resolve)),
+  limitEnd: () => void setTimeout(() => process.exit(1), endMs).unref(),
 }

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { about } from '#base/about.ts'
 import type { Command } from './command.ts'
 
 export const version: Command = {
   summary: 'Print the version',
   usage: '',
   async run(_, terminal) {
-    const about = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-    terminal.print(`${about.name} ${about.version}, Node ${process.versions.node}\n`)
+    const { name, version: number } = about()
+    terminal.print(`${name} ${number}, Node ${process.versions.node}\n`)
     return 0
   },
 }

@@ -2,16 +2,12 @@ import type { RequestListener } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Context } from '#context.ts'
+import { isReady } from './is-ready.ts'
 
 type Needs = Pick<Context, 'metrics' | 'store'>
 
 /** What operators and their machines ask on the metrics port: never reachable through the public one. */
 export function operationsApp({ metrics, store }: Needs): RequestListener {
-  const isReady = () =>
-    store.ping().then(
-      () => true,
-      () => false,
-    )
   const router = new Router()
   router.get('/metrics', async (exchange) => {
     const { contentType, text } = await metrics.render()
@@ -20,7 +16,7 @@ export function operationsApp({ metrics, store }: Needs): RequestListener {
   })
   router.get('/health/live', (exchange) => void (exchange.body = { status: 'alive' }))
   router.get(['/health', '/health/ready'], async (exchange) => {
-    const ready = await isReady()
+    const ready = await isReady(store)
     exchange.status = ready ? 200 : 503
     exchange.body = { status: ready ? 'ready' : 'database unreachable' }
   })

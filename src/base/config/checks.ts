@@ -20,13 +20,15 @@ export function findMistakes(config: Config): string[] {
 /** What is allowed but probably not meant; the server says it at every start. */
 export function findRisks(config: Config): string[] {
   if (isTestName(config.server_name)) return testOnlySettings(config).map((setting) => `${setting} is for tests only`)
-  const risks = []
+  const risks: string[] = []
   if (config.registration.mode === 'open')
     risks.push('registration.mode: open lets everybody, spammers included, make accounts')
   if (config.server_name !== config.server_name.toLowerCase())
     risks.push('server_name: capitals confuse users, names are case-sensitive')
   if (isIP(hostOf(config.server_name)))
     risks.push('server_name: an address cannot be moved to another machine as a domain can')
+  if (config.public_base_url === undefined)
+    risks.push(`public_base_url is not set: clients are sent to https://${config.server_name}`)
   return risks
 }
 

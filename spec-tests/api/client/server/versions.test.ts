@@ -33,6 +33,18 @@ describe('well-known documents', () => {
     assert.deepEqual(withPort.body, { 'm.server': 'matrix.example.org:8443' })
   })
 
+  it('N38 tell clients the public name where nobody said more, and the port of a server for tests', async () => {
+    const base = async (settings: Record<string, unknown>) =>
+      (await read('/.well-known/matrix/client', settings)).body['m.homeserver'].base_url
+    // A server that may be public must have its limits.
+    const rate_limits = { enabled: true }
+    const accounts = {}
+
+    assert.equal(await base({ server_name: 'example.org', rate_limits, accounts }), 'https://example.org')
+    assert.equal(await base({ server_name: 'example.org:8448', rate_limits, accounts }), 'https://example.org:8448')
+    assert.match(await base({}), /^http:\/\/localhost:\d+$/)
+  })
+
   it('do not name a server to other servers when nobody said where it is', async () => {
     const { status, body } = await read('/.well-known/matrix/server')
 

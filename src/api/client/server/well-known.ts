@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { publicBaseUrl } from '#base/config/public-url.ts'
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { endpoint } from '#http/endpoint.ts'
@@ -14,7 +15,7 @@ export const getWellKnownClient = endpoint({
   summary: 'Tells clients where the server of this domain is.',
   spec: 'client-server-api/#getwell-knownmatrixclient',
   async handle({ config }) {
-    return { 'm.homeserver': { base_url: config.public_base_url ?? `http://localhost:${config.listen.port}` } }
+    return { 'm.homeserver': { base_url: publicBaseUrl(config) } }
   },
 })
 
