@@ -112,7 +112,7 @@ async function insertExpiring(store: Store, expiresAt: number): Promise<void> {
   await store.accounts.openidTokens.insert({ tokenHash: 'openid', userId, deviceId: '', expiresAt })
   await store.accounts.registrationNonces.insert('nonce', expiresAt)
   await store.e2ee.crossSigning.permitReplacement(userId, expiresAt)
-  const session = { userId, operation: 'POST /', flows: [], sealedBody: '', completed: {} }
+  const session = { owner: userId, userId, operation: 'POST /', flows: [], sealedBody: '', completed: {} }
   await store.accounts.interactiveSessions.insert({ ...session, sessionHash: 'session', expiresAt })
 }
 
