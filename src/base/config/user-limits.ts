@@ -33,8 +33,8 @@ export const encryptionLimits = {
     5000,
     'Claimed one-time keys that are remembered for one device, so that none is given out twice; the oldest are forgotten.',
   ),
-  key_users_per_request: atMost(2000, 'Users one request may ask or claim keys of, or send to-device messages to.'),
-  key_devices_per_request: atMost(5000, 'Devices one request may name in all, of whomever.'),
+  key_users_per_request: atMost(5000, 'Users one request may ask or claim keys of, or send to-device messages to.'),
+  key_devices_per_request: atMost(10_000, 'Devices one request may name in all, of whomever.'),
   signatures_per_request: atMost(2000, 'Keys one request may publish signatures on.'),
   to_device_bytes_per_request: atMost(
     8 * MiB,

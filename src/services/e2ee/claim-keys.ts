@@ -1,6 +1,7 @@
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { ClaimedKey, KeyClaim } from '#store/e2ee/one-time-keys.ts'
+import { requireBounded } from './bounded-request.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 
 type Needs = Pick<Context, 'store' | 'config'>
@@ -13,6 +14,7 @@ export async function claimKeys(
   ctx: Needs,
   claims: readonly KeyClaim[],
 ): Promise<{ oneTimeKeys: ClaimedKeys; failures: Record<string, JsonObject> }> {
+  requireBounded(ctx, { users: new Set(claims.map(({ userId }) => userId)).size, devices: claims.length })
   const { local, remote } = partitionByServer(ctx, claims)
   return { oneTimeKeys: await claimLocalKeys(ctx, local), failures: unreachable([...remote.keys()]) }
 }
