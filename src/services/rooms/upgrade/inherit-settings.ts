@@ -6,7 +6,7 @@ import { findPushRules, savePushRules } from '#services/accounts/data/stored-pus
 import { nextContent } from '#services/rooms/live/next-state.ts'
 import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
+type Needs = Pick<Context, 'store' | 'bus' | 'rooms' | 'config'>
 
 /** A user's move from a room to the one that replaces it. */
 type Move = { userId: UserId; from: RoomId; to: RoomId }
@@ -26,12 +26,19 @@ export async function inheritSettings(
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
+    // Who has all the account data that is allowed gets no more of it by moving.
+    if (await isFull(tx, ctx.config.limits, userId)) return
     await moveTags(tx, move, position)
     await moveDirectChats(tx, move, position)
     await movePushRule(tx, move, position)
   })
   ctx.bus.publish('push_rules', userId)
   ctx.bus.publish('wake', [userId])
+}
+
+async function isFull(tx: Transaction, limits: Context['config']['limits'], userId: UserId): Promise<boolean> {
+  const { objects, bytes } = await tx.accounts.accountData.usage(userId)
+  return objects >= limits.account_data_types || bytes >= limits.account_data_bytes_per_user
 }
 
 async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
