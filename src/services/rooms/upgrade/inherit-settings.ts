@@ -1,6 +1,5 @@
 import type { Context, Transaction } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import { maxUserRules } from '#protocol/push/push-rules.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
 import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
@@ -30,7 +29,7 @@ export async function inheritSettings(
     if (await isFull(tx, ctx.config.limits, userId)) return
     await moveTags(tx, move, position)
     await moveDirectChats(tx, move, position)
-    await movePushRule(tx, move, position)
+    await movePushRule(tx, { ...move, most: ctx.config.limits.push_rules_per_user }, position)
   })
   ctx.bus.publish('push_rules', userId)
   ctx.bus.publish('wake', [userId])
@@ -60,12 +59,15 @@ async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, posi
   await tx.accounts.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
 }
 
-async function movePushRule(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
+async function movePushRule(
+  tx: Transaction,
+  { userId, from, to, most }: Move & { most: number },
+  position: number,
+): Promise<void> {
   const rules = await findPushRules(tx, userId)
   const { room } = rules.own
   const rule = room.find(({ rule_id: id }) => id === from)
-  if (!rule || room.some(({ rule_id: id }) => id === to) || Object.values(rules.own).flat().length >= maxUserRules)
-    return
+  if (!rule || room.some(({ rule_id: id }) => id === to) || Object.values(rules.own).flat().length >= most) return
   const own = { ...rules.own, room: [...room, { ...rule, rule_id: to }] }
   await savePushRules(tx, { userId, rules: { ...rules, own } }, position)
 }
