@@ -82,4 +82,27 @@ describe('log', () => {
       ['account created', 'room created'],
     )
   })
+
+  it('N30 shows of errors of a database only code, constraint and table, however deep they stand', () => {
+    const { lines, log } = logWith()
+    const canary = 'canary of a user'
+    const refused = Object.assign(new Error(`insert - invalid input syntax for type bigint: "${canary}"`), {
+      severity: 'ERROR',
+      code: '23514',
+      constraint: 'positive',
+      table: 'account_data',
+      detail: `Failing row contains (@a:test, ${canary}).`,
+      where: canary,
+      internalQuery: canary,
+    })
+    log.error('request failed', { error: refused })
+    log.error('work failed', { error: new Error('a batch failed', { cause: refused }) })
+    log.error('all failed', { error: new AggregateError([refused], 'several') })
+    log.child({ worker: 'x' }).warn('work failed', { cause: refused })
+
+    assert.ok(!JSON.stringify(lines).includes(canary))
+    const [{ error } = {}] = lines as { error?: Record<string, unknown> }[]
+    assert.deepEqual([error?.code, error?.constraint, error?.table], ['23514', 'positive', 'account_data'])
+    assert.match(String(error?.stack), /log\.test\.ts/)
+  })
 })

@@ -21,6 +21,8 @@ async function beside({ context: { config } }: TestServer, ...words: string[]): 
     complain: (text: string) => void (printed += text),
     read: async () => '',
     stopped: async () => {},
+    crashed: () => new Promise<Error>(() => {}),
+    limitEnd: () => {},
   }
   assert.equal(await run({ summary: '', commands: { room, user } }, words, terminal), 0, printed)
   return printed

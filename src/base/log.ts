@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import type { Config } from './config/schema.ts'
+import { loggedError } from './logged-error.ts'
 
 type Write = (message: string, fields?: Record<string, unknown>) => void
 
@@ -47,7 +48,7 @@ export function createLog({ level, destination, requestId }: LogOptions): Log {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-    serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
+    serializers: { error: loggedError, cause: loggedError },
     mixin: () => {
       const id = requestId?.()
       return id === undefined ? {} : { request_id: id }

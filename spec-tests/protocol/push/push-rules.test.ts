@@ -6,8 +6,6 @@ import {
   findRule,
   fullRuleset,
   isRefusal,
-  maxUserConditions,
-  maxUserRules,
   noUserPushRules,
   putRule,
   setRuleActions,
@@ -16,6 +14,7 @@ import {
   type Refusal,
   type UserPushRules,
 } from '#protocol/push/push-rules.ts'
+import { exceeds } from '#protocol/push/rule-budget.ts'
 
 const alice = '@alice:test'
 const override = (ruleId: string) => ({ kind: 'override', ruleId })
@@ -162,27 +161,22 @@ describe('push rules of a user', () => {
   })
 
   describe('T84 are bounded', () => {
-    const rule = (id: number) => ({ rule_id: String(id), default: false, enabled: true, actions: [] })
-    const full: UserPushRules = {
-      own: { ...noUserPushRules.own, room: Array.from({ length: maxUserRules }, (_, id) => rule(id)) },
-      defaults: {},
-    }
+    it('in every measure, though a full set can still be made less', () => {
+      const most = { rules: 2, conditions: 3, patterns: 2, patternBytes: 10, bytes: 10_000 }
+      const put = (rules: UserPushRules, id: string, body: Partial<RuleBody>) =>
+        accepted(putRule(rules, override(id), { ...notify, ...body }))
+      const glob = (pattern: string) => ({ kind: 'event_match', key: 'type', pattern })
+      const one = put(noUserPushRules, 'a', { conditions: [glob('12345'), glob('12345')] })
+      const grown = (after: UserPushRules, before = one) => exceeds({ before, after }, most)
 
-    it('in number, though a full set can still be changed', () => {
-      assert.equal(refusal(putRule(full, override('more'), notify)), 'too-many')
-      assert.equal(refusal(putRule(full, { kind: 'room', ruleId: '5' }, notify)), 'accepted')
-      assert.equal(
-        refusal(putRule(accepted(deleteRule(full, { kind: 'room', ruleId: '5' })), override('x'), notify)),
-        'accepted',
-      )
-    })
-
-    it('in conditions', () => {
-      const conditions = Array.from({ length: 100 }, () => ({ kind: 'x' }))
-      const put = (rules: UserPushRules, id: number) => putRule(rules, override(`r${id}`), { ...notify, conditions })
-      let rules = noUserPushRules
-      for (let id = 0; id < maxUserConditions / 100; id++) rules = accepted(put(rules, id))
-      assert.equal(refusal(put(rules, maxUserConditions)), 'too-many')
+      assert.equal(grown(one, noUserPushRules), false)
+      assert.equal(grown(put(one, 'b', {})), false)
+      assert.equal(grown(put(put(one, 'b', {}), 'c', {})), true)
+      assert.equal(grown(put(one, 'b', { conditions: [{ kind: 'x' }, { kind: 'x' }] })), true)
+      assert.equal(grown(put(one, 'b', { conditions: [glob('')] })), true)
+      assert.equal(grown(put(one, 'a', { conditions: [glob('12345678901')] })), true)
+      const crowded = put(put(put(one, 'b', {}), 'c', {}), 'd', {})
+      assert.equal(exceeds({ before: crowded, after: accepted(deleteRule(crowded, override('d'))) }, most), false)
     })
 
     it('in size', () => {

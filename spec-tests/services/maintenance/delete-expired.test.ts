@@ -73,7 +73,7 @@ describe('upkeep', () => {
   it('deletes the key backups of accounts that ended', async () => {
     await using server = await startTestServer()
     const { store } = server.context
-    const backup = { version: 1, algorithm: 'm.test', authData: '{}', etag: 0, keyCount: 0, isDeleted: false }
+    const backup = { version: 1, algorithm: 'm.test', authData: '{}', etag: 0, keyCount: 0, bytes: 0, isDeleted: false }
     const users = [await server.register('alice'), await server.register('bob')]
     for (const { userId } of users) await store.e2ee.keyBackups.insert({ ...backup, userId })
     await store.accounts.accounts.deactivate(users[0]!.userId, { at: server.clock.now(), erase: false })
@@ -114,7 +114,7 @@ async function insertExpiring(store: Store, expiresAt: number): Promise<void> {
   await store.accounts.openidTokens.insert({ tokenHash: 'openid', userId, deviceId: '', expiresAt })
   await store.accounts.registrationNonces.insert('nonce', expiresAt)
   await store.e2ee.crossSigning.permitReplacement(userId, expiresAt)
-  const session = { userId, operation: 'POST /', flows: [], sealedBody: '', completed: {} }
+  const session = { owner: userId, userId, operation: 'POST /', flows: [], sealedBody: '', completed: {} }
   await store.accounts.interactiveSessions.insert({ ...session, sessionHash: 'session', expiresAt })
 }
 

@@ -28,6 +28,15 @@ const propertyOf = (path: string): Property => ({ path, names: parsePropertyPath
 
 const body = propertyOf('content.body')
 
+/**
+ * So much of a text is looked at: with the budget of patterns a user has, this bounds the work for one event.
+ * NOTSPEC: what stands farther behind in a long text matches no pattern.
+ */
+export const maxMatchedLength = 4096
+
+/** So many properties of an event are remembered for those who ask next; rules may name thousands. */
+const maxRemembered = 64
+
 /** The level for a notification kind that the power levels do not name. */
 const defaultNotificationLevel = 50
 
@@ -39,16 +48,18 @@ export function flattenEvent(event: JsonObject): FlatEvent {
   const values = new Map<string, JsonValue | undefined>()
   const texts = new Map<string, string>()
   const valueAt = ({ path, names }: Property) => {
-    if (!values.has(path)) values.set(path, propertyAt(event, names))
-    return values.get(path)
+    if (values.has(path)) return values.get(path)
+    const value = propertyAt(event, names)
+    if (values.size < maxRemembered) values.set(path, value)
+    return value
   }
   const lowerCaseAt = (property: Property) => {
     const known = texts.get(property.path)
     if (known !== undefined) return known
     const value = valueAt(property)
     if (typeof value !== 'string') return undefined
-    const text = value.toLowerCase()
-    texts.set(property.path, text)
+    const text = value.slice(0, maxMatchedLength).toLowerCase()
+    if (texts.size < maxRemembered) texts.set(property.path, text)
     return text
   }
   return { sender: event['sender'], valueAt, lowerCaseAt }

@@ -1,7 +1,7 @@
 import { defaultPushRules, isDefaultRule, masterRuleId } from './default-push-rules.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
 import { checkActions, checkRule, type RuleBody } from './push-rule-check.ts'
-import { isRuleKind, ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+import { isRuleKind, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** All that is stored for a user: default rules change with the server, so only what differs from them is kept. */
@@ -19,7 +19,7 @@ export type Neighbours = { before?: string; after?: string }
 
 export type Refusal = {
   /** `unknown-rule` is M_NOT_FOUND; the others are bad requests. */
-  refused: 'unknown-rule' | 'unknown-neighbour' | 'invalid' | 'too-many'
+  refused: 'unknown-rule' | 'unknown-neighbour' | 'invalid'
   message: string
 }
 
@@ -27,10 +27,6 @@ export const noUserPushRules: UserPushRules = {
   own: { override: [], content: [], room: [], sender: [], underride: [] },
   defaults: {},
 }
-
-/** Bounds the store and, with the bounds on one rule, the time one event takes. */
-export const maxUserRules = 1_000
-export const maxUserConditions = 2_000
 
 const maxRuleIdLength = 255
 
@@ -70,8 +66,7 @@ export function putRule(
   const rule = { ...checked, enabled: known?.enabled ?? true }
   const placed = place(rules.own[kind], rule, { before, after })
   if (placed === undefined) return refuse('unknown-neighbour', 'The rule to put it before or after was not found')
-  const own = { ...rules.own, [kind]: placed }
-  return exceedsLimits(own) ? refuse('too-many', 'You have too many push rules') : { ...rules, own }
+  return { ...rules, own: { ...rules.own, [kind]: placed } }
 }
 
 /** Default rules can be disabled but not deleted. */
@@ -121,12 +116,6 @@ function place(rules: PushRule[], rule: PushRule, { before, after }: Neighbours)
   const others = rules.filter(({ rule_id }) => rule_id !== rule.rule_id)
   const found = others.findIndex(({ rule_id }) => rule_id === neighbour)
   return found === -1 ? undefined : others.toSpliced(before === undefined ? found + 1 : found, 0, rule)
-}
-
-function exceedsLimits(own: Ruleset): boolean {
-  const all = ruleKinds.flatMap((kind) => own[kind])
-  const conditions = all.reduce((sum, rule) => sum + (rule.conditions?.length ?? 0), 0)
-  return all.length > maxUserRules || conditions > maxUserConditions
 }
 
 function isOwnRuleId(ruleId: string): boolean {

@@ -16,6 +16,7 @@ export function compilePattern(pattern: string, { words = false, literal = false
   const folded = pattern.toLowerCase()
   const plain = literal || !/[*?]/.test(folded)
   if (plain && !words) return (text) => text === folded
+  if (plain) return plainWords(folded)
   const automaton = build(folded, plain)
   if (!words)
     return (text) =>
@@ -26,7 +27,17 @@ export function compilePattern(pattern: string, { words = false, literal = false
         (at) => at === text.length,
       )
   return (text) => {
-    if (plain && !text.includes(folded)) return false
+    const boundary = (at: number) => isBoundary(text, at)
+    return accepts(automaton, text, boundary, boundary)
+  }
+}
+
+/** Most events hold none of a user's words: nothing is prepared before one does. */
+function plainWords(folded: string): TextPattern {
+  let automaton: Automaton | undefined
+  return (text) => {
+    if (!text.includes(folded)) return false
+    automaton ??= build(folded, true)
     const boundary = (at: number) => isBoundary(text, at)
     return accepts(automaton, text, boundary, boundary)
   }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { notFound } from '#base/errors.ts'
+import { notFound, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { BackedUpSession, BackupScope, KeyBackup } from '#store/e2ee/key-backups.ts'
 import type { Transaction } from '#store/open.ts'
@@ -20,13 +20,15 @@ export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
 
 /** Adds sessions to the current backup where they are better than what is there. */
 export async function putBackedUpKeys(
-  { store }: Needs,
+  { store, config }: Needs & Pick<Context, 'config'>,
   userId: UserId,
   { version, sessions }: { version: string; sessions: readonly BackedUpSession[] },
 ): Promise<BackupState> {
+  const { key_backup_session_bytes: mostOfOne, key_backup_bytes_per_user: most } = config.limits
+  if (sessions.some((session) => sizeOf(session) > mostOfOne)) throw tooLarge('A key is too large')
   return store.transaction(async (tx) => {
     const backup = await lockCurrent(tx, userId, version)
-    let [added, saved] = [0, 0]
+    let [added, saved, bytes] = [0, 0, 0]
     for (let start = 0; start < sessions.length; start += pieceSize) {
       const upload = sessions.slice(start, start + pieceSize)
       const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
@@ -37,8 +39,11 @@ export async function putBackedUpKeys(
       await tx.e2ee.keyBackups.saveSessions(userId, backup.version, better)
       added += better.filter((session) => !present.has(nameOf(session))).length
       saved += better.length
+      for (const session of better) bytes += sizeOf(session) - sizeOf(present.get(nameOf(session)))
     }
-    return bump(tx, backup, { changed: saved, added })
+    const usage = await tx.e2ee.keyBackups.usage(userId)
+    if (bytes > 0 && usage.bytes + bytes > most) throw tooLarge('You have too many backed-up keys')
+    return bump(tx, backup, { changed: saved, added, bytes })
   })
 }
 
@@ -80,7 +85,7 @@ export async function deleteBackedUpKeys(
     if (!backup) throw noBackup()
     const scope: BackupScope = { userId, version: backup.version, ...rest }
     const deleted = await tx.e2ee.keyBackups.deleteSessions(scope)
-    return bump(tx, backup, { changed: deleted, added: -deleted })
+    return bump(tx, backup, { changed: deleted.keys, added: -deleted.keys, bytes: -deleted.bytes })
   })
 }
 
@@ -95,13 +100,15 @@ async function lockCurrent(tx: Transaction, userId: UserId, version: string): Pr
 async function bump(
   tx: Transaction,
   backup: KeyBackup,
-  { changed, added }: { changed: number; added: number },
+  { changed, added, bytes }: { changed: number; added: number; bytes: number },
 ): Promise<BackupState> {
   if (changed === 0) return backup
-  const after = { ...backup, etag: backup.etag + 1, keyCount: backup.keyCount + added }
+  const after = { ...backup, etag: backup.etag + 1, keyCount: backup.keyCount + added, bytes: backup.bytes + bytes }
   await tx.e2ee.keyBackups.update(after)
   return after
 }
+
+const sizeOf = (session: BackedUpSession | undefined): number => Buffer.byteLength(session?.sessionData ?? '')
 
 const nameOf = ({ roomId, sessionId }: BackedUpSession): string => JSON.stringify([roomId, sessionId])
 

@@ -2,6 +2,7 @@ import { keyStocksChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { ClaimedKey, KeyClaim } from '#store/e2ee/one-time-keys.ts'
+import { requireBounded } from './bounded-request.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'bus'>
@@ -14,6 +15,7 @@ export async function claimKeys(
   ctx: Needs,
   claims: readonly KeyClaim[],
 ): Promise<{ oneTimeKeys: ClaimedKeys; failures: Record<string, JsonObject> }> {
+  requireBounded(ctx, { users: new Set(claims.map(({ userId }) => userId)).size, devices: claims.length })
   const { local, remote } = partitionByServer(ctx, claims)
   return { oneTimeKeys: await claimLocalKeys(ctx, local), failures: unreachable([...remote.keys()]) }
 }

@@ -1,4 +1,4 @@
-import { forbidden, invalidParam, notFound } from '#base/errors.ts'
+import { forbidden, invalidParam, notFound, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { DehydratedDevice } from '#store/e2ee/dehydrated-devices.ts'
@@ -17,6 +17,9 @@ export type Dehydration = { deviceId: string; displayName: string | undefined; d
 export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: Dehydration): Promise<void> {
   const { deviceId, displayName, data, keys } = dehydration
   checkDeviceId(deviceId)
+  const text = JSON.stringify(data)
+  if (Buffer.byteLength(text) > ctx.config.limits.dehydrated_device_bytes)
+    throw tooLarge('The dehydrated device is too large')
   const device = { userId, deviceId }
   const upload = checkUpload(device, keys)
   if (!upload.identity) throw invalidParam('A dehydrated device needs its keys')
@@ -25,7 +28,7 @@ export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: D
     const ended = last && (await removeDevices(tx, { userId, deviceIds: [last.deviceId] }))
     if (!(await addDevice(ctx, tx, { ...device, displayName }))) throw invalidParam('There is a device of that id')
     await saveKeys(ctx, tx, { device, keys: upload })
-    await tx.e2ee.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
+    await tx.e2ee.dehydratedDevices.save({ ...device, data: text })
     return ended
   })
   if (removed) devicesDeleted(ctx, removed)

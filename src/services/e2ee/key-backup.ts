@@ -1,29 +1,35 @@
-import { invalidParam, notFound } from '#base/errors.ts'
+import { forbidden, invalidParam, notFound, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { KeyBackup } from '#store/e2ee/key-backups.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
+type Limits = Context['config']['limits']
 
 export type BackupSettings = { algorithm: string; authData: JsonObject }
 
 /** Starts a new, empty backup and answers its version. */
 export async function createBackup(
-  { store }: Needs,
+  { store, config }: Needs & Pick<Context, 'config'>,
   userId: UserId,
   { algorithm, authData }: BackupSettings,
 ): Promise<number> {
+  const text = authText(authData, config.limits)
   const attempt = () =>
     store.transaction(async (tx) => {
+      const { versions } = await tx.e2ee.keyBackups.usage(userId)
+      if (versions >= config.limits.key_backup_versions_per_user)
+        throw forbidden('You have too many key backups: delete one first')
       const version = ((await tx.e2ee.keyBackups.newest(userId))?.version ?? 0) + 1
       const backup: KeyBackup = {
         userId,
         version,
         algorithm,
-        authData: JSON.stringify(authData),
+        authData: text,
         etag: 0,
         keyCount: 0,
+        bytes: 0,
         isDeleted: false,
       }
       if (!(await tx.e2ee.keyBackups.insert(backup))) return undefined
@@ -49,15 +55,16 @@ export async function findBackup({ store }: Needs, userId: UserId, version?: str
 
 /** Changes what the backup says of itself; the algorithm stays. */
 export async function updateBackup(
-  { store }: Needs,
+  { store, config }: Needs & Pick<Context, 'config'>,
   userId: UserId,
   change: BackupSettings & { version: string },
 ): Promise<void> {
+  const authData = authText(change.authData, config.limits)
   await store.transaction(async (tx) => {
     const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(change.version))
     if (!backup) throw noBackup()
     if (backup.algorithm !== change.algorithm) throw invalidParam('The algorithm of a backup cannot change')
-    await tx.e2ee.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
+    await tx.e2ee.keyBackups.update({ ...backup, authData })
   })
 }
 
@@ -70,9 +77,15 @@ export async function deleteBackup({ store }: Needs, userId: UserId, version: st
     const backup = await tx.e2ee.keyBackups.lock(userId, number)
     if (!backup) return
     await tx.e2ee.keyBackups.deleteSessions({ userId, version: number })
-    await tx.e2ee.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
+    await tx.e2ee.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, bytes: 0, isDeleted: true })
     await tx.e2ee.keyBackups.sweepBelow(userId, newest.version)
   })
+}
+
+function authText(authData: JsonObject, { key_backup_auth_bytes: most }: Limits): string {
+  const text = JSON.stringify(authData)
+  if (Buffer.byteLength(text) > most) throw tooLarge('The description of the backup is too large')
+  return text
 }
 
 export const noBackup = () => notFound('Unknown backup version')

@@ -3,6 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/e2ee/cross-signing.ts'
 import type { NamedDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { identityOf } from './check-device-keys.ts'
+import { requireBounded } from './bounded-request.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -26,6 +27,8 @@ export async function queryKeys(
   viewer: UserId,
   queries: readonly KeyQuery[],
 ): Promise<QueriedKeys & { failures: Record<string, JsonObject> }> {
+  const devices = queries.reduce((sum, { deviceIds }) => sum + deviceIds.length, 0)
+  requireBounded(ctx, { users: queries.length, devices })
   const { local, remote } = partitionByServer(ctx, queries)
   return { ...(await queryLocalKeys(ctx, viewer, local)), failures: unreachable([...remote.keys()]) }
 }
@@ -53,9 +56,8 @@ export async function queryLocalKeys(
   return {
     deviceKeys: Object.fromEntries(
       queries.map(({ userId, deviceIds }) => {
-        const asked = (devicesOf.get(userId) ?? []).filter(
-          ({ deviceId }) => deviceIds.length === 0 || deviceIds.includes(deviceId),
-        )
+        const wanted = new Set(deviceIds)
+        const asked = (devicesOf.get(userId) ?? []).filter(({ deviceId }) => wanted.size === 0 || wanted.has(deviceId))
         return [userId, Object.fromEntries(asked.map((device) => [device.deviceId, deviceObject(device, onKey)]))]
       }),
     ),

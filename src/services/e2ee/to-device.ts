@@ -1,13 +1,14 @@
 import { toDeviceQueued, type Device } from '#bus/topics.ts'
+import { tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
 import type { ToDeviceMessage } from '#store/e2ee/to-device.ts'
+import { requireBounded } from './bounded-request.ts'
 import { partitionByServer } from './remote-users.ts'
+import { trimQueues } from './to-device-queues.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** Messages that wait for one device at most; beyond, the oldest are dropped: a device that long away starts anew. */
-const maxWaiting = 10_000
 /** A client repeats a request whose answer was lost within minutes. */
 const transactionLifeMs = 24 * 60 * 60 * 1000
 
@@ -23,41 +24,55 @@ export type ToDeviceSend = {
   messages: readonly MessagesToUser[]
 }
 
-/** Puts messages into the queues of devices of this server, once for each transaction. */
+/**
+ * Puts messages into the queues of devices of this server, once for each transaction. A queue that is full drops the
+ * oldest of the sender who fills it most, so that nobody can make a device lose what others sent it.
+ */
 export async function sendToDevice(
   ctx: Pick<Context, 'store' | 'bus' | 'clock' | 'config'>,
   send: ToDeviceSend,
 ): Promise<void> {
+  requireBounded(ctx, {
+    users: send.messages.length,
+    devices: send.messages.reduce((sum, { contents }) => sum + Object.keys(contents).length, 0),
+  })
   const { local } = partitionByServer(ctx, send.messages)
   const { sender: userId, deviceId, type, transactionId } = send
   const now = ctx.clock.now()
   const reached = await ctx.store.transaction(async (tx) => {
     if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
     await tx.e2ee.toDevice.forgetTransactions(now - transactionLifeMs)
-    return deliver(tx, send, local)
+    return deliver(ctx, tx, { send, targets: local })
   })
   if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })
 }
 
+type Delivery = { send: ToDeviceSend; targets: readonly MessagesToUser[] }
+
 /** Answers the devices that got something. */
 async function deliver(
+  { config }: Pick<Context, 'config'>,
   tx: Transaction,
-  { sender, type }: ToDeviceSend,
-  targets: readonly MessagesToUser[],
+  { send: { sender, type }, targets }: Delivery,
 ): Promise<Device[]> {
   const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
+  // A content for many devices is one object, and becomes text once.
+  const texts = new Map<JsonObject, string>()
   const deliveries = devices.flatMap((device) => {
     const content = contentFor(device.deviceId, contents.get(device.userId) ?? {})
-    return content ? [{ ...device, content: JSON.stringify(content) }] : []
+    if (!content) return []
+    const text = texts.get(content) ?? JSON.stringify(content)
+    texts.set(content, text)
+    return [{ ...device, content: text, bytes: Buffer.byteLength(text) }]
   })
   if (deliveries.length === 0) return []
+  const bytes = deliveries.reduce((sum, delivery) => sum + delivery.bytes, 0)
+  if (bytes > config.limits.to_device_bytes_per_request)
+    throw tooLarge('The messages are too large for so many devices')
   const position = await tx.streams.next('to_device')
   await tx.e2ee.toDevice.insert(deliveries.map((delivery) => ({ ...delivery, position, sender, type })))
-  await tx.e2ee.toDevice.trim(
-    deliveries.map(({ userId, deviceId }) => [userId, deviceId] as const),
-    maxWaiting,
-  )
+  await trimQueues(tx, { sender, devices, reached: deliveries }, config.limits)
   return deliveries.map(({ userId, deviceId }) => ({ userId, deviceId }))
 }
 

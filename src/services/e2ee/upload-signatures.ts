@@ -1,4 +1,4 @@
-import { invalidParam, MatrixError, notFound } from '#base/errors.ts'
+import { MatrixError, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isValidUserId, type UserId } from '#protocol/ids.ts'
@@ -7,7 +7,6 @@ import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import type { DeviceListChange } from '#store/e2ee/device-lists.ts'
 import { identityOf, signerOf } from './check-device-keys.ts'
 import { announceDeviceLists } from './device-lists.ts'
-import { invalidSignature } from './refusals.ts'
 import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart, type Signer } from './signed-keys.ts'
 
 const maxKeyBytes = 16_384
@@ -28,27 +27,21 @@ type Target = {
 
 /** Stores the signatures that are true and answers an error for each key of which they are not. */
 export async function uploadSignatures(
-  ctx: Pick<Context, 'store' | 'bus'>,
+  ctx: Pick<Context, 'store' | 'bus' | 'config'>,
   signerId: UserId,
   upload: SignatureUpload,
 ): Promise<Failures> {
-  const { store } = ctx
-  const userIds = [...new Set([signerId, ...Object.keys(upload).filter(isValidUserId)])]
-  const keys = await store.e2ee.crossSigning.listOf(userIds)
-  const devices = await store.e2ee.deviceKeys.listOf([signerId])
-  const present = await store.e2ee.crossSigning.signaturesOn(userIds, signerId)
-  const targets = [...ownTargets(signerId, keys, devices), ...othersMasters(signerId, keys)]
-  const accepted: { target: Target; signatures: KeySignature[] }[] = []
+  const count = Object.values(upload).reduce((sum, objects) => sum + Object.keys(objects).length, 0)
+  const most = ctx.config.limits.signatures_per_request
+  if (count > most) throw tooLarge(`One request may publish signatures on ${most} keys`)
+  const { signable, present } = await loadSignable(ctx, signerId, upload)
+  const accepted: Accepted[] = []
   const failures = Object.entries(upload).map(([userId, objects]) => {
     const failed = Object.entries(objects).flatMap(([name, object]) => {
-      try {
-        const target = targets.find((candidate) => candidate.userId === userId && candidate.name === name)
-        accepted.push(check({ signerId, target, present }, object))
-        return []
-      } catch (error) {
-        if (error instanceof MatrixError) return [[name, error.body() as JsonObject] as const]
-        throw error
-      }
+      const checked = check({ signerId, target: signable.get(targetName(userId, name)), present }, object)
+      if (!isAccepted(checked)) return [[name, checked] as const]
+      accepted.push(checked)
+      return []
     })
     return [userId, Object.fromEntries(failed)] as const
   })
@@ -56,10 +49,28 @@ export async function uploadSignatures(
   return Object.fromEntries(failures.filter(([, failed]) => Object.keys(failed).length > 0))
 }
 
-async function save(
-  ctx: Pick<Context, 'store' | 'bus'>,
-  accepted: { target: Target; signatures: KeySignature[] }[],
-): Promise<void> {
+type Accepted = { target: Target; signatures: KeySignature[] }
+
+const isAccepted = (checked: Accepted | JsonObject): checked is Accepted => 'target' in checked
+
+const targetName = (userId: string, name: string): string => JSON.stringify([userId, name])
+const signatureName = ({ targetUser, targetKey, signerKey, signature }: KeySignature): string =>
+  JSON.stringify([targetUser, targetKey, signerKey, signature])
+
+/** The keys that the user may sign by their names, and the signatures that are there. */
+async function loadSignable({ store }: Pick<Context, 'store'>, signerId: UserId, upload: SignatureUpload) {
+  const userIds = [...new Set([signerId, ...Object.keys(upload).filter(isValidUserId)])]
+  const keys = await store.e2ee.crossSigning.listOf(userIds)
+  const devices = await store.e2ee.deviceKeys.listOf([signerId])
+  const present = await store.e2ee.crossSigning.signaturesOn(userIds, signerId)
+  const targets = [...ownTargets(signerId, keys, devices), ...othersMasters(signerId, keys)]
+  return {
+    signable: new Map(targets.map((target) => [targetName(target.userId, target.name), target])),
+    present: new Set(present.filter(({ signerUser }) => signerUser === signerId).map(signatureName)),
+  }
+}
+
+async function save(ctx: Pick<Context, 'store' | 'bus'>, accepted: readonly Accepted[]): Promise<void> {
   const added = accepted.filter(({ signatures }) => signatures.length > 0)
   if (added.length === 0) return
   await ctx.store.transaction(async (tx) => {
@@ -113,35 +124,44 @@ const masterTarget = ({ userId, publicKey, json }: CrossSigningKey) => ({
 
 const signerBy = ({ userId, publicKey }: CrossSigningKey): Signer => ({ userId, name: publicKey, publicKey })
 
-type Check = { signerId: UserId; target: Target | undefined; present: readonly KeySignature[] }
+type Check = { signerId: UserId; target: Target | undefined; present: ReadonlySet<string> }
 
-/** The signatures to add; signatures that are known already may come again. */
-function check(
-  { signerId, target, present }: Check,
-  object: JsonObject,
-): { target: Target; signatures: KeySignature[] } {
-  if (!target) throw notFound('There is no such key')
-  if (contentOf(object) !== contentOf(target.object)) throw invalidParam('This is not the key that is stored')
+const failure = (errcode: string, error: string): JsonObject => ({ errcode, error })
+
+/** Answers of one request share them: a large one makes no object for each key that fails. */
+const failures = {
+  unknown: failure('M_NOT_FOUND', 'There is no such key'),
+  other: failure('M_INVALID_PARAM', 'This is not the key that is stored'),
+  unsigned: failure('M_INVALID_SIGNATURE', 'There is no signature of yours'),
+  forged: failure('M_INVALID_SIGNATURE', 'A signature is not valid'),
+}
+
+/** The signatures to add, or the failure; signatures that are known already may come again. */
+function check({ signerId, target, present }: Check, object: JsonObject): Accepted | JsonObject {
+  if (!target) return failures.unknown
+  const content = contentOf(object)
+  if (typeof content !== 'string') return content
+  if (content !== contentOf(target.object)) return failures.other
   const claimed = signaturesOf(object, signerId)
-  if (Object.keys(claimed).length === 0) throw invalidSignature('There is no signature of yours')
+  if (Object.keys(claimed).length === 0) return failures.unsigned
   const uploaded = signaturesOf(target.object, signerId)
   const signatures = Object.entries(claimed).flatMap(([signerKey, signature]) => {
     const candidate = { targetUser: target.userId, targetKey: target.name, signerUser: signerId, signerKey, signature }
-    const isKnown = uploaded[signerKey] === signature || present.some((other) => isEqual(other, candidate))
-    return isKnown ? [] : [candidate]
+    return uploaded[signerKey] === signature || present.has(signatureName(candidate)) ? [] : [candidate]
   })
   for (const { signerKey } of signatures) {
     const signer = target.signers.find(({ name }) => keyIdOf(name) === signerKey)
-    if (!signer || !isSignedBy(object, signer)) throw invalidSignature()
+    if (!signer || !isSignedBy(object, signer)) return failures.forged
   }
   return { target, signatures }
 }
 
-const contentOf = (object: JsonObject): string => canonicalUpload(unsignedPart(object), maxKeyBytes)
-
-const isEqual = (one: KeySignature, other: KeySignature): boolean =>
-  one.targetUser === other.targetUser &&
-  one.targetKey === other.targetKey &&
-  one.signerUser === other.signerUser &&
-  one.signerKey === other.signerKey &&
-  one.signature === other.signature
+/** What was signed, or the failure of what cannot be a key. */
+function contentOf(object: JsonObject): string | JsonObject {
+  try {
+    return canonicalUpload(unsignedPart(object), maxKeyBytes)
+  } catch (error) {
+    if (error instanceof MatrixError) return error.body() as JsonObject
+    throw error
+  }
+}

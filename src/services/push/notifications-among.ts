@@ -1,8 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.ts'
 import { flattenEvent } from '#protocol/push/push-conditions.ts'
-import { evaluate, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
+import { evaluate, evaluationSteps, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import { relationOf } from '#protocol/events/relation.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -12,6 +13,8 @@ import type { UnreadNotification, SeenEvent } from './unread-notifications.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 const maxNotifications = 1000
+/** Some milliseconds of evaluating, after which others get their turn. */
+const stepsOfATurn = 1_000_000
 
 /** Events one after another, for a user's rules; notices of before may end by them. */
 export type Stretch = {
@@ -31,7 +34,13 @@ export async function notificationsAmong(
   let notifications = [...replaced]
   if (events.length === 0) return notifications
   const room = await roomAsSeenBy(ctx, line, userId)
+  let steps = 0
   for (const event of events) {
+    steps += evaluationSteps(ruleset, event.clientJson.length)
+    if (steps > stepsOfATurn) {
+      steps = 0
+      await nextTurn()
+    }
     const seen = ctx.unread.seen(event, (stored) => see(stored, line))
     if (seen.redacts !== undefined) notifications = notifications.filter(({ eventId }) => eventId !== seen.redacts)
     if (event.sender === userId) {

@@ -3,10 +3,8 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-const maxPushers = 100
 const maxAppIdLength = 64
 const maxPushkeyBytes = 512
-const maxPusherBytes = 16_384
 
 /** A pusher as its user sees it. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3pushers */
 export type Pusher = {
@@ -31,18 +29,19 @@ export async function listPushers({ store }: Pick<Context, 'store'>, userId: Use
 
 /** Unless the same app and key may serve several users, those that others had with them go: the device changed hands. */
 export async function putPusher(
-  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { store, clock, config }: Pick<Context, 'store' | 'clock' | 'config'>,
   { userId, deviceId }: PusherOwner,
   { options, isShared }: { options: PusherOptions; isShared: boolean },
 ): Promise<void> {
   const pusher = checkPusher(options)
   const { app_id: appId, pushkey } = pusher
   const text = JSON.stringify(pusher)
-  if (Buffer.byteLength(text) > maxPusherBytes) throw invalidParam('The pusher is too large')
+  if (Buffer.byteLength(text) > config.limits.pusher_bytes) throw invalidParam('The pusher is too large')
   await store.transaction(async (tx) => {
     if (!isShared) await tx.push.pushers.deleteOfOthers(userId, appId, pushkey)
     await tx.push.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
-    if ((await tx.push.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
+    if ((await tx.push.pushers.list(userId)).length > config.limits.pushers_per_user)
+      throw forbidden('You have too many pushers')
   })
 }
 

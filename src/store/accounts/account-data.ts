@@ -13,7 +13,7 @@ export type AccountData = {
 /** Which object: the room is '' for what belongs to none. */
 export type AccountDataKey = Omit<AccountData, 'content'>
 
-type Row = { user_id: UserId; room_id: RoomId | ''; type: string; content: string; position: number }
+type Row = { bytes: number; user_id: UserId; room_id: RoomId | ''; type: string; content: string; position: number }
 
 export const accountData = (db: Db) => ({
   async find({ userId, roomId, type }: AccountDataKey): Promise<string | undefined> {
@@ -31,16 +31,20 @@ export const accountData = (db: Db) => ({
     return rows.map(fromRow)
   },
 
-  async count(userId: UserId): Promise<number> {
-    const row = (await db('account_data').where({ user_id: userId }).count('* as count').first()) as
-      { count: number | string } | undefined
-    return Number(row?.count ?? 0)
+  /** How many objects a user has and how many bytes they are together, read from an index alone. */
+  async usage(userId: UserId): Promise<{ objects: number; bytes: number }> {
+    const row = (await db('account_data')
+      .where({ user_id: userId })
+      .count('* as objects')
+      .sum('bytes as bytes')
+      .first()) as { objects: number | string; bytes: number | string | null } | undefined
+    return { objects: Number(row?.objects ?? 0), bytes: Number(row?.bytes ?? 0) }
   },
 
   /** Stores an object in the place of what is there. */
   async save({ userId, roomId, type, content }: AccountData, position: number): Promise<void> {
     await db<Row>('account_data')
-      .insert({ user_id: userId, room_id: roomId, type, content, position })
+      .insert({ user_id: userId, room_id: roomId, type, content, position, bytes: Buffer.byteLength(content) })
       .onConflict(['user_id', 'room_id', 'type'])
       .merge()
   },

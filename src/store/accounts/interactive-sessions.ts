@@ -3,6 +3,8 @@ import type { UserId } from '#protocol/ids.ts'
 
 export type InteractiveSession = {
   sessionHash: string
+  /** Whom the session counts for. */
+  owner: string
   /** Whose approval is sought; absent at registration. */
   userId: UserId | undefined
   /** Method and path of the request to approve. */
@@ -13,10 +15,16 @@ export type InteractiveSession = {
   /** Stages passed, each with what it proved. */
   completed: Record<string, string>
   expiresAt: number
+  /** What a registration that has finished made. */
+  registered: Registered | undefined
 }
+
+export type Registered = { userId: UserId; deviceId: string | undefined }
 
 type Row = {
   session_hash: string
+  owner: string
+  registered: string | null
   user_id: UserId | null
   operation: string
   flows: string
@@ -35,9 +43,10 @@ export const interactiveSessions = (db: Db) => ({
     return row && fromRow(row)
   },
 
-  async insert(session: InteractiveSession): Promise<void> {
+  async insert(session: Omit<InteractiveSession, 'registered'>): Promise<void> {
     await db<Row>('interactive_sessions').insert({
       session_hash: session.sessionHash,
+      owner: session.owner,
       user_id: session.userId ?? null,
       operation: session.operation,
       flows: JSON.stringify(session.flows),
@@ -51,6 +60,25 @@ export const interactiveSessions = (db: Db) => ({
     await db<Row>('interactive_sessions')
       .where({ session_hash: sessionHash })
       .update({ completed: JSON.stringify(change.completed), sealed_body: change.sealedBody })
+  },
+
+  /** Ends the sessions of an owner but for those begun last. */
+  async keepNewest(owner: string, most: number): Promise<void> {
+    const newest = db<Row>('interactive_sessions')
+      .where({ owner })
+      .orderBy([{ column: 'expires_at', order: 'desc' }, 'session_hash'])
+      .limit(most)
+      .select('session_hash')
+    await db<Row>('interactive_sessions').where({ owner }).whereNotIn('session_hash', newest).delete()
+  },
+
+  /** Notes what a registration has made; the session ends with the account. False when somebody else was faster. */
+  async finish(sessionHash: string, registered: Registered): Promise<boolean> {
+    const count = await db<Row>('interactive_sessions')
+      .where({ session_hash: sessionHash })
+      .whereNull('registered')
+      .update({ user_id: registered.userId, registered: JSON.stringify(registered) })
+    return count === 1
   },
 
   /** False when somebody else was faster: each session approves one request. */
@@ -69,6 +97,8 @@ export const interactiveSessions = (db: Db) => ({
 
 const fromRow = (row: Row): InteractiveSession => ({
   sessionHash: row.session_hash,
+  owner: row.owner,
+  registered: row.registered === null ? undefined : (JSON.parse(row.registered) as Registered),
   userId: row.user_id ?? undefined,
   operation: row.operation,
   flows: JSON.parse(row.flows),

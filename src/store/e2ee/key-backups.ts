@@ -13,6 +13,8 @@ export type KeyBackup = {
   /** Grows with every change of the stored keys. */
   etag: number
   keyCount: number
+  /** Of the stored keys. */
+  bytes: number
   /** The row stays only to keep the version number from being given again. */
   isDeleted: boolean
 }
@@ -37,6 +39,7 @@ type BackupRow = {
   auth_data: string
   etag: number
   key_count: number
+  bytes: number | string
   is_deleted: boolean | number
 }
 type SessionRow = {
@@ -48,6 +51,7 @@ type SessionRow = {
   forwarded_count: number
   is_verified: boolean | number
   session_data: string
+  bytes: number
 }
 
 export const keyBackups = (db: Db, kind: Engine['kind']) => ({
@@ -142,9 +146,22 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
         .merge()
   },
 
-  /** Answers how many there were. */
-  async deleteSessions(scope: BackupScope): Promise<number> {
-    return db<SessionRow>('key_backup_sessions').where(columnsOf(scope)).delete()
+  /** Answers how many there were, and their bytes. */
+  async deleteSessions(scope: BackupScope): Promise<{ keys: number; bytes: number }> {
+    const sum = (await db('key_backup_sessions').where(columnsOf(scope)).sum('bytes as bytes').first()) as
+      { bytes: number | string | null } | undefined
+    const keys = await db<SessionRow>('key_backup_sessions').where(columnsOf(scope)).delete()
+    return { keys, bytes: Number(sum?.bytes ?? 0) }
+  },
+
+  /** Versions that a user has, and the bytes of all their keys. */
+  async usage(userId: UserId): Promise<{ versions: number; bytes: number }> {
+    const row = (await db('key_backups')
+      .where({ user_id: userId, is_deleted: false })
+      .count('* as versions')
+      .sum('bytes as bytes')
+      .first()) as { versions: number | string; bytes: number | string | null } | undefined
+    return { versions: Number(row?.versions ?? 0), bytes: Number(row?.bytes ?? 0) }
   },
 })
 
@@ -162,6 +179,7 @@ const backupOf = (row: BackupRow): KeyBackup => ({
   authData: row.auth_data,
   etag: Number(row.etag),
   keyCount: Number(row.key_count),
+  bytes: Number(row.bytes),
   isDeleted: Boolean(row.is_deleted),
 })
 
@@ -172,6 +190,7 @@ const backupRow = (backup: KeyBackup): BackupRow => ({
   auth_data: backup.authData,
   etag: backup.etag,
   key_count: backup.keyCount,
+  bytes: backup.bytes,
   is_deleted: backup.isDeleted,
 })
 
@@ -193,4 +212,5 @@ const sessionRow = ({ userId, version }: BackupScope, session: BackedUpSession):
   forwarded_count: session.forwardedCount,
   is_verified: session.isVerified,
   session_data: session.sessionData,
+  bytes: Buffer.byteLength(session.sessionData),
 })

@@ -17,9 +17,22 @@ export type ToDeviceMessage = {
 /** What makes a repeated request the same one. */
 export type ToDeviceTransaction = { userId: UserId; deviceId: string; type: string; transactionId: string }
 
+export type ToDeviceTarget = { userId: UserId; deviceId: string }
+
+/** What waits for a device from one sender. */
+export type QueueShare = ToDeviceTarget & { sender: UserId; messages: number; bytes: number }
+
 export type ToDeviceRange = { after?: number; upTo?: number; limit: number }
 
-type Row = { user_id: UserId; device_id: string; position: number; sender: UserId; type: string; content: string }
+type Row = {
+  user_id: UserId
+  device_id: string
+  position: number
+  sender: UserId
+  type: string
+  content: string
+  bytes: number
+}
 type TransactionRow = { user_id: UserId; device_id: string; type: string; transaction_id: string; created_at: number }
 
 export const toDevice = (db: Db, kind: Engine['kind']) => ({
@@ -50,28 +63,50 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     await db<TransactionRow>('to_device_transactions').where('created_at', '<', before).delete()
   },
 
-  async insert(messages: readonly ToDeviceMessage[]): Promise<void> {
+  /** `bytes`: of the content. */
+  async insert(messages: readonly (ToDeviceMessage & { bytes: number })[]): Promise<void> {
     const rows = messages.map(({ userId, deviceId, ...rest }) => ({ user_id: userId, device_id: deviceId, ...rest }))
     for (let start = 0; start < rows.length; start += 200)
       await db<Row>('to_device_messages').insert(rows.slice(start, start + 200))
   },
 
-  /** Drops the oldest messages of those devices that have more than `most` waiting. */
-  async trim(devices: readonly (readonly [userId: UserId, deviceId: string])[], most: number): Promise<void> {
-    const full = (await db('to_device_messages')
-      .whereRaw(...pairList(kind, ['user_id', 'device_id'], devices))
-      .groupBy('user_id', 'device_id')
-      .havingRaw('count(*) > ?', [most])
-      .select('user_id', 'device_id')) as unknown as Row[]
-    for (const { user_id, device_id } of full) {
-      const device = { user_id, device_id }
-      const kept = db<Row>('to_device_messages')
-        .where(device)
-        .orderBy('position', 'desc')
-        .limit(1)
-        .offset(most - 1)
-      await db<Row>('to_device_messages').where(device).where('position', '<', kept.select('position')).delete()
-    }
+  /** What waits for some devices, by sender; read from an index that holds no content. */
+  async listShares(devices: readonly ToDeviceTarget[]): Promise<QueueShare[]> {
+    if (devices.length === 0) return []
+    const pairs = devices.map(({ userId, deviceId }) => [userId, deviceId] as const)
+    const rows = (await db('to_device_messages')
+      .whereRaw(...pairList(kind, ['user_id', 'device_id'], pairs))
+      .groupBy('user_id', 'device_id', 'sender')
+      .select('user_id', 'device_id', 'sender')
+      .count('* as messages')
+      .sum('bytes as bytes')) as unknown as (Row & { messages: number | string; bytes: number | string })[]
+    return rows.map((row) => ({
+      userId: row.user_id,
+      deviceId: row.device_id,
+      sender: row.sender,
+      messages: Number(row.messages),
+      bytes: Number(row.bytes),
+    }))
+  },
+
+  /** Of what waits from one sender, drops the oldest until the rest is within bounds. */
+  async keepNewest(
+    { userId, deviceId, sender }: Pick<QueueShare, 'userId' | 'deviceId' | 'sender'>,
+    most: { messages: number; bytes: number },
+  ): Promise<void> {
+    const queue = { user_id: userId, device_id: deviceId, sender }
+    const newest = await db<Row>('to_device_messages')
+      .where(queue)
+      .orderBy('position', 'desc')
+      .limit(most.messages + 1)
+      .select('position', 'bytes')
+    let bytes = 0
+    const firstDropped = newest.findIndex(
+      (row, index) => (bytes += Number(row.bytes)) > most.bytes || index === most.messages,
+    )
+    const position = newest[firstDropped]?.position
+    if (position !== undefined)
+      await db<Row>('to_device_messages').where(queue).where('position', '<=', position).delete()
   },
 
   /** The oldest messages waiting for a device, after and up to positions of the stream. */

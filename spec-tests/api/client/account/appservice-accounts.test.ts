@@ -8,6 +8,7 @@ import { startTestServer, type TestServer } from '../../../support/server/server
 
 const isIrc = (userId: string) => userId.startsWith('@irc_')
 const namespaces: UserNamespaces = {
+  hasAny: true,
   exclusiveOwner: (userId) => (isIrc(userId) ? 'irc' : undefined),
   mayActAs: (appserviceId, userId) => appserviceId === 'irc' && isIrc(userId),
 }

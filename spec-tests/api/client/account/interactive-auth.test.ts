@@ -176,6 +176,46 @@ describe('user-interactive authentication', () => {
     assert.equal(replies.filter(({ status }) => status === 200).length, 1)
   })
 
+  it('N25 keeps the sessions of one user begun last, and no large bodies', async () => {
+    await using server = await startTestServer({
+      settings: { limits: { interactive_sessions: 3, interactive_body_bytes: 1000 } },
+    })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const others = (await bob.request('POST', deletePath, { devices: [] })).body.session
+    const sessions = []
+    for (let i = 0; i < 4; i++) {
+      sessions.push((await alice.request('POST', deletePath, { devices: [] })).body.session)
+      await server.clock.advance(1000)
+    }
+
+    const [oldest, newest] = [sessions[0], sessions[3]]
+    const gone = await alice.request('POST', deletePath, { devices: [], auth: stage(oldest) })
+    const large = await alice.request('POST', deletePath, { devices: ['x'.repeat(1000)] })
+    const done = await alice.request('POST', deletePath, { devices: [], auth: stage(newest) })
+    const auth = { type: 'm.login.password', password: testPassword, session: others }
+
+    assert.equal(gone.status, 401)
+    assert.deepEqual([large.status, large.body.errcode], [413, 'M_TOO_LARGE'])
+    assert.equal(done.status, 200)
+    assert.equal((await bob.request('POST', deletePath, { devices: [], auth })).status, 200)
+  })
+
+  it('N25 keeps the registrations of one address begun last', async () => {
+    await using server = await startTestServer({ settings: { limits: { interactive_sessions: 2 } } })
+    const register = '/_matrix/client/v3/register'
+    const wanted = { username: 'bob', password: testPassword }
+    const sessions: string[] = []
+    for (let i = 0; i < 3; i++) {
+      sessions.push((await server.anonymous.request('POST', register, wanted)).body.session)
+      await server.clock.advance(1000)
+    }
+    const finish = (session?: string) =>
+      server.anonymous.request('POST', register, { ...wanted, auth: { type: 'm.login.dummy', session } })
+
+    assert.equal((await finish(sessions[0])).status, 401)
+    assert.equal((await finish(sessions[2])).status, 200)
+  })
+
   it('T73 limits guesses of the password', async () => {
     const settings = { rate_limits: { login: { per_second: 0.001, burst: 4 } } }
     await using server = await startTestServer({ settings })

@@ -6,6 +6,9 @@ const profile = (userId: string, key?: string) =>
   `/_matrix/client/v3/profile/${userId}${key === undefined ? '' : `/${encodeURIComponent(key)}`}`
 const mine = (key?: string) => profile('@alice:test', key)
 
+/** New accounts have a name otherwise. */
+const unnamed = { registration: { mode: 'open', default_display_name: 'none' } }
+
 describe('profiles', () => {
   it('hold a name, an avatar and fields of any kind, which everybody may read', async () => {
     await using server = await startTestServer()
@@ -28,7 +31,7 @@ describe('profiles', () => {
   })
 
   it('are empty at first, and lose fields that are deleted or cleared', async () => {
-    await using server = await startTestServer()
+    await using server = await startTestServer({ settings: unnamed })
     const alice = await server.register('alice')
 
     const empty = await server.anonymous.request('GET', mine())
@@ -69,7 +72,7 @@ describe('profiles', () => {
   })
 
   it('refuse keys and values that the specification does not allow', async () => {
-    await using server = await startTestServer()
+    await using server = await startTestServer({ settings: unnamed })
     const alice = await server.register('alice')
     const cases: [string, object, string][] = [
       ['displayname', {}, 'M_MISSING_PARAM'],

@@ -146,6 +146,7 @@ describe('registration', () => {
   it('refuses names that an application service keeps for itself', async () => {
     await using server = await startTestServer()
     server.context.userNamespaces = {
+      hasAny: true,
       exclusiveOwner: (userId) => (userId.startsWith('@_irc_') ? 'irc' : undefined),
       mayActAs: () => false,
     }

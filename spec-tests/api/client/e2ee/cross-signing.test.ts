@@ -335,4 +335,16 @@ describe('signatures', () => {
     const found = await query(tablet, alice.userId)
     assert.deepEqual(found.device_keys[alice.userId][alice.deviceId].signatures, keys.signatures)
   })
+
+  it('N19 are published on a bounded number of keys by one request', async () => {
+    await using server = await startTestServer({ settings: { limits: { signatures_per_request: 3 } } })
+    const alice = await crossSigner(server, 'alice')
+    const objects = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, key) => [`K${key}`, {}]))
+
+    const fits = await sign(alice, { [alice.userId]: objects(2), '@bob:test': objects(1) })
+    const over = await sign(alice, { [alice.userId]: objects(2), '@bob:test': objects(2) })
+
+    assert.deepEqual([fits.status, Object.keys(fits.body.failures[alice.userId]).length], [200, 2])
+    assert.deepEqual([over.status, over.body.errcode], [413, 'M_TOO_LARGE'])
+  })
 })

@@ -389,3 +389,33 @@ describe('fallback keys', () => {
     assert.equal(reply.status, 400)
   })
 })
+
+describe('requests for keys', () => {
+  it('N19 name a bounded number of users and devices', async () => {
+    const limits = { key_users_per_request: 2, key_devices_per_request: 3 }
+    await using server = await startTestServer({ settings: { limits } })
+    const alice = await server.register('alice')
+    const users = (count: number, devices: unknown) =>
+      Object.fromEntries(Array.from({ length: count }, (_, user) => [`@u${user}:test`, devices]))
+    const claims = (one_time_keys: object) => alice.request('POST', '/_matrix/client/v3/keys/claim', { one_time_keys })
+    const devices = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, device) => [`D${device}`, 'signed_curve25519']))
+
+    const replies = [
+      await query(alice, users(2, [])),
+      await query(alice, users(3, [])),
+      await query(alice, users(1, ['A', 'B', 'C'])),
+      await query(alice, users(2, ['A', 'B'])),
+      await claims(users(2, devices(1))),
+      await claims(users(3, devices(1))),
+      await claims(users(1, devices(3))),
+      await claims(users(1, devices(4))),
+    ]
+
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [200, 413, 200, 413, 200, 413, 200, 413],
+    )
+    assert.equal(replies[1]?.body.errcode, 'M_TOO_LARGE')
+  })
+})

@@ -100,9 +100,16 @@ describe('to-device messages', () => {
   })
 
   it('T84 drop the oldest beyond what a queue may hold', async () => {
-    await using server = await startTestServer()
+    await using server = await startTestServer({ settings: { limits: { to_device_messages_per_sender: 10_000 } } })
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const queue = { userId: bob.userId, deviceId: bob.deviceId, sender: alice.userId, type: 'm.test', content: '{}' }
+    const queue = {
+      userId: bob.userId,
+      deviceId: bob.deviceId,
+      sender: alice.userId,
+      type: 'm.test',
+      content: '{}',
+      bytes: 2,
+    }
     const full = Array.from({ length: 10_000 }, (_, index) => ({ ...queue, position: index - 20_000 }))
     await server.context.store.e2ee.toDevice.insert(full)
 
@@ -112,6 +119,76 @@ describe('to-device messages', () => {
     const kept = await store.e2ee.toDevice.list(queue, { limit: 100_000 })
     assert.equal(kept.length, 10_000)
     assert.deepEqual([kept[0]?.position, kept.at(-1)?.content], [-19_999, '{"newest":true}'])
+  })
+
+  it('N31 T84 of many small ones push out nothing that another sent', async () => {
+    const limits = { to_device_messages_per_device: 10, to_device_messages_per_sender: 8 }
+    await using server = await startTestServer({ settings: { limits } })
+    const users = await Promise.all(['alice', 'bob', 'mallory', 'eve'].map((name) => server.register(name)))
+    const [alice, bob, mallory, eve] = users as [TestUser, TestUser, TestUser, TestUser]
+    for (const number of [1, 2, 3]) await send(alice, { [bob.userId]: { '*': { number } } })
+
+    for (let number = 100; number < 120; number++) await send(mallory, { [bob.userId]: { '*': { number } } })
+    const alone = await waiting(server, bob)
+    for (let number = 200; number < 220; number++) await send(eve, { [bob.userId]: { '*': { number } } })
+
+    assert.equal(alone, 10)
+    const kept = numbers(await receive(bob))
+    assert.deepEqual(kept.slice(0, 3), [1, 2, 3])
+    assert.deepEqual(kept.filter((number) => number >= 200).slice(-3), [217, 218, 219])
+    assert.ok(kept.length <= 10)
+  })
+
+  it('N21 T84 are bounded in bytes for each device, and for all devices of a user', async () => {
+    const limits = { to_device_bytes_per_device: 1000, to_device_bytes_per_user: 1500 }
+    await using server = await startTestServer({ settings: { limits } })
+    const [alice, bob, carol] = [
+      await server.register('alice'),
+      await server.register('bob'),
+      await server.register('carol'),
+    ]
+    const others = [await server.login('carol'), await server.login('carol')]
+    const content = { text: 'x'.repeat(189) }
+    assert.equal(JSON.stringify(content).length, 200)
+
+    for (let number = 0; number < 8; number++) await send(alice, { [bob.userId]: { '*': content } })
+    for (let number = 0; number < 8; number++) await send(alice, { [carol.userId]: { '*': content } })
+
+    assert.equal(await waiting(server, bob), 5)
+    for (const device of [carol, ...others]) assert.equal(await waiting(server, device), 2)
+  })
+
+  it('N21 of one request are bounded in bytes, each device counted', async () => {
+    await using server = await startTestServer({ settings: { limits: { to_device_bytes_per_request: 1000 } } })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    for (let i = 0; i < 4; i++) await server.login('bob')
+    const content = (size: number) => ({ text: 'x'.repeat(size - 11) })
+
+    const fits = await send(alice, { [bob.userId]: { '*': content(200) } })
+    const over = await send(alice, { [bob.userId]: { '*': content(201) } })
+
+    assert.equal(fits.status, 200)
+    assert.deepEqual([over.status, over.body.errcode], [413, 'M_TOO_LARGE'])
+    assert.equal(await waiting(server, bob), 1)
+  })
+
+  it('N19 of one request go to a bounded number of users and devices', async () => {
+    const limits = { key_users_per_request: 3, key_devices_per_request: 5 }
+    await using server = await startTestServer({ settings: { limits } })
+    const alice = await server.register('alice')
+    const users = (count: number, devices = 1) =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, user) => [
+          `@u${user}:test`,
+          Object.fromEntries(Array.from({ length: devices }, (_, device) => [`D${device}`, {}])),
+        ]),
+      )
+    const statuses = async (messages: object) => (await send(alice, messages)).status
+
+    assert.deepEqual(
+      [await statuses(users(3)), await statuses(users(4)), await statuses(users(1, 5)), await statuses(users(2, 3))],
+      [200, 413, 200, 413],
+    )
   })
 
   it('end with their device', async () => {

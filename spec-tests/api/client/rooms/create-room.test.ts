@@ -85,7 +85,7 @@ describe('creating rooms', () => {
       topic: 'Leaves',
       'm.topic': { 'm.text': [{ body: 'Leaves', mimetype: 'text/plain' }] },
     })
-    assert.deepEqual(events[11]!.content, { membership: 'invite', is_direct: true })
+    assert.deepEqual(events[11]!.content, { membership: 'invite', displayname: 'bob', is_direct: true })
   })
 
   for (const [preset, joinRule, guestAccess] of [

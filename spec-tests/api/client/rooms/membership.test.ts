@@ -37,7 +37,7 @@ describe('memberships', () => {
     assert.deepEqual(accepted(byId), { room_id: roomId })
     const events = await eventsOf(server, roomId)
     assert.deepEqual(memberOf(events, bob.userId), { displayname: 'Bob', membership: 'join', reason: 'thirst' })
-    assert.deepEqual(memberOf(events, carol.userId), { membership: 'join' })
+    assert.deepEqual(memberOf(events, carol.userId), { displayname: 'carol', membership: 'join' })
   })
 
   it('lets clients say more of their joining, but nothing that the server answers for', async () => {
@@ -54,7 +54,7 @@ describe('memberships', () => {
     }
     accepted(await bob.request('POST', roomPath(roomId, 'join'), { ...forged, 'org.example.mood': 'curious' }))
     const content = memberOf(await eventsOf(server, roomId), bob.userId)
-    assert.deepEqual(content, { membership: 'join', 'org.example.mood': 'curious' })
+    assert.deepEqual(content, { displayname: 'bob', membership: 'join', 'org.example.mood': 'curious' })
   })
 
   it('does nothing when somebody joins who is in already', async () => {

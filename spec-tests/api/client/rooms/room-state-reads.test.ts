@@ -111,7 +111,7 @@ describe('GET /rooms/{roomId}/members', () => {
     const { joined } = accepted(await readRoom(alice, [roomId, 'joined_members']))
 
     assert.deepEqual(Object.keys(joined).sort(), [alice.userId, bob.userId])
-    assert.deepEqual(joined[alice.userId], { display_name: null, avatar_url: null })
+    assert.deepEqual(joined[alice.userId], { display_name: 'alice', avatar_url: null })
     assert.deepEqual(joined[bob.userId], { display_name: 'Bob', avatar_url: 'mxc://test/bob' })
   })
 })

@@ -35,12 +35,12 @@ export const getLogin = endpoint({
   }),
   summary: 'Lists the ways to log in.',
   spec: 'client-server-api/#get_matrixclientv3login',
-  async handle() {
+  async handle({ userNamespaces }) {
     return {
       flows: [
         { type: 'm.login.password' },
         { type: 'm.login.token', get_login_token: true },
-        { type: 'm.login.application_service' },
+        ...(userNamespaces.hasAny ? [{ type: 'm.login.application_service' }] : []),
       ],
     }
   },

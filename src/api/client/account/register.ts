@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { forbidden } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { addressKey } from '#http/rate-limit.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { newUserId } from '#services/accounts/registration/new-user-id.ts'
 import { register, registerForAppservice, registrationFlows } from '#services/accounts/registration/register.ts'
@@ -35,13 +36,17 @@ export const postRegister = endpoint({
   reply: Type.Composite([Type.Partial(SessionReply), Type.Object({ user_id: UserIdText })]),
   summary: 'Makes an account, and logs its owner in unless told not to.',
   spec: 'client-server-api/#post_matrixclientv3register',
-  async handle(ctx, { query, body }, requester) {
+  async handle(ctx, { query, body, ip }, requester) {
     if (query.kind === 'guest') throw forbidden('Guests are not admitted')
     const appserviceId = body.type === 'm.login.application_service' ? (requester?.appserviceId ?? '') : undefined
     if (appserviceId === '') throw forbidden('Only application services register this way')
     const { userId, session } =
       appserviceId === undefined
-        ? await register(ctx, { body: body as JsonObject, read: (request) => readRegistration(request as typeof body) })
+        ? await register(ctx, {
+            body: body as JsonObject,
+            read: (request) => readRegistration(request as typeof body),
+            address: addressKey(ip),
+          })
         : await registerForAppservice(ctx, { appserviceId, wanted: readRegistration(body) })
     const { server_name: serverName } = ctx.config
     return session ? sessionReply(session, serverName) : { user_id: userId, home_server: serverName }

@@ -50,9 +50,14 @@ export async function writeAccountData(
   const text = JSON.stringify(content)
   if (Buffer.byteLength(text) > limits.account_data_bytes) throw tooLarge('The account data is too large')
   const position = await lockAccountData(tx)
-  const isNew = (await tx.accounts.accountData.find(keyOf(key))) === undefined
-  if (isNew && (await tx.accounts.accountData.count(key.userId)) >= limits.account_data_types)
+  const replaced = await tx.accounts.accountData.find(keyOf(key))
+  const usage = await tx.accounts.accountData.usage(key.userId)
+  if (replaced === undefined && usage.objects >= limits.account_data_types)
     throw forbidden('You have too much account data')
+  const growth = Buffer.byteLength(text) - Buffer.byteLength(replaced ?? '')
+  // Who has more than is allowed now may still make it less.
+  if (growth > 0 && usage.bytes + growth > limits.account_data_bytes_per_user)
+    throw tooLarge('You have too much account data')
   await tx.accounts.accountData.save({ ...keyOf(key), content: text }, position)
 }
 

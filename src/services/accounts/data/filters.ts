@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { badJson, forbidden, invalidParam, notFound } from '#base/errors.ts'
+import { badJson, forbidden, invalidParam, notFound, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { CompiledFilter, Filter } from '#protocol/filters/filter.ts'
@@ -18,8 +18,10 @@ export async function createFilter(
   const text = JSON.stringify(filter)
   const filterId = createHash('sha256').update(text).digest('base64url').slice(0, 22)
   if ((await store.accounts.filters.find(userId, filterId)) !== undefined) return filterId
-  if ((await store.accounts.filters.count(userId)) >= config.limits.filters_per_user)
-    throw forbidden('You have too many filters')
+  const usage = await store.accounts.filters.usage(userId)
+  if (usage.filters >= config.limits.filters_per_user) throw forbidden('You have too many filters')
+  if (usage.bytes + Buffer.byteLength(text) > config.limits.filter_bytes_per_user)
+    throw tooLarge('Your filters are too large')
   await store.accounts.filters.insert(userId, filterId, text)
   return filterId
 }

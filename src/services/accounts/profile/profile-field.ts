@@ -2,7 +2,6 @@ import { badJson, invalidParam, MatrixError } from '#base/errors.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
 
 const maxNameBytes = 255
-const maxProfileBytes = 65_536
 const maxDisplayname = 256
 const maxAvatarUrl = 1000
 const namespaced = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/
@@ -35,8 +34,8 @@ function checkTimeZone(name: string, value: JsonValue): JsonValue {
   return value
 }
 
-/** Refuses profiles of more than 64 KiB. */
-export function checkProfileSize(profile: { [name: string]: JsonValue }): void {
-  if (Buffer.byteLength(JSON.stringify(profile)) > maxProfileBytes)
-    throw new MatrixError(400, 'M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
+/** Refuses profiles that are too large. */
+export function checkProfileSize(profile: { [name: string]: JsonValue }, most: number): void {
+  if (Buffer.byteLength(JSON.stringify(profile)) > most)
+    throw new MatrixError(400, 'M_PROFILE_TOO_LARGE', `A profile has at most ${most} bytes`)
 }

@@ -6,7 +6,7 @@ import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
 import { checkFieldName, checkFieldValue, checkProfileSize, isShownInRooms } from './profile-field.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'tokens'>
+type Needs = Pick<Context, 'store' | 'bus' | 'tokens' | 'config'>
 type Requester = { userId: UserId; isSuspended: boolean }
 
 /** All fields of a local user's profile; 404 for users that do not exist or have left for good. */
@@ -32,7 +32,7 @@ export async function setProfileField(
   await carryOut(ctx, { userId, name }, async (tx) => {
     if (value === undefined) return tx.accounts.profiles.deleteField(userId, name)
     const others = await tx.accounts.profiles.find(userId)
-    checkProfileSize({ ...others, [name]: value })
+    checkProfileSize({ ...others, [name]: value }, ctx.config.limits.profile_bytes)
     await tx.accounts.profiles.setField(userId, name, value)
   })
 }

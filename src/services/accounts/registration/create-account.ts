@@ -3,7 +3,7 @@ import { userInUse } from '#base/errors.ts'
 import { newUserId } from './new-user-id.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
-import type { UserId } from '#protocol/ids.ts'
+import { localpartOf, type UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'userNamespaces'>
 
@@ -22,9 +22,15 @@ export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ 
 export type AccountRow = Omit<Parameters<Transaction['accounts']['accounts']['insert']>[0], 'createdAt'>
 
 /** Takes the user id for good, or refuses because somebody was faster. */
-export async function addAccount(ctx: Pick<Context, 'clock'>, tx: Transaction, account: AccountRow): Promise<void> {
+export async function addAccount(
+  ctx: Pick<Context, 'clock' | 'config'>,
+  tx: Transaction,
+  account: AccountRow,
+): Promise<void> {
   const isNew = await tx.accounts.accounts.insert({ ...account, createdAt: ctx.clock.now() })
   if (!isNew) throw userInUse()
+  if (ctx.config.registration.default_display_name === 'localpart')
+    await tx.accounts.profiles.setField(account.userId, 'displayname', localpartOf(account.userId))
   // An invitation to become the first administrator must not outlive the need for it.
   if (account.isAdmin) await tx.accounts.registrationTokens.deleteAdminInvitations()
 }

@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import { forbidden, missingParam } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { addAccount, type AccountRow } from './create-account.ts'
-import { interact } from '#services/accounts/sessions/interactive-auth.ts'
+import { findFinished, interact } from '#services/accounts/sessions/interactive-auth.ts'
 import { newAppserviceUserId, newUserId } from './new-user-id.ts'
 import {
   checkWishes,
@@ -10,6 +10,8 @@ import {
   type ClientWishes,
   type OpenedSession,
 } from '#services/accounts/sessions/open-session.ts'
+import { refuseUnusable } from '#services/accounts/sessions/refuse-unusable.ts'
+import { sessionsChanged } from '#services/accounts/sessions/session-changes.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -30,22 +32,65 @@ export type Registration = ClientWishes & {
 export type Registered = { userId: UserId; session: OpenedSession | undefined }
 
 /** How registration requests look once their body is read, so that the body of an earlier request can be read again. */
-export type RegistrationRequest = { body: JsonObject; read: (body: JsonObject) => Registration }
+export type RegistrationRequest = {
+  body: JsonObject
+  read: (body: JsonObject) => Registration
+  /** Where the request comes from: whom its authentication counts for. */
+  address: string
+}
 
 const tokenStage = 'm.login.registration_token'
 
-/** Makes an account for somebody from outside, after the stages that the configuration asks for. */
-export async function register(ctx: Needs, { body, read }: RegistrationRequest): Promise<Registered> {
+/**
+ * Makes an account for somebody from outside, after the stages that the configuration asks for. A request that has
+ * finished answers the same account once more, as long as its session lives.
+ */
+export async function register(ctx: Needs, request: RegistrationRequest): Promise<Registered> {
+  const repeated = await repeat(ctx, request)
+  if (repeated) return repeated
+  try {
+    return await registerAnew(ctx, request)
+  } catch (error) {
+    // The same request may have come a moment before.
+    const finished = await repeat(ctx, request)
+    if (finished) return finished
+    throw error
+  }
+}
+
+/** Gives the owner of a finished registration a session in place of the one whose answer was lost. */
+async function repeat(ctx: Needs, { body, read }: RegistrationRequest): Promise<Registered | undefined> {
+  const finished = await findFinished(ctx, body)
+  if (!finished) return undefined
+  const { userId, deviceId } = finished.registered
+  const account = await ctx.store.accounts.accounts.find(userId)
+  if (!account) return undefined
+  refuseUnusable(account)
+  const wanted = read(finished.body)
+  if (wanted.inhibitLogin) return { userId, session: undefined }
+  const session = await ctx.store.transaction((tx) => openSession(ctx, tx, { ...wanted, userId, deviceId }))
+  sessionsChanged(ctx, userId)
+  return { userId, session }
+}
+
+async function registerAnew(ctx: Needs, { body, read, address }: RegistrationRequest): Promise<Registered> {
   const flows = await registrationFlows(ctx)
   if (flows.length === 0) throw forbidden('Registration is closed')
   await check(ctx, read(body))
-  const approved = await interact(ctx, { userId: undefined, name: 'POST /register', body, flows })
+  const approved = await interact(ctx, {
+    owner: `address ${address}`,
+    userId: undefined,
+    name: 'POST /register',
+    body,
+    flows,
+  })
   const wanted = read(approved.body)
   await check(ctx, wanted)
   if (wanted.password === undefined) throw missingParam('A password is needed')
   const userId = await newUserId(ctx, wanted.username ?? ctx.tokens.id(12))
   const passwordHash = await hashPassword(ctx, wanted.password)
-  return enroll(ctx, { userId, passwordHash }, { wanted, tokenHash: approved.proofs[tokenStage] })
+  const { proofs, sessionHash } = approved
+  return enroll(ctx, { userId, passwordHash }, { wanted, tokenHash: proofs[tokenStage], sessionHash })
 }
 
 /** Makes an account that an application service acts for; it has no password. */
@@ -56,7 +101,7 @@ export async function registerForAppservice(
   if (wanted.username === undefined) throw missingParam('A user name is needed')
   checkWishes(wanted)
   const userId = await newAppserviceUserId(ctx, { username: wanted.username, appserviceId })
-  return enroll(ctx, { userId, appserviceId }, { wanted, tokenHash: undefined })
+  return enroll(ctx, { userId, appserviceId }, { wanted })
 }
 
 /** The ways to register now; none when registration is closed and no invitation is out. */
@@ -73,16 +118,23 @@ async function check(ctx: Needs, wanted: Registration): Promise<void> {
   if (wanted.username !== undefined) await newUserId(ctx, wanted.username)
 }
 
-type Enrollment = { wanted: Registration; tokenHash: string | undefined }
+type Enrollment = { wanted: Registration; tokenHash?: string | undefined; sessionHash?: string | undefined }
 
-async function enroll(ctx: Needs, account: AccountRow, { wanted, tokenHash }: Enrollment): Promise<Registered> {
+async function enroll(ctx: Needs, account: AccountRow, enrollment: Enrollment): Promise<Registered> {
   const { userId } = account
+  const { wanted, tokenHash, sessionHash } = enrollment
   const session = await ctx.store.transaction(async (tx) => {
     const token = tokenHash === undefined ? undefined : await tx.accounts.registrationTokens.find(tokenHash)
     if (tokenHash !== undefined && !(await tx.accounts.registrationTokens.use(tokenHash, ctx.clock.now())))
       throw forbidden('The registration token was used up')
     await addAccount(ctx, tx, { ...account, isAdmin: token?.grantsAdmin ?? false })
-    return wanted.inhibitLogin ? undefined : openSession(ctx, tx, { ...wanted, userId })
+    const opened = wanted.inhibitLogin ? undefined : await openSession(ctx, tx, { ...wanted, userId })
+    if (sessionHash !== undefined) {
+      const registered = { userId, deviceId: opened?.deviceId }
+      if (!(await tx.accounts.interactiveSessions.finish(sessionHash, registered)))
+        throw forbidden('The authentication session was used')
+    }
+    return opened
   })
   return { userId, session }
 }

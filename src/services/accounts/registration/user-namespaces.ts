@@ -1,6 +1,8 @@
 import type { UserId } from '#protocol/ids.ts'
 /** Which user ids application services keep for themselves. */
 export type UserNamespaces = {
+  /** Whether there is any application service. */
+  hasAny: boolean
   /** Id of the application service that alone may register the user id. */
   exclusiveOwner(userId: UserId): string | undefined
   /** Whether the application service may act as the user. */
@@ -8,4 +10,8 @@ export type UserNamespaces = {
 }
 
 /** For a server without application services. */
-export const noNamespaces: UserNamespaces = { exclusiveOwner: () => undefined, mayActAs: () => false }
+export const noNamespaces: UserNamespaces = {
+  hasAny: false,
+  exclusiveOwner: () => undefined,
+  mayActAs: () => false,
+}

@@ -26,6 +26,12 @@ export async function confirmInteractively(ctx: Needs, confirmation: Confirmatio
     const { auth: _, ...request } = body
     return request
   }
-  const approved = await interact(ctx, { userId: requester.userId, name: endpoint, body, flows })
+  const approved = await interact(ctx, {
+    owner: requester.userId,
+    userId: requester.userId,
+    name: endpoint,
+    body,
+    flows,
+  })
   return approved.body
 }

@@ -1,17 +1,20 @@
 import type { Context } from '#context.ts'
-import { forbidden, MatrixError } from '#base/errors.ts'
+import { forbidden, MatrixError, tooLarge } from '#base/errors.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { Registered } from '#store/accounts/interactive-sessions.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
 /** A request that needs approval. */
 export type Operation = {
+  /** Whom the session counts for: the user, or the address that a stranger comes from. */
+  owner: string
   /** Whose approval; undefined at registration. */
   userId: UserId | undefined
   /** Method and path: a session approves this request alone. */
@@ -21,7 +24,12 @@ export type Operation = {
 }
 
 /** The body to act on, without `auth`, and what each stage proved. */
-export type Approved = { body: JsonObject; proofs: Record<string, string> }
+export type Approved = {
+  body: JsonObject
+  proofs: Record<string, string>
+  /** Of a registration: the session, which must be finished together with it. */
+  sessionHash: string | undefined
+}
 
 type Session = Omit<Operation, 'name'> & {
   id: string
@@ -36,15 +44,19 @@ type Session = Omit<Operation, 'name'> & {
  */
 export async function interact(ctx: Needs, operation: Operation): Promise<Approved> {
   const { auth, ...body } = operation.body
+  if (Buffer.byteLength(JSON.stringify(body)) > ctx.config.limits.interactive_body_bytes)
+    throw tooLarge('The request is too large to wait for authentication')
   const fresh = newSession(ctx, { ...operation, body })
   if (!isObject(auth)) throw await ask(ctx, fresh)
   const session = typeof auth.session === 'string' ? await resume(ctx, auth.session, { ...operation, body }) : fresh
   if (session === undefined) throw await ask(ctx, fresh, forbidden('The authentication session is not known any more'))
   await attempt(ctx, session, auth)
   if (!isComplete(session)) throw await ask(ctx, session)
-  if (session.isStored && !(await ctx.store.accounts.interactiveSessions.delete(hashToken(session.id))))
+  const sessionHash = session.isStored && operation.userId === undefined ? hashToken(session.id) : undefined
+  // A registration keeps its session: the request may come again when its answer was lost.
+  if (session.isStored && !sessionHash && !(await ctx.store.accounts.interactiveSessions.delete(hashToken(session.id))))
     throw await ask(ctx, fresh, forbidden('The authentication session was used'))
-  return { body: session.body, proofs: session.proofs }
+  return { body: session.body, proofs: session.proofs, sessionHash }
 }
 
 /** Passes a stage on behalf of a client that sent its user to the fallback page; throws the refusal. */
@@ -58,13 +70,27 @@ export async function passStage(
   await save(ctx, session)
 }
 
+/** What a registration with this session has made, if it has finished and the request is the same or says no more. */
+export async function findFinished(
+  ctx: Pick<Context, 'store' | 'clock'>,
+  { auth, ...body }: JsonObject,
+): Promise<{ registered: Registered; body: JsonObject } | undefined> {
+  if (!isObject(auth) || typeof auth.session !== 'string') return undefined
+  const stored = await ctx.store.accounts.interactiveSessions.find(hashToken(auth.session), ctx.clock.now())
+  if (!stored?.registered) return undefined
+  const finished = JSON.parse(unseal(stored.sealedBody, auth.session)) as JsonObject
+  if (Object.keys(body).length > 0 && !isSame(body, finished)) return undefined
+  return { registered: stored.registered, body: finished }
+}
+
 /** Whether a session of this id waits for stages. */
 export async function isInteracting(ctx: Pick<Context, 'store' | 'clock'>, sessionId: string): Promise<boolean> {
   return (await ctx.store.accounts.interactiveSessions.find(hashToken(sessionId), ctx.clock.now())) !== undefined
 }
 
-const newSession = (ctx: Needs, { userId, name, body, flows }: Operation): Session => ({
+const newSession = (ctx: Needs, { owner, userId, name, body, flows }: Operation): Session => ({
   id: ctx.tokens.secret(tokenPrefixes.interactive),
+  owner,
   userId,
   operation: name,
   body,
@@ -76,9 +102,9 @@ const newSession = (ctx: Needs, { userId, name, body, flows }: Operation): Sessi
 async function load(ctx: Needs, id: string): Promise<Session | undefined> {
   const stored = await ctx.store.accounts.interactiveSessions.find(hashToken(id), ctx.clock.now())
   if (stored === undefined) return undefined
-  const { userId, operation, flows, completed, sealedBody } = stored
+  const { owner, userId, operation, flows, completed, sealedBody } = stored
   const body = JSON.parse(unseal(sealedBody, id)) as JsonObject
-  return { id, userId, operation, flows, body, proofs: completed, isStored: true }
+  return { id, owner, userId, operation, flows, body, proofs: completed, isStored: true }
 }
 
 /** The session, if it is about this request: another user, path or body was never approved. */
@@ -124,18 +150,14 @@ async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void
   const now = ctx.clock.now()
   const sessionHash = hashToken(id)
   const sealedBody = seal(JSON.stringify(body), { secret: id, iv: ctx.tokens.bytes(12) })
-  const { userId, operation, flows, proofs: completed } = session
+  const { owner, userId, operation, flows, proofs: completed } = session
   if (session.isStored) return ctx.store.accounts.interactiveSessions.update(sessionHash, { completed, sealedBody })
-  await ctx.store.accounts.interactiveSessions.deleteExpired(now)
   const expiresAt = now + ctx.config.accounts.interactive_auth_lifetime_ms
-  await ctx.store.accounts.interactiveSessions.insert({
-    sessionHash,
-    userId,
-    operation,
-    flows,
-    sealedBody,
-    completed,
-    expiresAt,
+  const begun = { sessionHash, owner, userId, operation, flows, sealedBody, completed, expiresAt }
+  await ctx.store.transaction(async (tx) => {
+    await tx.accounts.interactiveSessions.deleteExpired(now)
+    await tx.accounts.interactiveSessions.insert(begun)
+    await tx.accounts.interactiveSessions.keepNewest(owner, ctx.config.limits.interactive_sessions)
   })
 }
 

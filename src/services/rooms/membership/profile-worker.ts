@@ -29,7 +29,7 @@ export function startProfileWorker(ctx: Needs): Following {
   const run = (key: string, work: () => Promise<void>) => {
     const done = queue
       .run(key, work)
-      .catch((error: unknown) => ctx.log.error('an account was not carried into its rooms', { error: String(error) }))
+      .catch((error: unknown) => ctx.log.error('an account was not carried into its rooms', { error }))
       .finally(() => running.delete(done))
     running.add(done)
   }
@@ -97,7 +97,7 @@ async function inEach<T>(
     for (let item = left.pop(); item !== undefined; item = left.pop())
       await work(item).catch((error: unknown) => {
         hasFailed ||= !(error instanceof MatrixError)
-        ctx.log.warn('a room did not take a change of membership', { error: String(error) })
+        ctx.log.warn('a room did not take a change of membership', { error })
       })
   }
   await Promise.all(Array.from({ length: roomsAtOnce }, worker))

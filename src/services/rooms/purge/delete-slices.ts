@@ -48,7 +48,7 @@ export async function deleteSlice(ctx: CollectNeeds, purge: Purge): Promise<Purg
     const done = await work(ctx, purge, lease)
     return done && { ...purge, ...done }
   } catch (error) {
-    log.error('a purge failed', { purge: purge.id, error: String(error) })
+    log.error('a purge failed', { purge: purge.id, error })
     await store.rooms.purges.progress({ ...purge, status: 'failed' }, lease)
     return { ...purge, status: 'failed' }
   }

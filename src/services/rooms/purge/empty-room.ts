@@ -41,7 +41,7 @@ async function makeLeave(ctx: Needs, place: { roomId: RoomId; userId: UserId }, 
     await leaveRoom(ctx, place)
     shutdown.kicked_users.push(place.userId)
   } catch (error) {
-    ctx.log.warn('a user did not leave a room that is deleted', { error: String(error) })
+    ctx.log.warn('a user did not leave a room that is deleted', { error })
     shutdown.failed_to_kick_users.push(place.userId)
   }
 }

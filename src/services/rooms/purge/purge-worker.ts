@@ -27,7 +27,7 @@ export function startPurgeWorker(ctx: CollectNeeds): PurgeWorker {
     if (isStopped) return
     isAskedAgain = true
     running ??= run()
-      .catch((error: unknown) => ctx.log.error('purges could not be worked on', { error: String(error) }))
+      .catch((error: unknown) => ctx.log.error('purges could not be worked on', { error }))
       .finally(() => (running = undefined))
   }
   const unfollow = [ctx.bus.subscribe(purgeRequested, start), followHiddenRooms(ctx)]

@@ -1,13 +1,12 @@
 import { accountDataChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import { maxUserRules } from '#protocol/push/push-rules.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
 import { findPushRules, pushRulesType, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
 import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
+type Needs = Pick<Context, 'store' | 'bus' | 'rooms' | 'config'>
 
 /** A user's move from a room to the one that replaces it. */
 type Move = { userId: UserId; from: RoomId; to: RoomId }
@@ -41,9 +40,11 @@ export async function inheritSettings(
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
+    // Who has all the account data that is allowed gets no more of it by moving.
+    if (await isFull(tx, ctx.config.limits, userId)) return
     await moveTags(tx, move, position)
     await moveDirectChats(tx, move, position)
-    await movePushRule(tx, move, position)
+    await movePushRule(tx, { ...move, most: ctx.config.limits.push_rules_per_user }, position)
   })
   ctx.bus.publish(accountDataChanged, {
     userId,
@@ -59,6 +60,11 @@ export async function inheritSettings(
 async function contentIn(ctx: Needs, roomId: RoomId, type: string): Promise<JsonObject | undefined> {
   const room = await ctx.rooms.find(roomId)
   return room && (await nextContent(ctx, room, [type, '']))
+}
+
+async function isFull(tx: Transaction, limits: Context['config']['limits'], userId: UserId): Promise<boolean> {
+  const { objects, bytes } = await tx.accounts.accountData.usage(userId)
+  return objects >= limits.account_data_types || bytes >= limits.account_data_bytes_per_user
 }
 
 async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
@@ -80,12 +86,15 @@ async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, posi
   await tx.accounts.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
 }
 
-async function movePushRule(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
+async function movePushRule(
+  tx: Transaction,
+  { userId, from, to, most }: Move & { most: number },
+  position: number,
+): Promise<void> {
   const rules = await findPushRules(tx, userId)
   const { room } = rules.own
   const rule = room.find(({ rule_id: id }) => id === from)
-  if (!rule || room.some(({ rule_id: id }) => id === to) || Object.values(rules.own).flat().length >= maxUserRules)
-    return
+  if (!rule || room.some(({ rule_id: id }) => id === to) || Object.values(rules.own).flat().length >= most) return
   const own = { ...rules.own, room: [...room, { ...rule, rule_id: to }] }
   await savePushRules(tx, { userId, rules: { ...rules, own } }, position)
 }

@@ -20,6 +20,8 @@ const types = {
 export function openPostgres(url: string, poolSize: number): Engine {
   const db = knex({
     client: 'pg',
+    // Values have no place in the messages of errors, which are logged.
+    compileSqlOnError: false,
     connection: { connectionString: url, types, pipeline: true } as never,
     pool: { min: 0, max: poolSize },
   })

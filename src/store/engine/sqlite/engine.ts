@@ -20,6 +20,8 @@ export async function openSqlite(path: string): Promise<Engine> {
     client: sqliteDialect(reader, writer),
     connection: { filename: path },
     useNullAsDefault: true,
+    // Values have no place in the messages of errors, which are logged.
+    compileSqlOnError: false,
     pool: { min: 0, max: 200 },
   })
   return {
