@@ -22,6 +22,8 @@ export type Attack = {
   settings?: Readonly<Record<string, string>>
   /** The server's standard output takes nothing. */
   hasFullOutput?: true
+  /** What may be on disk afterwards that was not before. */
+  maxDiskMb?: number
   run(field: Field): Promise<void>
 }
 

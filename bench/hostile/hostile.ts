@@ -8,6 +8,7 @@ import { percentiles, processFigures, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import type { Attack } from './attack.ts'
 import { attacks } from './attacks/index.ts'
+import { diskMb } from './disk-size.ts'
 import { ordinaryUsers } from './ordinary.ts'
 
 const heapMb = 512
@@ -37,9 +38,9 @@ export async function hostile({ only, seconds, database }: HostileOptions): Prom
   return table(header, rows)
 }
 
-const header = ['attack', 'calm p99', 'p50 ms', 'p99 ms', 'before MB', 'peak MB', 'after MB', 'verdict']
+const header = ['attack', 'calm p99', 'p50 ms', 'p99 ms', 'before MB', 'peak MB', 'after MB', 'disk MB', 'verdict']
 
-const brokenRow = ({ name }: Attack, error: unknown) => [name, 0, 0, 0, 0, 0, 0, `FAIL: ${String(error)}`]
+const brokenRow = ({ name }: Attack, error: unknown) => [name, 0, 0, 0, 0, 0, 0, 0, `FAIL: ${String(error)}`]
 
 async function attacked(attack: Attack, { seconds, database }: Omit<HostileOptions, 'only'>) {
   const server = await startFreshServer({
@@ -67,6 +68,7 @@ async function lived(attack: Attack, { target, dataDir }: OwnServer, seconds: nu
   await sleep(quietSeconds * 1000)
   const calm = percentiles(ordinary.take(), 'calm')
   const before = memoryOf(target.pid)
+  const diskBefore = await diskMb(target.database)
   const failures = await launch({ name: attack.name, url: target.url, secret, dataDir, database: target.database, seconds }) // prettier-ignore
   const under = percentiles(ordinary.take(), 'under')
   await ordinary.stop()
@@ -75,9 +77,11 @@ async function lived(attack: Attack, { target, dataDir }: OwnServer, seconds: nu
   const p99 = under['under_p99_ms'] ?? 0
   if (p99 >= maxP99Ms) failures.push('slow')
   if (after.resident - before.resident > maxGrowthMb) failures.push('grown')
+  const disk = round((await diskMb(target.database)) - diskBefore)
+  if (disk > (attack.maxDiskMb ?? Infinity)) failures.push('disk')
   const verdict = failures.length === 0 ? 'PASS' : `FAIL: ${failures.join(', ')}`
   const latency = [calm['calm_p99_ms'] ?? 0, under['under_p50_ms'] ?? 0, p99]
-  return [attack.name, ...latency, before.resident, after.peak, after.resident, verdict]
+  return [attack.name, ...latency, before.resident, after.peak, after.resident, disk, verdict]
 }
 
 /** Throws when the process is gone. */

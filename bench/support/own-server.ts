@@ -107,7 +107,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-export async function untilAnswering(url: string, server: ChildProcess, seconds = 60): Promise<void> {
+export async function untilAnswering(url: string, server: ChildProcess, seconds = 120): Promise<void> {
   const end = performance.now() + seconds * 1000
   while (performance.now() < end) {
     if (server.exitCode !== null) throw new Error('The server ended before it answered')

@@ -53,6 +53,7 @@ export const memoryAttacks: Attack[] = [
   {
     name: 'N25 interactive sessions',
     summary: '300 times /delete_devices with 1 MB, none of them finished',
+    maxDiskMb: 32,
     async run(field) {
       const user = await field.target.newUser()
       const body = { devices: Array.from({ length: 10 }, (_, number) => `${number}`.repeat(100_000)) }
