@@ -4,6 +4,7 @@ import { allEndpoints } from '#api/index.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
+import { KeyedQueue } from '#base/keyed-queue.ts'
 import { createLog, type Log } from '#base/log.ts'
 import { createMetrics, type Metrics } from '#base/metrics.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
@@ -31,10 +32,17 @@ import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
+import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { KeyStocks } from '#services/e2ee/key-stocks.ts'
+import { syncStreams } from '#services/sync/streams.ts'
+import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
+import { checkDeployment } from '#services/maintenance/check-deployment.ts'
+import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
+import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
 
@@ -60,6 +68,8 @@ export type RunningServer = AsyncDisposable & {
   /** Absent without a metrics listener. */
   metricsUrl: string | undefined
   context: Context
+  /** Resolves with the reason when the server cannot go on: whoever started it closes it, and ends the process. */
+  failed: Promise<Error>
   /** Resolves when no background work is left to do. */
   settle(): Promise<void>
   /** Answers what is under way, within a second, and closes the store; more calls do nothing. */
@@ -70,10 +80,18 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
+  const claim = await claimData(context).catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
   const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
   const release = async () => {
+    await closeControl()
     await work.stop()
     await closeContext(context)
+    await claim?.release()
   }
   const serve = async () => {
     const app = createApp({
@@ -105,9 +123,22 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     tlsUrl: tls?.url,
     metricsUrl: operations?.url,
     context,
+    failed: Promise.race([context.store.broken, ...(claim ? [claim.lost] : [])]),
     settle: () => work.settle(),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Makes sure that the data is this server's, and that no other process serves from it. */
+async function claimData(context: Context): Promise<Claim | undefined> {
+  const claim = context.config.database.exclusive ? await context.store.claim() : undefined
+  try {
+    await checkDeployment(context)
+    return claim
+  } catch (error) {
+    await claim?.release()
+    throw error
   }
 }
 
@@ -137,29 +168,37 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
-  const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as string[]) context.waiters.wake(userId)
-  })
-  const stopForgetting = followSessionChanges(context)
-  const stopFollowingDevices = followDeviceLists(context)
-  const stopFollowingPush = followPushChanges(context)
-  return () => {
-    stopWaking()
-    stopForgetting()
-    stopFollowingDevices()
-    stopFollowingPush()
-  }
+  const followed = [
+    // Caches first: who is woken must not find what they held before.
+    followSessionChanges(context),
+    followKeyStocks(context),
+    followPushChanges(context),
+    followDeviceLists(context),
+    startWakingWaiters(context),
+  ]
+  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
-export async function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
-  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
+export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  return withUncheckedContext(config, async (context) => {
+    await checkDeployment(context)
+    return work(context)
+  })
+}
+
+/** The same before it is known whether the data belongs to this server. */
+export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  const effects = { bus: controlBus(controlPath(config)) }
+  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects })
   try {
     return await work(context)
   } finally {
     await closeContext(context)
   }
 }
+
+const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
@@ -168,7 +207,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const tokens = effects.tokens ?? systemTokens
   const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
   const metrics = effects.metrics ?? createMetrics()
-  const waiters = new Waiters()
+  const waiters = new Waiters(syncStreams)
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
     (error: unknown) => {
@@ -192,13 +231,15 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotifications(),
+    keyStocks: new KeyStocks(store),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
+    locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),
-    bus: effects.bus ?? localBus(),
+    bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
 }

@@ -51,7 +51,7 @@ async function resolveHeads(ctx: Receiver['ctx'], graph: 'cold' | 'warm'): Promi
   const room = await ctx.rooms.get(remoteRoomId)
   if (graph === 'cold') room.authGraph = undefined
   const figures = await timed(`heads_${graph}`, async () => {
-    const parents = await loadParents(ctx, room, await ctx.store.events.findMany(room.forwardExtremities))
+    const parents = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(room.forwardExtremities))
     await resolveStates(ctx, room, { diffs: parents.map(({ diff }) => diff) })
   })
   return { heads: room.forwardExtremities.length, ...figures }

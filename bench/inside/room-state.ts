@@ -140,7 +140,7 @@ function alternatives(folder: string, members: number): Figures {
 async function readOldest({ ctx }: Receiver): Promise<number> {
   const room = await ctx.rooms.get(roomId)
   const page = { roomNid: room.nid ?? 0, from: 1, direction: 'forwards', limit: 1 } as const
-  const [oldest] = await ctx.store.events.page(page)
+  const [oldest] = await ctx.store.rooms.events.page(page)
   const start = performance.now()
   if (oldest) await diffFromCurrent(ctx, room, await stateBefore(ctx, oldest))
   return round(performance.now() - start)

@@ -31,14 +31,14 @@ describe('room commands', () => {
       const server = await startOn(database)
       const alice = await registerUser(server.url, 'alice')
       const roomId = await createRoom(alice)
-      const { nid } = (await server.context.store.rooms.find(roomId))!
+      const { nid } = (await server.context.store.rooms.rooms.find(roomId))!
       assert.deepEqual(await command(database, 'check', '--all'), {
         code: 0,
         printed: '1 rooms checked, 0 differences remain\n',
       })
       const spoiled = { membership: 'leave' }
       const key = { room_nid: nid, user_id: alice.userId }
-      await server.context.store.roomCheck.apply([{ table: 'memberships', key, stored: {}, expected: spoiled }])
+      await server.context.store.rooms.check.apply([{ table: 'memberships', key, stored: {}, expected: spoiled }])
       await server.close()
 
       const found = await command(database, 'check', roomId)
@@ -78,8 +78,8 @@ describe('room commands', () => {
       assert.match(printed, /is complete$/m)
 
       server = await startOn(database)
-      assert.equal(await server.context.store.events.find(one), undefined)
-      assert.ok(await server.context.store.events.find(two))
+      assert.equal(await server.context.store.rooms.events.find(one), undefined)
+      assert.ok(await server.context.store.rooms.events.find(two))
       await sendText(await loginUser(server.url, 'alice'), roomId, 'three')
       await server.close()
     } finally {

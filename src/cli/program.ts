@@ -3,6 +3,7 @@ import { config } from './config.ts'
 import { openapi, routes } from './documents.ts'
 import { health } from './health.ts'
 import { room } from './room.ts'
+import { signingKey } from './signing-key.ts'
 import { start } from './start.ts'
 import { user } from './user.ts'
 import { version } from './version.ts'
@@ -10,5 +11,5 @@ import { version } from './version.ts'
 /** Every command of the program. */
 export const program: Group = {
   summary: 'Myelin, a Matrix homeserver',
-  commands: { start, config, user, room, health, openapi, routes, version },
+  commands: { start, config, user, room, 'signing-key': signingKey, health, openapi, routes, version },
 }

@@ -3,6 +3,7 @@ import type { Difference } from '#services/rooms/verify/check-room.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import { configOptions, UsageError, type Arguments, type Command, type Group, type Terminal } from './command.ts'
 import { configOf } from './configuration.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const check: Command = {
   summary: 'Compare what is derived from the events of a room with its events; exit code 1 when differences remain',
@@ -11,12 +12,12 @@ const check: Command = {
   optionalNames: 1,
   options: { ...configOptions, all: { type: 'boolean' }, repair: { type: 'boolean' } },
   async run(args, terminal) {
-    const [roomId] = args.names
+    const [roomId] = args.names as RoomId[]
     const isAll = args.values['all'] === true
     if ((roomId === undefined) !== isAll) throw new UsageError('name a room, or give --all')
     const isRepair = args.values['repair'] === true
     return withContext(args, terminal, async (ctx) => {
-      const roomIds = roomId === undefined ? (await ctx.store.rooms.list()).map((room) => room.roomId) : [roomId]
+      const roomIds = roomId === undefined ? (await ctx.store.rooms.rooms.list()).map((room) => room.roomId) : [roomId]
       let remaining = 0
       for (const id of roomIds) remaining += await checkOne(ctx, terminal, { roomId: id, isRepair })
       if (isAll) remaining += await checkTransactions(ctx, terminal, isRepair)
@@ -37,9 +38,13 @@ const purge: Command = {
       const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
       const { deleteAll: collectAll } = await import('#services/rooms/purge/delete-slices.ts')
       const deleteLocal = args.values['local'] === true
-      const id = await requestHistoryPurge(ctx, { roomId: args.names[0]!, before: { ts: before }, deleteLocal })
+      const id = await requestHistoryPurge(ctx, {
+        roomId: args.names[0] as RoomId,
+        before: { ts: before },
+        deleteLocal,
+      })
       await collectAll(ctx)
-      terminal.print(`purge ${id} is ${(await ctx.store.purges.find(id))?.status ?? 'gone'}\n`)
+      terminal.print(`purge ${id} is ${(await ctx.store.rooms.purges.find(id))?.status ?? 'gone'}\n`)
       return 0
     })
   },
@@ -61,15 +66,17 @@ async function withContext(
 async function checkOne(
   ctx: Context,
   terminal: Terminal,
-  { roomId, isRepair }: { roomId: string; isRepair: boolean },
+  { roomId, isRepair }: { roomId: RoomId; isRepair: boolean },
 ): Promise<number> {
   const { checkRoom } = await import('#services/rooms/verify/check-room.ts')
   const found = await checkRoom(ctx, roomId)
   report(terminal, roomId, found)
   if (!isRepair || found.length === 0) return found.length
   const { repairRoom } = await import('#services/rooms/verify/repair-room.ts')
-  const present = await ctx.store.rooms.find(roomId)
+  const present = await ctx.store.rooms.rooms.find(roomId)
+  const { forgetLiveRoom } = await import('#services/rooms/purge/forget-live-room.ts')
   if (present) await repairRoom(ctx, present, found)
+  forgetLiveRoom(ctx, roomId)
   const left: Difference[] = await checkRoom(ctx, roomId)
   terminal.print(`${roomId}: repaired, ${left.length} differences remain\n`)
   return left.length
@@ -80,7 +87,7 @@ async function checkTransactions(ctx: Context, terminal: Terminal, isRepair: boo
   const found = await checkLostTransactions(ctx.store)
   report(terminal, 'all rooms', found)
   if (!isRepair) return found.length
-  await ctx.store.transaction((tx) => tx.roomCheck.apply(found))
+  await ctx.store.transaction((tx) => tx.rooms.check.apply(found))
   return 0
 }
 

@@ -21,10 +21,11 @@ export const start: Command = {
     // A quarter of the memory was for the start alone.
     await collectGarbage()
     log.info('ready')
-    await stopped
-    log.info('stopping')
+    const failure = await Promise.race([stopped.then(() => undefined), server.failed])
+    if (failure) log.error('the server cannot go on and ends', { error: String(failure) })
+    else log.info('stopping')
     await server.close()
-    return 0
+    return failure ? 1 : 0
   },
 }
 

@@ -23,7 +23,7 @@ export function recurring(ctx: Pick<Context, 'clock' | 'log' | 'store'>, { name,
   let running: Promise<void> | undefined
   const turn = async () => {
     const now = ctx.clock.now()
-    if (await ctx.store.leases.take(name, { now, until: now + every })) await run()
+    if (await ctx.store.jobs.leases.take(name, { now, until: now + every })) await run()
   }
   const cancel = ctx.clock.every(every / asksPerTurn, () => {
     running ??= turn()

@@ -24,6 +24,8 @@ import { refreshTokens } from './accounts/refresh-tokens.ts'
 import { registrationNonces } from './accounts/registration-nonces.ts'
 import { registrationTokens } from './accounts/registration-tokens.ts'
 import type { Db } from './engine/db.ts'
+import { deployment } from './deployment.ts'
+import type { Claim } from './engine/claim.ts'
 import type { Engine } from './engine/engine.ts'
 import { earlyRedactions } from './rooms/early-redactions.ts'
 import { eventBranches } from './rooms/event-branches.ts'
@@ -40,42 +42,49 @@ import { rooms } from './rooms/rooms.ts'
 import { openSqlite } from './engine/sqlite/engine.ts'
 import { streams } from './streams.ts'
 
-/** Every store module, bound to the pool or to one transaction. */
+/** Every store module by domain, bound to the pool or to one transaction. */
 const bind = (db: Db, kind: Engine['kind']) => ({
-  accessTokens: accessTokens(db),
-  accountData: accountData(db),
-  accounts: accounts(db),
-  authIndex: authIndex(db, kind),
-  crossSigning: crossSigning(db, kind),
-  dehydratedDevices: dehydratedDevices(db),
-  deviceKeys: deviceKeys(db, kind),
-  deviceLists: deviceLists(db),
-  devices: devices(db),
-  keyBackups: keyBackups(db, kind),
-  leases: leases(db),
-  oneTimeKeys: oneTimeKeys(db, kind),
-  toDevice: toDevice(db, kind),
-  filters: filters(db),
-  interactiveSessions: interactiveSessions(db),
-  loginTokens: loginTokens(db),
-  openidTokens: openidTokens(db),
-  profiles: profiles(db),
-  pushers: pushers(db, kind),
-  receipts: receipts(db, kind),
-  roomAliases: roomAliases(db),
-  refreshTokens: refreshTokens(db),
-  registrationNonces: registrationNonces(db),
-  registrationTokens: registrationTokens(db),
-  earlyRedactions: earlyRedactions(db),
-  eventBranches: eventBranches(db, kind),
-  events: events(db, kind),
-  members: members(db, kind),
-  purges: purges(db, kind),
-  relations: relations(db, kind),
-  roomCheck: roomCheck(db, kind),
-  rooms: rooms(db, kind),
-  roomState: roomState(db, kind),
+  accounts: {
+    accessTokens: accessTokens(db),
+    accountData: accountData(db),
+    accounts: accounts(db),
+    devices: devices(db),
+    filters: filters(db),
+    interactiveSessions: interactiveSessions(db),
+    loginTokens: loginTokens(db),
+    openidTokens: openidTokens(db),
+    profiles: profiles(db),
+    refreshTokens: refreshTokens(db),
+    registrationNonces: registrationNonces(db),
+    registrationTokens: registrationTokens(db),
+  },
+  e2ee: {
+    crossSigning: crossSigning(db, kind),
+    dehydratedDevices: dehydratedDevices(db),
+    deviceKeys: deviceKeys(db, kind),
+    deviceLists: deviceLists(db),
+    keyBackups: keyBackups(db, kind),
+    oneTimeKeys: oneTimeKeys(db, kind),
+    toDevice: toDevice(db, kind),
+  },
+  rooms: {
+    aliases: roomAliases(db),
+    authIndex: authIndex(db, kind),
+    branches: eventBranches(db, kind),
+    check: roomCheck(db, kind),
+    earlyRedactions: earlyRedactions(db),
+    events: events(db, kind),
+    members: members(db, kind),
+    purges: purges(db, kind),
+    receipts: receipts(db, kind),
+    relations: relations(db, kind),
+    rooms: rooms(db, kind),
+    state: roomState(db, kind),
+  },
+  push: { pushers: pushers(db, kind) },
+  jobs: { leases: leases(db) },
   streams: streams(db),
+  deployment: deployment(db),
 })
 
 type Modules = ReturnType<typeof bind>
@@ -87,8 +96,12 @@ export type Store = Transaction & {
   kind: Engine['kind']
   /** The only way events enter the database. */
   eventWriter: ReturnType<typeof eventWriter>
-  /** Rejects when the database does not answer. */
+  /** Rejects when the database cannot be written. */
   ping(): Promise<void>
+  /** Makes this process the only one that serves from the database; throws when another one does. */
+  claim(): Promise<Claim>
+  /** Resolves with the reason when no write will ever succeed again. */
+  broken: Promise<Error>
   close(): Promise<void>
 }
 
@@ -119,7 +132,9 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
     kind: engine.kind,
     eventWriter: eventWriter(engine, { position, now, observe: observeBatch }),
     transaction: (work) => engine.knex.transaction((tx) => inside.run(true, () => work(join(tx)))),
-    ping: async () => void (await engine.knex.raw('select 1')),
+    ping: () => engine.ping(),
+    claim: () => engine.claim(),
+    broken: engine.broken,
     close: () => engine.close(),
   }
 }

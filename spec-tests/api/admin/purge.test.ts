@@ -59,7 +59,7 @@ async function longRoom(server: Pick<TestServer, 'context'>, alice: TestUser, bo
 }
 
 const countOf = async ({ context: { store } }: Pick<TestServer, 'context'>, roomNid: number) =>
-  (await store.roomCheck.events(roomNid, { after: Number.MIN_SAFE_INTEGER, limit: 5000 })).length
+  (await store.rooms.check.events(roomNid, { after: Number.MIN_SAFE_INTEGER, limit: 5000 })).length
 
 describe('purge of history', () => {
   it('is for administrators alone', async () => {
@@ -79,7 +79,7 @@ describe('purge of history', () => {
       await server.register('bob'),
     ]
     const { roomId, old, kept } = await longRoom(server, alice, bob)
-    const room = (await server.context.store.rooms.find(roomId))!
+    const room = (await server.context.store.rooms.rooms.find(roomId))!
 
     const { purge_id: id } = accepted(await purgeHistory(root, roomId, { delete_local_events: true }, kept))
     assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
@@ -91,7 +91,7 @@ describe('purge of history', () => {
     })
     assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
     assert.equal(accepted(await alice.request('GET', roomPath(roomId, 'state', 'm.room.topic', ''))).topic, 'third')
-    assert.equal(await server.context.store.events.find(old), undefined)
+    assert.equal(await server.context.store.rooms.events.find(old), undefined)
     assert.ok((await countOf(server, room.nid)) < 20)
     assert.deepEqual(await checkRoom(server.context, roomId), [])
     await sendText(bob, roomId, 'after')
@@ -133,7 +133,7 @@ describe('purge of history', () => {
     await server.settle()
 
     assert.deepEqual(await bodiesOf(alice, roomId), ['newest', 'kept'])
-    assert.ok(await server.context.store.events.find(old))
+    assert.ok(await server.context.store.rooms.events.find(old))
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })
 
@@ -168,8 +168,8 @@ describe('purge of history', () => {
     accepted(await purgeHistory(root, roomId, { delete_local_events: true }, last))
     await server.settle()
 
-    const stored = await server.context.store.events.find(topic)
-    assert.ok(stored?.redactedBy && (await server.context.store.events.find(stored.redactedBy)))
+    const stored = await server.context.store.rooms.events.find(topic)
+    assert.ok(stored?.redactedBy && (await server.context.store.rooms.events.find(stored.redactedBy)))
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })
 
@@ -220,7 +220,7 @@ describe('purge of history', () => {
     accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(bob)
     const { store } = server.context
-    const { eventWriter, purges } = store
+    const { eventWriter } = store
     const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const { write } = eventWriter
     eventWriter.write = async (...args) => {
@@ -228,9 +228,14 @@ describe('purge of history', () => {
       await held.promise
       return write(...args)
     }
-    const purge = { id: 'elsewhere', kind: 'history', roomId, roomNid: (await store.rooms.find(roomId))?.nid } as const
+    const purge = {
+      id: 'elsewhere',
+      kind: 'history',
+      roomId,
+      roomNid: (await store.rooms.rooms.find(roomId))?.nid,
+    } as const
     const plan = JSON.stringify({ upTo: 0, deleteLocal: false })
-    await purges.insert({ ...purge, status: 'active', plan, step: undefined, cursor: 0, createdAt: 0 })
+    await store.rooms.purges.insert({ ...purge, status: 'active', plan, step: undefined, cursor: 0, createdAt: 0 })
 
     const sending = sendText(alice, roomId, 'said meanwhile')
     await reached.promise
@@ -268,11 +273,15 @@ describe('purge of history', () => {
       const ctx = { ...running.context, bus: { ...running.context.bus, publish: () => {} }, processId: 'killed' }
       const asked = { roomId, before: { eventId: kept }, deleteLocal: true }
       const id = await requestHistoryPurge(ctx, asked)
-      let purge = await ctx.store.purges.claim({ owner: 'killed', now: clock.now(), until: clock.now() + leaseMs })
+      let purge = await ctx.store.rooms.purges.claim({
+        owner: 'killed',
+        now: clock.now(),
+        until: clock.now() + leaseMs,
+      })
       while (purge && (purge.step !== 'events' || purge.cursor === 0)) purge = await deleteSlice(ctx, purge)
       assert.ok(purge && !isDone(purge))
-      assert.equal(await ctx.store.events.find(old), undefined)
-      const left = await countOf(running, (await ctx.store.rooms.find(roomId))!.nid)
+      assert.equal(await ctx.store.rooms.events.find(old), undefined)
+      const left = await countOf(running, (await ctx.store.rooms.rooms.find(roomId))!.nid)
       assert.ok(left > 100)
       await running.close()
 
@@ -285,7 +294,7 @@ describe('purge of history', () => {
       await clock.advance(leaseMs)
       await running.settle()
       assert.equal(await status(), 'complete')
-      assert.ok((await countOf(running, (await running.context.store.rooms.find(roomId))!.nid)) < 20)
+      assert.ok((await countOf(running, (await running.context.store.rooms.rooms.find(roomId))!.nid)) < 20)
       assert.deepEqual(await checkRoom(running.context, roomId), [])
     } finally {
       await running.close()
@@ -303,7 +312,7 @@ describe('deletion of a room', () => {
       await server.register('bob'),
     ]
     const { roomId } = await longRoom(server, alice, bob)
-    const { nid } = (await server.context.store.rooms.find(roomId))!
+    const { nid } = (await server.context.store.rooms.rooms.find(roomId))!
     const alias = '#lounge:test'
     const aliasPath = `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`
     accepted(await alice.request('PUT', aliasPath, { room_id: roomId }))
@@ -327,9 +336,12 @@ describe('deletion of a room', () => {
     refused(await alice.request('GET', aliasPath), 404, 'M_NOT_FOUND')
     assert.deepEqual(accepted(await alice.request('GET', '/_matrix/client/v3/joined_rooms')).joined_rooms, [elsewhere])
     assert.equal(await countOf(server, nid), 0)
-    assert.deepEqual(await server.context.store.roomCheck.spansAt(nid, Number.MAX_SAFE_INTEGER), [])
-    assert.deepEqual(await server.context.store.members.listUsers(nid, ['join', 'leave', 'invite', 'ban', 'knock']), [])
-    assert.deepEqual(await server.context.store.receipts.listOfUser(roomId, bob.userId), [])
+    assert.deepEqual(await server.context.store.rooms.check.spansAt(nid, Number.MAX_SAFE_INTEGER), [])
+    assert.deepEqual(
+      await server.context.store.rooms.members.listUsers(nid, ['join', 'leave', 'invite', 'ban', 'knock']),
+      [],
+    )
+    assert.deepEqual(await server.context.store.rooms.receipts.listOfUser(roomId, bob.userId), [])
   })
 
   it('blocks a room on request, also one that is not known', async () => {
@@ -339,7 +351,7 @@ describe('deletion of a room', () => {
     accepted(await deleteRoom(root, roomId, { block: true, purge: false }))
     await server.settle()
     refused(await join(alice, roomId), 403, 'M_FORBIDDEN')
-    assert.ok(await server.context.store.rooms.find(roomId))
+    assert.ok(await server.context.store.rooms.rooms.find(roomId))
     assert.deepEqual(await checkRoom(server.context, roomId), [])
 
     accepted(await deleteRoom(root, '!elsewhere:example.org', { block: true }))

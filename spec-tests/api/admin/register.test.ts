@@ -25,7 +25,7 @@ describe('registration with the shared secret', () => {
 
     const plain = await register(server, await nonceOf(server), { username: 'alice' })
     const admin = await register(server, await nonceOf(server), { username: 'root', admin: true, user_type: 'bot' })
-    const { find } = server.context.store.accounts
+    const { find } = server.context.store.accounts.accounts
 
     assert.equal(plain.body.user_id, '@alice:test')
     assert.ok(plain.body.access_token && plain.body.device_id)
@@ -75,7 +75,7 @@ describe('registration with the shared secret', () => {
     const reply = await register(server, nonce, signed)
 
     assert.equal(reply.status, 400)
-    assert.equal(await server.context.store.accounts.hasAdmin(), false)
+    assert.equal(await server.context.store.accounts.accounts.hasAdmin(), false)
   })
 
   it('says when a name is taken, and refuses requests that lack something', async () => {

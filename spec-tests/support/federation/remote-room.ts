@@ -57,6 +57,6 @@ export async function assertRoomIs(
   const { state } = await server.lineFromDisk(room.roomId)
   const entries = new Map([...state].map(([key, { eventId }]) => [key, eventId]))
   assert.deepEqual(entries, new Map(room.replay.stateBefore([...forwardExtremities])))
-  assert.equal((await server.ctx.store.rooms.list()).length, 1)
+  assert.equal((await server.ctx.store.rooms.rooms.list()).length, 1)
   assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
 }

@@ -81,7 +81,7 @@ export class Scene {
   /** The ids of the room's events as clients page through them, oldest first. */
   async timeline(): Promise<EventId[]> {
     const { nid: roomNid } = await this.server.line(this.room.roomId)
-    const page = await this.server.ctx.store.events.page({
+    const page = await this.server.ctx.store.rooms.events.page({
       roomNid: roomNid!,
       from: 0,
       direction: 'forwards',
@@ -91,7 +91,7 @@ export class Scene {
   }
 
   async status(id: EventId) {
-    return (await this.server.ctx.store.events.find(id))?.status
+    return (await this.server.ctx.store.rooms.events.find(id))?.status
   }
 }
 

@@ -14,6 +14,6 @@ export async function assertDatabaseIsRight({ url }: { url: string }): Promise<v
 
 /** Fails unless everything that the server derives from its rooms' events is what those events say. */
 export async function assertRoomsAreRight({ store }: Pick<Context, 'store'>): Promise<void> {
-  for (const { roomId } of await store.rooms.list()) assert.deepEqual(await checkRoom({ store }, roomId), [])
+  for (const { roomId } of await store.rooms.rooms.list()) assert.deepEqual(await checkRoom({ store }, roomId), [])
   assert.deepEqual(await checkLostTransactions(store), [])
 }

@@ -39,6 +39,7 @@ import { threepids } from './account/threepids.ts'
 import { timestampToEvent } from './rooms/timestamp-to-event.ts'
 import { toDevice } from './e2ee/to-device.ts'
 import { typing } from './rooms/typing.ts'
+import { roomInitialSync } from './rooms/initial-sync.ts'
 import { roomUpgrades } from './rooms/upgrade-room.ts'
 import { versions } from './server/versions.ts'
 import { voip } from './server/voip.ts'
@@ -73,6 +74,7 @@ export const clientEndpoints: readonly Endpoint[] = [
   ...stateReads,
   ...members,
   ...messages,
+  ...roomInitialSync,
   ...context,
   ...timestampToEvent,
   ...relations,

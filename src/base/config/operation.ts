@@ -46,6 +46,11 @@ export const database = Type.Object(
       }),
     ),
     pool_size: Type.Integer({ default: 10, minimum: 1, description: 'PostgreSQL connections this process may open.' }),
+    exclusive: Type.Boolean({
+      default: true,
+      testsOnly: false,
+      description: 'Whether the server refuses to start while another process serves from the same database.',
+    }),
   },
   closed,
 )

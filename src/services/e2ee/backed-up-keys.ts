@@ -5,6 +5,7 @@ import type { BackedUpSession, BackupScope, KeyBackup } from '#store/e2ee/key-ba
 import type { Transaction } from '#store/open.ts'
 import { backupNumber, noBackup } from './key-backup.ts'
 import { wrongBackupVersion } from './refusals.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -12,7 +13,7 @@ type Needs = Pick<Context, 'store'>
 const pieceSize = 500
 
 /** Which keys of a backup: all, those of a room, or one session. */
-export type KeyScope = { version: string; roomId?: string; sessionId?: string }
+export type KeyScope = { version: string; roomId?: RoomId; sessionId?: string }
 
 /** What a client compares to learn whether another device has changed the backup. */
 export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
@@ -20,7 +21,7 @@ export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
 /** Adds sessions to the current backup where they are better than what is there. */
 export async function putBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, sessions }: { version: string; sessions: readonly BackedUpSession[] },
 ): Promise<BackupState> {
   return store.transaction(async (tx) => {
@@ -30,10 +31,10 @@ export async function putBackedUpKeys(
       const upload = sessions.slice(start, start + pieceSize)
       const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
       const present = new Map(
-        (await tx.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
+        (await tx.e2ee.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),
       )
       const better = upload.filter((session) => isBetter(session, present.get(nameOf(session))))
-      await tx.keyBackups.saveSessions(userId, backup.version, better)
+      await tx.e2ee.keyBackups.saveSessions(userId, backup.version, better)
       added += better.filter((session) => !present.has(nameOf(session))).length
       saved += better.length
     }
@@ -44,17 +45,17 @@ export async function putBackedUpKeys(
 /** Sessions in a backup, in the order of rooms; a large one is read in pieces, so that others get their turn. */
 export async function listBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, ...rest }: KeyScope,
 ): Promise<BackedUpSession[]> {
   const number = backupNumber(version)
-  if (!(await store.keyBackups.find(userId, number))) throw noBackup()
+  if (!(await store.e2ee.keyBackups.find(userId, number))) throw noBackup()
   const scope: BackupScope = { userId, version: number, ...rest }
   const sessions: BackedUpSession[] = []
   for (;;) {
     const last = sessions.at(-1)
     const after = last && ([last.roomId, last.sessionId] as const)
-    const piece = await store.keyBackups.listSessions(scope, { after, limit: pieceSize })
+    const piece = await store.e2ee.keyBackups.listSessions(scope, { after, limit: pieceSize })
     sessions.push(...piece)
     if (piece.length < pieceSize) return sessions
     await nextTurn()
@@ -62,7 +63,7 @@ export async function listBackedUpKeys(
 }
 
 /** One session of a backup. */
-export async function getBackedUpKey(ctx: Needs, userId: string, scope: Required<KeyScope>): Promise<BackedUpSession> {
+export async function getBackedUpKey(ctx: Needs, userId: UserId, scope: Required<KeyScope>): Promise<BackedUpSession> {
   const [session] = await listBackedUpKeys(ctx, userId, scope)
   if (!session) throw notFound('There is no such key')
   return session
@@ -71,22 +72,22 @@ export async function getBackedUpKey(ctx: Needs, userId: string, scope: Required
 /** Removes keys; that there are none is no error. */
 export async function deleteBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, ...rest }: KeyScope,
 ): Promise<BackupState> {
   return store.transaction(async (tx) => {
-    const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+    const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(version))
     if (!backup) throw noBackup()
     const scope: BackupScope = { userId, version: backup.version, ...rest }
-    const deleted = await tx.keyBackups.deleteSessions(scope)
+    const deleted = await tx.e2ee.keyBackups.deleteSessions(scope)
     return bump(tx, backup, { changed: deleted, added: -deleted })
   })
 }
 
-async function lockCurrent(tx: Transaction, userId: string, version: string): Promise<KeyBackup> {
-  const backup = await tx.keyBackups.lock(userId, backupNumber(version))
+async function lockCurrent(tx: Transaction, userId: UserId, version: string): Promise<KeyBackup> {
+  const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(version))
   if (!backup) throw noBackup()
-  const current = await tx.keyBackups.current(userId)
+  const current = await tx.e2ee.keyBackups.current(userId)
   if (current && current.version !== backup.version) throw wrongBackupVersion(current.version)
   return backup
 }
@@ -98,7 +99,7 @@ async function bump(
 ): Promise<BackupState> {
   if (changed === 0) return backup
   const after = { ...backup, etag: backup.etag + 1, keyCount: backup.keyCount + added }
-  await tx.keyBackups.update(after)
+  await tx.e2ee.keyBackups.update(after)
   return after
 }
 

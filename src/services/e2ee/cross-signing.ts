@@ -9,6 +9,7 @@ import { signerOf } from './check-device-keys.ts'
 import { announceDeviceLists } from './device-lists.ts'
 import { invalidSignature } from './refusals.ts'
 import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart } from './signed-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxKeyBytes = 8192
 const keyUsages = ['master', 'self_signing', 'user_signing'] as const satisfies readonly KeyUsage[]
@@ -17,7 +18,7 @@ const wireNames = keyUsages.map((usage) => `${usage}_key` as const)
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'config' | 'tokens' | 'rateBuckets'>
 
 /** A cross-signing key whose form the endpoint has checked. */
-type KeyUpload = JsonObject & { user_id: string; usage: string[]; keys: Record<string, string> }
+type KeyUpload = JsonObject & { user_id: UserId; usage: string[]; keys: Record<string, string> }
 
 export type CrossSigningUpload = {
   master_key?: KeyUpload | undefined
@@ -26,7 +27,7 @@ export type CrossSigningUpload = {
   auth?: unknown
 }
 
-type Requester = { userId: string; appserviceId: string | undefined }
+type Requester = { userId: UserId; appserviceId: string | undefined }
 type Keys = Partial<Record<KeyUsage, CrossSigningKey>>
 
 const endpoint = 'POST /_matrix/client/v3/keys/device_signing/upload'
@@ -41,27 +42,27 @@ export async function uploadCrossSigningKeys(
   const confirm = () => confirmInteractively(ctx, { requester, endpoint, body: upload })
   const isAuthAlone = upload.auth !== undefined && wireNames.every((name) => upload[name] === undefined)
   const given = readKeys(userId, isAuthAlone ? ((await confirm()) as CrossSigningUpload) : upload)
-  const present = byUsage(await ctx.store.crossSigning.listOf([userId]))
+  const present = byUsage(await ctx.store.e2ee.crossSigning.listOf([userId]))
   await checkKeys(ctx.store, { given, present })
   const isReplacing = isReplacement(present, given)
   if (isReplacing && !isAuthAlone && !(await hasPermit(ctx, userId))) await confirm()
   const changed = await ctx.store.transaction(async (tx) => {
     // The counter row is the lock: of two first uploads at once, the second is a replacement.
     const position = await tx.streams.next('device_lists')
-    const before = byUsage(await tx.crossSigning.listOf([userId]))
+    const before = byUsage(await tx.e2ee.crossSigning.listOf([userId]))
     if (!isReplacing && isReplacement(before, given)) throw forbidden('Other keys were uploaded meanwhile')
     if (!(await replaceKeys(tx, before, given))) return false
-    await tx.crossSigning.withdrawPermit(userId)
-    await tx.deviceLists.record([{ userId }], position)
+    await tx.e2ee.crossSigning.withdrawPermit(userId)
+    await tx.e2ee.deviceLists.record([{ userId }], position)
     return true
   })
   if (changed) announceDeviceLists(ctx, [userId])
 }
 
-const hasPermit = async ({ store, clock }: Needs, userId: string): Promise<boolean> =>
-  (await store.crossSigning.mayReplaceUntil(userId)) > clock.now()
+const hasPermit = async ({ store, clock }: Needs, userId: UserId): Promise<boolean> =>
+  (await store.e2ee.crossSigning.mayReplaceUntil(userId)) > clock.now()
 
-function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
+function readKeys(userId: UserId, uploads: CrossSigningUpload): Keys {
   const keys = keyUsages.flatMap((usage) => {
     const upload = uploads[`${usage}_key`]
     return upload ? [readKey({ userId, usage }, upload)] : []
@@ -70,7 +71,7 @@ function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
   return byUsage(keys)
 }
 
-function readKey({ userId, usage }: { userId: string; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
+function readKey({ userId, usage }: { userId: UserId; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
   if (upload.user_id !== userId) throw invalidParam('A key claims to belong to another user')
   if (!upload.usage.includes(usage)) throw invalidParam('A key is for another usage')
   const [[keyId, publicKey] = ['', ''], ...more] = Object.entries(upload.keys)
@@ -88,8 +89,8 @@ async function checkKeys(store: Context['store'], { given, present }: { given: K
   for (const key of [given.self_signing, given.user_signing])
     if (key && !isSignedBy(objectOf(key), { userId, name: master.publicKey, publicKey: master.publicKey }))
       throw invalidSignature('A key is not signed by the master key')
-  const devices = await store.deviceKeys.listOf([userId])
-  const ids = new Set([...devices, ...(await store.devices.list(userId))].map(({ deviceId }) => deviceId))
+  const devices = await store.e2ee.deviceKeys.listOf([userId])
+  const ids = new Set([...devices, ...(await store.accounts.devices.list(userId))].map(({ deviceId }) => deviceId))
   if (Object.values(given).some(({ publicKey }) => ids.has(publicKey)))
     throw forbidden('A key has the name of a device')
   if (!given.master) return
@@ -113,9 +114,9 @@ async function replaceKeys(tx: Transaction, before: Keys, given: Keys): Promise<
     given.master !== undefined && before.master !== undefined && before.master.publicKey !== given.master.publicKey
   for (const old of Object.values(before)) {
     const key = given[old.usage]
-    if (key ? key.publicKey !== old.publicKey : isNewMaster) await tx.crossSigning.remove(old)
+    if (key ? key.publicKey !== old.publicKey : isNewMaster) await tx.e2ee.crossSigning.remove(old)
   }
-  for (const key of changed) await tx.crossSigning.save(key)
+  for (const key of changed) await tx.e2ee.crossSigning.save(key)
   return changed.length > 0
 }
 

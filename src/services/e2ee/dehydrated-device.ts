@@ -5,45 +5,45 @@ import type { DehydratedDevice } from '#store/e2ee/dehydrated-devices.ts'
 import { deleteDevices, devicesDeleted, removeDevices } from '#services/accounts/sessions/delete-devices.ts'
 import { checkDeviceId } from '#services/accounts/sessions/device-names.ts'
 import { addDevice } from '#services/accounts/sessions/open-session.ts'
-import { announceDeviceLists } from './device-lists.ts'
 import { eventOf, type ToDeviceEvent } from './to-device.ts'
-import { checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
+import { announceUpload, checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'config' | 'clock' | 'sessions'>
 
 export type Dehydration = { deviceId: string; displayName: string | undefined; data: JsonObject; keys: KeysUpload }
 
 /** Puts a device into the server's keeping, in place of the last one, so that messages reach the user while logged out. */
-export async function dehydrateDevice(ctx: Needs, userId: string, dehydration: Dehydration): Promise<void> {
+export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: Dehydration): Promise<void> {
   const { deviceId, displayName, data, keys } = dehydration
   checkDeviceId(deviceId)
   const device = { userId, deviceId }
   const upload = checkUpload(device, keys)
   if (!upload.identity) throw invalidParam('A dehydrated device needs its keys')
   const removed = await ctx.store.transaction(async (tx) => {
-    const last = await tx.dehydratedDevices.find(userId)
+    const last = await tx.e2ee.dehydratedDevices.find(userId)
     const ended = last && (await removeDevices(tx, { userId, deviceIds: [last.deviceId] }))
     if (!(await addDevice(ctx, tx, { ...device, displayName }))) throw invalidParam('There is a device of that id')
     await saveKeys(tx, device, upload)
-    await tx.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
+    await tx.e2ee.dehydratedDevices.save({ ...device, data: JSON.stringify(data) })
     return ended
   })
   if (removed) devicesDeleted(ctx, removed)
-  announceDeviceLists(ctx, [userId])
+  announceUpload(ctx, device, true)
 }
 
 /** The user's dehydrated device. */
 export async function findDehydratedDevice(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
 ): Promise<DehydratedDevice> {
-  const device = await store.dehydratedDevices.find(userId)
+  const device = await store.e2ee.dehydratedDevices.find(userId)
   if (!device) throw notFound('There is no dehydrated device')
   return device
 }
 
 /** Ends the dehydrated device and answers its id. */
-export async function deleteDehydratedDevice(ctx: Needs, userId: string): Promise<string> {
+export async function deleteDehydratedDevice(ctx: Needs, userId: UserId): Promise<string> {
   const { deviceId } = await findDehydratedDevice(ctx, userId)
   await deleteDevices(ctx, { userId, deviceIds: [deviceId] })
   return deviceId
@@ -56,14 +56,14 @@ const pageSize = 100
 /** Messages that came for the dehydrated device. Reading takes none away: a login that breaks off can be done again. */
 export async function listDehydratedMessages(
   { store }: Pick<Context, 'store'>,
-  { userId, deviceId }: { userId: string; deviceId: string },
+  { userId, deviceId }: { userId: UserId; deviceId: string },
   { from = '0', limit = pageSize }: { from?: string | undefined; limit?: number | undefined },
 ): Promise<MessagePage> {
-  const device = await store.dehydratedDevices.find(userId)
+  const device = await store.e2ee.dehydratedDevices.find(userId)
   if (device?.deviceId !== deviceId) throw forbidden('This is not your dehydrated device')
   if (!/^\d{1,15}$/.test(from)) throw invalidParam('The token is not one of this server')
   const size = Math.min(Math.max(limit, 1), pageSize)
-  const waiting = await store.toDevice.list(device, { after: Number(from), limit: size + 1 })
+  const waiting = await store.e2ee.toDevice.list(device, { after: Number(from), limit: size + 1 })
   const page = waiting.slice(0, size)
   return {
     events: page.map(eventOf),

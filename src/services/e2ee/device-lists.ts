@@ -1,5 +1,6 @@
+import { deviceListsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type UserId } from '#protocol/ids.ts'
 
 /** Positions of the streams that device lists depend on. */
 export type DeviceListPosition = { deviceLists: number; events: number }
@@ -8,10 +9,10 @@ export type DeviceListSpan = {
   from: DeviceListPosition
   to: DeviceListPosition
   /** `sharingCandidates` of the two, when the caller knows them. */
-  moved?: Promise<readonly string[]>
+  moved?: Promise<readonly UserId[]>
 }
 
-export type DeviceListChanges = { changed: string[]; left: string[] }
+export type DeviceListChanges = { changed: UserId[]; left: UserId[] }
 
 /**
  * Whose keys the user must ask for anew, and of whom she will hear no more, after one position and up to another.
@@ -19,43 +20,46 @@ export type DeviceListChanges = { changed: string[]; left: string[] }
  */
 export async function deviceListChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { from, to, moved: known }: DeviceListSpan,
 ): Promise<DeviceListChanges> {
   const updated =
-    from.deviceLists < to.deviceLists ? await store.deviceLists.changedUsers(userId, from.deviceLists) : []
+    from.deviceLists < to.deviceLists ? await store.e2ee.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
-    from.events < to.events ? await (known ?? store.members.sharingCandidates(userId, from.events, to.events)) : []
+    from.events < to.events
+      ? await (known ?? store.rooms.members.sharingCandidates(userId, from.events, to.events))
+      : []
   const others = new Set([...updated, ...moved])
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
-  const sharing = new Set(await store.members.sharingAmong(userId, [...others]))
+  const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
   return {
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))],
     left: moved.filter((other) => other !== userId && !sharing.has(other)),
   }
 }
 
-/** Tells the process, and the others, that keys changed; to be called after the commit. */
-export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly string[]): void {
-  if (userIds.length > 0) bus.publish('device_lists', [...userIds])
+/** Tells this process and the others that keys changed; to be called after the commit. */
+export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly UserId[]): void {
+  if (userIds.length > 0) bus.publish(deviceListsChanged, { userIds: [...userIds] })
 }
 
 type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 
 /** Wakes the long polls of this process that announced changes concern; the answer ends it. */
 export function followDeviceLists(ctx: Follower): () => void {
-  return ctx.bus.subscribe('device_lists', (userIds) => {
-    void wakeObservers(ctx, userIds as string[]).catch((error: unknown) =>
-      ctx.log.warn('waking for a device list failed', { error }),
-    )
+  return ctx.bus.subscribe(deviceListsChanged, ({ userIds }) => {
+    void wakeObservers(ctx, userIds).catch((error: unknown) => {
+      ctx.log.warn('waking for a device list failed', { error })
+      ctx.waiters.moveAll('device_lists')
+    })
   })
 }
 
-async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly string[]): Promise<void> {
+async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
-    waiters.wake(userId)
-    for (const observer of await store.members.usersSharingRooms(userId))
-      if (serverOf(observer) === config.server_name) waiters.wake(observer)
+    waiters.move(userId, 'device_lists')
+    for (const observer of await store.rooms.members.usersSharingRooms(userId))
+      if (serverOf(observer) === config.server_name) waiters.move(observer, 'device_lists')
   }
 }

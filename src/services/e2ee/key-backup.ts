@@ -2,6 +2,7 @@ import { invalidParam, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { KeyBackup } from '#store/e2ee/key-backups.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -10,12 +11,12 @@ export type BackupSettings = { algorithm: string; authData: JsonObject }
 /** Starts a new, empty backup and answers its version. */
 export async function createBackup(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { algorithm, authData }: BackupSettings,
 ): Promise<number> {
   const attempt = () =>
     store.transaction(async (tx) => {
-      const version = ((await tx.keyBackups.newest(userId))?.version ?? 0) + 1
+      const version = ((await tx.e2ee.keyBackups.newest(userId))?.version ?? 0) + 1
       const backup: KeyBackup = {
         userId,
         version,
@@ -25,8 +26,8 @@ export async function createBackup(
         keyCount: 0,
         isDeleted: false,
       }
-      if (!(await tx.keyBackups.insert(backup))) return undefined
-      await tx.keyBackups.sweepBelow(userId, version)
+      if (!(await tx.e2ee.keyBackups.insert(backup))) return undefined
+      await tx.e2ee.keyBackups.sweepBelow(userId, version)
       return version
     })
   // Another process may have taken the number in between.
@@ -37,11 +38,11 @@ export async function createBackup(
 }
 
 /** The backup of a version, or the current one. */
-export async function findBackup({ store }: Needs, userId: string, version?: string): Promise<KeyBackup> {
+export async function findBackup({ store }: Needs, userId: UserId, version?: string): Promise<KeyBackup> {
   const backup =
     version === undefined
-      ? await store.keyBackups.current(userId)
-      : await store.keyBackups.find(userId, backupNumber(version))
+      ? await store.e2ee.keyBackups.current(userId)
+      : await store.e2ee.keyBackups.find(userId, backupNumber(version))
   if (!backup) throw noBackup()
   return backup
 }
@@ -49,28 +50,28 @@ export async function findBackup({ store }: Needs, userId: string, version?: str
 /** Changes what the backup says of itself; the algorithm stays. */
 export async function updateBackup(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   change: BackupSettings & { version: string },
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const backup = await tx.keyBackups.lock(userId, backupNumber(change.version))
+    const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(change.version))
     if (!backup) throw noBackup()
     if (backup.algorithm !== change.algorithm) throw invalidParam('The algorithm of a backup cannot change')
-    await tx.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
+    await tx.e2ee.keyBackups.update({ ...backup, authData: JSON.stringify(change.authData) })
   })
 }
 
 /** Deletes a backup with its keys; once more is no error. */
-export async function deleteBackup({ store }: Needs, userId: string, version: string): Promise<void> {
+export async function deleteBackup({ store }: Needs, userId: UserId, version: string): Promise<void> {
   await store.transaction(async (tx) => {
     const number = backupNumber(version)
-    const newest = await tx.keyBackups.newest(userId)
+    const newest = await tx.e2ee.keyBackups.newest(userId)
     if (!newest || number > newest.version || number < 1) throw noBackup()
-    const backup = await tx.keyBackups.lock(userId, number)
+    const backup = await tx.e2ee.keyBackups.lock(userId, number)
     if (!backup) return
-    await tx.keyBackups.deleteSessions({ userId, version: number })
-    await tx.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
-    await tx.keyBackups.sweepBelow(userId, newest.version)
+    await tx.e2ee.keyBackups.deleteSessions({ userId, version: number })
+    await tx.e2ee.keyBackups.update({ ...backup, authData: '{}', keyCount: 0, isDeleted: true })
+    await tx.e2ee.keyBackups.sweepBelow(userId, newest.version)
   })
 }
 

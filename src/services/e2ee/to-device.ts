@@ -1,8 +1,10 @@
+import { toDeviceQueued, type Device } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
 import type { ToDeviceMessage } from '#store/e2ee/to-device.ts'
 import { partitionByServer } from './remote-users.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Messages that wait for one device at most; beyond, the oldest are dropped: a device that long away starts anew. */
 const maxWaiting = 10_000
@@ -10,10 +12,10 @@ const maxWaiting = 10_000
 const transactionLifeMs = 24 * 60 * 60 * 1000
 
 /** Device ids to contents; the device `*` stands for all devices of the user. */
-export type MessagesToUser = { userId: string; contents: Readonly<Record<string, JsonObject>> }
+export type MessagesToUser = { userId: UserId; contents: Readonly<Record<string, JsonObject>> }
 
 export type ToDeviceSend = {
-  sender: string
+  sender: UserId
   /** What makes a repetition the same one: the sending device ('' for none) and its transaction id. */
   deviceId: string
   transactionId: string
@@ -30,20 +32,20 @@ export async function sendToDevice(
   const { sender: userId, deviceId, type, transactionId } = send
   const now = ctx.clock.now()
   const reached = await ctx.store.transaction(async (tx) => {
-    if (!(await tx.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
-    await tx.toDevice.forgetTransactions(now - transactionLifeMs)
+    if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
+    await tx.e2ee.toDevice.forgetTransactions(now - transactionLifeMs)
     return deliver(tx, send, local)
   })
-  if (reached.length > 0) ctx.bus.publish('wake', reached)
+  if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })
 }
 
-/** Answers the users who got something. */
+/** Answers the devices that got something. */
 async function deliver(
   tx: Transaction,
   { sender, type }: ToDeviceSend,
   targets: readonly MessagesToUser[],
-): Promise<string[]> {
-  const devices = await tx.toDevice.listDevices(targets.map(({ userId }) => userId))
+): Promise<Device[]> {
+  const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
   const deliveries = devices.flatMap((device) => {
     const content = contentFor(device.deviceId, contents.get(device.userId) ?? {})
@@ -51,12 +53,12 @@ async function deliver(
   })
   if (deliveries.length === 0) return []
   const position = await tx.streams.next('to_device')
-  await tx.toDevice.insert(deliveries.map((delivery) => ({ ...delivery, position, sender, type })))
-  await tx.toDevice.trim(
+  await tx.e2ee.toDevice.insert(deliveries.map((delivery) => ({ ...delivery, position, sender, type })))
+  await tx.e2ee.toDevice.trim(
     deliveries.map(({ userId, deviceId }) => [userId, deviceId] as const),
     maxWaiting,
   )
-  return [...new Set(deliveries.map(({ userId }) => userId))]
+  return deliveries.map(({ userId, deviceId }) => ({ userId, deviceId }))
 }
 
 function contentFor(deviceId: string, contents: Readonly<Record<string, JsonObject>>): JsonObject | undefined {
@@ -68,7 +70,7 @@ function contentFor(deviceId: string, contents: Readonly<Record<string, JsonObje
 const maxDelivered = 100
 
 export type ToDeviceInbox = {
-  userId: string
+  userId: UserId
   deviceId: string
   /** What the client's token acknowledges; absent on an initial sync. */
   since?: number | undefined
@@ -77,7 +79,7 @@ export type ToDeviceInbox = {
   limit?: number
 }
 
-export type ToDeviceEvent = { sender: string; type: string; content: JsonObject }
+export type ToDeviceEvent = { sender: UserId; type: string; content: JsonObject }
 
 /**
  * The messages for the next answer and the position its token must carry. What `since` acknowledges is deleted;
@@ -87,11 +89,11 @@ export async function toDeviceMessages(
   { store }: Pick<Context, 'store'>,
   { userId, deviceId, since = 0, upTo, limit = maxDelivered }: ToDeviceInbox,
 ): Promise<{ events: ToDeviceEvent[]; position: number }> {
-  const read = () => store.toDevice.list({ userId, deviceId }, { upTo, limit: Math.min(limit, maxDelivered) })
+  const read = () => store.e2ee.toDevice.list({ userId, deviceId }, { upTo, limit: Math.min(limit, maxDelivered) })
   let waiting = await read()
   const oldest = waiting[0]
   if (oldest && oldest.position <= since) {
-    await store.toDevice.deleteUpTo(userId, deviceId, since)
+    await store.e2ee.toDevice.deleteUpTo(userId, deviceId, since)
     waiting = await read()
   }
   const isFull = waiting.length >= Math.min(limit, maxDelivered)

@@ -1,6 +1,7 @@
 import { forbidden, invalidParam, missingParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxPushers = 100
 const maxAppIdLength = 64
@@ -22,10 +23,10 @@ export type Pusher = {
 /** What a client sends: nothing is promised but what names the pusher. */
 export type PusherOptions = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
 
-export type PusherOwner = { userId: string; deviceId: string | undefined }
+export type PusherOwner = { userId: UserId; deviceId: string | undefined }
 
-export async function listPushers({ store }: Pick<Context, 'store'>, userId: string): Promise<Pusher[]> {
-  return (await store.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
+export async function listPushers({ store }: Pick<Context, 'store'>, userId: UserId): Promise<Pusher[]> {
+  return (await store.push.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
 }
 
 /** Unless the same app and key may serve several users, those that others had with them go: the device changed hands. */
@@ -39,18 +40,18 @@ export async function putPusher(
   const text = JSON.stringify(pusher)
   if (Buffer.byteLength(text) > maxPusherBytes) throw invalidParam('The pusher is too large')
   await store.transaction(async (tx) => {
-    if (!isShared) await tx.pushers.deleteOfOthers(userId, appId, pushkey)
-    await tx.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
-    if ((await tx.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
+    if (!isShared) await tx.push.pushers.deleteOfOthers(userId, appId, pushkey)
+    await tx.push.pushers.save({ userId, appId, pushkey, deviceId, pusher: text, createdAt: clock.now() })
+    if ((await tx.push.pushers.list(userId)).length > maxPushers) throw forbidden('You have too many pushers')
   })
 }
 
 export async function deletePusher(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { app_id: appId, pushkey }: Pick<Pusher, 'app_id' | 'pushkey'>,
 ): Promise<void> {
-  await store.pushers.delete(userId, appId, pushkey)
+  await store.push.pushers.delete(userId, appId, pushkey)
 }
 
 const required = ['app_display_name', 'device_display_name', 'lang', 'data'] as const

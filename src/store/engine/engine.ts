@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Bulk } from './bulk.ts'
+import type { Claim } from './claim.ts'
 
 export type Row = Record<string, unknown>
 
@@ -16,5 +17,11 @@ export type Engine = {
   kind: 'sqlite' | 'postgres'
   knex: Knex
   batch<T>(work: (batch: Batch) => Promise<T>): Promise<T>
+  /** Makes this process the only one that serves from the database; throws when another one does. */
+  claim(): Promise<Claim>
+  /** Rejects when the engine cannot write. */
+  ping(): Promise<void>
+  /** Resolves with the reason when the engine is broken for good and no write will ever succeed again. */
+  broken: Promise<Error>
   close(): Promise<void>
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { accountDeactivated } from '#bus/topics.ts'
 import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { resetPassword } from '#services/accounts/passwords/change-password.ts'
 import { testClient, testPassword } from '../../../support/server/client.ts'
@@ -51,7 +52,13 @@ describe('password change', () => {
     const { transaction } = store
     store.transaction = (work) =>
       transaction((tx) =>
-        work({ ...tx, devices: { ...tx.devices, delete: () => Promise.reject(new Error('cut off')) } }),
+        work({
+          ...tx,
+          accounts: {
+            ...tx.accounts,
+            devices: { ...tx.accounts.devices, delete: () => Promise.reject(new Error('cut off')) },
+          },
+        }),
       )
 
     const { status } = await alice.request('POST', passwordPath, { new_password: newPassword, auth })
@@ -130,13 +137,13 @@ describe('deactivation', () => {
     assert.deepEqual([done.status, done.body], [200, { id_server_unbind_result: 'no-support' }])
     for (const client of [alice, other]) assert.equal((await client.request('GET', whoami)).status, 401)
     assert.deepEqual([again.status, again.body.errcode], [400, 'M_USER_IN_USE'])
-    assert.equal((await server.context.store.accounts.find(alice.userId))?.passwordHash, undefined)
+    assert.equal((await server.context.store.accounts.accounts.find(alice.userId))?.passwordHash, undefined)
   })
 
   it('tells whoever makes the user leave, and erases the profile only when asked to', async () => {
     await using server = await startTestServer()
     const told: unknown[] = []
-    server.context.bus.subscribe('account.deactivated', (userId) => told.push(userId))
+    server.context.bus.subscribe(accountDeactivated, ({ userId }) => told.push(userId))
     const users = [await server.register('alice'), await server.register('bob')]
 
     for (const [index, user] of users.entries()) {
@@ -159,7 +166,7 @@ describe('deactivation', () => {
 
     await root.request('POST', deactivatePath, { auth })
 
-    assert.equal(await server.context.store.accounts.hasAdmin(), false)
+    assert.equal(await server.context.store.accounts.accounts.hasAdmin(), false)
   })
 })
 
@@ -173,7 +180,7 @@ describe('accounts made by whoever runs the server', () => {
 
     assert.equal(userId, '@root:test')
     assert.equal((await login(server, 'root', testPassword)).status, 200)
-    assert.equal((await server.context.store.accounts.find(userId))?.isAdmin, true)
+    assert.equal((await server.context.store.accounts.accounts.find(userId))?.isAdmin, true)
     await assert.rejects(make('root'), { errcode: 'M_USER_IN_USE' })
     await assert.rejects(make('no spaces'), { errcode: 'M_INVALID_USERNAME' })
     await assert.rejects(make('short', '123'), { errcode: 'M_WEAK_PASSWORD' })
@@ -214,7 +221,7 @@ describe('suspended accounts', () => {
   it('read but do not change what others see', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    await server.context.store.accounts.setSuspended(alice.userId, true)
+    await server.context.store.accounts.accounts.setSuspended(alice.userId, true)
     const name = '/_matrix/client/v3/profile/@alice:test/displayname'
 
     const again = await server.login('alice')
@@ -235,7 +242,7 @@ describe('suspended accounts', () => {
     ]
     accepted(await join(alice, joined))
     const said = await sendText(alice, joined, 'said')
-    await server.context.store.accounts.setSuspended(alice.userId, true)
+    await server.context.store.accounts.accounts.setSuspended(alice.userId, true)
     const again = await server.login('alice')
 
     const refusals = [

@@ -32,7 +32,7 @@ describe('accounts of application services', () => {
     const { userId, session } = await register(server, 'irc_bob')
 
     assert.deepEqual([userId, session], ['@irc_bob:test', undefined])
-    const account = await server.context.store.accounts.find(userId)
+    const account = await server.context.store.accounts.accounts.find(userId)
     assert.deepEqual([account?.appserviceId, account?.passwordHash], ['irc', undefined])
     await assert.rejects(register(server, 'irc_bob'), { status: 400, errcode: 'M_USER_IN_USE' })
     await assert.rejects(register(server, 'somebody'), { status: 400, errcode: 'M_EXCLUSIVE' })
@@ -65,7 +65,7 @@ describe('accounts of application services', () => {
     const body = { devices: ['BRIDGE'], auth: {} }
     const confirmed = await confirmInteractively(server.context, { requester, endpoint: 'POST /x', body })
 
-    assert.equal((await server.context.store.devices.find(userId, 'BRIDGE'))?.displayName, 'irc.example.org')
+    assert.equal((await server.context.store.accounts.devices.find(userId, 'BRIDGE'))?.displayName, 'irc.example.org')
     assert.deepEqual(confirmed, { devices: ['BRIDGE'] })
     await assert.rejects(put('', 'x'), { status: 400 })
   })

@@ -113,15 +113,15 @@ describe('devices', () => {
   it('take their keys and messages with them, which others hear of', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const { deviceKeys, deviceLists, streams } = server.context.store
+    const { e2ee, streams } = server.context.store
     const { userId, deviceId } = await server.login('alice')
-    await deviceKeys.save({ userId, deviceId, identity: '{}', signatures: {} })
+    await e2ee.deviceKeys.save({ userId, deviceId, identity: '{}', signatures: {} })
     const { device_lists: before } = await streams.positions()
 
     await alice.request('DELETE', `${path}/${deviceId}`, { auth })
 
-    assert.equal(await deviceKeys.find(userId, deviceId), undefined)
-    assert.deepEqual(await deviceLists.changedUsers('@bob:test', before), [userId])
+    assert.equal(await e2ee.deviceKeys.find(userId, deviceId), undefined)
+    assert.deepEqual(await e2ee.deviceLists.changedUsers('@bob:test', before), [userId])
   })
 
   it('T84 are limited in number, yet a known one may log in again', async () => {
@@ -140,6 +140,6 @@ describe('devices', () => {
     )
 
     assert.deepEqual(statuses, [200, 200, 403, 200])
-    assert.equal(await server.context.store.devices.count(alice.userId), 3)
+    assert.equal(await server.context.store.accounts.devices.count(alice.userId), 3)
   })
 })

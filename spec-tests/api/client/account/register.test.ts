@@ -164,7 +164,7 @@ describe('registration', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
 
-    assert.equal((await server.context.store.accounts.find(alice.userId))?.isAdmin, false)
+    assert.equal((await server.context.store.accounts.accounts.find(alice.userId))?.isAdmin, false)
   })
 
   it('T76 makes one account of many parallel requests in whatever case', async () => {
@@ -279,7 +279,7 @@ describe('invitation of the first administrator', () => {
 
     assert.deepEqual(flows.body.flows, [{ stages: ['m.login.registration_token'] }])
     assert.equal(first.status, 200)
-    assert.equal((await server.context.store.accounts.find('@root:test'))?.isAdmin, true)
+    assert.equal((await server.context.store.accounts.accounts.find('@root:test'))?.isAdmin, true)
     assert.deepEqual([second.status, second.body.errcode], [403, 'M_FORBIDDEN'])
     assert.equal(await adminInvitation(server.context), undefined)
   })
@@ -296,7 +296,7 @@ describe('invitation of the first administrator', () => {
 
     assert.deepEqual(flows.body.flows, [{ stages: ['m.login.dummy'] }, { stages: ['m.login.registration_token'] }])
     assert.equal(byOld.status, 401)
-    assert.equal((await server.context.store.accounts.find(plain.body.user_id))?.isAdmin, false)
-    assert.equal((await server.context.store.accounts.find(byCurrent.body.user_id))?.isAdmin, true)
+    assert.equal((await server.context.store.accounts.accounts.find(plain.body.user_id))?.isAdmin, false)
+    assert.equal((await server.context.store.accounts.accounts.find(byCurrent.body.user_id))?.isAdmin, true)
   })
 })

@@ -332,7 +332,7 @@ describe('one-time keys', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     await upload(alice, { one_time_keys: oneTimeKeysOf(alice, [1, 2]) })
 
-    await server.context.store.oneTimeKeys.discardAll()
+    await server.context.store.e2ee.oneTimeKeys.discardAll()
 
     assert.deepEqual((await claim(bob, alice)).body.one_time_keys, {})
     assert.deepEqual((await upload(alice, {})).body.one_time_key_counts, { signed_curve25519: 0 })
@@ -341,7 +341,7 @@ describe('one-time keys', () => {
 
 describe('fallback keys', () => {
   const unused = (server: Awaited<ReturnType<typeof startTestServer>>, { userId, deviceId }: TestUser) =>
-    server.context.store.oneTimeKeys.stock(userId, deviceId).then((stock) => stock.unusedFallbackTypes)
+    server.context.store.e2ee.oneTimeKeys.stock(userId, deviceId).then((stock) => stock.unusedFallbackTypes)
 
   it('serve when one-time keys are used up, are marked used, and stay until replaced', async () => {
     await using server = await startTestServer()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 let transaction = 0
 const send = (user: TestUser, messages: unknown, { type = 'm.test', txnId = `t${transaction++}` } = {}) =>
@@ -15,8 +16,8 @@ const receive = async (user: TestUser, since?: string) => {
   return { events: body.to_device.events as { content: { number: number } }[], next: body.next_batch as string }
 }
 
-const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: string; deviceId: string }) =>
-  (await context.store.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
+const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: UserId; deviceId: string }) =>
+  (await context.store.e2ee.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
 
 const numbers = (inbox: Awaited<ReturnType<typeof receive>>) => inbox.events.map(({ content }) => content.number)
 
@@ -102,12 +103,12 @@ describe('to-device messages', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const queue = { userId: bob.userId, deviceId: bob.deviceId, sender: alice.userId, type: 'm.test', content: '{}' }
     const full = Array.from({ length: 10_000 }, (_, index) => ({ ...queue, position: index - 20_000 }))
-    await server.context.store.toDevice.insert(full)
+    await server.context.store.e2ee.toDevice.insert(full)
 
     await send(alice, { [bob.userId]: { '*': { newest: true } } })
 
     const { store } = server.context
-    const kept = await store.toDevice.list(queue, { limit: 100_000 })
+    const kept = await store.e2ee.toDevice.list(queue, { limit: 100_000 })
     assert.equal(kept.length, 10_000)
     assert.deepEqual([kept[0]?.position, kept.at(-1)?.content], [-19_999, '{"newest":true}'])
   })

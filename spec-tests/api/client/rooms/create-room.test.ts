@@ -33,9 +33,9 @@ describe('creating rooms', () => {
       server.context.rooms.drop(roomId)
       await sendText(alice, roomId, 'hello')
       const place = { roomId: roomId as '!', version: roomVersion(version)! }
-      const room = await server.context.store.rooms.find(roomId)
+      const room = await server.context.store.rooms.rooms.find(roomId)
       const page = { roomNid: room!.nid, from: 0, direction: 'forwards' as const, limit: 100 }
-      const pdus = (await server.context.store.events.page(page)).map((event) => storedPdu(event, place))
+      const pdus = (await server.context.store.rooms.events.page(page)).map((event) => storedPdu(event, place))
       for (const [at, pdu] of pdus.entries()) {
         assert.deepEqual(pdu.prev_events, at === 0 ? [] : [citationOf(pdus[at - 1]!, place.version)])
         assert.ok(hasValidContentHash(pdu))
@@ -167,6 +167,17 @@ describe('creating rooms', () => {
     accepted(await join(bob, young))
   })
 
+  it('N44 leaves the creator out of the override where the client leaves the version to the server', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const users = { [alice.userId]: 100, [bob.userId]: 50 }
+    const space = { creation_content: { type: 'm.space' }, power_level_content_override: { users, events_default: 50 } }
+    const levels = await stateOf(server, await createRoom(alice, space), 'm.room.power_levels')
+    assert.deepEqual([levels.users, levels.events_default], [{ [bob.userId]: 50 }, 50])
+    const older = await createRoom(alice, { ...space, room_version: '11' })
+    assert.deepEqual((await stateOf(server, older, 'm.room.power_levels')).users, users)
+  })
+
   it('lays the override over the power levels', async () => {
     await using setting = await started()
     const { server, alice } = setting
@@ -193,7 +204,7 @@ describe('creating rooms', () => {
     ['creators that are no users', { creation_content: { additional_creators: ['@a:d$m.com'] } }, 'M_BAD_JSON'],
     [
       'a creator among the users',
-      { power_level_content_override: { users: { '@alice:test': 100 } } },
+      { room_version: '12', power_level_content_override: { users: { '@alice:test': 100 } } },
       'M_INVALID_ROOM_STATE',
     ],
     ['levels that are no integers', { power_level_content_override: { ban: 'x' } }, 'M_INVALID_ROOM_STATE'],
@@ -224,8 +235,8 @@ describe('creating rooms', () => {
       await using setting = await started()
       const { server, alice } = setting
       refused(await alice.request('POST', path, { room_alias_name: 'tea', ...body }), 400, errcode)
-      assert.deepEqual(await server.context.store.rooms.list(), [])
-      assert.equal(await server.context.store.roomAliases.find('#tea:test'), undefined)
+      assert.deepEqual(await server.context.store.rooms.rooms.list(), [])
+      assert.equal(await server.context.store.rooms.aliases.find('#tea:test'), undefined)
     })
 
   it('refuses an invite of oneself, of users of servers out of reach, and by other ids', async () => {
@@ -235,7 +246,7 @@ describe('creating rooms', () => {
     const threepid = { medium: 'email', address: 'a@example.org', id_server: 'id.example', id_access_token: 'x' }
     refused(await alice.request('POST', path, { invite_3pid: [threepid] }), 403, 'M_SERVER_NOT_TRUSTED')
     accepted(await alice.request('POST', path, { invite_3pid: [] }))
-    assert.equal((await server.context.store.rooms.list()).length, 1)
+    assert.equal((await server.context.store.rooms.rooms.list()).length, 1)
   })
 
   it('refuses an alias that is taken, also to the second of two at once', async () => {
@@ -245,7 +256,7 @@ describe('creating rooms', () => {
     const both = await Promise.all([alice, bob].map((user) => user.request('POST', path, { room_alias_name: 'tea' })))
     assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 400])
     refused(await alice.request('POST', path, { room_alias_name: 'tea' }), 400, 'M_ROOM_IN_USE')
-    assert.equal((await server.context.store.rooms.list()).length, 1)
+    assert.equal((await server.context.store.rooms.rooms.list()).length, 1)
   })
 
   it('T11 refuses state too large for an event', async () => {
@@ -253,6 +264,6 @@ describe('creating rooms', () => {
     const { server, alice } = setting
     refused(await alice.request('POST', path, { topic: 'ä'.repeat(20_000) }), 413, 'M_TOO_LARGE')
     refused(await alice.request('POST', path, { name: 'x'.repeat(70_000) }), 413, 'M_TOO_LARGE')
-    assert.deepEqual(await server.context.store.rooms.list(), [])
+    assert.deepEqual(await server.context.store.rooms.rooms.list(), [])
   })
 })

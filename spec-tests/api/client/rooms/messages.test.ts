@@ -40,7 +40,7 @@ describe('GET /rooms/{roomId}/messages', () => {
     assert.equal(accepted(await readMessages(alice, roomId, { dir: 'f', limit: 1 })).chunk[0].type, 'm.room.create')
   })
 
-  it('answers the token it was given as start, and no end at the end of history', async () => {
+  it('N43 answers an end with every event, and none with the empty page at the end of history', async () => {
     await using server = await startTestServer()
     const { alice, roomId } = await roomWithTexts(server, 3)
 
@@ -48,8 +48,10 @@ describe('GET /rooms/{roomId}/messages', () => {
     const next = accepted(await readMessages(alice, roomId, { limit: 100, from: page.end }))
 
     assert.equal(next.start, page.end)
-    assert.equal(next.end, undefined)
     assert.equal(next.chunk.at(-1).type, 'm.room.create')
+    assert.ok(next.end !== undefined && next.end !== next.start)
+    const last = accepted(await readMessages(alice, roomId, { limit: 100, from: next.end }))
+    assert.deepEqual([last.chunk, last.end], [[], undefined])
   })
 
   it('turns around at a token', async () => {
@@ -74,8 +76,13 @@ describe('GET /rooms/{roomId}/messages', () => {
 
     assert.deepEqual(textsOf(newest.chunk).reverse(), texts.slice(5))
     assert.deepEqual(textsOf(oldest.chunk), texts.slice(0, 5))
-    assert.equal(newest.end, undefined)
-    assert.equal(oldest.end, undefined)
+    for (const [dir, page] of [
+      ['b', newest],
+      ['f', oldest],
+    ] as const) {
+      const next = accepted(await readMessages(alice, roomId, { dir, from: page.end, to: end, limit: 100 }))
+      assert.deepEqual([next.chunk, next.end], [[], undefined])
+    }
   })
 
   it('takes tokens of /sync, which begin with the position of the events', async () => {
@@ -167,7 +174,8 @@ describe('GET /rooms/{roomId}/messages', () => {
     assert.equal((await readAllMessages(bob, roomId)).at(-1).type, 'm.room.create')
     const rare = filter({ types: ['m.room.create'] })
     const found = accepted(await readMessages(alice, roomId, { limit: 5, filter: rare }))
-    assert.deepEqual([found.chunk.length, found.end], [1, undefined])
+    const rest = accepted(await readMessages(alice, roomId, { limit: 5, filter: rare, from: found.end }))
+    assert.deepEqual([found.chunk.length, rest.chunk, rest.end], [1, [], undefined])
   })
 
   it('T86 cuts what is too much and refuses what is no number', async () => {

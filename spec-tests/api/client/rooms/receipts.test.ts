@@ -168,13 +168,13 @@ describe('receipts', () => {
     let { moment } = waiters
     accepted(await read(bob, [roomId, one], 'm.read.private'))
     assert.deepEqual(
-      [alice, bob].map(({ userId }) => waiters.wokenSince(userId, moment)),
+      [alice, bob].map(({ userId }) => waiters.movedSince(userId, moment).includes('receipts')),
       [false, true],
     )
     moment = waiters.moment
     accepted(await read(bob, [roomId, two]))
     assert.deepEqual(
-      [alice, bob].map(({ userId }) => waiters.wokenSince(userId, moment)),
+      [alice, bob].map(({ userId }) => waiters.movedSince(userId, moment).includes('receipts')),
       [true, true],
     )
   })
@@ -189,7 +189,7 @@ describe('receipts', () => {
       fc.asyncProperty(fc.array(fc.nat(3), { minLength: 1, maxLength: 4 }), async (order) => {
         await Promise.all(order.map(async (at) => accepted(await read(bob, [roomId, events[at] ?? '']))))
         farthest = Math.max(farthest, ...order)
-        const stored = await server.context.store.receipts.listOfUser(roomId, bob.userId)
+        const stored = await server.context.store.rooms.receipts.listOfUser(roomId, bob.userId)
         assert.deepEqual(
           stored.map(({ eventId }) => eventId),
           [events[farthest]],

@@ -30,10 +30,10 @@ describe('redacting events', () => {
         [one, first],
         [two, second],
       ]) {
-        const event = await server.context.store.events.find(target)
+        const event = await server.context.store.rooms.events.find(target)
         assert.deepEqual(JSON.parse(event!.clientJson).content, {})
         assert.equal(event!.redactedBy, redaction)
-        const { redacts, content } = JSON.parse((await server.context.store.events.find(redaction))!.clientJson)
+        const { redacts, content } = JSON.parse((await server.context.store.rooms.events.find(redaction))!.clientJson)
         const expected =
           Number(version) < 11 ? [target, { reason: 'sorry' }] : [undefined, { reason: 'sorry', redacts: target }]
         assert.deepEqual([redacts, content], expected)

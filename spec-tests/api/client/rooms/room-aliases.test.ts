@@ -143,7 +143,7 @@ describe('room aliases', () => {
     const roomId = await createRoom(alice)
     const mine = { roomId: roomId as '!', createdBy: alice.userId, createdAt: 0 }
     await server.context.store.transaction(async (tx) => {
-      for (let n = 1; n < 1000; n++) await tx.roomAliases.insert({ ...mine, alias: `#${n}:test` })
+      for (let n = 1; n < 1000; n++) await tx.rooms.aliases.insert({ ...mine, alias: `#${n}:test` })
     })
     accepted(await add(alice, '#last:test', roomId))
     refused(await add(alice, '#more:test', roomId), 403, 'M_FORBIDDEN')

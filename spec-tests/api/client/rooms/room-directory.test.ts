@@ -22,7 +22,7 @@ describe('the room directory', () => {
   it('lists a room from its first event on, whatever comes after that', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const { rooms } = server.context.store
+    const { rooms } = server.context.store.rooms
     const { setPublished } = rooms
     const ended = new AbortController()
     rooms.setPublished = () => {

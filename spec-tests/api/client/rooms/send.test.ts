@@ -93,7 +93,7 @@ describe('sending events', () => {
     const roomId = await createRoom(alice)
     const path = `${roomPath(roomId, 'send', 'm.room.message', '1')}?ts=5`
     const { event_id: eventId } = accepted(await alice.request('PUT', path, { body: 'x' }))
-    const event = await server.context.store.events.find(eventId)
+    const event = await server.context.store.rooms.events.find(eventId)
     assert.equal(event?.originServerTs, server.clock.now())
   })
 

@@ -127,6 +127,7 @@ describe('upgrading rooms', () => {
     const muted = (roomId: string) => `/_matrix/client/v3/pushrules/global/room/${encodeURIComponent(roomId)}`
     accepted(await alice.request('PUT', muted(old), { actions: [] }))
     const young = await createRoom(alice, { creation_content: { predecessor: { room_id: old } } })
+    accepted(await putState(alice, old, ['m.room.tombstone'], { body: '', replacement_room: young }))
     assert.deepEqual(accepted(await alice.request('GET', muted(young))).actions, [])
   })
 
@@ -187,5 +188,52 @@ describe('upgrading rooms', () => {
     const { replacement_room: young } = accepted(await upgrade(alice, old, '11'))
     const { users } = await stateOf(server, young, 'm.room.power_levels')
     assert.deepEqual(users, { [alice.userId]: 100, '@bob:elsewhere': 100 })
+  })
+
+  it('N09 leaves no level that nobody can reach, when version 12 becomes an older one', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const old = await createRoom(alice, {
+      preset: 'public_chat',
+      power_level_content_override: { ban: 120, events: { 'm.room.name': 200 }, notifications: { room: 130 } },
+    })
+    accepted(await join(bob, old))
+    const { replacement_room: young } = accepted(await upgrade(alice, old, '11'))
+    const levels = await stateOf(server, young, 'm.room.power_levels')
+    assert.deepEqual(levels.users, { [alice.userId]: 100 })
+    assert.deepEqual(levels.events, { 'm.room.name': 100, 'm.room.tombstone': 100 })
+    assert.deepEqual([levels.ban, levels.notifications.room, levels.kick], [100, 100, 50])
+    accepted(await upgrade(alice, young, '10'))
+  })
+
+  it('N09 puts creators level with the highest user, when version 12 becomes an older one', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const old = await createRoom(alice, { power_level_content_override: { users: { [bob.userId]: 170 }, kick: 180 } })
+    const { replacement_room: young } = accepted(await upgrade(alice, old, '11'))
+    const { users, kick, events } = await stateOf(server, young, 'm.room.power_levels')
+    assert.deepEqual(users, { [alice.userId]: 170, [bob.userId]: 170 })
+    assert.deepEqual([kick, events['m.room.tombstone']], [170, 150])
+  })
+
+  it('N10 files no room like another whose name it merely claims', async () => {
+    await using server = await startTestServer()
+    const [alice, mallory] = [await server.register('alice'), await server.register('mallory')]
+    const friends = await createRoom(alice, { name: 'Friends' })
+    const mine = `/_matrix/client/v3/user/${alice.userId}`
+    const tags = (roomId: string) => `${mine}/rooms/${encodeURIComponent(roomId)}/tags`
+    accepted(await alice.request('PUT', `${tags(friends)}/m.favourite`, {}))
+    accepted(await alice.request('PUT', `${mine}/account_data/m.direct`, { '@x:y': [friends] }))
+    const claimed = { preset: 'public_chat', creation_content: { predecessor: { room_id: friends } } }
+    const impostor = await createRoom(mallory, claimed)
+    accepted(await join(alice, impostor))
+    assert.deepEqual(accepted(await alice.request('GET', tags(impostor))).tags, {})
+    const direct = accepted(await alice.request('GET', `${mine}/account_data/m.direct`))
+    assert.deepEqual(direct, { '@x:y': [friends] })
+    const elsewhere = await createRoom(mallory, claimed)
+    accepted(await putState(alice, friends, ['m.room.tombstone'], { body: '', replacement_room: impostor }))
+    accepted(await join(alice, elsewhere))
+    assert.deepEqual(accepted(await alice.request('GET', tags(elsewhere))).tags, {})
+    assert.deepEqual(accepted(await alice.request('GET', tags(impostor))).tags, { 'm.favourite': {} })
   })
 })

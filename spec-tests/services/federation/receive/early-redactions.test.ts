@@ -15,7 +15,7 @@ describe('a redaction that comes before its target', function () {
     it(`empties it when it comes, in room version ${id}`, async () => {
       await using scene = await openScene(id)
       const { target, redaction } = await scene.redactEarly(alice)
-      const stored = await scene.server.ctx.store.events.find(target)
+      const stored = await scene.server.ctx.store.rooms.events.find(target)
       assert.deepEqual(JSON.parse(stored!.clientJson).content, {})
       assert.equal(stored!.redactedBy, redaction)
       const inMemory = (await scene.server.line(scene.room.roomId)).recent.find(({ eventId }) => eventId === target)
@@ -26,7 +26,7 @@ describe('a redaction that comes before its target', function () {
     it(`leaves it alone where the sender might not redact it, in room version ${id}`, async () => {
       await using scene = await openScene(id)
       const { target } = await scene.redactEarly(carol)
-      const stored = await scene.server.ctx.store.events.find(target)
+      const stored = await scene.server.ctx.store.rooms.events.find(target)
       assert.deepEqual(JSON.parse(stored!.clientJson).content, { body: 'secret' })
       assert.equal(stored!.redactedBy, null)
       assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])

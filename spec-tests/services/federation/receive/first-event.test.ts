@@ -63,7 +63,7 @@ describe('the first event of a room of another server', function () {
         const { create, roomId } = creation(version, change(version))
         const { outcome } = await server.open({ roomId, version, create })
         assert.match(outcome, /^(rejected|dropped)$/, `version ${version.id}`)
-        assert.deepEqual(await server.ctx.store.rooms.list(), [])
+        assert.deepEqual(await server.ctx.store.rooms.rooms.list(), [])
       }
     })
 

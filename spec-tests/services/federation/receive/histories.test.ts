@@ -45,7 +45,7 @@ const stateOf = (room: LiveRoom) => new Map([...room.state].map(([key, { eventId
 const sorted = (state: Iterable<[string, string]>) => [...state].sort(([one], [other]) => (one < other ? -1 : 1))
 
 async function storedEvents(server: ReceivingServer, ids: readonly EventId[]): Promise<Map<EventId, StoredEvent>> {
-  return new Map((await server.ctx.store.events.findMany(ids)).map((event) => [event.eventId, event]))
+  return new Map((await server.ctx.store.rooms.events.findMany(ids)).map((event) => [event.eventId, event]))
 }
 
 /** Accepted events that no accepted event follows, directly or past events that were not accepted. */

@@ -54,7 +54,7 @@ describe('joining a room of another server', function () {
         assert.equal(line.count('join'), 3)
       }
       const line = await server.line(roomId)
-      const stored = await server.ctx.store.events.find(join)
+      const stored = await server.ctx.store.rooms.events.find(join)
       const diff = await diffFromCurrent(server.ctx, line, await stateBefore(server.ctx, stored!))
       assert.deepEqual(new Map(entriesOf(line, diff)), new Map(before))
       const next = room.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
@@ -73,7 +73,7 @@ describe('joining a room of another server', function () {
       const result = await importSendJoin(server.ctx, remote.answerTo(join))
       assert.deepEqual(result, { eventId: join, outcome: 'accepted' })
       const line = await server.line(room.roomId)
-      const stored = await server.ctx.store.events.find(join)
+      const stored = await server.ctx.store.rooms.events.find(join)
       const diff = await diffFromCurrent(server.ctx, line, await stateBefore(server.ctx, stored!))
       assert.deepEqual(new Map(entriesOf(line, diff)), new Map(before))
       return new Map(room.replay.stateAfter.get(join))

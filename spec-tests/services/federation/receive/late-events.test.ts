@@ -52,7 +52,7 @@ for (const id of ['1', '10', '12'])
       for (const eventId of missed) await receive(eventId)
       const draft = { type: 'm.room.message', sender: us, content: { body: 'here' } }
       const { eventId } = await appendEvent(server.ctx, remote.room.roomId, draft)
-      const stored = await server.ctx.store.events.find(eventId)
+      const stored = await server.ctx.store.rooms.events.find(eventId)
       const { prev_events: prevs } = JSON.parse(stored!.graphJson) as { prev_events: (EventId | [EventId])[] }
       assert.deepEqual(prevs.map((prev) => (typeof prev === 'string' ? prev : prev[0])), [second]) // prettier-ignore
     })

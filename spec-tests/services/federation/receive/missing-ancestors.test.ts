@@ -80,7 +80,7 @@ describe('an auth chain of which an ancestor is missing', function () {
             },
           }
           assert.equal(await receive(server, later), 'accepted')
-          assert.equal((await server.ctx.store.events.find(ancestor))?.status, 'outlier')
+          assert.equal((await server.ctx.store.rooms.events.find(ancestor))?.status, 'outlier')
           port.answers = silent
           assert.equal(await receive(server, ancestor), 'accepted')
         }

@@ -61,7 +61,7 @@ describe('receiving odd events', function () {
       assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])
       await purge(scene, sent.at(-1)!)
       assert.deepEqual(
-        (await scene.server.ctx.store.events.findMany(sent)).map(({ eventId }) => eventId),
+        (await scene.server.ctx.store.rooms.events.findMany(sent)).map(({ eventId }) => eventId),
         sent.slice(-1),
       )
       assert.deepEqual(await checkRoom(scene.server.ctx, scene.room.roomId), [])

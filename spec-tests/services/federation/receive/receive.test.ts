@@ -68,7 +68,7 @@ describe('receiving events', function () {
     await using scene = await openScene()
     const { id, pdu } = scene.add(message(bob))
     assert.equal((await scene.receive({ ...pdu, content: { body: 'forged' } })).outcome, 'accepted')
-    const stored = await scene.server.ctx.store.events.find(id)
+    const stored = await scene.server.ctx.store.rooms.events.find(id)
     assert.deepEqual((JSON.parse(stored!.clientJson) as Pdu).content, {})
   })
 

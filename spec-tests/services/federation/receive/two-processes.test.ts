@@ -110,7 +110,7 @@ describe('an event of another server whose past is lost, received by two process
     const waiting = receive(slow.ctx, named)
     await slow.arrived
     assert.equal((await receive(beside.ctx, one)).outcome, 'unresolved')
-    assert.equal((await server.ctx.store.events.find(named))?.status, 'outlier')
+    assert.equal((await server.ctx.store.rooms.events.find(named))?.status, 'outlier')
     slow.release()
     assert.equal((await waiting).outcome, 'accepted')
     await assertRoomIs(server, remote, [named])

@@ -31,7 +31,7 @@ async function openRoom(server: ReceivingServer, levels: object = {}): Promise<S
 async function tell(server: ReceivingServer, elsewhere: ScriptedRoom): Promise<void> {
   const room = await server.line(roomId)
   const page = { roomNid: room.nid!, from: 0, direction: 'forwards', limit: 1000 } as const
-  for (const event of await server.ctx.store.events.page(page)) elsewhere.add(storedPdu(event, room))
+  for (const event of await server.ctx.store.rooms.events.page(page)) elsewhere.add(storedPdu(event, room))
 }
 
 async function fork(server: ReceivingServer, elsewhere: ScriptedRoom, { act, prev }: { act: Act; prev: EventId }) {
@@ -66,7 +66,7 @@ describe('rooms with several heads', function () {
 
     const { eventId } = await appendEvent(server.ctx, roomId, { type: 'm.room.message', sender: local, content: {} })
     const room = await server.line(roomId)
-    const stored = await server.ctx.store.events.find(eventId)
+    const stored = await server.ctx.store.rooms.events.find(eventId)
     assert.deepEqual(new Set(prevEventIds(storedPdu(stored!, room), version)), new Set(forwardExtremities))
     assert.deepEqual(room.forwardExtremities, [eventId])
     assert.equal(room.entry('m.room.name', '')?.eventId, named)
@@ -84,6 +84,6 @@ describe('rooms with several heads', function () {
     for (let index = 0; index < 11; index++) await fork(server, elsewhere, { act: message(`${index}`), prev: joined })
     const { forwardExtremities } = await server.line(roomId)
     assert.equal(forwardExtremities.length, 1)
-    assert.equal((await server.ctx.store.events.find(forwardExtremities[0]!))?.type, 'org.matrix.dummy_event')
+    assert.equal((await server.ctx.store.rooms.events.find(forwardExtremities[0]!))?.type, 'org.matrix.dummy_event')
   })
 })

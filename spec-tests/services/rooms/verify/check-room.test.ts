@@ -6,6 +6,7 @@ import type { RowChange } from '#store/rooms/room-check.ts'
 import { accepted, act, createRoom, join, leave, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { assertRoomsAreRight } from '../../../support/rooms/room-check.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 type Row = Record<string, unknown>
 
@@ -24,10 +25,10 @@ async function busyRoom(server: TestServer) {
   accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'two' }))
   accepted(await bob.request('POST', roomPath(roomId, 'receipt', 'm.read', said), {}))
   accepted(await leave(bob, roomId))
-  const room = (await server.context.store.rooms.find(roomId))!
-  const at = async (eventId: string) => (await server.context.store.events.find(eventId))!.position
-  const topic = (await server.context.store.roomState.current([room.nid], ['m.room.topic']))[0]!
-  const keyNid = (await server.context.store.roomCheck.keyNid('m.room.topic', ''))!
+  const room = (await server.context.store.rooms.rooms.find(roomId))!
+  const at = async (eventId: EventId) => (await server.context.store.rooms.events.find(eventId))!.position
+  const topic = (await server.context.store.rooms.state.current([room.nid], ['m.room.topic']))[0]!
+  const keyNid = (await server.context.store.rooms.check.keyNid('m.room.topic', ''))!
   const positions = {
     said: await at(said),
     reaction: await at(reaction),
@@ -116,14 +117,14 @@ describe('check of a room', () => {
       const { store } = server.context
       const busy = await busyRoom(server)
       const { key, to } = spoil(busy)
-      await store.roomCheck.apply([{ table, key, stored: {}, expected: to }])
+      await store.rooms.check.apply([{ table, key, stored: {}, expected: to }])
 
       const found = await checkRoom(server.context, busy.roomId)
       assert.ok(
         found.some((difference) => difference.table === table),
         JSON.stringify(found),
       )
-      const room = (await store.rooms.find(busy.roomId))!
+      const room = (await store.rooms.rooms.find(busy.roomId))!
       await repairRoom(server.context, room, found)
       assert.deepEqual(await checkRoom(server.context, busy.roomId), [])
     })
@@ -141,11 +142,11 @@ describe('check of a room', () => {
       await using server = await startTestServer()
       const { store } = server.context
       const busy = await busyRoom(server)
-      await store.roomCheck.apply([{ table, ...row(busy) }])
+      await store.rooms.check.apply([{ table, ...row(busy) }])
 
       const found = await checkRoom(server.context, busy.roomId)
       assert.deepEqual([...new Set(found.map((difference) => difference.table))], [table])
-      await repairRoom(server.context, (await store.rooms.find(busy.roomId))!, found)
+      await repairRoom(server.context, (await store.rooms.rooms.find(busy.roomId))!, found)
       assert.deepEqual(await checkRoom(server.context, busy.roomId), [])
     })
 
@@ -154,7 +155,7 @@ describe('check of a room', () => {
     const { store } = server.context
     const { bob, positions } = await busyRoom(server)
     const key = { user_id: bob.userId, position: positions.reaction }
-    await store.roomCheck.apply([{ table: 'event_transactions', key, stored: {}, expected: { position: 99999 } }])
+    await store.rooms.check.apply([{ table: 'event_transactions', key, stored: {}, expected: { position: 99999 } }])
 
     const [found, ...others] = await checkLostTransactions(store)
     assert.deepEqual(others, [])
@@ -166,10 +167,10 @@ describe('check of a room', () => {
     const { store } = server.context
     const { roomId, bob, positions } = await busyRoom(server)
     const carol = '@carol:test'
-    const [reaction] = await store.events.atPositions([positions.reaction])
+    const [reaction] = await store.rooms.events.atPositions([positions.reaction])
     const forged = reaction!.clientJson.replaceAll(bob.userId, carol)
     const key = { event_id: reaction!.eventId }
-    await store.roomCheck.apply([
+    await store.rooms.check.apply([
       { table: 'events', key, stored: {}, expected: { client_json: forged, sender: carol } },
     ])
 

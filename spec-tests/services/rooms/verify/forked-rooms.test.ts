@@ -38,15 +38,15 @@ describe('check of a room that forks', function () {
       assert.deepEqual(await checkRoom(server.ctx, roomId), [])
 
       const { store } = server.ctx
-      const room_nid = (await store.rooms.find(roomId))!.nid
-      const events = await store.roomCheck.events(room_nid, { after: 0, limit: 1000 })
-      const [position] = [...(await store.eventBranches.findMany(events.map((event) => event.position))).keys()]
+      const room_nid = (await store.rooms.rooms.find(roomId))!.nid
+      const events = await store.rooms.check.events(room_nid, { after: 0, limit: 1000 })
+      const [position] = [...(await store.rooms.branches.findMany(events.map((event) => event.position))).keys()]
       const delta = '[["m.room.create","",null]]'
       const spoiled = { base_position: position! - 1, hops: 0, delta }
-      await store.roomCheck.apply([{ table: 'event_branches', key: { position }, stored: {}, expected: spoiled }])
+      await store.rooms.check.apply([{ table: 'event_branches', key: { position }, stored: {}, expected: spoiled }])
       const found = await checkRoom(server.ctx, roomId)
       assert.ok(found.some(({ table, key }) => table === 'event_branches' && key['position'] === position))
-      await repairRoom(server.ctx, (await store.rooms.find(roomId))!, found)
+      await repairRoom(server.ctx, (await store.rooms.rooms.find(roomId))!, found)
       assert.deepEqual(await checkRoom(server.ctx, roomId), [])
     })
 
@@ -68,11 +68,11 @@ describe('check of a room that forks', function () {
     await requestHistoryPurge(ctx, { roomId, before: { eventId: middle }, deleteLocal: true })
     await deleteAll(ctx)
 
-    const { purgedUpTo, nid } = (await store.rooms.find(roomId))!
+    const { purgedUpTo, nid } = (await store.rooms.rooms.find(roomId))!
     assert.ok(purgedUpTo > 0)
     assert.deepEqual(await checkRoom(ctx, roomId), [])
     const now = await server.lineFromDisk(roomId)
-    for (const event of await store.roomCheck.events(nid, { after: purgedUpTo, limit: 1000 })) {
+    for (const event of await store.rooms.check.events(nid, { after: purgedUpTo, limit: 1000 })) {
       const before = await diffFromCurrent(ctx, now, await stateBefore(ctx, event))
       const expected = replay.stateBefore(prevEventIds(replay.events.get(event.eventId)!, version))
       assert.deepEqual(new Map(entriesOf(now, before)), new Map(expected))

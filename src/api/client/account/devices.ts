@@ -15,7 +15,7 @@ const Device = Type.Object({
   last_seen_ts: Type.Optional(Type.Integer()),
 })
 
-type Stored = Awaited<ReturnType<Context['store']['devices']['list']>>[number]
+type Stored = Awaited<ReturnType<Context['store']['accounts']['devices']['list']>>[number]
 
 const toDevice = ({ deviceId, displayName, lastSeenIp, lastSeenAt }: Stored) => ({
   device_id: deviceId,
@@ -33,7 +33,7 @@ export const getDevices = endpoint({
   summary: "Lists the user's devices.",
   spec: 'client-server-api/#get_matrixclientv3devices',
   async handle(ctx, _received, requester) {
-    return { devices: (await ctx.store.devices.list(requester.userId)).map(toDevice) }
+    return { devices: (await ctx.store.accounts.devices.list(requester.userId)).map(toDevice) }
   },
 })
 
@@ -47,7 +47,7 @@ export const getDevice = endpoint({
   summary: "Shows one of the user's devices.",
   spec: 'client-server-api/#get_matrixclientv3devicesdeviceid',
   async handle(ctx, { params }, requester) {
-    const device = await ctx.store.devices.find(requester.userId, params.deviceId)
+    const device = await ctx.store.accounts.devices.find(requester.userId, params.deviceId)
     if (device === undefined) throw notFound('There is no such device')
     return toDevice(device)
   },

@@ -1,10 +1,10 @@
 import { badJson, forbidden, invalidParam, MatrixError, notFound, tooLarge } from '#base/errors.ts'
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
-import { isValidRoomId } from '#protocol/ids.ts'
+import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/accounts/account-data.ts'
-import { ignoredUsersType } from './ignored-users.ts'
 import { pushRulesType, readPushRules } from './stored-push-rules.ts'
 
 /** What has its own endpoints: these check what they write. */
@@ -12,13 +12,13 @@ const kept: readonly string[] = [pushRulesType, 'm.fully_read']
 const maxTypeLength = 255
 
 /** Which object: without room, one of the account itself. */
-export type DataKey = { userId: string; roomId?: string | undefined; type: string }
+export type DataKey = { userId: UserId; roomId?: RoomId | undefined; type: string }
 
 const keyOf = ({ userId, roomId, type }: DataKey): AccountDataKey => ({ userId, roomId: roomId ?? '', type })
 
 /** The content of one object; throws M_NOT_FOUND where there is none. */
 export async function findAccountData({ store }: Pick<Context, 'store'>, key: DataKey): Promise<JsonObject> {
-  const content = await store.accountData.find(keyOf(key))
+  const content = await store.accounts.accountData.find(keyOf(key))
   if (isPushRules(keyOf(key))) return JSON.parse(pushRulesContent(key.userId, content)) as JsonObject
   if (content === undefined) throw notFound('There is no account data of this type')
   return JSON.parse(content) as JsonObject
@@ -32,8 +32,8 @@ export async function putAccountData(
 ): Promise<void> {
   if (kept.includes(key.type)) throw new MatrixError(405, 'M_BAD_JSON', `Cannot set ${key.type} through this API.`)
   await ctx.store.transaction((tx) => writeAccountData(tx, ctx.config.limits, { ...key, content }))
-  if (key.roomId === undefined && key.type === ignoredUsersType) ctx.bus.publish('ignored_users', key.userId)
-  ctx.bus.publish('wake', [key.userId])
+  const { userId, roomId, type } = keyOf(key)
+  ctx.bus.publish(accountDataChanged, { userId, changes: [{ roomId, type }] })
 }
 
 type Limits = Context['config']['limits']
@@ -50,10 +50,10 @@ export async function writeAccountData(
   const text = JSON.stringify(content)
   if (Buffer.byteLength(text) > limits.account_data_bytes) throw tooLarge('The account data is too large')
   const position = await lockAccountData(tx)
-  const isNew = (await tx.accountData.find(keyOf(key))) === undefined
-  if (isNew && (await tx.accountData.count(key.userId)) >= limits.account_data_types)
+  const isNew = (await tx.accounts.accountData.find(keyOf(key))) === undefined
+  if (isNew && (await tx.accounts.accountData.count(key.userId)) >= limits.account_data_types)
     throw forbidden('You have too much account data')
-  await tx.accountData.save({ ...keyOf(key), content: text }, position)
+  await tx.accounts.accountData.save({ ...keyOf(key), content: text }, position)
 }
 
 /** Takes a position; whoever else writes account data waits from here until the transaction ends. */
@@ -68,11 +68,11 @@ export type AccountDataChanges = { global: string[]; rooms: Map<string, string[]
  */
 export async function accountDataChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { after, upTo }: { after: number | undefined; upTo: number },
 ): Promise<AccountDataChanges> {
   const changes: AccountDataChanges = { global: [], rooms: new Map() }
-  const changed = after === upTo ? [] : await store.accountData.listChanged(userId, { after: after ?? 0, upTo })
+  const changed = after === upTo ? [] : await store.accounts.accountData.listChanged(userId, { after: after ?? 0, upTo })
   for (const data of changed) {
     const json = eventText(data)
     if (data.roomId === '') changes.global.push(json)
@@ -90,5 +90,5 @@ function eventText(data: AccountData): string {
   return `{"type":${JSON.stringify(data.type)},"content":${content}}`
 }
 
-const pushRulesContent = (userId: string, stored: string | undefined): string =>
+const pushRulesContent = (userId: UserId, stored: string | undefined): string =>
   JSON.stringify({ global: fullRuleset(readPushRules(stored), userId) })

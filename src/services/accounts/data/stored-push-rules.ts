@@ -1,22 +1,23 @@
 import { noUserPushRules, type UserPushRules } from '#protocol/push/push-rules.ts'
 import type { Transaction } from '#store/open.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The account data that holds a user's push rules: stored as what differs from the default ones. */
 export const pushRulesType = 'm.push_rules'
 
-type Needs = Pick<Transaction, 'accountData'>
+type Needs = Pick<Transaction, 'accounts'>
 
-export async function findPushRules({ accountData }: Needs, userId: string): Promise<UserPushRules> {
-  return readPushRules(await accountData.find({ userId, roomId: '', type: pushRulesType }))
+export async function findPushRules({ accounts }: Needs, userId: UserId): Promise<UserPushRules> {
+  return readPushRules(await accounts.accountData.find({ userId, roomId: '', type: pushRulesType }))
 }
 
 /** Stores push rules that `protocol/push-rules` made, under a position of the account data stream. */
 export async function savePushRules(
-  { accountData }: Needs,
-  { userId, rules }: { userId: string; rules: UserPushRules },
+  { accounts }: Needs,
+  { userId, rules }: { userId: UserId; rules: UserPushRules },
   position: number,
 ): Promise<void> {
-  await accountData.save({ userId, roomId: '', type: pushRulesType, content: JSON.stringify(rules) }, position)
+  await accounts.accountData.save({ userId, roomId: '', type: pushRulesType, content: JSON.stringify(rules) }, position)
 }
 
 /** From JSON text; absent, the user has changed nothing. */

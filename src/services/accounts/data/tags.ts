@@ -1,17 +1,19 @@
 import { badJson } from '#base/errors.ts'
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { lockAccountData, writeAccountData } from './account-data.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A tag's name has a limit of its own; all tags of a room share that of account data. */
 const maxNameBytes = 255
 
 /** A room as the user files it. */
-export type TaggedRoom = { userId: string; roomId: string }
+export type TaggedRoom = { userId: UserId; roomId: RoomId }
 
 /** The tags of a room by name. https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
 export async function listTags({ store }: Pick<Context, 'store'>, room: TaggedRoom): Promise<JsonObject> {
-  return tagsIn(await store.accountData.find({ ...room, type: 'm.tag' }))
+  return tagsIn(await store.accounts.accountData.find({ ...room, type: 'm.tag' }))
 }
 
 export async function putTag(
@@ -40,11 +42,12 @@ async function changeTags(
 ): Promise<void> {
   const isChanged = await store.transaction(async (tx) => {
     await lockAccountData(tx)
-    const tags = change(tagsIn(await tx.accountData.find({ ...room, type: 'm.tag' })))
+    const tags = change(tagsIn(await tx.accounts.accountData.find({ ...room, type: 'm.tag' })))
     if (tags) await writeAccountData(tx, config.limits, { ...room, type: 'm.tag', content: { tags } })
     return tags !== undefined
   })
-  if (isChanged) bus.publish('wake', [room.userId])
+  if (isChanged)
+    bus.publish(accountDataChanged, { userId: room.userId, changes: [{ roomId: room.roomId, type: 'm.tag' }] })
 }
 
 function tagsIn(stored: string | undefined): JsonObject {

@@ -5,11 +5,12 @@ import { findAccount } from '#services/accounts/find-account.ts'
 import { endSessions } from '#services/accounts/sessions/log-out.ts'
 import { hashPassword } from './password-hash.ts'
 import { checkPassword } from './password-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'tokens' | 'bus' | 'sessions'>
 
 export type PasswordChange = {
-  userId: string
+  userId: UserId
   password: string
   /** Whether all devices but the one kept are logged out. */
   logOutDevices: boolean
@@ -22,7 +23,7 @@ export async function changePassword(ctx: Needs, change: PasswordChange): Promis
   checkPassword(ctx, password)
   const passwordHash = await hashPassword(ctx, password)
   const removed = await ctx.store.transaction(async (tx) => {
-    await tx.accounts.setPasswordHash(userId, passwordHash)
+    await tx.accounts.accounts.setPasswordHash(userId, passwordHash)
     return logOutDevices ? endSessions(tx, userId, keptDeviceId) : undefined
   })
   if (removed) devicesDeleted(ctx, removed)

@@ -12,6 +12,7 @@ import {
 } from '#services/accounts/sessions/open-session.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<
   Context,
@@ -26,7 +27,7 @@ export type Registration = ClientWishes & {
   inhibitLogin: boolean
 }
 
-export type Registered = { userId: string; session: OpenedSession | undefined }
+export type Registered = { userId: UserId; session: OpenedSession | undefined }
 
 /** How registration requests look once their body is read, so that the body of an earlier request can be read again. */
 export type RegistrationRequest = { body: JsonObject; read: (body: JsonObject) => Registration }
@@ -61,7 +62,7 @@ export async function registerForAppservice(
 /** The ways to register now; none when registration is closed and no invitation is out. */
 export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 'clock'>): Promise<string[][]> {
   const { mode } = ctx.config.registration
-  const isInvited = await ctx.store.registrationTokens.hasAdminInvitation(ctx.clock.now())
+  const isInvited = await ctx.store.accounts.registrationTokens.hasAdminInvitation(ctx.clock.now())
   const open = mode === 'open' ? [['m.login.dummy']] : []
   return mode === 'token' || isInvited ? [...open, [tokenStage]] : open
 }
@@ -77,12 +78,11 @@ type Enrollment = { wanted: Registration; tokenHash: string | undefined }
 async function enroll(ctx: Needs, account: AccountRow, { wanted, tokenHash }: Enrollment): Promise<Registered> {
   const { userId } = account
   const session = await ctx.store.transaction(async (tx) => {
-    const token = tokenHash === undefined ? undefined : await tx.registrationTokens.find(tokenHash)
-    if (tokenHash !== undefined && !(await tx.registrationTokens.use(tokenHash, ctx.clock.now())))
+    const token = tokenHash === undefined ? undefined : await tx.accounts.registrationTokens.find(tokenHash)
+    if (tokenHash !== undefined && !(await tx.accounts.registrationTokens.use(tokenHash, ctx.clock.now())))
       throw forbidden('The registration token was used up')
     await addAccount(ctx, tx, { ...account, isAdmin: token?.grantsAdmin ?? false })
     return wanted.inhibitLogin ? undefined : openSession(ctx, tx, { ...wanted, userId })
   })
-  ctx.bus.publish('account.created', { userId })
   return { userId, session }
 }

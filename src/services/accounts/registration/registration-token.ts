@@ -2,11 +2,11 @@ import type { Context } from '#context.ts'
 import { hashToken, tokenPrefixes } from '#services/accounts/sessions/token-hash.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock'>
-type RegistrationToken = NonNullable<Awaited<ReturnType<Context['store']['registrationTokens']['find']>>>
+type RegistrationToken = NonNullable<Awaited<ReturnType<Context['store']['accounts']['registrationTokens']['find']>>>
 
 /** The token if an account could be made with it now. */
 export async function findRegistrationToken(ctx: Needs, token: string): Promise<RegistrationToken | undefined> {
-  const found = await ctx.store.registrationTokens.find(hashToken(token))
+  const found = await ctx.store.accounts.registrationTokens.find(hashToken(token))
   return found && isUsable(ctx, found) ? found : undefined
 }
 
@@ -25,7 +25,7 @@ export async function createRegistrationToken(
   ctx: Pick<Context, 'store' | 'clock' | 'tokens'>,
   { token = ctx.tokens.id(16), usesAllowed, expiresAt }: TokenWishes,
 ): Promise<string | undefined> {
-  const isNew = await ctx.store.registrationTokens.insert({
+  const isNew = await ctx.store.accounts.registrationTokens.insert({
     tokenHash: hashToken(token),
     token,
     usesAllowed,
@@ -42,9 +42,9 @@ export async function adminInvitation(ctx: Pick<Context, 'store' | 'clock' | 'to
   const token = ctx.tokens.secret(tokenPrefixes.registration)
   const createdAt = ctx.clock.now()
   return ctx.store.transaction(async (tx) => {
-    if (await tx.accounts.hasAdmin()) return undefined
-    await tx.registrationTokens.deleteAdminInvitations()
-    await tx.registrationTokens.insert({
+    if (await tx.accounts.accounts.hasAdmin()) return undefined
+    await tx.accounts.registrationTokens.deleteAdminInvitations()
+    await tx.accounts.registrationTokens.insert({
       tokenHash: hashToken(token),
       token: undefined,
       usesAllowed: 1,

@@ -24,15 +24,15 @@ export async function createRegistrationNonce(ctx: Needs): Promise<string> {
   secretOf(ctx)
   const now = ctx.clock.now()
   const nonce = ctx.tokens.secret(tokenPrefixes.nonce)
-  await ctx.store.registrationNonces.deleteExpired(now)
-  await ctx.store.registrationNonces.insert(hashToken(nonce), now + nonceLifetimeMs)
+  await ctx.store.accounts.registrationNonces.deleteExpired(now)
+  await ctx.store.accounts.registrationNonces.insert(hashToken(nonce), now + nonceLifetimeMs)
   return nonce
 }
 
 /** Makes an account, administrators too, for whoever knows the configured secret. */
 export async function registerWithSecret(ctx: Needs, wanted: SecretRegistration): Promise<OpenedSession> {
   const secret = secretOf(ctx)
-  const isFresh = await ctx.store.registrationNonces.use(hashToken(wanted.nonce), ctx.clock.now())
+  const isFresh = await ctx.store.accounts.registrationNonces.use(hashToken(wanted.nonce), ctx.clock.now())
   if (!isFresh) throw unknown('The nonce is not known')
   // A separator inside a field would let one signature stand for other fields.
   if ([wanted.password, wanted.userType ?? ''].some((field) => field.includes('\0')))

@@ -60,11 +60,11 @@ export function tokenOf({ headers, query }: Pick<TokenBearer, 'headers' | 'query
 
 async function load(ctx: Needs, tokenHash: string): Promise<CachedSession> {
   const { changes } = ctx.sessions
-  const token = await ctx.store.accessTokens.find(tokenHash)
+  const token = await ctx.store.accounts.accessTokens.find(tokenHash)
   if (token === undefined) throw unknownToken()
   const { userId, deviceId, expiresAt, replaces } = token
-  const account = await ctx.store.accounts.find(userId)
-  const device = deviceId === undefined ? undefined : await ctx.store.devices.find(userId, deviceId)
+  const account = await ctx.store.accounts.accounts.find(userId)
+  const device = deviceId === undefined ? undefined : await ctx.store.accounts.devices.find(userId, deviceId)
   if (account === undefined || account.deactivatedAt !== undefined) throw unknownToken()
   if (deviceId !== undefined && device === undefined) throw unknownToken()
   const cached = {
@@ -97,5 +97,5 @@ async function recordSighting(ctx: Needs, cached: CachedSession, { ip, headers }
   if (deviceId === undefined || at - cached.seenAt < sightingIntervalMs) return
   cached.seenAt = at
   const userAgent = String(headers['user-agent'] ?? '').slice(0, 200)
-  await ctx.store.devices.recordSighting(userId, deviceId, { at, ip, userAgent })
+  await ctx.store.accounts.devices.recordSighting(userId, deviceId, { at, ip, userAgent })
 }

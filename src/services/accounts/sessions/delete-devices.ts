@@ -1,8 +1,10 @@
+import * as topics from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
-import { sessionsChanged } from './session-changes.ts'
+import { announceSessions } from './session-changes.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
-type Devices = { userId: string; deviceIds: readonly string[] }
+type Devices = { userId: UserId; deviceIds: readonly string[] }
 
 /** Ends devices with all that belongs to them; ids the user does not have are passed over. */
 export async function deleteDevices(ctx: Needs, devices: Devices): Promise<void> {
@@ -15,11 +17,11 @@ export type RemovedDevices = Devices & { hadKeys: boolean }
 
 /** The part inside a transaction: tokens, pushers, keys and messages go with the devices. */
 export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devices): Promise<RemovedDevices> {
-  await tx.accessTokens.deleteForDevices(userId, deviceIds)
-  await tx.refreshTokens.deleteForDevices(userId, deviceIds)
-  await tx.pushers.deleteForDevices(userId, deviceIds)
-  await tx.devices.delete(userId, deviceIds)
-  const withKeys = await tx.deviceKeys.forget(userId, deviceIds)
+  await tx.accounts.accessTokens.deleteForDevices(userId, deviceIds)
+  await tx.accounts.refreshTokens.deleteForDevices(userId, deviceIds)
+  await tx.push.pushers.deleteForDevices(userId, deviceIds)
+  await tx.accounts.devices.delete(userId, deviceIds)
+  const withKeys = await tx.e2ee.deviceKeys.forget(userId, deviceIds)
   await recordKeyChange(tx, { userId, deviceIds: withKeys })
   return { userId, deviceIds, hadKeys: withKeys.length > 0 }
 }
@@ -28,14 +30,13 @@ export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devi
 export async function recordKeyChange(tx: Transaction, { userId, deviceIds }: Devices): Promise<void> {
   if (deviceIds.length === 0) return
   const changes = deviceIds.map((deviceId) => ({ userId, deviceId }))
-  await tx.deviceLists.record(changes, await tx.streams.next('device_lists'))
+  await tx.e2ee.deviceLists.record(changes, await tx.streams.next('device_lists'))
 }
 
 /** Tells everybody else: sessions, pushers, device lists and open connections of these devices end too. */
 export function devicesDeleted(ctx: Pick<Context, 'bus' | 'sessions'>, removed: RemovedDevices): void {
   const { userId, deviceIds, hadKeys } = removed
-  sessionsChanged(ctx, userId)
-  ctx.bus.publish('devices.deleted', { userId, deviceIds: [...deviceIds] })
-  ctx.bus.publish('wake', [userId])
-  if (hadKeys) ctx.bus.publish('device_lists', [userId])
+  announceSessions(ctx, userId)
+  ctx.bus.publish(topics.devicesDeleted, { devices: deviceIds.map((deviceId) => ({ userId, deviceId })) })
+  if (hadKeys) ctx.bus.publish(topics.deviceListsChanged, { userIds: [userId] })
 }

@@ -6,13 +6,14 @@ import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
 /** A request that needs approval. */
 export type Operation = {
   /** Whose approval; undefined at registration. */
-  userId: string | undefined
+  userId: UserId | undefined
   /** Method and path: a session approves this request alone. */
   name: string
   body: JsonObject
@@ -41,7 +42,7 @@ export async function interact(ctx: Needs, operation: Operation): Promise<Approv
   if (session === undefined) throw await ask(ctx, fresh, forbidden('The authentication session is not known any more'))
   await attempt(ctx, session, auth)
   if (!isComplete(session)) throw await ask(ctx, session)
-  if (session.isStored && !(await ctx.store.interactiveSessions.delete(hashToken(session.id))))
+  if (session.isStored && !(await ctx.store.accounts.interactiveSessions.delete(hashToken(session.id))))
     throw await ask(ctx, fresh, forbidden('The authentication session was used'))
   return { body: session.body, proofs: session.proofs }
 }
@@ -59,7 +60,7 @@ export async function passStage(
 
 /** Whether a session of this id waits for stages. */
 export async function isInteracting(ctx: Pick<Context, 'store' | 'clock'>, sessionId: string): Promise<boolean> {
-  return (await ctx.store.interactiveSessions.find(hashToken(sessionId), ctx.clock.now())) !== undefined
+  return (await ctx.store.accounts.interactiveSessions.find(hashToken(sessionId), ctx.clock.now())) !== undefined
 }
 
 const newSession = (ctx: Needs, { userId, name, body, flows }: Operation): Session => ({
@@ -73,7 +74,7 @@ const newSession = (ctx: Needs, { userId, name, body, flows }: Operation): Sessi
 })
 
 async function load(ctx: Needs, id: string): Promise<Session | undefined> {
-  const stored = await ctx.store.interactiveSessions.find(hashToken(id), ctx.clock.now())
+  const stored = await ctx.store.accounts.interactiveSessions.find(hashToken(id), ctx.clock.now())
   if (stored === undefined) return undefined
   const { userId, operation, flows, completed, sealedBody } = stored
   const body = JSON.parse(unseal(sealedBody, id)) as JsonObject
@@ -124,10 +125,10 @@ async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void
   const sessionHash = hashToken(id)
   const sealedBody = seal(JSON.stringify(body), { secret: id, iv: ctx.tokens.bytes(12) })
   const { userId, operation, flows, proofs: completed } = session
-  if (session.isStored) return ctx.store.interactiveSessions.update(sessionHash, { completed, sealedBody })
-  await ctx.store.interactiveSessions.deleteExpired(now)
+  if (session.isStored) return ctx.store.accounts.interactiveSessions.update(sessionHash, { completed, sealedBody })
+  await ctx.store.accounts.interactiveSessions.deleteExpired(now)
   const expiresAt = now + ctx.config.accounts.interactive_auth_lifetime_ms
-  await ctx.store.interactiveSessions.insert({
+  await ctx.store.accounts.interactiveSessions.insert({
     sessionHash,
     userId,
     operation,

@@ -1,10 +1,11 @@
 import type { Context, Transaction } from '#context.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type IssuedTokens = { accessToken: string; refreshToken: string | undefined; expiresInMs: number | undefined }
 
 export type TokenRequest = {
-  userId: string
+  userId: UserId
   deviceId: string
   /** Whether the client can refresh: only then access tokens expire. */
   refreshable: boolean
@@ -25,8 +26,13 @@ export async function issueTokens(
   const expiresAt = expiresInMs === undefined ? undefined : now + expiresInMs
   const accessHash = hashToken(accessToken)
   const owner = { userId, deviceId, createdAt: now, replaces }
-  await tx.accessTokens.insert({ ...owner, tokenHash: accessHash, expiresAt })
+  await tx.accounts.accessTokens.insert({ ...owner, tokenHash: accessHash, expiresAt })
   if (refreshToken !== undefined)
-    await tx.refreshTokens.insert({ ...owner, tokenHash: hashToken(refreshToken), accessHash, revokedAt: undefined })
+    await tx.accounts.refreshTokens.insert({
+      ...owner,
+      tokenHash: hashToken(refreshToken),
+      accessHash,
+      revokedAt: undefined,
+    })
   return { accessToken, refreshToken, expiresInMs }
 }

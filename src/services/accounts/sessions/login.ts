@@ -5,7 +5,7 @@ import { findAccount } from '#services/accounts/find-account.ts'
 import { checkWishes, openSession, type ClientWishes, type OpenedSession } from './open-session.ts'
 import { verifyPassword } from '#services/accounts/passwords/password-hash.ts'
 import { refuseUnusable } from './refuse-unusable.ts'
-import { sessionsChanged } from './session-changes.ts'
+import { announceSessions } from './session-changes.ts'
 import { hashToken } from './token-hash.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions' | 'rateBuckets'>
@@ -31,10 +31,10 @@ export async function loginWithToken(
 ): Promise<OpenedSession> {
   checkWishes(wishes)
   const tokenHash = hashToken(token)
-  const found = await ctx.store.loginTokens.find(tokenHash)
-  const isTaken = found !== undefined && (await ctx.store.loginTokens.delete(tokenHash))
+  const found = await ctx.store.accounts.loginTokens.find(tokenHash)
+  const isTaken = found !== undefined && (await ctx.store.accounts.loginTokens.delete(tokenHash))
   if (!isTaken || found.expiresAt <= ctx.clock.now()) throw forbidden('The login token is not valid')
-  const account = await ctx.store.accounts.find(found.userId)
+  const account = await ctx.store.accounts.accounts.find(found.userId)
   if (account === undefined) throw forbidden('The login token is not valid')
   refuseUnusable(account)
   return enter(ctx, account, wishes)
@@ -56,11 +56,11 @@ export async function loginForAppservice(
 /** What was proved must still hold: nobody gets in by a password that was changed meanwhile. */
 async function enter(ctx: Needs, { userId, passwordHash }: Account, wishes: ClientWishes): Promise<OpenedSession> {
   const session = await ctx.store.transaction(async (tx) => {
-    const account = await tx.accounts.hold({ userId, passwordHash })
+    const account = await tx.accounts.accounts.hold({ userId, passwordHash })
     if (!account) throw forbidden('The password was changed meanwhile')
     refuseUnusable(account)
     return openSession(ctx, tx, { userId, ...wishes })
   })
-  sessionsChanged(ctx, userId)
+  announceSessions(ctx, userId)
   return session
 }

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { MatrixError, userDeactivated } from '#base/errors.ts'
 
-type Account = NonNullable<Awaited<ReturnType<Context['store']['accounts']['find']>>>
+type Account = NonNullable<Awaited<ReturnType<Context['store']['accounts']['accounts']['find']>>>
 
 /** 401: the session lives on, the account may be unlocked. https://spec.matrix.org/v1.19/client-server-api/#account-locking */
 export const userLocked = (): MatrixError =>

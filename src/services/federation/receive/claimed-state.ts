@@ -36,7 +36,7 @@ async function holdersAmong(
   const entries: StoredEvent[] = []
   for (let start = 0; start < ids.length; start += sliceSize, await nextTurn()) {
     const slice = ids.slice(start, start + sliceSize)
-    const found = new Map((await store.events.findMany(slice)).map((event) => [event.eventId, event]))
+    const found = new Map((await store.rooms.events.findMany(slice)).map((event) => [event.eventId, event]))
     for (const id of slice) {
       const event = found.get(id)
       if (event && event.roomNid === room.nid && event.status !== 'rejected') entries.push(event)

@@ -35,7 +35,7 @@ export type Entering = CheckedEvent & {
  */
 export async function enterEvent(ctx: ReceiveNeeds, room: LiveRoom, event: Entering): Promise<ReceiveResult> {
   const { pdu, eventId } = event
-  const stored = await ctx.store.events.find(eventId)
+  const stored = await ctx.store.rooms.events.find(eventId)
   if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
   if (stored && isInTimeline(stored)) return { eventId, outcome: 'known' }
   // NOTSPEC: the rules allow any number of create events, but a second one could only be meant to confuse.
@@ -76,7 +76,7 @@ async function findPrevs(
   { pdu, claimed }: Entering,
 ): Promise<StoredEvent[] | undefined> {
   const ids = new Set(prevEventIds(pdu, room.version))
-  const found = (await ctx.store.events.findMany([...ids])).filter(
+  const found = (await ctx.store.rooms.events.findMany([...ids])).filter(
     // Of purged history nobody knows the state any more.
     (one) => one.roomNid === room.nid && isInTimeline(one) && one.position > room.purgedUpTo,
   )

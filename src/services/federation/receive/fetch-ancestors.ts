@@ -71,7 +71,7 @@ async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
   for (const { pdu } of events.values())
     for (const auth of authEventIds(pdu, room.version)) if (!events.has(auth)) auths.add(auth)
   let isMoved = false
-  for (const stored of await ctx.store.events.findMany([...new Set([...prevs, ...auths])])) {
+  for (const stored of await ctx.store.rooms.events.findMany([...new Set([...prevs, ...auths])])) {
     auths.delete(stored.eventId)
     if (!prevs.has(stored.eventId) || (stored.roomNid === room.nid && isInTimeline(stored)))
       prevs.delete(stored.eventId)

@@ -50,6 +50,6 @@ export async function importSendJoin(
 
 /** What became of the event when it came first, by whatever way: a join that is tried again is told what it is worth. */
 async function receiptOfFormer({ store }: Pick<ReceiveNeeds, 'store'>, eventId: EventId): Promise<ReceiveResult> {
-  const stored = await store.events.find(eventId)
+  const stored = await store.rooms.events.find(eventId)
   return { eventId, outcome: !stored || stored.status === 'outlier' ? 'unresolved' : stored.status }
 }

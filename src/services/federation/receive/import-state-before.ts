@@ -26,7 +26,7 @@ export async function importStateBefore(
   const fetched = new Map<EventId, CheckedEvent>()
   for (let start = 0; start < wanted.length; start += sliceSize) {
     const slice = wanted.slice(start, start + sliceSize)
-    for (const event of await ctx.store.events.findMany(slice)) stored.add(event.eventId)
+    for (const event of await ctx.store.rooms.events.findMany(slice)) stored.add(event.eventId)
     const missing = slice.filter((id) => !stored.has(id))
     if (missing.length === 0) continue
     for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), room))

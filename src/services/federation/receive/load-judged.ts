@@ -11,7 +11,7 @@ export async function loadJudged(
   ids: readonly EventId[],
 ): Promise<FindJudged> {
   const judged = new Map<EventId, JudgedEvent | 'elsewhere'>()
-  for (const event of await store.events.findMany(ids))
+  for (const event of await store.rooms.events.findMany(ids))
     judged.set(
       event.eventId,
       event.roomNid === room.nid

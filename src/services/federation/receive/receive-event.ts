@@ -1,5 +1,5 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
-import type { EventId, ServerName } from '#protocol/ids.ts'
+import type { EventId, ServerName, RoomId } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -15,7 +15,7 @@ import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 import { settledRoom } from './settled-room.ts'
 import { storeOutliers } from './store-outliers.ts'
 
-export type Incoming = { origin: ServerName; roomId: string; pdu: JsonValue }
+export type Incoming = { origin: ServerName; roomId: RoomId; pdu: JsonValue }
 
 /** Gaps that end in the dark: for so many events of one past we ask what the state before them was. */
 const maxClaims = 5
@@ -35,7 +35,7 @@ export async function receiveEvent(
     return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }
   const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
-  const stored = await ctx.store.events.find(event.eventId)
+  const stored = await ctx.store.rooms.events.find(event.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: event.eventId, outcome: 'known' }
   const past = await fetchAncestors(ctx, room, { event, origin })
   const result = await enterPast(ctx, room, { past, event })
@@ -61,7 +61,7 @@ async function enterPast(ctx: ReceiveNeeds, { roomId }: LiveRoom, entry: Entry):
   return result
 }
 
-async function enterInTurn(ctx: ReceiveNeeds, roomId: string, { past, event, claims }: Entry): Promise<ReceiveResult> {
+async function enterInTurn(ctx: ReceiveNeeds, roomId: RoomId, { past, event, claims }: Entry): Promise<ReceiveResult> {
   let result: ReceiveResult = { eventId: event.eventId, outcome: 'unresolved', reason: 'It rests on itself' }
   const room = await settledRoom(ctx, roomId)
   for (const one of await inOrder(past.events, room.version)) {
@@ -91,7 +91,7 @@ async function claimStates(
 async function gapEdges(ctx: ReceiveNeeds, room: LiveRoom, { events, followed }: Ancestors): Promise<EventId[]> {
   const prevsOf = (id: EventId) => prevEventIds(events.get(id)!.pdu, room.version).filter((prev) => !events.has(prev))
   const wanted = [...followed].flatMap(prevsOf)
-  const found = await ctx.store.events.findMany(wanted)
+  const found = await ctx.store.rooms.events.findMany(wanted)
   const placed = new Set(
     found.flatMap((one) => (isInTimeline(one) && one.position > room.purgedUpTo ? one.eventId : [])),
   )

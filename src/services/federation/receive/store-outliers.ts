@@ -50,7 +50,7 @@ async function storeBatch(
   try {
     await write(ctx, room, writes)
   } catch (error) {
-    const stored = await ctx.store.events.findMany(writes.map(({ eventId }) => eventId))
+    const stored = await ctx.store.rooms.events.findMany(writes.map(({ eventId }) => eventId))
     if (stored.length === 0) throw error
     // Another process was faster with these: what is left is written without them.
     await storeBatch(ctx, room, events)

@@ -4,6 +4,7 @@ import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
 import { isBare } from '#services/rooms/live/live-room.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type DirectoryQuery = {
   limit: number
@@ -37,8 +38,8 @@ export async function listPublicRooms(ctx: Pick<Context, 'store'>, query: Direct
 }
 
 async function publishedRooms(ctx: Pick<Context, 'store'>) {
-  const rooms = await ctx.store.rooms.listPublished()
-  const counts = await ctx.store.members.counts(rooms.map(({ nid }) => nid))
+  const rooms = await ctx.store.rooms.rooms.listPublished()
+  const counts = await ctx.store.rooms.members.counts(rooms.map(({ nid }) => nid))
   return rooms
     .map(({ nid, roomId }) => ({ nid, roomId, joinedMembers: counts.get(nid)?.join ?? 0 }))
     .filter(({ joinedMembers }) => joinedMembers > 0)
@@ -78,11 +79,11 @@ function readToken(text: string): { side: Side; place: Place } {
 }
 
 /** Whether the room is published; throws M_NOT_FOUND for a room that is not known. */
-export async function isPublished(ctx: Pick<Context, 'store'>, roomId: string): Promise<boolean> {
+export async function isPublished(ctx: Pick<Context, 'store'>, roomId: RoomId): Promise<boolean> {
   return (await knownRoom(ctx, roomId)).isPublished
 }
 
-export type Publication = { roomId: string; by: string; isAdmin: boolean; isPublished: boolean }
+export type Publication = { roomId: RoomId; by: UserId; isAdmin: boolean; isPublished: boolean }
 
 /** Lists a room in the directory, or not: for who may set its canonical alias, and administrators. */
 export async function publishRoom(
@@ -91,11 +92,11 @@ export async function publishRoom(
 ): Promise<void> {
   const room = await knownRoom(ctx, roomId)
   if (!isAdmin && !(await maySetCanonicalAlias(ctx, roomId, by))) throw forbidden('You may not publish this room')
-  await ctx.store.rooms.setPublished(room.nid, wanted)
+  await ctx.store.rooms.rooms.setPublished(room.nid, wanted)
 }
 
-async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
-  const room = await store.rooms.find(roomId)
+async function knownRoom({ store }: Pick<Context, 'store'>, roomId: RoomId): Promise<StoredRoom> {
+  const room = await store.rooms.rooms.find(roomId)
   if (!room || isBare(room)) throw notFound('The room is not known')
   return room
 }

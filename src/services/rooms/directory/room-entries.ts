@@ -37,7 +37,7 @@ export async function roomEntries(
 ): Promise<RoomEntry[]> {
   const nids = rooms.map(({ nid }) => nid)
   const contents = new Map<string, JsonObject>()
-  for (const { roomNid, type, clientJson } of await ctx.store.roomState.current(nids, types))
+  for (const { roomNid, type, clientJson } of await ctx.store.rooms.state.current(nids, types))
     contents.set(`${roomNid} ${type}`, (JSON.parse(clientJson) as { content: JsonObject }).content)
   return rooms.map(({ nid, roomId, joinedMembers }) => {
     const contentOf = (type: string) => contents.get(`${nid} ${type}`) ?? {}

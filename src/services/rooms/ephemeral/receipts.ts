@@ -1,31 +1,33 @@
 import { invalidParam, notFound } from '#base/errors.ts'
+import { receiptMoved } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Receipt } from '#store/rooms/receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInThread } from '#services/rooms/read/thread-of.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 export type ReceiptType = 'm.read' | 'm.read.private'
 
 /** How far a member says to have read; without thread: in all of them. */
 export type NewReceipt = {
-  roomId: string
-  userId: string
+  roomId: RoomId
+  userId: UserId
   type: ReceiptType
-  eventId: string
+  eventId: EventId
   threadId?: string | undefined
 }
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
 
 /** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
-export async function setReceipt(ctx: Needs, result: NewReceipt): Promise<void> {
-  const room = await requireJoined(ctx, result.roomId, result.userId)
-  const event = await requireEvent(ctx, room, result.eventId)
-  await requireThread(ctx, event, result.threadId)
-  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { result, event }))
-  if (isNews) receiptsChanged(ctx, room, result)
+export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
+  const room = await requireJoined(ctx, receipt.roomId, receipt.userId)
+  const event = await requireEvent(ctx, room, receipt.eventId)
+  await requireThread(ctx, event, receipt.threadId)
+  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event }))
+  if (isNews) receiptsChanged(ctx, room, receipt)
 }
 
 /** Tells every process, and those who may know, that a user's receipt has moved. */
@@ -34,17 +36,16 @@ function receiptsChanged(
   room: LiveRoom,
   { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
 ): void {
-  bus.publish('receipts', { roomId, userId })
-  bus.publish('wake', type === 'm.read' ? [...room.localUsers] : [userId])
+  bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
 }
 
 /** The event of the room that a receipt or marker names. */
 export async function requireEvent(
   { store }: Pick<Context, 'store'>,
   room: LiveRoom,
-  eventId: string,
+  eventId: EventId,
 ): Promise<StoredEvent> {
-  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.events.find(eventId))
+  const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.rooms.events.find(eventId))
   if (event?.roomNid !== room.nid || event?.status !== 'accepted' || event.position <= room.purgedUpTo)
     throw notFound('The room has no such event')
   return event
@@ -64,13 +65,16 @@ async function requireThread(
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,
-  { result: { threadId = '', ...result }, event }: { result: NewReceipt; event: StoredEvent },
+  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
 ): Promise<boolean> {
   const position = await tx.streams.next('receipts')
-  return tx.receipts.advance({ ...result, threadId, eventPosition: event.position, receivedAt: clock.now() }, position)
+  return tx.rooms.receipts.advance(
+    { ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() },
+    position,
+  )
 }
 
-export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }
+export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
 
 /**
  * What was told in some rooms after one position of the stream and up to another, as JSON text of one m.receipt event
@@ -78,15 +82,15 @@ export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: num
  */
 export async function receiptChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { roomIds, after, upTo }: ReceiptSpan,
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>()
   if (after === upTo || roomIds.length === 0) return texts
-  const told = (await store.receipts.listChanged(roomIds, { after, upTo })).filter(
+  const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
-  for (const [roomId, receipts] of Map.groupBy(told, (result) => result.roomId))
+  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
     texts.set(roomId, JSON.stringify({ type: 'm.receipt', content: receiptContent(receipts) }))
   return texts
 }

@@ -10,12 +10,12 @@ export async function loadEvents(
   { store }: Pick<Context, 'store'>,
   positions: readonly number[],
 ): Promise<StoredEvent[]> {
-  if (positions.length <= sliceSize) return store.events.atPositions(positions)
+  if (positions.length <= sliceSize) return store.rooms.events.atPositions(positions)
   const sorted = positions.toSorted((a, b) => a - b)
   const events: StoredEvent[] = []
   for (let start = 0; start < sorted.length; start += sliceSize) {
     if (start > 0) await setImmediate()
-    for (const event of await store.events.atPositions(sorted.slice(start, start + sliceSize))) events.push(event)
+    for (const event of await store.rooms.events.atPositions(sorted.slice(start, start + sliceSize))) events.push(event)
   }
   return events
 }

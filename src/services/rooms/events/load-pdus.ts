@@ -17,7 +17,7 @@ export async function loadPdus(
   const pdus = new Map<EventId, Pdu>()
   for (let start = 0; start < wanted.length; start += sliceSize) {
     if (start > 0) await nextTurn()
-    for (const event of await store.events.findMany(wanted.slice(start, start + sliceSize)))
+    for (const event of await store.rooms.events.findMany(wanted.slice(start, start + sliceSize)))
       if (event.roomNid === room.nid) pdus.set(event.eventId, storedPdu(event, room))
   }
   return pdus

@@ -9,6 +9,6 @@ export async function loadForwardExtremities(ctx: Pick<Context, 'store'>, room: 
   const missing = room.forwardExtremities.filter((forwardExtremity) => !room.forwardExtremityPdus.has(forwardExtremity))
   if (missing.length === 0) return
   const pdus = new Map<EventId, Pdu>(room.forwardExtremityPdus)
-  for (const event of await ctx.store.events.findMany(missing)) pdus.set(event.eventId, storedPdu(event, room))
+  for (const event of await ctx.store.rooms.events.findMany(missing)) pdus.set(event.eventId, storedPdu(event, room))
   room.forwardExtremityPdus = pdus
 }

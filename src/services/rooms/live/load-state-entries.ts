@@ -40,7 +40,7 @@ async function readSettled(
 ): Promise<StoredEvent[]> {
   for (;;) {
     const { lastPosition } = room
-    const events = await ctx.store.events.atPositions(positions)
+    const events = await ctx.store.rooms.events.atPositions(positions)
     if (room.lastPosition === lastPosition) return events
   }
 }

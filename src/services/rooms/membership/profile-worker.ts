@@ -1,13 +1,14 @@
 import { MatrixError } from '#base/errors.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
+import { accountDeactivated, profileChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import { isObject } from '#protocol/events/event.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
 import { leaveRoom } from './leave.ts'
 import { presentation } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = MembershipNeeds & Pick<Context, 'log'>
 
@@ -25,30 +26,26 @@ export type Following = {
 export function startProfileWorker(ctx: Needs): Following {
   const queue = new KeyedQueue()
   const running = new Set<Promise<void>>()
-  const run = (userId: string, work: () => Promise<void>) => {
+  const run = (key: string, work: () => Promise<void>) => {
     const done = queue
-      .run(userId, work)
+      .run(key, work)
       .catch((error: unknown) => ctx.log.error('an account was not carried into its rooms', { error: String(error) }))
       .finally(() => running.delete(done))
     running.add(done)
   }
   // What a server that stopped in between has left to make up for.
   run('the deactivated', async () => {
-    for (const userId of await ctx.store.members.listDeactivated()) await leaveAllRooms(ctx, userId)
+    for (const userId of await ctx.store.rooms.members.listDeactivated()) await leaveAllRooms(ctx, userId)
   })
   run('the unshown', async () => {
-    for (const userId of await ctx.store.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
+    for (const userId of await ctx.store.accounts.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
   })
   const settle = async () => {
     while (running.size > 0) await Promise.all(running)
   }
   const unsubscribe = [
-    ctx.bus.subscribe('profile.changed', (change) => {
-      if (!isObject(change) || typeof change.userId !== 'string') return
-      const { userId } = change
-      run(userId, () => presentAnew(ctx, userId))
-    }),
-    ctx.bus.subscribe('account.deactivated', (userId) => run(String(userId), () => leaveAllRooms(ctx, String(userId)))),
+    ctx.bus.subscribe(profileChanged, ({ userId }) => run(userId, () => presentAnew(ctx, userId))),
+    ctx.bus.subscribe(accountDeactivated, ({ userId }) => run(userId, () => leaveAllRooms(ctx, userId))),
   ]
   return {
     settle,
@@ -60,18 +57,18 @@ export function startProfileWorker(ctx: Needs): Following {
 }
 
 /** Says in every room of the user how their profile presents them now, if that changed. */
-async function presentAnew(ctx: Needs, userId: string): Promise<void> {
-  const change = await ctx.store.profiles.findUnshown(userId)
+async function presentAnew(ctx: Needs, userId: UserId): Promise<void> {
+  const change = await ctx.store.accounts.profiles.findUnshown(userId)
   if (change === undefined) return
-  const content = { ...presentation(await ctx.store.profiles.find(userId)), membership: 'join' }
-  const roomIds = await ctx.store.rooms.listJoined(userId)
+  const content = { ...presentation(await ctx.store.accounts.profiles.find(userId)), membership: 'join' }
+  const roomIds = await ctx.store.rooms.rooms.listJoined(userId)
   const isTold = await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
-  if (isTold) await ctx.store.profiles.markShown(userId, change)
+  if (isTold) await ctx.store.accounts.profiles.markShown(userId, change)
 }
 
 async function presentIn(
   ctx: AppendNeeds,
-  { roomId, userId, content }: { roomId: string; userId: string; content: { membership: string } },
+  { roomId, userId, content }: { roomId: RoomId; userId: UserId; content: { membership: string } },
 ): Promise<void> {
   await appendEvents(ctx, roomId, async (room) => {
     if ((await nextMembership(ctx, room, userId)) !== 'join') return []
@@ -80,10 +77,10 @@ async function presentIn(
 }
 
 /** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
-async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
-  const memberships = await ctx.store.members.listRooms(userId, ['join', 'invite', 'knock'])
+async function leaveAllRooms(ctx: Needs, userId: UserId): Promise<void> {
+  const memberships = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
   await inEach(ctx, memberships, async ({ roomNid }) => {
-    const room = await ctx.store.rooms.findByNid(roomNid)
+    const room = await ctx.store.rooms.rooms.findByNid(roomNid)
     if (room) await leaveRoom(ctx, { roomId: room.roomId, userId })
   })
 }

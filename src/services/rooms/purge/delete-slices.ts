@@ -7,6 +7,7 @@ import { deleteHistorySlice } from './history-slice.ts'
 import type { Progress } from './purge-plan.ts'
 import { rebaseBranches } from './rebase-branches.ts'
 import { deleteRoomSlice, firstRoomStep } from './room-slice.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 export type CollectNeeds = MembershipNeeds & Pick<Context, 'log' | 'clock' | 'processId'>
 
@@ -18,18 +19,18 @@ export async function deleteAll(ctx: CollectNeeds, isStopped: () => boolean = ()
   const { store, clock, processId: owner } = ctx
   while (!isStopped()) {
     const now = clock.now()
-    const purge = await store.purges.claim({ owner, now, until: now + leaseMs })
+    const purge = await store.rooms.purges.claim({ owner, now, until: now + leaseMs })
     if (!purge) return
     // What was hidden before this process looked at the purge may still be in its memory.
     await dropSettled(ctx, purge.roomId)
     let present: Purge | undefined = purge
     while (present && !isDone(present) && !isStopped()) present = await deleteSlice(ctx, present)
-    await store.purges.release(purge.id, owner)
+    await store.rooms.purges.release(purge.id, owner)
   }
 }
 
 /** Once all that was built on the line is on disk: a line read before that would lack it. */
-function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: string): Promise<void> {
+function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: RoomId): Promise<void> {
   return rooms.inTurn(roomId, async () => {
     const room = await rooms.find(roomId)
     await room?.lastWrite
@@ -48,7 +49,7 @@ export async function deleteSlice(ctx: CollectNeeds, purge: Purge): Promise<Purg
     return done && { ...purge, ...done }
   } catch (error) {
     log.error('a purge failed', { purge: purge.id, error: String(error) })
-    await store.purges.progress({ ...purge, status: 'failed' }, lease)
+    await store.rooms.purges.progress({ ...purge, status: 'failed' }, lease)
     return { ...purge, status: 'failed' }
   }
 }
@@ -60,17 +61,17 @@ async function work(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
   const { store } = ctx
   if (purge.kind === 'room' && purge.step === undefined) {
     const progress = await emptyRoom(ctx, purge)
-    return (await store.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
+    return (await store.rooms.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
   }
   if (purge.step === 'hide') return hide(ctx, purge, lease)
   if (purge.step === 'branches') {
     const progress = await rebaseBranches(ctx, purge)
-    return (await store.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
+    return (await store.rooms.purges.progress({ id: purge.id, ...progress }, lease)) ? progress : undefined
   }
   return store.transaction(async (tx) => {
     const progress =
       purge.kind === 'room' ? await deleteRoomSlice(tx, purge) : await deleteHistorySlice({ ...ctx, tx }, purge)
-    if (!(await tx.purges.progress({ id: purge.id, ...progress }, lease))) throw new Error('The lease was lost')
+    if (!(await tx.rooms.purges.progress({ id: purge.id, ...progress }, lease))) throw new Error('The lease was lost')
     return progress
   })
 }
@@ -81,8 +82,8 @@ async function hide(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
   const progress = { status, plan, cursor, step: firstRoomStep }
   await ctx.rooms.inTurn(roomId, async () => {
     await ctx.store.transaction(async (tx) => {
-      await tx.purges.hideRoom(roomNid, roomId)
-      await tx.purges.progress({ id, ...progress }, lease)
+      await tx.rooms.purges.hideRoom(roomNid, roomId)
+      await tx.rooms.purges.progress({ id, ...progress }, lease)
     })
     forgetLiveRoom(ctx, roomId)
   })

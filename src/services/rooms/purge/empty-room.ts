@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { Purge } from '#store/rooms/purges.ts'
 import { leaveRoom } from '#services/rooms/membership/leave.ts'
 import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
@@ -16,7 +16,7 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
   const plan = roomPlan(purge)
   const { shutdown } = plan
   const stay = { status: 'active' as const, step: purge.step, cursor: purge.cursor }
-  const present = await store.members.listUsers(purge.roomNid ?? 0, ['join', 'invite', 'knock'])
+  const present = await store.rooms.members.listUsers(purge.roomNid ?? 0, ['join', 'invite', 'knock'])
   const failed = new Set(shutdown.failed_to_kick_users)
   const local = present.filter(({ userId }) => serverOf(userId) === config.server_name && !failed.has(userId))
   const next = local.slice(0, leavesAtOnce)
@@ -24,8 +24,8 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
     for (const { userId } of next) await makeLeave(ctx, { roomId: purge.roomId, userId }, shutdown)
     return { ...stay, plan: JSON.stringify(plan) }
   }
-  for (const alias of await store.roomAliases.listForRoom(purge.roomId)) {
-    await store.roomAliases.delete(alias)
+  for (const alias of await store.rooms.aliases.listForRoom(purge.roomId)) {
+    await store.rooms.aliases.delete(alias)
     shutdown.local_aliases.push(alias)
   }
   if (failed.size > 0 && plan.purge && !plan.force) {
@@ -36,7 +36,7 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
   return plan.purge ? { ...written, step: 'hide' } : { ...written, status: 'complete' }
 }
 
-async function makeLeave(ctx: Needs, place: { roomId: string; userId: string }, shutdown: Shutdown): Promise<void> {
+async function makeLeave(ctx: Needs, place: { roomId: RoomId; userId: UserId }, shutdown: Shutdown): Promise<void> {
   try {
     await leaveRoom(ctx, place)
     shutdown.kicked_users.push(place.userId)

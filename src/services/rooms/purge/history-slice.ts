@@ -20,18 +20,18 @@ export async function deleteHistorySlice({ tx, config }: Needs, purge: Purge): P
     case undefined:
       return { ...stay, step: 'branches' }
     case 'spans':
-      return (await tx.purges.deleteSpans(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
+      return (await tx.rooms.purges.deleteSpans(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
     case 'receipts':
-      return (await tx.purges.deleteReceipts(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
+      return (await tx.rooms.purges.deleteReceipts(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
     case 'events': {
-      const page = await tx.purges.passing(nid, { after: purge.cursor, ...limit })
+      const page = await tx.rooms.purges.passing(nid, { after: purge.cursor, ...limit })
       const last = page.at(-1)
       if (!last) return { ...stay, step: 'space' }
-      await tx.purges.deleteEvents(await doomed(tx, page, { ...plan, serverName: config.server_name }))
+      await tx.rooms.purges.deleteEvents(await doomed(tx, page, { ...plan, serverName: config.server_name }))
       return { ...stay, cursor: last.position }
     }
     default:
-      return (await tx.purges.giveSpaceBack(sliceRows)) ? stay : { ...stay, status: 'complete' }
+      return (await tx.rooms.purges.giveSpaceBack(sliceRows)) ? stay : { ...stay, status: 'complete' }
   }
 }
 
@@ -47,9 +47,9 @@ async function doomed(tx: Transaction, page: readonly PassedEvent[], choice: Cho
 }
 
 /** Of those that go, the redactions whose targets stay. */
-async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<string>> {
+async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<EventId>> {
   const redactions = going.filter(({ type }) => type === 'm.room.redaction')
-  const targets = await tx.events.findMany(redactions.flatMap(({ clientJson }) => targetsOf(clientJson)))
+  const targets = await tx.rooms.events.findMany(redactions.flatMap(({ clientJson }) => targetsOf(clientJson)))
   const staying = targets.filter(
     ({ stateKey, position, sender }) =>
       stateKey !== null || position > choice.upTo || (!choice.deleteLocal && serverOf(sender) === choice.serverName),

@@ -1,16 +1,18 @@
 import { notFound, unknown } from '#base/errors.ts'
+import { purgeRequested } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { forgetLiveRoom } from './forget-live-room.ts'
 import type { HistoryPlan } from './purge-plan.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
 
 /** What counts as history: what came before an event, or before a moment in milliseconds. */
 export type HistoryPurge = {
-  roomId: string
-  before: { eventId: string } | { ts: number }
+  roomId: RoomId
+  before: { eventId: EventId } | { ts: number }
   /** Whether messages of this server's users leave the disk too; nobody is shown them in any case. */
   deleteLocal: boolean
 }
@@ -20,15 +22,15 @@ export type HistoryPurge = {
  * events, on which the next one builds, always stay.
  */
 export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLocal }: HistoryPurge): Promise<string> {
-  if (await ctx.store.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
+  if (await ctx.store.rooms.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
   const id = ctx.tokens.id(16)
   await ctx.rooms.inTurn(roomId, async () => {
     const room = await ctx.rooms.get(roomId)
     const upTo = await boundary(ctx, room, before)
     const plan: HistoryPlan = { upTo, deleteLocal }
     await ctx.store.transaction(async (tx) => {
-      await tx.purges.hideHistory(nidOf(room), upTo)
-      await tx.purges.insert({
+      await tx.rooms.purges.hideHistory(nidOf(room), upTo)
+      await tx.rooms.purges.insert({
         id,
         kind: 'history',
         roomId,
@@ -42,7 +44,7 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
     })
     forgetLiveRoom(ctx, roomId)
   })
-  ctx.bus.publish('purge.requested', id)
+  ctx.bus.publish(purgeRequested, { id })
   return id
 }
 
@@ -51,13 +53,13 @@ async function boundary(ctx: Needs, room: LiveRoom, before: HistoryPurge['before
   const { store } = ctx
   const nid = nidOf(room)
   const wanted =
-    'ts' in before ? await store.purges.positionAt(nid, before.ts) : await positionBefore(ctx, room, before)
-  const forwardExtremities = await store.events.findMany(room.forwardExtremities)
+    'ts' in before ? await store.rooms.purges.positionAt(nid, before.ts) : await positionBefore(ctx, room, before)
+  const forwardExtremities = await store.rooms.events.findMany(room.forwardExtremities)
   return Math.max(0, Math.min(wanted, room.lastPosition - 1, ...forwardExtremities.map(({ position }) => position - 1)))
 }
 
-async function positionBefore({ store }: Needs, room: LiveRoom, { eventId }: { eventId: string }): Promise<number> {
-  const event = await store.events.find(eventId)
+async function positionBefore({ store }: Needs, room: LiveRoom, { eventId }: { eventId: EventId }): Promise<number> {
+  const event = await store.rooms.events.find(eventId)
   if (!event || event.roomNid !== room.nid || event.status === 'outlier') throw notFound('The room has no such event')
   return event.position - 1
 }

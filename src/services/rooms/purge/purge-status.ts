@@ -2,6 +2,7 @@ import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { Purge, PurgeKind } from '#store/rooms/purges.ts'
 import { roomPlan, type Shutdown } from './purge-plan.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -13,7 +14,7 @@ export async function historyPurgeStatus(ctx: Needs, id: string): Promise<{ stat
 
 export type DeletionStatus = {
   delete_id: string
-  room_id: string
+  room_id: RoomId
   status: string
   shutdown_room: Shutdown
   error?: string
@@ -25,14 +26,14 @@ export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionSt
 }
 
 /** How all deletions of one room stand, the newest first. */
-export async function deletionStatuses(ctx: Needs, roomId: string): Promise<DeletionStatus[]> {
-  const found = await ctx.store.purges.listForRoom(roomId, 'room')
+export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<DeletionStatus[]> {
+  const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
   if (found.length === 0) throw notFound('Nobody asked for a deletion of the room')
   return found.map(told)
 }
 
 async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge> {
-  const purge = await ctx.store.purges.find(id)
+  const purge = await ctx.store.rooms.purges.find(id)
   if (purge?.kind !== kind) throw notFound('There is no such purge')
   return purge
 }

@@ -20,9 +20,9 @@ const branchesAtOnce = 10
 export async function rebaseBranches({ store }: Needs, purge: Purge): Promise<Progress> {
   const { status, plan, cursor, roomNid = 0 } = purge
   const { upTo } = historyPlan(purge)
-  const positions = await store.purges.branchesInto(roomNid, { upTo, limit: branchesAtOnce })
-  for (const event of await store.events.atPositions(positions))
-    await store.purges.rebase(event.position, await rebased({ store }, event, upTo))
+  const positions = await store.rooms.purges.branchesInto(roomNid, { upTo, limit: branchesAtOnce })
+  for (const event of await store.rooms.events.atPositions(positions))
+    await store.rooms.purges.rebase(event.position, await rebased({ store }, event, upTo))
   return { status, plan, cursor, step: positions.length === 0 ? 'spans' : 'branches' }
 }
 
@@ -30,7 +30,7 @@ async function rebased(ctx: Needs, event: StoredEvent, upTo: number): Promise<Br
   const { base, delta } = await stateBefore(ctx, event)
   if (base >= upTo) return { basePosition: base, hops: 0, delta: toBranchDelta(delta) }
   const differing = new Map<StateKey, EventId | null>()
-  for (const replaced of await ctx.store.roomState.holdersBefore(event.roomNid, base))
+  for (const replaced of await ctx.store.rooms.state.holdersBefore(event.roomNid, base))
     differing.set(stateKey(replaced.type, replaced.stateKey), replaced.eventId)
   for (const [key, id] of delta) differing.set(key, id)
   return { basePosition: upTo, hops: 0, delta: toBranchDelta(differing) }

@@ -25,17 +25,17 @@ async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: St
   const everything = { upTo: Number.MAX_SAFE_INTEGER, limit: sliceRows }
   switch (step) {
     case 'events': {
-      const page = await tx.purges.passing(roomNid, { after: Number.MIN_SAFE_INTEGER, ...everything })
-      await tx.purges.deleteEvents(page.map(({ position }) => position))
+      const page = await tx.rooms.purges.passing(roomNid, { after: Number.MIN_SAFE_INTEGER, ...everything })
+      await tx.rooms.purges.deleteEvents(page.map(({ position }) => position))
       return page.length > 0
     }
     case 'receipts':
-      return (await tx.purges.deleteReceipts(roomId, everything)) > 0
+      return (await tx.rooms.purges.deleteReceipts(roomId, everything)) > 0
     case 'account_data':
-      return (await tx.purges.deleteAccountData(roomId, sliceRows)) > 0
+      return (await tx.rooms.purges.deleteAccountData(roomId, sliceRows)) > 0
     case 'space':
-      return tx.purges.giveSpaceBack(sliceRows)
+      return tx.rooms.purges.giveSpaceBack(sliceRows)
     default:
-      return (await tx.purges.deleteRoomRows(step, roomNid, sliceRows)) > 0
+      return (await tx.rooms.purges.deleteRoomRows(step, roomNid, sliceRows)) > 0
   }
 }

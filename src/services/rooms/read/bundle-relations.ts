@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import { isObject, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import { relationOf, type Relation } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from './history-intervals.ts'
@@ -62,7 +62,7 @@ function childrenAfter(recent: readonly StoredEvent[], position: number): Child[
   return children
 }
 
-function bundleOf(parent: StoredEvent, children: readonly Child[], userId: string): Bundle {
+function bundleOf(parent: StoredEvent, children: readonly Child[], userId: UserId): Bundle {
   const ofType = (relType: string) =>
     children.filter(({ relation }) => relation.relType === relType).map(({ event }) => event)
   const bundle: Bundle = {
@@ -99,12 +99,14 @@ async function storedBundles(
   { room, userId }: Reader,
   parents: readonly StoredEvent[],
 ): Promise<Map<EventId, Bundle>> {
-  const ranked = await ctx.store.relations.forBundles(
+  const ranked = await ctx.store.rooms.relations.forBundles(
     parents.map(({ eventId }) => eventId),
     { roomNid: nidOf(room), reader: userId, upTo: lastReadable({ room, userId }) },
   )
   const whole = ranked.filter(({ relType }) => relType !== 'm.reference').map(({ position }) => position)
-  const events = new Map((await ctx.store.events.atPositions(whole)).map((event) => [event.position, event] as const))
+  const events = new Map(
+    (await ctx.store.rooms.events.atPositions(whole)).map((event) => [event.position, event] as const),
+  )
   const bundles = new Map<EventId, Bundle>()
   for (const { parentId, relType, eventId, position, count, isParticipant } of ranked) {
     const bundle = bundles.get(parentId) ?? { edits: [], references: [] }

@@ -20,7 +20,7 @@ export async function previousEvents(
   }
   if (events.length === limit || room.recentFrom <= after) return events
   const newest = events.at(-1)?.position ?? Math.min(before, room.recentFrom + 1)
-  const older = await store.events.page({
+  const older = await store.rooms.events.page({
     roomNid: room.nid ?? 0,
     from: newest,
     until: after,

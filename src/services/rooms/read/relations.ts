@@ -5,6 +5,7 @@ import { scan, type Scanned } from './scan.ts'
 import type { SingleEvent } from './single-event.ts'
 import type { Direction } from './timeline.ts'
 import { visibleEvents } from './visibility.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 export type RelationPage = {
   relType?: string | undefined
@@ -36,7 +37,7 @@ export async function readRelations(
     from: page.from,
     limit: page.limit,
     read: (from, limit) =>
-      ctx.store.relations.page({
+      ctx.store.rooms.relations.page({
         roomNid,
         parentIds,
         relType,
@@ -56,12 +57,12 @@ async function ancestors(
   ctx: Pick<Context, 'store'>,
   { room, event }: SingleEvent,
   { relType, eventType }: RelationPage,
-): Promise<string[]> {
-  const known = new Set<string>([event.eventId])
+): Promise<EventId[]> {
+  const known = new Set([event.eventId])
   let level = [event.eventId]
   for (let depth = 1; depth < recursionDepth && level.length > 0; depth++) {
     const conditions = { roomNid: nidOf(room), relType, eventType, limit: maxFollowed }
-    const children = await ctx.store.relations.childIds(level, conditions)
+    const children = await ctx.store.rooms.relations.childIds(level, conditions)
     level = children.filter((id) => !known.has(id))
     for (const id of level) known.add(id)
   }

@@ -37,7 +37,7 @@ async function readFormers(
   const replacedState = new Map<EventId, ReplacedState>()
   const positions = events.map(({ position }) => position)
   const { lastPosition } = room
-  const found = await ctx.store.roomState.replacedState(nidOf(room), positions)
+  const found = await ctx.store.rooms.state.replacedState(nidOf(room), positions)
   // What was read may have been redacted since: then it must not stay in memory.
   const isSettled = room.lastPosition === lastPosition
   for (const { eventId, position } of events) {

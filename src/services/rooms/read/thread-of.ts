@@ -22,7 +22,7 @@ export async function isInThread(ctx: Pick<Context, 'store'>, event: StoredEvent
     if (!relation) break
     if (relation.parentId === threadId) return true
     if (relation.relType === 'm.thread') return false
-    const parent: StoredEvent | undefined = await ctx.store.events.find(relation.parentId)
+    const parent: StoredEvent | undefined = await ctx.store.rooms.events.find(relation.parentId)
     related = parent?.roomNid === event.roomNid ? parent : undefined
   }
   return threadId === mainTimeline

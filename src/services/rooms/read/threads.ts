@@ -26,7 +26,13 @@ export async function listThreads(
     from: Math.min(from, upTo),
     limit,
     read: (position, count) =>
-      ctx.store.relations.threads({ roomNid: nidOf(room), before: position + 1, upTo, limit: count, participant }),
+      ctx.store.rooms.relations.threads({
+        roomNid: nidOf(room),
+        before: position + 1,
+        upTo,
+        limit: count,
+        participant,
+      }),
     async keep(threads) {
       const roots = await visibleEvents(
         ctx,

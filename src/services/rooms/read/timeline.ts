@@ -44,7 +44,7 @@ const readBackwards = (ctx: Needs, { room }: Reading, { from, to = 0, limit }: T
 
 function readForwards(ctx: Needs, reading: Reading, { from, to, limit }: TimelinePage): Promise<StoredEvent[]> {
   const last = Math.min(to ?? Infinity, lastReadable(reading))
-  return ctx.store.events.page({
+  return ctx.store.rooms.events.page({
     roomNid: nidOf(reading.room),
     from: Math.max(from, reading.room.purgedUpTo),
     until: last + 1,
@@ -62,6 +62,6 @@ async function filtered(
   const { relatedByRelTypes: relTypes, relatedBySenders: senders } = filter
   if (!relTypes && !senders) return matching
   const ids = matching.map(({ eventId }) => eventId)
-  const related = await ctx.store.relations.relatedBy(ids, { roomNid: nidOf(room), relTypes, senders })
+  const related = await ctx.store.rooms.relations.relatedBy(ids, { roomNid: nidOf(room), relTypes, senders })
   return matching.filter(({ eventId }) => related.has(eventId))
 }

@@ -17,7 +17,7 @@ export async function findEventByTimestamp(
 ): Promise<StoredEvent> {
   const query = { roomNid: nidOf(reading.room), ts, direction, upTo: lastReadable(reading), limit: batch }
   for (let skip = 0; skip < maxBatches * batch; skip += batch) {
-    const events = await ctx.store.events.nearTimestamp({ ...query, skip })
+    const events = await ctx.store.rooms.events.nearTimestamp({ ...query, skip })
     const [closest] = await visibleEvents(ctx, reading, events)
     if (closest) return closest
     if (events.length < batch) break

@@ -71,7 +71,7 @@ async function findRedactions(
   if (redacted.length === 0) return redactions
   const found = new Map(room.recent.map((event) => [event.eventId, event]))
   const missing = redacted.flatMap(({ redactedBy }) => (redactedBy && !found.has(redactedBy) ? [redactedBy] : []))
-  for (const event of await ctx.store.events.findMany(missing)) found.set(event.eventId, event)
+  for (const event of await ctx.store.rooms.events.findMany(missing)) found.set(event.eventId, event)
   for (const { eventId, redactedBy } of redacted) {
     const redaction = redactedBy === null ? undefined : found.get(redactedBy)
     if (redaction) redactions.set(eventId, redaction)

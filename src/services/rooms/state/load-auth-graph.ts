@@ -10,7 +10,7 @@ export async function loadAuthGraph({ store }: Pick<Context, 'store'>, room: Liv
   for (const direction of ['down', 'up'] as const) {
     for (;;) {
       const from = direction === 'up' ? graph.top : graph.bottom
-      const events = await store.authIndex.page(nidOf(room), { from, direction })
+      const events = await store.rooms.authIndex.page(nidOf(room), { from, direction })
       if (events.length === 0) break
       for (const event of events) graph.add(event)
       await nextTurn()

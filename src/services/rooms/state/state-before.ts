@@ -19,14 +19,14 @@ export type AnchoredState = {
 
 /** The state before an event that has its place in the room. Most have the line itself before them. */
 export async function stateBefore(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
-  const branch = (await ctx.store.eventBranches.findMany([event.position])).get(event.position)
+  const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
   if (!branch) return currentStateAt(event.position - 1)
   return followBranches(ctx, branch, new Map())
 }
 
 /** The state after an event that has its place in the room: with itself where it is state that the rules allow. */
 export async function stateAfter(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
-  const branch = (await ctx.store.eventBranches.findMany([event.position])).get(event.position)
+  const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
   // On the line it is the line that came of it.
   if (!branch && event.status === 'accepted') return currentStateAt(event.position)
   const delta = new Map<StateKey, EventId | null>()
@@ -45,7 +45,7 @@ export async function diffFromCurrent(
 ): Promise<StateDiff> {
   if (base >= room.lastPosition) return trimmed(room, delta)
   const diff = new Map<StateKey, EventId | null>()
-  for (const { type, stateKey: key, eventId } of await store.roomState.holdersBefore(nidOf(room), base))
+  for (const { type, stateKey: key, eventId } of await store.rooms.state.holdersBefore(nidOf(room), base))
     diff.set(stateKey(type, key), eventId)
   for (const [key, id] of delta) diff.set(key, id)
   return trimmed(room, diff)
@@ -63,8 +63,8 @@ async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, Even
       if (!delta.has(place)) delta.set(place, id)
     }
     if (branch.hops === 0) return { base: branch.basePosition, delta, hops: top.hops }
-    const [base] = await ctx.store.events.atPositions([branch.basePosition])
-    const below = (await ctx.store.eventBranches.findMany([branch.basePosition])).get(branch.basePosition)
+    const [base] = await ctx.store.rooms.events.atPositions([branch.basePosition])
+    const below = (await ctx.store.rooms.branches.findMany([branch.basePosition])).get(branch.basePosition)
     if (!base || !below) throw new Error('A branch rests on one that is not stored')
     lay(delta, base)
     branch = below

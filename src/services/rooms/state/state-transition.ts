@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import { splitStateKey, stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
@@ -73,7 +73,7 @@ function isBehindHeads(
 }
 
 async function findSteps({ store }: Needs, room: LiveRoom, ids: readonly EventId[]): Promise<Step[]> {
-  const found = (await store.events.findMany(ids)).filter((one) => one.roomNid === room.nid && isInTimeline(one))
+  const found = (await store.rooms.events.findMany(ids)).filter((one) => one.roomNid === room.nid && isInTimeline(one))
   return found.map((event) => {
     const pdu = storedPdu(event, room)
     return { isAccepted: event.status === 'accepted', depth: pdu.depth, prevs: () => prevEventIds(pdu, room.version) }
@@ -85,7 +85,7 @@ type Meeting = { kept: readonly EventId[]; own: StateDiff | undefined; event: Ac
 
 async function meet(ctx: Needs, room: LiveRoom, { kept, own, event }: Meeting): Promise<StateDiff> {
   if (kept.length === 0 && own) return own
-  const forwardExtremities = await loadParents(ctx, room, await ctx.store.events.findMany(kept))
+  const forwardExtremities = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(kept))
   const diffs = [...forwardExtremities.map(({ diff }) => diff), ...(own ? [own] : [])]
   return resolveStates(ctx, room, { diffs, newest: event })
 }
@@ -106,20 +106,20 @@ async function changesOf(
   for (let start = 0; start < changed.length; start += sliceSize) {
     if (changed.length > sliceSize) await nextTurn()
     const slice = changed.slice(start, start + sliceSize)
-    const found = await ctx.store.events.findMany(slice.flatMap(([, id]) => id ?? []))
+    const found = await ctx.store.rooms.events.findMany(slice.flatMap(([, id]) => id ?? []))
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
       const [type, key] = splitStateKey(place)
       const entry = id === null ? undefined : holderOf(room, place, id === event.eventId ? event : stored.get(id))
       entries.push({ type, stateKey: key, entry })
-      if (type === 'm.room.member') members.push(...membershipsAfter(key, entry))
+      if (type === 'm.room.member') members.push(...membershipsAfter(key as UserId, entry))
     }
   }
   return { entries, members }
 }
 
 /** Members are many: what they say of themselves is loaded again when somebody asks. */
-function membershipsAfter(userId: string, entry: StateEntry | undefined): MemberWrite[] {
+function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MemberWrite[] {
   if (!entry?.pdu) return [{ userId, membership: 'leave', sender: userId }]
   const memberships = membershipsOf(entry.pdu)
   if (entry.position !== undefined) entry.pdu = undefined

@@ -1,27 +1,43 @@
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import { maxUserRules } from '#protocol/push/push-rules.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
-import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
+import { findPushRules, pushRulesType, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
+import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
 
 /** A user's move from a room to the one that replaces it. */
-type Move = { userId: string; from: string; to: string }
+type Move = { userId: UserId; from: RoomId; to: RoomId }
+
+/**
+ * Carries the settings of everybody here who is in the replacement already, when a room's tombstone comes after they
+ * joined: a client that upgrades a room by itself creates the replacement first.
+ */
+export async function inheritByTombstone(ctx: Needs, roomId: RoomId): Promise<void> {
+  const content = await contentIn(ctx, roomId, 'm.room.tombstone')
+  const replacement = content?.replacement_room
+  const room =
+    typeof replacement === 'string' && isValidRoomId(replacement) ? await ctx.rooms.find(replacement) : undefined
+  if (!room) return
+  for (const userId of [...room.localUsers]) await inheritSettings(ctx, { roomId: room.roomId, userId })
+}
 
 /**
  * Files a room that the user has just entered as they had filed its predecessor: tags, notifications, direct chats.
+ * Only where the predecessor's tombstone points back: anybody may name any room as the predecessor of theirs.
  * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
  */
 export async function inheritSettings(
   ctx: Needs,
-  { roomId, userId }: { roomId: string; userId: string },
+  { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<void> {
-  const room = await ctx.rooms.get(roomId)
-  const create = await nextContent(ctx, room, ['m.room.create', ''])
+  const create = await contentIn(ctx, roomId, 'm.room.create')
   const from = isObject(create?.predecessor) ? create.predecessor.room_id : undefined
-  if (typeof from !== 'string' || from === roomId || from.includes('\0')) return
+  if (typeof from !== 'string' || from === roomId || !isValidRoomId(from)) return
+  if ((await contentIn(ctx, from, 'm.room.tombstone'))?.replacement_room !== roomId) return
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
@@ -29,27 +45,39 @@ export async function inheritSettings(
     await moveDirectChats(tx, move, position)
     await movePushRule(tx, move, position)
   })
-  ctx.bus.publish('push_rules', userId)
-  ctx.bus.publish('wake', [userId])
+  ctx.bus.publish(accountDataChanged, {
+    userId,
+    changes: [
+      { roomId, type: 'm.tag' },
+      { roomId: '', type: 'm.direct' },
+      { roomId: '', type: pushRulesType },
+    ],
+  })
+}
+
+/** The content of a room's state under the empty key; undefined where the room or the state is not known here. */
+async function contentIn(ctx: Needs, roomId: RoomId, type: string): Promise<JsonObject | undefined> {
+  const room = await ctx.rooms.find(roomId)
+  return room && (await nextContent(ctx, room, [type, '']))
 }
 
 async function moveTags(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
-  const tags = await tx.accountData.find({ userId, roomId: from, type: 'm.tag' })
+  const tags = await tx.accounts.accountData.find({ userId, roomId: from, type: 'm.tag' })
   const key = { userId, roomId: to, type: 'm.tag' }
-  if (tags === undefined || (await tx.accountData.find(key)) !== undefined) return
-  await tx.accountData.save({ ...key, content: tags }, position)
+  if (tags === undefined || (await tx.accounts.accountData.find(key)) !== undefined) return
+  await tx.accounts.accountData.save({ ...key, content: tags }, position)
 }
 
 async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
-  const key = { userId, roomId: '', type: 'm.direct' }
-  const stored = await tx.accountData.find(key)
+  const key = { userId, roomId: '' as const, type: 'm.direct' }
+  const stored = await tx.accounts.accountData.find(key)
   if (stored === undefined) return
   const chats = JSON.parse(stored) as JsonObject
   const isMoved = (rooms: JsonValue | undefined): rooms is JsonValue[] =>
     Array.isArray(rooms) && rooms.includes(from) && !rooms.includes(to)
   if (!Object.values(chats).some(isMoved)) return
   const moved = Object.entries(chats).map(([partner, rooms]) => [partner, isMoved(rooms) ? [...rooms, to] : rooms])
-  await tx.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
+  await tx.accounts.accountData.save({ ...key, content: JSON.stringify(Object.fromEntries(moved)) }, position)
 }
 
 async function movePushRule(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import type { UserId } from '#protocol/ids.ts'
+import { entriesByUser, type UserId } from '#protocol/ids.ts'
 import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { withTombstoneLevel } from '#services/rooms/write/initial-power-levels.ts'
@@ -9,10 +9,10 @@ export type FormerLevels = {
   content: JsonObject | undefined
   version: RoomVersion
   /** The old room's creators. */
-  creators: readonly string[]
+  creators: readonly UserId[]
 }
 
-export type NewOwners = { version: RoomVersion; creator: string; additional: readonly string[] }
+export type NewOwners = { version: RoomVersion; creator: UserId; additional: readonly UserId[] }
 
 /** The power levels of a replacement room: those it begins with, so that its creator may set all state, and those that stay. */
 export function upgradedPowerLevels(
@@ -21,20 +21,40 @@ export function upgradedPowerLevels(
 ): { initial: JsonObject; final: JsonObject } {
   const content = replaced.content
     ? normalized(replaced.content, replaced.version)
-    : defaultPowerLevels(creator as UserId, version)
+    : defaultPowerLevels(creator, version)
   const users = asObject(content.users)
   if (version.creatorsOutrankAll) {
     const owners = [creator, ...additional]
-    const others = Object.fromEntries(Object.entries(users).filter(([userId]) => !owners.includes(userId)))
+    const others = Object.fromEntries(entriesByUser(users).filter(([userId]) => !owners.includes(userId)))
     const final = withTombstoneLevel({ ...content, users: others }, version)
     return { initial: final, final }
   }
-  // Whoever outranked all by being a creator goes on as an administrator.
-  const heirs = replaced.version.creatorsOutrankAll ? replaced.creators.map((userId) => [userId, 100]) : []
-  const final = { ...content, users: { ...Object.fromEntries(heirs), ...users } as JsonObject }
+  const final = replaced.version.creatorsOutrankAll ? withoutCreators(content, replaced.creators) : content
   const highest = Math.max(100, ...levelsIn(final))
-  return { initial: { ...final, users: { ...final.users, [creator]: highest } }, final }
+  return { initial: { ...final, users: { ...asObject(final.users), [creator]: highest } }, final }
 }
+
+/**
+ * Creators outranked everybody by being creators. Where a version has no such thing they become the highest users, and
+ * levels that only they could reach are lowered to theirs, or nobody could ever use them again.
+ */
+function withoutCreators(content: JsonObject, creators: readonly string[]): JsonObject {
+  const { users, ...required } = content
+  const top = Math.max(100, ...levelsIn(asObject(users)))
+  return {
+    ...cappedAt(top, required),
+    users: { ...asObject(users), ...Object.fromEntries(creators.map((userId) => [userId, top])) },
+  }
+}
+
+const cappedAt = (top: number, levels: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(levels).flatMap(([key, level]): [string, JsonValue][] => {
+      if (level === undefined) return []
+      if (isObject(level)) return [[key, cappedAt(top, level)]]
+      return [[key, typeof level === 'number' ? Math.min(level, top) : level]]
+    }),
+  )
 
 /** Levels as integers: newer versions take no strings and no fractions. */
 function normalized(content: JsonObject, version: RoomVersion): JsonObject {

@@ -21,9 +21,9 @@ export class AuthIndexCheck {
         ? undefined
         : authEventIdsWithCreate(shelved.pdu, version),
     )
-    const places = await store.roomCheck.positionsOf([...new Set(cited.flatMap((ids) => ids ?? []))])
+    const places = await store.rooms.check.positionsOf([...new Set(cited.flatMap((ids) => ids ?? []))])
     const own = page.map(({ event }) => event.position)
-    const rows = await store.roomCheck.authRows([...new Set([...places.values(), ...own])])
+    const rows = await store.rooms.check.authRows([...new Set([...places.values(), ...own])])
     const stored = new Map(rows.map((row) => [row.position, row]))
     const numberOf = (id: EventId): number | undefined => {
       const row = stored.get(places.get(id) ?? 0)
@@ -38,7 +38,7 @@ export class AuthIndexCheck {
       // Of others than accepted events the index may know nothing.
       if (!auth && status !== 'accepted') return []
       if (!auth) this.#planned.add(position)
-      return store.roomCheck.authChange(eventId, auth, expected)
+      return store.rooms.check.authChange(eventId, auth, expected)
     })
   }
 }

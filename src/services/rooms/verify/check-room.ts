@@ -15,9 +15,10 @@ import { checkRoomRow } from './room-row.ts'
 import { checkSpans } from './spans.ts'
 import type { Subject } from './subject.ts'
 import { checkTransactions } from './transactions.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 /** A row that is not what the stored events say. */
-export type Difference = RowChange & { roomId: string }
+export type Difference = RowChange & { roomId: RoomId }
 
 type Needs = Pick<Context, 'store'>
 
@@ -29,13 +30,13 @@ const beforeAll = Number.MIN_SAFE_INTEGER
  * Recomputes everything derived of a room from its events and answers what differs. Events are read in pages; memory
  * grows with the changes of state alone. Throws M_NOT_FOUND for an unknown room.
  */
-export async function checkRoom(ctx: Needs, roomId: string): Promise<Difference[]> {
+export async function checkRoom(ctx: Needs, roomId: RoomId): Promise<Difference[]> {
   for (let attempt = 1; ; attempt++) {
-    const room = await ctx.store.rooms.find(roomId)
+    const room = await ctx.store.rooms.rooms.find(roomId)
     if (!room) throw notFound('The room is not known')
     const changes = await compare(ctx, room)
     // What was read while the room moved on is of no one moment.
-    const now = await ctx.store.rooms.findByNid(room.nid)
+    const now = await ctx.store.rooms.rooms.findByNid(room.nid)
     if (changes.length === 0 || now?.revision === room.revision) return changes.map((change) => ({ ...change, roomId }))
     if (attempt === maxAttempts) throw new Error('The room changes while it is checked: stop the server first')
   }
@@ -51,7 +52,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const authIndex = new AuthIndexCheck(subject)
   const changes: RowChange[] = []
   for (let after = beforeAll; ;) {
-    const events = await store.roomCheck.events(nid, { after, limit: pageSize })
+    const events = await store.rooms.check.events(nid, { after, limit: pageSize })
     const page = events.map((event) => subject.events.put(event))
     changes.push(...(await authIndex.check(page)))
     changes.push(...(await checkPage(subject, replay, page)))
@@ -73,7 +74,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
 async function checkPage(subject: Subject, replay: Replay, events: readonly CachedEvent[]): Promise<RowChange[]> {
   const { store, room } = subject
   const page = events.filter(({ event }) => event.position > room.purgedUpTo)
-  const branches = await store.eventBranches.findMany(page.map(({ event }) => event.position))
+  const branches = await store.rooms.branches.findMany(page.map(({ event }) => event.position))
   const changes: RowChange[] = []
   for (const shelved of page) changes.push(...(await replay.take(shelved, branches.get(shelved.event.position))))
   return [

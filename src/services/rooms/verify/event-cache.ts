@@ -34,7 +34,7 @@ export class EventCache {
   async at(position: number): Promise<CachedEvent | undefined> {
     const known = this.#byPosition.get(position)
     if (known) return known
-    const [event] = await this.#store.events.atPositions([position])
+    const [event] = await this.#store.rooms.events.atPositions([position])
     return event?.roomNid === this.#place.nid ? this.put(event) : undefined
   }
 
@@ -42,7 +42,7 @@ export class EventCache {
   async find(ids: readonly EventId[]): Promise<CachedEvent[]> {
     const known = ids.flatMap((id) => this.#byId.get(id) ?? [])
     const missing = ids.filter((id) => !this.#byId.has(id))
-    const read = await this.#store.events.findMany(missing)
+    const read = await this.#store.rooms.events.findMany(missing)
     return [...known, ...read.filter(({ roomNid }) => roomNid === this.#place.nid).map((event) => this.put(event))]
   }
 

@@ -3,6 +3,6 @@ import type { Subject } from './subject.ts'
 
 /** Rows that stand for events which do not exist. */
 export async function checkOrphans({ store, room }: Subject): Promise<RowChange[]> {
-  const orphans = await store.roomCheck.orphans(room.nid)
+  const orphans = await store.rooms.check.orphans(room.nid)
   return orphans.map(({ table, row }) => ({ table, key: row, stored: row, expected: undefined }))
 }

@@ -50,7 +50,7 @@ async function checkRedacted(subject: Subject, shelved: CachedEvent): Promise<Ro
 
 /** Redactions wait for what they redact as long as it is not here; afterwards it does not matter that they did. */
 async function checkEarly({ store, room, version }: Subject, page: readonly CachedEvent[]): Promise<RowChange[]> {
-  const rows = await store.roomCheck.earlyRedactions(page.map(({ event }) => event.position))
+  const rows = await store.rooms.check.earlyRedactions(page.map(({ event }) => event.position))
   const stored = new Map(rows.map((row) => [Number(row.position), row]))
   const targets = new Map(
     page.flatMap(({ event, pdu }) =>
@@ -59,7 +59,7 @@ async function checkEarly({ store, room, version }: Subject, page: readonly Cach
         : [],
     ),
   )
-  const known = await store.roomCheck.positionsOf([...targets.values()].filter((id) => id !== undefined))
+  const known = await store.rooms.check.positionsOf([...targets.values()].filter((id) => id !== undefined))
   return page.flatMap(({ event: { position, redactedBy } }) => {
     const [row, target] = [stored.get(position), targets.get(position)]
     if (targets.has(position) && (target === undefined ? redactedBy !== null : known.has(target))) return []

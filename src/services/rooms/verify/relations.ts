@@ -7,7 +7,7 @@ const table = 'relations'
 
 /** Compares who relates to what with what the events say; what a redacted event said is not known any more. */
 export async function checkRelations({ store, room }: Subject, page: readonly CachedEvent[]): Promise<RowChange[]> {
-  const rows = await store.roomCheck.relations(page.map(({ event }) => event.position))
+  const rows = await store.rooms.check.relations(page.map(({ event }) => event.position))
   const stored = Map.groupBy(rows, (row) => Number(row.position))
   return page.flatMap(({ event: { position, sender, status, redactedBy }, pdu }) => {
     const found = stored.get(position) ?? []

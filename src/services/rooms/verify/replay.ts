@@ -43,7 +43,7 @@ export class Replay {
   async begin(): Promise<void> {
     const { store, room, events } = this.#subject
     if (room.purgedUpTo === 0) return
-    for (const { type, stateKey: key, from, entry } of await store.roomCheck.spansAt(room.nid, room.purgedUpTo))
+    for (const { type, stateKey: key, from, entry } of await store.rooms.check.spansAt(room.nid, room.purgedUpTo))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), from, entry)
     const create = this.journal.current(stateKey('m.room.create', ''))
     this.#create = create && (await events.at(create.entry))?.event.eventId
@@ -55,11 +55,11 @@ export class Replay {
     const { store, room, version, events } = this.#subject
     let last = room.purgedUpTo
     for (let after = room.purgedUpTo; ;) {
-      const page = (await store.roomCheck.events(room.nid, { after, limit: pageSize })).map((event) =>
+      const page = (await store.rooms.check.events(room.nid, { after, limit: pageSize })).map((event) =>
         events.put(event),
       )
       const prevs = page.map(({ pdu }) => prevEventIds(pdu, version))
-      const places = await store.roomCheck.positionsOf([...new Set(prevs.flat())])
+      const places = await store.rooms.check.positionsOf([...new Set(prevs.flat())])
       for (const [index, { event }] of page.entries())
         if (prevs[index]?.some((id) => (places.get(id) ?? 0) <= room.purgedUpTo)) last = event.position
       after = page.at(-1)?.event.position ?? after
@@ -82,7 +82,7 @@ export class Replay {
     if (before) this.#rememberFork(event.position, before)
     const changes: RowChange[] = []
     const status = await this.#statusOf(shelved, before)
-    if (status !== event.status) changes.push(this.#subject.store.roomCheck.statusChange(event, status))
+    if (status !== event.status) changes.push(this.#subject.store.rooms.check.statusChange(event, status))
     event.status = status
     if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
     // Last, since a branch may be told by the line just after its event.
@@ -127,7 +127,7 @@ export class Replay {
     const said = stored ? await this.#materialize(stored) : line
     if (isSameState(said, before)) return []
     const { store, room } = this.#subject
-    const ids = await store.roomCheck.idsAt([...delta.values()])
+    const ids = await store.rooms.check.idsAt([...delta.values()])
     const listed = [...delta].map(([key, entry]) => [...key.split('\0'), ids.get(entry) ?? null])
     const row = { room_nid: room.nid, base_position: position - 1, hops: 0, delta: JSON.stringify(listed) }
     return difference(
@@ -139,7 +139,7 @@ export class Replay {
 
   async #materialize({ basePosition, hops, delta }: Branch): Promise<Positions> {
     const { store, events } = this.#subject
-    const positions = await store.roomCheck.positionsOf(delta.flatMap(([, , id]) => id ?? []))
+    const positions = await store.rooms.check.positionsOf(delta.flatMap(([, , id]) => id ?? []))
     const changes: Positions = new Map(
       delta.map(([type, key, id]) => [stateKey(type, key), id === null ? nobody : (positions.get(id) ?? nobody)]),
     )
@@ -169,7 +169,7 @@ export class Replay {
   /** Takes what changed at a position as it is stored. */
   async #adoptSpans(position: number): Promise<void> {
     const { store, room } = this.#subject
-    for (const { type, stateKey: key, entry } of await store.roomCheck.spansFrom(room.nid, position))
+    for (const { type, stateKey: key, entry } of await store.rooms.check.spansFrom(room.nid, position))
       if (type !== null && key !== null) this.journal.set(stateKey(type, key), position, entry)
   }
 

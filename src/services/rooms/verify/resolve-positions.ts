@@ -10,12 +10,12 @@ export async function resolvePositions(subject: Subject, sets: readonly Position
   const [first, ...others] = sets
   if (!first || others.every((other) => isSameState(first, other))) return first ?? new Map()
   const positions = [...new Set(sets.flatMap((set) => [...set.values()]))]
-  const ids = await subject.store.roomCheck.idsAt(positions)
+  const ids = await subject.store.rooms.check.idsAt(positions)
   const states = sets.map((set) => statesOf(set, ids))
   const resolved = await resolve(subject, states)
   const byId = new Map([...ids].map(([position, id]) => [id, position]))
   const strangers = [...resolved.values()].filter((id) => !byId.has(id))
-  for (const [id, position] of await subject.store.roomCheck.positionsOf(strangers)) byId.set(id, position)
+  for (const [id, position] of await subject.store.rooms.check.positionsOf(strangers)) byId.set(id, position)
   return new Map([...resolved].map(([key, id]) => [key, byId.get(id) ?? 0]))
 }
 

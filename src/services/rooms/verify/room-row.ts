@@ -7,7 +7,7 @@ import { difference, type Subject } from './subject.ts'
 
 /** Compares where the room stands with where its events lead. */
 export async function checkRoomRow({ store, room, events }: Subject, replay: Replay): Promise<RowChange[]> {
-  const stored = await store.roomCheck.room(room.nid)
+  const stored = await store.rooms.check.room(room.nid)
   if (!stored || replay.lastPosition === 0) return []
   const entry = replay.journal.current(stateKey('m.room.create', ''))?.entry ?? nobody
   const create = entry === nobody ? undefined : await events.at(entry)

@@ -14,7 +14,7 @@ export async function checkSpans(subject: Subject, journal: StateJournal): Promi
   const met = new Map<StateKey, number>()
   let after: readonly [number, number] = [0, -1]
   for (;;) {
-    const page = await store.roomCheck.intervals(room.nid, { after, limit: pageSize })
+    const page = await store.rooms.check.intervals(room.nid, { after, limit: pageSize })
     for (const interval of page) {
       // What ended before the purged history did may or may not be collected yet.
       if (interval.to !== null && interval.to <= room.purgedUpTo) continue
@@ -50,11 +50,11 @@ type Missing = { key: StateKey; journal: StateJournal; number: number | undefine
 
 async function missingSpans({ store, room }: Subject, { key, journal, number }: Missing): Promise<RowChange[]> {
   const [type, name] = splitStateKey(key)
-  const keyNid = number ?? (await store.roomCheck.keyNid(type, name))
+  const keyNid = number ?? (await store.rooms.check.keyNid(type, name))
   const changes: RowChange[] = []
   for (const interval of journal.intervals(key)) {
     const row = { room_nid: room.nid, key_nid: keyNid, from_position: interval.from }
-    const isThere = keyNid !== undefined && (await store.roomCheck.hasSpan(room.nid, keyNid, interval.from))
+    const isThere = keyNid !== undefined && (await store.rooms.check.hasSpan(room.nid, keyNid, interval.from))
     if (!isThere) changes.push({ table, key: row, stored: undefined, expected: columns(interval) })
   }
   return changes

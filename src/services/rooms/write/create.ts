@@ -1,13 +1,13 @@
 import { forbidden, invalidParam, roomInUse, unsupportedRoomVersion } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { isValidRoomAlias, type RoomAlias, type RoomId } from '#protocol/ids.ts'
+import { isValidRoomAlias, type RoomAlias, type RoomId, type UserId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { requireAliasLeft } from '#services/rooms/directory/aliases.ts'
 import { checkInitialState } from './check-initial-state.ts'
 import { createContent } from './create-content.ts'
 import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
 import { initialEvents, type Preset, type StateEntry } from './initial-events.ts'
-import { initialPowerLevels } from './initial-power-levels.ts'
+import { initialPowerLevels, withoutCreator } from './initial-power-levels.ts'
 import { memberContent, memberContents } from '#services/rooms/membership/member-content.ts'
 import { openRoom, type OpenNeeds } from './open-room.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
@@ -15,14 +15,14 @@ import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
 
 /** What a client may ask of a new room. */
 export type NewRoom = {
-  creator: string
+  creator: UserId
   isPublished: boolean
   /** Absent: what `isPublished` suggests. */
   preset?: Preset | undefined
   aliasName?: string | undefined
   name?: string | undefined
   topic?: string | undefined
-  invite: readonly string[]
+  invite: readonly UserId[]
   version?: string | undefined
   createContent?: JsonObject | undefined
   initialState: readonly StateEntry[]
@@ -41,6 +41,8 @@ export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<Room
   checkInitialState(options.initialState, { creator, alias })
   const invite = await invitees(ctx, options)
   const preset = options.preset ?? (isPublished ? 'public_chat' : 'private_chat')
+  const override =
+    options.version === undefined ? withoutCreator(options.powerLevels, creator, version) : options.powerLevels
   const partners = preset === 'trusted_private_chat' ? invite : []
   const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: options.isDirect })
   const roomId = await openRoom(ctx, {
@@ -54,7 +56,7 @@ export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<Room
       alias,
       preset,
       creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
-      powerLevels: initialPowerLevels({ creator, equals: partners, override: options.powerLevels }, version),
+      powerLevels: initialPowerLevels({ creator, equals: partners, override }, version),
       invites: invite.map((userId, index) => ({
         type: 'm.room.member',
         stateKey: userId,
@@ -73,17 +75,17 @@ export function requireVersion(id: string): RoomVersion {
   return version
 }
 
-async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise<RoomAlias> {
+async function freeAlias(ctx: OpenNeeds, name: string, creator: UserId): Promise<RoomAlias> {
   const alias = `#${name}:${ctx.config.server_name}`
   if (name === '' || name.includes(':') || !isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
-  if (await ctx.store.roomAliases.find(alias)) throw roomInUse()
+  if (await ctx.store.rooms.aliases.find(alias)) throw roomInUse()
   await requireAliasLeft(ctx, creator)
   return alias
 }
 
 /** Refuses the whole room rather than to leave somebody out of it. */
-async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<string[]> {
-  const userIds: string[] = [...new Set(invite.map(requireUserId))]
+async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<UserId[]> {
+  const userIds: UserId[] = [...new Set(invite.map(requireUserId))]
   if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
   for (const userId of userIds) await requireInvitable(ctx, userId)
   return userIds

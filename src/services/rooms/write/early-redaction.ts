@@ -17,7 +17,7 @@ export async function earlyRedactionOf(
   room: LiveRoom,
   { pdu: target, eventId }: { pdu: Pdu; eventId: EventId },
 ): Promise<EventWrite['redacted']> {
-  for (const event of await ctx.store.earlyRedactions.listFor(eventId, nidOf(room))) {
+  for (const event of await ctx.store.rooms.earlyRedactions.listFor(eventId, nidOf(room))) {
     // Of purged history nobody knows who might redact.
     if (event.position <= room.purgedUpTo) continue
     const levels = await levelsBefore(ctx, room, event.position)
@@ -29,7 +29,7 @@ export async function earlyRedactionOf(
 
 async function levelsBefore({ store }: Needs, room: LiveRoom, position: number): Promise<PowerLevels> {
   const heldBefore = async (type: string) => {
-    const event = await store.roomState.holderAt(nidOf(room), [type, ''], position - 1)
+    const event = await store.rooms.state.holderAt(nidOf(room), [type, ''], position - 1)
     return event && storedPdu(event, room)
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }

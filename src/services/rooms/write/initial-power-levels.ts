@@ -4,7 +4,7 @@ import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 export type LevelWishes = {
-  creator: string
+  creator: UserId
   /** Whom the preset puts on a level with the creator. */
   equals: readonly string[]
   /** Replaces whole keys of the content. */
@@ -24,6 +24,21 @@ export function initialPowerLevels({ creator, equals, override = {} }: LevelWish
   const { events } = override
   const isSaid = isObject(events) && Object.hasOwn(events, 'm.room.tombstone')
   return version.creatorsOutrankAll && !isSaid ? withTombstoneLevel(content, version) : content
+}
+
+/**
+ * NOTSPEC: from version 12 the rules refuse power levels that list a creator, and a client that asks for such a version
+ * is refused. One that leaves the version to us may be older than version 12 and list itself, as bots do: its entry is
+ * left out, since creators outrank every level anyway.
+ */
+export function withoutCreator(
+  override: JsonObject | undefined,
+  creator: string,
+  version: RoomVersion,
+): JsonObject | undefined {
+  const users = override?.users
+  if (!version.creatorsOutrankAll || !isObject(users)) return override
+  return { ...override, users: Object.fromEntries(Object.entries(users).filter(([userId]) => userId !== creator)) }
 }
 
 /** From version 12 only what is above ordinary state may end a room, whatever the client makes of the other levels. */

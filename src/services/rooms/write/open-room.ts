@@ -1,18 +1,18 @@
 import { invalidRoomState, MatrixError, roomInUse } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { RoomAlias, RoomId } from '#protocol/ids.ts'
+import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { startRoom } from './append.ts'
 import { buildEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { LiveRoom } from '#services/rooms/live/live-room.ts'
 
-export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'tokens'>
+export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'locks' | 'tokens'>
 
 export type Opening = {
   version: RoomVersion
-  creator: string
+  creator: UserId
   createContent: JsonObject
   /** What follows the create event. */
   events: readonly EventDraft[]
@@ -24,19 +24,22 @@ export type Opening = {
 /** Makes a room of its first events, all or none of them; throws M_INVALID_ROOM_STATE where one is not allowed. */
 export function openRoom(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
   // One room of a user after another, so that no two choose the same id.
-  return ctx.rooms.inTurn(`rooms of ${opening.creator}`, () => open(ctx, opening))
+  return ctx.locks.run(`rooms of ${opening.creator}`, () => open(ctx, opening))
 }
 
 async function open(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
   const { version, events, alias, creator } = opening
   const { roomId, create } = await nameRoom(ctx, opening)
-  if (alias && !(await ctx.store.roomAliases.insert({ alias, roomId, createdBy: creator, createdAt: ctx.clock.now() })))
+  if (
+    alias &&
+    !(await ctx.store.rooms.aliases.insert({ alias, roomId, createdBy: creator, createdAt: ctx.clock.now() }))
+  )
     throw roomInUse()
   try {
     await startRoom(ctx, { roomId, version, isPublished: opening.isPublished }, [create, ...events])
     return roomId
   } catch (error) {
-    if (alias) await ctx.store.roomAliases.delete(alias)
+    if (alias) await ctx.store.rooms.aliases.delete(alias)
     throw error instanceof MatrixError && error.status === 403 ? invalidRoomState(error.message) : error
   }
 }
@@ -60,6 +63,6 @@ async function nameRoom(
       now,
     })
     const roomId: RoomId = `!${eventId.slice(1)}`
-    if (!(await ctx.store.rooms.find(roomId))) return { roomId, create }
+    if (!(await ctx.store.rooms.rooms.find(roomId))) return { roomId, create }
   }
 }

@@ -56,9 +56,9 @@ export async function persistReceived(ctx: AppendNeeds, room: LiveRoom, received
         room.nid = nid
         room.depth = depth
         take(room, received, { write, position: positions[0] ?? 0 })
+        if (write.status === 'accepted') announce(ctx, room, [write])
       },
     )
-    if (write.status === 'accepted') announce(ctx, room, [write])
     return written.positions[0] ?? 0
   } catch (error) {
     room.isBroken = true
@@ -70,7 +70,7 @@ export async function persistReceived(ctx: AppendNeeds, room: LiveRoom, received
 
 /** Whether the event was stored meanwhile: as an outlier it enters without regard to where the room stands. */
 async function isOvertaken({ store }: AppendNeeds, { eventId, movesFrom }: Received): Promise<boolean> {
-  const stored = await store.events.find(eventId)
+  const stored = await store.rooms.events.find(eventId)
   return stored !== undefined && stored.position !== movesFrom
 }
 

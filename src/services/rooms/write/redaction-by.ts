@@ -15,7 +15,7 @@ export async function redactionBy(
   redaction: Pdu,
 ): Promise<Pick<EventWrite, 'redaction' | 'awaits'>> {
   const targetId = redactedEventId(redaction, room.version)
-  const stored = targetId && (await ctx.store.events.find(targetId))
+  const stored = targetId && (await ctx.store.rooms.events.find(targetId))
   if (!stored) return { awaits: targetId }
   if (stored.roomNid !== room.nid) return {}
   const target = storedPdu(stored, room)

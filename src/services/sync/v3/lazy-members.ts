@@ -1,3 +1,4 @@
+import type { RoomId } from '#protocol/ids.ts'
 const maxRemembered = 5000
 
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
@@ -21,7 +22,7 @@ export class LazyMembers {
   }
 
   /** The device starts anew. */
-  forget(device: string, roomId: string): void {
+  forget(device: string, roomId: RoomId): void {
     this.#told.delete(`${device} ${roomId}`)
   }
 

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg from 'pg'
 import { postgresStatement, type Bulk } from '#store/engine/bulk.ts'
 import type { Batch, Engine } from '#store/engine/engine.ts'
+import { claimPostgres } from './claim.ts'
 
 const int8 = 20
 const numeric = 1700
@@ -26,6 +27,10 @@ export function openPostgres(url: string, poolSize: number): Engine {
     kind: 'postgres',
     knex: db,
     batch: (work) => runBatch(db, work),
+    claim: () => claimPostgres(url),
+    ping: async () => void (await db.raw('select 1')),
+    // A pool opens new connections whenever the database comes back.
+    broken: new Promise(() => {}),
     close: () => db.destroy(),
   }
 }

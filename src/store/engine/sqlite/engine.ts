@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Engine } from '#store/engine/engine.ts'
 import { sqliteStatement } from '#store/engine/bulk.ts'
+import { claimFile } from './claim.ts'
 import { openDatabase } from './database.ts'
 import { sqliteDialect } from './dialect.ts'
 import type { Result, Statement } from './protocol.ts'
@@ -25,6 +26,9 @@ export async function openSqlite(path: string): Promise<Engine> {
     kind: 'sqlite',
     knex: db,
     batch: (work) => runBatch(writer, work),
+    claim: async () => claimFile(path),
+    ping: async () => void (await db.transaction((tx) => tx.raw('select 1'))),
+    broken: writer.broken,
     async close() {
       await db.destroy()
       reader.close()

@@ -11,13 +11,22 @@ export class SqliteWriter {
   #outbox: Request[] = []
   #nextId = 1
   #tail: Promise<void> = Promise.resolve()
+  #isClosing = false
+  /** Why nothing can be written any more. */
+  #failure: Error | undefined
+  readonly #broken = Promise.withResolvers<Error>()
 
   constructor(path: string) {
     this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path } })
     this.#worker.unref()
     this.#worker.on('message', (answers: Answer[]) => answers.forEach((answer) => this.#settle(answer)))
-    this.#worker.on('error', (error: Error) => this.#failAll(error))
-    this.#worker.on('exit', () => this.#failAll(new Error('The SQLite writer thread has ended')))
+    this.#worker.on('error', (error: Error) => this.#fail(error))
+    this.#worker.on('exit', () => this.#fail(new Error('The SQLite writer thread has ended')))
+  }
+
+  /** Resolves with the reason when the thread has died: no write will ever succeed again. */
+  get broken(): Promise<Error> {
+    return this.#broken.promise
   }
 
   /** Waits for the write lock; the answer gives it back. */
@@ -36,6 +45,7 @@ export class SqliteWriter {
 
   /** Runs statements after all that was asked before. Only the holder of the lock may call it. */
   run(statements: readonly Statement[], batch?: number): Promise<Result[]> {
+    if (this.#failure) return Promise.reject(this.#failure)
     const request: Request = { id: this.#nextId++, statements: statements.map(flat), batch }
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) this.#worker.ref()
@@ -46,6 +56,8 @@ export class SqliteWriter {
 
   async close(): Promise<void> {
     await this.#tail
+    if (this.#failure) return
+    this.#isClosing = true
     const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
     this.#worker.ref()
     this.#worker.postMessage('close')
@@ -65,9 +77,12 @@ export class SqliteWriter {
     else pending?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }))
   }
 
-  #failAll(error: Error): void {
-    for (const pending of this.#pending.values()) pending.reject(error)
+  /** A dead thread answers nothing: what waits for it fails now, and what comes later at once. */
+  #fail(error: Error): void {
+    this.#failure ??= error
+    for (const pending of this.#pending.values()) pending.reject(this.#failure)
     this.#pending.clear()
+    if (!this.#isClosing) this.#broken.resolve(this.#failure)
   }
 }
 

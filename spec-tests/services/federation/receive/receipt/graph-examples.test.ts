@@ -14,7 +14,7 @@ async function nextFollows(scene: Scene): Promise<Set<EventId>> {
   const { ctx } = scene.server
   const { roomId, version } = scene.room
   const appended = await appendEvent(ctx, roomId, { type: 'm.room.message', sender: us, content: { body: 'next' } })
-  const stored = await ctx.store.events.find(appended.eventId)
+  const stored = await ctx.store.rooms.events.find(appended.eventId)
   return new Set(prevEventIds(storedPdu(stored!, await scene.server.line(roomId)), version))
 }
 

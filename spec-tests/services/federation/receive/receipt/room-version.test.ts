@@ -36,7 +36,7 @@ async function contentOnceRedacted(scene: Scene, act: Act): Promise<JsonObject> 
   const pdu = scene.make(act)
   const { eventId, outcome } = await scene.receive({ ...pdu, content: { ...pdu.content, 'org.example': 'forged' } })
   assert.equal(outcome, 'accepted')
-  const stored = await scene.server.ctx.store.events.find(eventId!)
+  const stored = await scene.server.ctx.store.rooms.events.find(eventId!)
   return (JSON.parse(stored!.clientJson) as Pdu).content
 }
 

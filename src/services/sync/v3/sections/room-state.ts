@@ -43,7 +43,7 @@ function allState(ctx: Context, { request, loader }: SyncMoment, { room, positio
 async function changedState(ctx: Context, { request }: SyncMoment, place: Place): Promise<StoredEvent[]> {
   const { room, after = 0, position } = place
   if (position <= after) return []
-  const changes = changesInMemory(place) ?? (await ctx.store.roomState.changes([room.nid ?? 0], after, position))
+  const changes = changesInMemory(place) ?? (await ctx.store.rooms.state.changes([room.nid ?? 0], after, position))
   return request.filter.state.lazyLoadMembers && !request.stateAfter
     ? changes.filter(({ type, stateKey }) => type !== member || stateKey === request.userId)
     : changes
