@@ -1,3 +1,4 @@
+import type { RoomId } from '#protocol/ids.ts'
 import { startFreshServer } from '../support/fresh-server.ts'
 import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
@@ -51,7 +52,7 @@ type Side = {
   /** One for each size. */
   readers: User[]
   people: User[]
-  roomIds: string[]
+  roomIds: RoomId[]
 }
 
 async function openSide(checkout: string | undefined, options: GrowthOptions): Promise<Side> {

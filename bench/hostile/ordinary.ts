@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RoomId } from '#protocol/ids.ts'
 import type { Target } from '../support/target.ts'
 import type { User } from '../support/user.ts'
 import { makeUsers } from '../workloads/send.ts'
@@ -18,7 +19,7 @@ export type Ordinary = {
 /** Users who send and sync, as people do. */
 export async function ordinaryUsers(target: Target): Promise<Ordinary> {
   const users = await makeUsers(target, people)
-  const roomIds: string[] = []
+  const roomIds: RoomId[] = []
   for (let first = 0; first < people; first += perRoom) {
     const roomId = await users[first]!.createRoom()
     for (const user of users.slice(first + 1, first + perRoom)) await user.join(roomId)

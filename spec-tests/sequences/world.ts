@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import { loginUser, registerUser, type TestUser } from '../support/server/client.ts'
 import { evictAll } from '../support/server/evict-all.ts'
 import { startRestartableServer, type RestartableServer } from '../support/server/restartable-server.ts'
@@ -20,7 +21,7 @@ export type Device = {
 
 export type Person = {
   name: string
-  userId: string
+  userId: UserId
   devices: Device[]
   /** A session that starts anew whenever it reads. */
   fresh: TestUser
@@ -28,7 +29,7 @@ export type Person = {
 }
 
 export type WorldRoom = {
-  roomId: string
+  roomId: RoomId
   /** What steps may name, the newest last. */
   events: string[]
   /** Where threads start. */
@@ -143,7 +144,7 @@ async function openRoom({ people }: World, plan: RoomPlan): Promise<WorldRoom> {
     invite: members.map(({ userId }) => userId),
   })
   assert.equal(made.status, 200, JSON.stringify(made.body))
-  const roomId: string = made.body.room_id
+  const roomId: RoomId = made.body.room_id
   for (const member of members)
     await member.fresh.request('POST', `${client}/rooms/${encodeURIComponent(roomId)}/join`, {})
   const path = `${client}/rooms/${encodeURIComponent(roomId)}/send/m.room.message/first`

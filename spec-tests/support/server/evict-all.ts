@@ -1,9 +1,10 @@
 import type { Context } from '#context.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import { CompiledFilters } from '#services/accounts/data/compiled-filters.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 
 /** Whose and which rooms' cached facts are dropped. */
-type Cached = { users: readonly { userId: string; deviceIds: readonly string[] }[]; roomIds: readonly string[] }
+type Cached = { users: readonly { userId: UserId; deviceIds: readonly string[] }[]; roomIds: readonly RoomId[] }
 
 /** Empties every cache that the store can fill again, as memory pressure would; no request may be under way. */
 export function evictAll(context: Context, { users, roomIds }: Cached): void {
@@ -12,6 +13,7 @@ export function evictAll(context: Context, { users, roomIds }: Cached): void {
     context.sessions.forget(userId)
     context.pushRulesets.forget(userId)
     context.ignoredUsers.forget(userId)
+    for (const deviceId of deviceIds) context.keyStocks.forget({ userId, deviceId })
     for (const roomId of roomIds) {
       context.unread.slot(userId, roomId).tally = undefined
       for (const deviceId of deviceIds) context.lazyMembers.forget(`${userId} ${deviceId}`, roomId)
