@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { growth } from './compare/growth.ts'
+import { hostile } from './hostile/hostile.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { ceiling } from './inside/ceiling.ts'
 import { resolve } from './inside/resolve.ts'
@@ -68,6 +69,7 @@ Without --url the server of this repository is started with empty data (SQLite, 
   --sizes A,B,…      numbers of rooms (growth; default 10,100,1000,3000,10000)
   --messages N       messages in each room (growth; default 20)
   --beside FOLDER    another checkout, measured in turns with this one (growth)
+  --only N16,N21     some of the attacks (hostile); each is given --seconds at most
   --clients N --rooms N --members N --seconds N --rate N --days N --servers N`
 
 const { values, positionals } = parseArgs({
@@ -92,6 +94,7 @@ const { values, positionals } = parseArgs({
     sizes: { type: 'string' },
     messages: { type: 'string' },
     beside: { type: 'string' },
+    only: { type: 'string' },
   },
 })
 
@@ -138,7 +141,14 @@ const runGrowth = (): Promise<string> =>
     beside: values.beside,
   })
 
-const comparisons: Readonly<Record<string, () => Promise<string>>> = { growth: runGrowth }
+const runHostile = (): Promise<string> =>
+  hostile({
+    only: values.only?.split(',') ?? [],
+    seconds: Number(values.seconds ?? 15),
+    database: values.database,
+  })
+
+const comparisons: Readonly<Record<string, () => Promise<string>>> = { growth: runGrowth, hostile: runHostile }
 
 const [name = ''] = positionals
 const workload = workloads[name]

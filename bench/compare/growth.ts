@@ -1,3 +1,4 @@
+import type { RoomId } from '#protocol/ids.ts'
 import { startFreshServer } from '../support/fresh-server.ts'
 import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'

@@ -9,9 +9,10 @@ export class HttpClient {
   readonly #url: URL
   readonly #agent: Agent
 
-  constructor(url: string) {
+  /** `localAddress`: whom the server sees, of 127.0.0.0/8 on loopback. */
+  constructor(url: string, localAddress?: string) {
     this.#url = new URL(url)
-    const settings = { keepAlive: true, maxSockets: 20_000 }
+    const settings = { keepAlive: true, maxSockets: 20_000, ...(localAddress !== undefined && { localAddress }) }
     this.#agent = this.#url.protocol === 'https:' ? new TlsAgent(settings) : new Agent(settings)
   }
 

@@ -107,12 +107,14 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-export async function untilAnswering(url: string, server: ChildProcess, seconds = 60): Promise<void> {
-  for (let attempt = 0; attempt < seconds * 20; attempt++) {
+export async function untilAnswering(url: string, server: ChildProcess, seconds = 120): Promise<void> {
+  const end = performance.now() + seconds * 1000
+  while (performance.now() < end) {
     if (server.exitCode !== null) throw new Error('The server ended before it answered')
-    if (await fetch(url).then(() => true, () => false)) return // prettier-ignore
+    const patience = AbortSignal.timeout(10_000)
+    if (await fetch(url, { signal: patience }).then(() => true, () => false)) return // prettier-ignore
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  server.kill()
+  server.kill('SIGKILL')
   throw new Error(`The server did not answer within ${seconds} seconds`)
 }

@@ -21,10 +21,10 @@ export type Inside = {
   database?: string | undefined
 }
 
-export type Access = { secret?: string | undefined; tokens?: string[] | undefined }
+export type Access = { secret?: string | undefined; tokens?: string[] | undefined; localAddress?: string | undefined }
 
-export function targetAt(url: string, { secret, tokens }: Access, inside: Inside = {}): Target {
-  const http = new HttpClient(url)
+export function targetAt(url: string, { secret, tokens, localAddress }: Access, inside: Inside = {}): Target {
+  const http = new HttpClient(url, localAddress)
   const unused = [...(tokens ?? [])]
   const newUser = async (): Promise<User> => {
     const token = unused.shift()

@@ -19,7 +19,7 @@ import { definitionFor } from './resolve-by-definition.ts'
 
 const perRoom = 250
 /** How many events over all room versions. */
-const total = Number(process.env.HISTORY_EVENTS ?? 100_000)
+const total = Number(process.env.HISTORY_EVENTS ?? 10_000)
 const firstSeed = Number(process.env.HISTORY_SEED ?? 1)
 const roomsPerVersion = Math.ceil(total / perRoom / roomVersions.length)
 const roomsAtOnce = 10

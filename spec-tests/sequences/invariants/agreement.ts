@@ -18,6 +18,7 @@ export function viewsAgree(device: Device, fresh: ClientView, report: Report): v
     if (!anew) continue
     const where = ` in ${roomId}`
     for (const { invariant, of } of parts(device)) compare(invariant, [of(room), of(anew)], where)
+    compare('summary', [summaryBeside(anew, room), anew.summary], where)
     const found = timelineDifference(heard(device, room), heard(device, anew))
     if (found !== undefined) report('timeline', `${name}${where}: ${found}`)
   }
@@ -31,9 +32,14 @@ const parts = ({ shape }: Device): Part[] => [
   { invariant: 'room-account-data', of: ({ accountData }) => accountData },
   { invariant: 'receipts', of: ({ receipts }) => receipts },
   { invariant: 'typing', of: ({ typing }) => typing },
-  { invariant: 'summary', of: ({ summary }) => summary },
   ...(isLazy(shape) ? [] : [{ invariant: 'state' as const, of: ({ state }: RoomView) => state }]),
 ]
+
+/** Heroes mean nothing any more in a room that got a name. */
+function summaryBeside(anew: RoomView, { summary }: RoomView): RoomView['summary'] {
+  const { 'm.heroes': heroes, ...counts } = summary
+  return anew.summary['m.heroes'] ? { ...counts, ...(heroes && { 'm.heroes': heroes }) } : counts
+}
 
 /** Invites of ignored users may be hidden or not. */
 function rooms({ person }: Device, view: ClientView) {

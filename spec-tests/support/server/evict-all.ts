@@ -13,6 +13,7 @@ export function evictAll(context: Context, { users, roomIds }: Cached): void {
     context.sessions.forget(userId)
     context.pushRulesets.forget(userId)
     context.ignoredUsers.forget(userId)
+    for (const deviceId of deviceIds) context.keyStocks.forget({ userId, deviceId })
     for (const roomId of roomIds) {
       context.unread.slot(userId, roomId).tally = undefined
       for (const deviceId of deviceIds) context.lazyMembers.forget(`${userId} ${deviceId}`, roomId)
