@@ -3,7 +3,6 @@ import { startFreshServer } from '../support/fresh-server.ts'
 import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import type { OwnServer } from '../support/own-server.ts'
-import type { RoomId } from '#protocol/ids.ts'
 import type { User } from '../support/user.ts'
 import { makeUsers } from '../workloads/send.ts'
 

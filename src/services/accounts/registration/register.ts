@@ -11,7 +11,7 @@ import {
   type OpenedSession,
 } from '#services/accounts/sessions/open-session.ts'
 import { refuseUnusable } from '#services/accounts/sessions/refuse-unusable.ts'
-import { sessionsChanged } from '#services/accounts/sessions/session-changes.ts'
+import { announceSessions } from '#services/accounts/sessions/session-changes.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -69,7 +69,7 @@ async function repeat(ctx: Needs, { body, read }: RegistrationRequest): Promise<
   const wanted = read(finished.body)
   if (wanted.inhibitLogin) return { userId, session: undefined }
   const session = await ctx.store.transaction((tx) => openSession(ctx, tx, { ...wanted, userId, deviceId }))
-  sessionsChanged(ctx, userId)
+  announceSessions(ctx, userId)
   return { userId, session }
 }
 
