@@ -5,6 +5,9 @@ import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
 import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { ReceiveNeeds } from './ports.ts'
 
 /** An auth event as far as it was judged itself. */
 export type JudgedEvent = { pdu: Pdu; isRejected: boolean }
@@ -48,3 +51,20 @@ export function checkAuthEvents(
 /** From room version 12 the create event counts without being cited. */
 export const createIdOf = (pdu: Pdu, version: RoomVersion): EventId | undefined =>
   version.roomIdIsCreateHash && pdu.room_id !== undefined ? `$${pdu.room_id.slice(1)}` : undefined
+
+/** What is known here of some events that others cite. */
+export async function loadJudged(
+  { store }: Pick<ReceiveNeeds, 'store'>,
+  room: LiveRoom,
+  ids: readonly EventId[],
+): Promise<FindJudged> {
+  const judged = new Map<EventId, JudgedEvent | 'elsewhere'>()
+  for (const event of await store.rooms.events.findMany(ids))
+    judged.set(
+      event.eventId,
+      event.roomNid === room.nid
+        ? { pdu: storedPdu(event, room), isRejected: event.status === 'rejected' }
+        : 'elsewhere',
+    )
+  return (id) => judged.get(id)
+}

@@ -3,22 +3,18 @@ import { authEventIds, prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { persistReceived, type Received } from '#services/rooms/write/persist-received.ts'
-import { earlyRedactionOf } from '#services/rooms/write/early-redaction.ts'
+import { earlyRedactionOf, redactionBy } from '#services/rooms/write/redactions.ts'
 import { stateTransition, plainTransition } from '#services/rooms/state/state-transition.ts'
 import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/state/plan-branch.ts'
-import { redactionBy } from '#services/rooms/write/redaction-by.ts'
 import { resolveStates } from '#services/rooms/state/resolve-states.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { checkAuthEvents, createIdOf } from './check-auth-events.ts'
-import { checkCurrentState } from './check-current-state.ts'
-import { checkPolicy } from './check-policy.ts'
-import { checkStateBefore } from './check-state-before.ts'
+import { checkAuthEvents, createIdOf, loadJudged } from './check-auth-events.ts'
+import { checkCurrentState, checkPolicy, checkStateBefore } from './check-state.ts'
 import { claimedStateDiff } from './claimed-state.ts'
-import { loadJudged } from './load-judged.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 
@@ -33,7 +29,7 @@ export type Entering = CheckedEvent & {
  * Checks 4 to 7, and the event takes its place in the room. It must be the room's turn and its line must have settled.
  * What is missing is not asked for here, and leaves the event unresolved; only the Policy Server is asked.
  */
-export async function enterEvent(ctx: ReceiveNeeds, room: LiveRoom, event: Entering): Promise<ReceiveResult> {
+export async function enterEvent(ctx: ReceiveNeeds, room: LockedRoom, event: Entering): Promise<ReceiveResult> {
   const { pdu, eventId } = event
   const stored = await ctx.store.rooms.events.find(eventId)
   if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }

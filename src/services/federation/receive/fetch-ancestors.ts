@@ -1,11 +1,9 @@
-import type { JsonValue } from '#protocol/events/event.ts'
-import { authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { checkFormat } from './check-format.ts'
-import { checkIntegrity } from './check-integrity.ts'
+import { checkFormat, checkIntegrity } from './check-event.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 

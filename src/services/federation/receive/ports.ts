@@ -1,6 +1,6 @@
 import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { EventChecker, FindKey } from './checked-event.ts'
 

@@ -5,6 +5,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
+import { RoomTurn } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
@@ -25,9 +26,19 @@ export class LiveRooms {
     this.#source = { store, serverName }
   }
 
-  /** Runs work on one room strictly after the work that came before: events are built in turn. */
-  inTurn<T>(roomId: RoomId, work: () => Promise<T>): Promise<T> {
-    return this.#queue.run(roomId, work)
+  /** Runs work on one room strictly after the turns that came before: one event is built after the other. */
+  inTurn<T>(roomId: RoomId, work: (turn: RoomTurn) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    void this.#queue.run(
+      roomId,
+      () =>
+        new Promise<void>((end) => {
+          work(new RoomTurn(this, roomId, end))
+            .then(resolve, reject)
+            .finally(end)
+        }),
+    )
+    return promise
   }
 
   /** A room that this server knows: a placeholder it does not know yet. */

@@ -51,7 +51,7 @@ function readStillLines({ store, serverName }: Source, roomIds: readonly RoomId[
 function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverName: string): LiveRoom {
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
-  const line = new LiveRoom({
+  return new LiveRoom({
     nid: room.nid,
     roomId: room.roomId,
     version,
@@ -59,11 +59,10 @@ function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverN
     forwardExtremities: room.forwardExtremities,
     depth: room.depth,
     lastPosition: room.lastPosition,
+    purgedUpTo: room.purgedUpTo,
     entries: entries.map((entry) => ({ ...entry, pdu: undefined })),
     members,
     serverName,
     isPlaceholder: room.isPlaceholder,
   })
-  line.purgedUpTo = room.purgedUpTo
-  return line
 }

@@ -111,20 +111,21 @@ async function changesOf(
     for (const [place, id] of slice) {
       const [type, key] = splitStateKey(place)
       const entry = id === null ? undefined : holderOf(room, place, id === event.eventId ? event : stored.get(id))
-      entries.push({ type, stateKey: key, entry })
       if (type === 'm.room.member') members.push(...membershipsAfter(key as UserId, entry))
+      entries.push({ type, stateKey: key, entry: type === 'm.room.member' ? withoutPdu(entry) : entry })
     }
   }
   return { entries, members }
 }
 
-/** Members are many: what they say of themselves is loaded again when somebody asks. */
 function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MemberWrite[] {
   if (!entry?.pdu) return [{ userId, membership: 'leave', sender: userId }]
-  const memberships = membershipsOf(entry.pdu)
-  if (entry.position !== undefined) entry.pdu = undefined
-  return memberships
+  return membershipsOf(entry.pdu)
 }
+
+/** Members are many: their events are loaded again when they are needed. */
+const withoutPdu = (entry: StateEntry | undefined): StateEntry | undefined =>
+  entry?.position === undefined ? entry : { ...entry, pdu: undefined }
 
 function holderOf(room: LiveRoom, place: StateKey, event: Accepted | StoredEvent | undefined): StateEntry {
   if (!event) throw new Error('A state holds an event that is not stored')

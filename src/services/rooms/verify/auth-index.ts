@@ -1,6 +1,6 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
 import type { CachedEvent } from './event-cache.ts'
 import type { Subject } from './subject.ts'
 
