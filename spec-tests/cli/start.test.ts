@@ -17,7 +17,7 @@ describe('myelin start and user', () => {
   let database: TestDatabase
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'myelin-cli-'))
-    database = await createTestDatabase()
+    database = await createTestDatabase({ isNew: true })
   })
   afterEach(async () => {
     await database.remove()

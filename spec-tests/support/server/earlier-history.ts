@@ -9,6 +9,7 @@ import { importSendJoin } from '#services/federation/receive/import-send-join.ts
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { startServer } from '#server.ts'
+import { openStore } from '#store/open.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { keyOf, ScriptedRoom, type Act } from '../generators/scripted-room.ts'
 import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from './device-crypto.ts'
@@ -26,11 +27,18 @@ export async function newRooms({ rooms }: Pick<Context['store'], 'rooms'>): Prom
   return (await rooms.rooms.list()).filter(({ nid }) => nid > earlierRooms)
 }
 
+/** Migrates a database, and lets a server live over it unless it is to be new. */
+export async function fillDatabase(database: { url: string; folder: string }, isNew: boolean): Promise<void> {
+  if (!isNew) return writeEarlierHistory(database)
+  const store = await openStore({ url: database.url, poolSize: 1, now: () => 0 })
+  await store.close()
+}
+
 /**
  * Lets a server live over a database for a while, a year before any test: so that in none of them the first room is
  * number one, or the numbers of rooms, events, state keys, receipts and devices agree.
  */
-export async function writeEarlierHistory({ url, folder }: { url: string; folder: string }): Promise<void> {
+async function writeEarlierHistory({ url, folder }: { url: string; folder: string }): Promise<void> {
   const settings = {
     server_name: 'test',
     data_dir: folder,

@@ -3,20 +3,21 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { writeEarlierHistory } from './earlier-history.ts'
+import { fillDatabase } from './earlier-history.ts'
 
 /**
- * A migrated database for one test, with nothing in it but the earlier history. They are kept and emptied again, because making one takes ten times as
+ * A migrated database for one test, with nothing in it but the earlier history, if any. They are kept and emptied again, because making one takes ten times as
  * long; an advisory lock says which are in use, so that several test runs may share a PostgreSQL.
  */
-export async function leasePostgres(): Promise<{ url: string; release(): Promise<void> }> {
+export async function leasePostgres({ isNew }: { isNew: boolean }): Promise<{ url: string; release(): Promise<void> }> {
   const admin = await connect(adminUrl())
   try {
     const family = `myelin_test_${await templateHash()}`
     const number = await lockFreeNumber(admin)
-    const url = databaseUrl(`${family}_${number}`)
-    if (await exists(admin, `${family}_${number}`)) await empty(url)
-    else await create(admin, { family, name: `${family}_${number}` })
+    const name = `${family}_${isNew ? 'new_' : ''}${number}`
+    const url = databaseUrl(name)
+    if (await exists(admin, name)) await empty(url)
+    else await create(admin, { family, name, isNew })
     return { url, release: () => admin.end() }
   } catch (error) {
     await admin.end()
@@ -38,16 +39,19 @@ async function lockFreeNumber(admin: pg.Client): Promise<number> {
 }
 
 /** A template of the family is migrated once; databases of other families stay behind from older migrations. */
-async function create(admin: pg.Client, { family, name }: { family: string; name: string }): Promise<void> {
+async function create(
+  admin: pg.Client,
+  { family, name, isNew }: { family: string; name: string; isNew: boolean },
+): Promise<void> {
   await admin.query('select pg_advisory_lock($1)', [making])
-  const template = `${family}_template`
+  const template = `${family}_${isNew ? 'new_' : ''}template`
   if (!(await exists(admin, template))) {
     await dropOthers(admin, family)
     const draft = `${family}_draft`
     await admin.query(`drop database if exists ${draft} with (force)`)
     await admin.query(`create database ${draft}`)
     const folder = await mkdtemp(join(tmpdir(), 'myelin-template-'))
-    await writeEarlierHistory({ url: databaseUrl(draft), folder })
+    await fillDatabase({ url: databaseUrl(draft), folder }, isNew)
     await rm(folder, { recursive: true })
     await run(databaseUrl(draft), keepSeeds)
     await admin.query(`alter database ${draft} rename to ${template}`)
