@@ -13,7 +13,7 @@ import { joined, sync } from '../../../support/server/sync.ts'
 const notes = 2100
 const type = 'org.example.note'
 
-type StateEvent = { type: string; state_key: string; content: { note: number } }
+type StateEvent = { type: string; state_key?: string | undefined; content: { note?: unknown } }
 
 function assertAllNotes(events: readonly StateEvent[], change: (note: number) => number = (note) => note): void {
   const found = events.filter((event) => event.type === type)

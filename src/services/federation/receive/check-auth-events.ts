@@ -1,5 +1,5 @@
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { checkAuthEvents as judgeCitations, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
+import { checkAuthEvents, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
 import { authEventIds, type Pdu } from '#protocol/events/event.ts'
@@ -17,9 +17,9 @@ export type FindJudged = (id: EventId) => JudgedEvent | 'elsewhere' | undefined
 
 /**
  * Check 4: whether the event is allowed by the auth events it cites. Auth events that were not judged yet are answered
- * as missing: nothing is said of an event before all that it rests on is settled.
+ * as missing: no event is authorized before its whole auth chain is.
  */
-export function checkAuthEvents(
+export function authorizeByAuthEvents(
   pdu: Pdu,
   version: RoomVersion,
   find: FindJudged,
@@ -44,7 +44,7 @@ export function checkAuthEvents(
     isRejected: (event: Pdu) => rejected.has(event),
     ...(create && { create: create.pdu }),
   }
-  const rejection = judgeCitations(pdu, version, citations) ?? authorize(pdu, version, stateOfAuthEvents(citations))
+  const rejection = checkAuthEvents(pdu, version, citations) ?? authorize(pdu, version, stateOfAuthEvents(citations))
   return { rejection }
 }
 

@@ -90,7 +90,7 @@ async function isSignedBy(findKey: FindKey, { server, pdu, version }: Claim): Pr
 // NOTSPEC: so many true signatures of one server are enough; more would only keep us busy.
 const maxVerified = 20
 
-/** An old key counts for what was sent before it expired; from room version 5 any, while its server stands by it. */
+/** An old key counts for what was sent before it expired; from room version 5 any, while its server says it is valid. */
 const isInForce = (
   { validUntil, expiredAt = Infinity }: ServerKey,
   { origin_server_ts: sentAt }: Pdu,

@@ -24,7 +24,7 @@ export async function checkStateBefore(
 }
 
 /**
- * Check 6: whether the event is allowed by the room's present state; if not it is soft-failed, so that nobody evades a
+ * Check 6: whether the event is allowed by the room's current state; if not it is soft-failed, so that nobody evades a
  * ban by pretending to speak from before it. https://spec.matrix.org/v1.19/server-server-api/#soft-failure
  */
 export async function checkCurrentState(

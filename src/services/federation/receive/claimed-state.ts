@@ -14,8 +14,8 @@ import { storeOutliers } from './store-outliers.ts'
 const sliceSize = 500
 
 /**
- * Fetches the state before an event whose past cannot be had, as the origin tells it, and stores its events as outliers.
- * Answers the ids of the state; undefined where the origin does not tell.
+ * Fetches the state before an event at the edge of a gap, as the origin claims it, and stores its events as outliers.
+ * Answers the ids of the state; undefined where the origin does not answer.
  */
 export async function importStateBefore(
   ctx: ReceiveNeeds,
@@ -44,8 +44,8 @@ export async function importStateBefore(
 }
 
 /**
- * A state that another server tells, as far as its events are here and the rules allow them. Of two for one place, which
- * no honest server tells, the first stays.
+ * A state that another server claims, as far as its events are here and the rules allow them. Of two for one state key,
+ * which no honest server claims, the first counts.
  */
 export async function claimedStateDiff(
   { store }: Pick<ReceiveNeeds, 'store'>,
@@ -54,7 +54,7 @@ export async function claimedStateDiff(
 ): Promise<StateDiff> {
   const diff = new Map<StateKey, EventId | null>()
   for (const key of room.state.keys()) diff.set(key, null)
-  for (const { type, stateKey: key, eventId } of await holdersAmong(store, room, ids)) {
+  for (const { type, stateKey: key, eventId } of await entriesAmong(store, room, ids)) {
     const place = key === null ? undefined : stateKey(type, key)
     if (place !== undefined && !diff.get(place)) diff.set(place, eventId)
   }
@@ -63,7 +63,7 @@ export async function claimedStateDiff(
 }
 
 /** In the order of the ids. */
-async function holdersAmong(
+async function entriesAmong(
   store: ReceiveNeeds['store'],
   room: LiveRoom,
   ids: readonly EventId[],

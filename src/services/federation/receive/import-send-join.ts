@@ -12,7 +12,7 @@ import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 import { storeOutliers } from './store-outliers.ts'
 
-/** What another server answers to a join: the event, the state before it, and what that state rests on. */
+/** What another server answers to a join: the event, the state before it, and the auth chain of that state. */
 export type SendJoinAnswer = {
   roomId: RoomId
   version: RoomVersion
@@ -23,7 +23,7 @@ export type SendJoinAnswer = {
 
 /**
  * Takes in a room by a membership of one of our users that another server let in: the state is checked event by event
- * and stored without places, and becomes the room's state with the event. Also for a room we were in before, and again
+ * and stored as outliers, and becomes the room's state with the event. Also for a room we were in before, and again
  * after a failure: what was stored then stays unseen until the event is in the timeline.
  */
 export async function importSendJoin(
@@ -48,7 +48,7 @@ export async function importSendJoin(
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result
 }
 
-/** What became of the event when it came first, by whatever way: a join that is tried again is told what it is worth. */
+/** The outcome of the event when it came first, by whatever way, for a join that is tried again. */
 async function receiptOfFormer({ store }: Pick<ReceiveNeeds, 'store'>, eventId: EventId): Promise<ReceiveResult> {
   const stored = await store.rooms.events.find(eventId)
   return { eventId, outcome: !stored || stored.status === 'outlier' ? 'unresolved' : stored.status }

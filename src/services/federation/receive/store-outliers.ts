@@ -4,14 +4,20 @@ import type { EventId } from '#protocol/ids.ts'
 import { describeEvent, authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
-import { checkAuthEvents, createIdOf, type FindJudged, type JudgedEvent, loadJudged } from './check-auth-events.ts'
+import {
+  authorizeByAuthEvents,
+  createIdOf,
+  type FindJudged,
+  type JudgedEvent,
+  loadJudged,
+} from './check-auth-events.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 const batchSize = 200
 
 /**
- * Stores events that others rest on, without a place in the room: each is judged by its own auth events, which must
+ * Stores auth events of others as outliers, outside of the timeline: each is judged by its own auth events, which must
  * come before it or be stored already. An event whose auth events are not all there is left out.
  */
 export async function storeOutliers(
@@ -38,7 +44,7 @@ async function storeBatch(
   const writes: EventWrite[] = []
   for (const event of events) {
     if (find(event.eventId)) continue
-    const verdict = checkAuthEvents(event.pdu, room.version, find)
+    const verdict = authorizeByAuthEvents(event.pdu, room.version, find)
     if ('missing' in verdict) continue
     judged.set(event.eventId, { pdu: event.pdu, isRejected: verdict.rejection !== undefined })
     writes.push(outlierOf(room, event, verdict.rejection !== undefined))

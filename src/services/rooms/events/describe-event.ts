@@ -20,14 +20,14 @@ export function describeEvent({ pdu, eventId }: { pdu: Pdu; eventId: EventId }):
   }
 }
 
-/** The membership that a member event gives, once it holds its place in the state. */
+/** The membership that a member event gives, once it is in the state. */
 export function membershipsOf(pdu: Pdu): MemberWrite[] {
   const membership = membershipOf(pdu)
   if (pdu.type !== 'm.room.member' || pdu.state_key === undefined || !membership) return []
   return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]
 }
 
-/** The event as it stands once it is written. */
+/** The event as it is stored once it is written. */
 export function storedEvent(roomNid: number, write: EventWrite, position: number): StoredEvent {
   return {
     position,
@@ -44,7 +44,7 @@ export function storedEvent(roomNid: number, write: EventWrite, position: number
   }
 }
 
-/** What the event rests on: its auth events, and the create event where the room id implies it. */
+/** The event's auth events, and the create event where the room id implies it. */
 export function authEventIdsWithCreate(pdu: Pdu, version: RoomVersion): EventId[] {
   const cited = [...new Set(authEventIds(pdu, version))]
   const implied = version.roomIdIsCreateHash && pdu.room_id !== undefined

@@ -66,14 +66,14 @@ export class LiveRooms {
     return room
   }
 
-  /** The lines of several rooms, in the same order. */
+  /** Several rooms, in the same order. */
   async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
   }
 
-  /** Reads the newest events of lines that have none in memory, in one query for all of them. */
+  /** Reads the newest events of rooms that have none in memory, in one query for all of them. */
   async warm(liveRooms: readonly LiveRoom[], limit: number): Promise<void> {
     const cold = new Map(
       liveRooms
@@ -90,7 +90,7 @@ export class LiveRooms {
       else found.set(event.roomNid, [event])
     }
     for (const [nid, room] of cold) {
-      // What was read may have been redacted meanwhile; such a line is read when it is needed.
+      // What was read may have been redacted meanwhile; such a room is read when it is needed.
       if (room.lastPosition !== readAt.get(nid)) continue
       const events = found.get(nid) ?? []
       room.prefill(events, events.length < limit ? 0 : (events[0]?.position ?? 1) - 1)

@@ -5,7 +5,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { StateEntry, LiveRoom } from './live-room.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
-/** Loads the PDUs of some state keys into the line, in one query, where they are not there yet. */
+/** Loads the PDUs of some state keys into the room, in one query, where they are not there yet. */
 export function loadStateEntries(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
@@ -18,7 +18,7 @@ export function loadStateEntries(
   )
 }
 
-/** The same for who holds them. */
+/** The same for state entries. */
 export async function loadPdusOf(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,

@@ -16,10 +16,10 @@ export class AuthIndexCheck {
 
   async check(page: readonly CachedEvent[]): Promise<RowChange[]> {
     const { store, version } = this.#subject
-    const cited = page.map((shelved) =>
-      shelved.event.stateKey === null || shelved.event.status === 'rejected'
+    const cited = page.map((cached) =>
+      cached.event.stateKey === null || cached.event.status === 'rejected'
         ? undefined
-        : authEventIdsWithCreate(shelved.pdu, version),
+        : authEventIdsWithCreate(cached.pdu, version),
     )
     const places = await store.rooms.check.positionsOf([...new Set(cited.flatMap((ids) => ids ?? []))])
     const own = page.map(({ event }) => event.position)

@@ -25,7 +25,7 @@ export function appendOnce(
       return await append()
     } catch (error) {
       if (error instanceof MatrixError) throw error
-      // Another process was faster: its row stands.
+      // Another process was faster: its row counts.
       const madeElsewhere = await ctx.store.rooms.events.byTransaction(transaction)
       if (madeElsewhere) return madeElsewhere
       throw error

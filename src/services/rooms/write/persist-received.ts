@@ -1,7 +1,7 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventStatus } from '#store/rooms/events.ts'
-import type { BranchWrite, EventWrite, MemberWrite, SpanChange } from '#store/rooms/room-write.ts'
+import type { BranchWrite, EventWrite, MemberWrite, StateIntervalChange } from '#store/rooms/room-write.ts'
 import { wakeMembers, type AppendNeeds } from './append.ts'
 import { authEventIdsWithCreate, describeEvent } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
@@ -31,7 +31,7 @@ export type Received = {
 } & Pick<EventWrite, 'redaction' | 'awaits' | 'redacted'>
 
 /** In place of the position of a state entry: no event holds the key. The store has the same number. */
-const nobody = 0
+const noEvent = 0
 
 /** Writes an event of another server and takes it into memory; answers its position. The room must be settled. */
 export async function persistReceived(ctx: AppendNeeds, room: LockedRoom, received: Received): Promise<number> {
@@ -75,9 +75,9 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
   }
 }
 
-function intervalOf(room: LiveRoom, { type, stateKey, entry }: StateEntryChange, own: EventId): SpanChange {
+function intervalOf(room: LiveRoom, { type, stateKey, entry }: StateEntryChange, own: EventId): StateIntervalChange {
   const interval = { type, stateKey, isHeld: room.entry(type, stateKey) !== undefined }
-  return entry?.eventId === own ? interval : { ...interval, entry: entry?.position ?? nobody }
+  return entry?.eventId === own ? interval : { ...interval, entry: entry?.position ?? noEvent }
 }
 
 /** Readers see only what is accepted. */

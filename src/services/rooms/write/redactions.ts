@@ -12,7 +12,7 @@ import { nidOf } from '#services/rooms/read/history-intervals.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** What a redaction does: the redacted event as it will stand, or that it has to wait for it; or nothing. */
+/** What a redaction does: the redacted event as it will be stored, or that the redaction has to wait for it; or nothing. */
 export async function redactionBy(
   ctx: Needs,
   room: LiveRoom,
@@ -36,14 +36,14 @@ export async function redactionBy(
   return { redaction: { eventId: stored.eventId, ...splitPdu(redact(target, room.version)) } }
 }
 
-/** The event as it stands when it comes after its redaction; undefined where none takes effect. */
+/** The event as it is stored when it comes after its redaction; undefined where none takes effect. */
 export async function earlyRedactionOf(
   ctx: Needs,
   room: LiveRoom,
   { pdu: target, eventId }: { pdu: Pdu; eventId: EventId },
 ): Promise<EventWrite['redacted']> {
   for (const event of await ctx.store.rooms.earlyRedactions.listFor(eventId, nidOf(room))) {
-    // Of purged history nobody knows who might redact.
+    // The power levels in purged history are not known.
     if (event.position <= room.purgedUpTo) continue
     const levels = await levelsBefore(ctx, room, event.position)
     if (mayRedact({ redaction: storedPdu(event, room), target, levels }, room.version))

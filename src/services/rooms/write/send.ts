@@ -38,7 +38,7 @@ export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> 
   })
 }
 
-/** The event it is aimed at stands in the content, whatever the room version makes of it. */
+/** Clients name the event to redact in the content, whatever the room version does with it. */
 function sendRedaction(ctx: AppendOnceNeeds, sending: Sending): Promise<EventId> {
   const { redacts: target, ...content } = sending.content
   if (typeof target !== 'string') throw badJson('A redaction names the event that it redacts')
