@@ -27,6 +27,26 @@ const domains = [
   'admin',
   'maintenance',
 ]
+// What code outside of `services/rooms` may import from it: whole folders of verbs, and single files.
+const publicRooms = [
+  '(directory|ephemeral|membership|purge|read|upgrade)/',
+  'write/(append|create|redact|send|set-state)\\.ts',
+  'live/(live-room|load-state-entries)\\.ts',
+  'state/state-at-position\\.ts',
+  'events/event-loader\\.ts',
+]
+// Receiving an event of another server is the other way of writing one: it shares the parts that write/ is made of.
+const roomsForReceiving = [
+  '(events|state)/',
+  'live/(room-turn|stale-room)\\.ts',
+  'write/(persist-received|redactions)\\.ts',
+]
+const rooms = 'src/services/rooms'
+const seesOfRooms = (name, from, files) => ({
+  name,
+  from,
+  to: { path: `^${rooms}/`, pathNot: `^${rooms}/(${files.join('|')})` },
+})
 const only = (name, home, module) => ({ name, from: { path: '^src/', pathNot: home }, to: { path: module } })
 
 module.exports = {
@@ -49,6 +69,26 @@ module.exports = {
       from: { path: `^src/services/${domain}/` },
       to: { path: `^src/services/(${domains.slice(rank + 1).join('|') || '-'})/` },
     })),
+    seesOfRooms(
+      'rooms are used through their public parts',
+      { path: '^src/(api|integrations|services)/', pathNot: `^${rooms}/|^src/services/federation/receive/` },
+      publicRooms,
+    ),
+    seesOfRooms('receiving uses what rooms share with it', { path: '^src/services/federation/receive/' }, [
+      ...publicRooms,
+      ...roomsForReceiving,
+    ]),
+    seesOfRooms('commands also check rooms', { path: '^src/cli/' }, [
+      ...publicRooms,
+      'verify/',
+      'live/live-rooms\\.ts',
+    ]),
+    {
+      name: 'live rooms are made by live',
+      from: { path: '^src/', pathNot: `^${rooms}/live/` },
+      to: { path: `^${rooms}/live/live-room\\.ts`, dependencyTypesNot: ['type-only'] },
+    },
+    only('live rooms are committed by write', `^${rooms}/(live|write)/`, `^${rooms}/live/commit-events\\.ts`),
     only('knex stays in store', '^src/store/', '^node_modules/knex'),
     only('koa stays in http', '^src/http/', '^node_modules/(koa|@koa|find-my-way)'),
   ].map((rule) => ({ severity: 'error', ...rule })),

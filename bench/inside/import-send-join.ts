@@ -48,8 +48,8 @@ function demand({ outcome, reason }: { outcome: string; reason?: string }): void
 
 /** The state that all heads resolve to; cold: with nothing of what rests on what in memory. */
 async function resolveHeads(ctx: Receiver['ctx'], graph: 'cold' | 'warm'): Promise<Figures> {
+  if (graph === 'cold') ctx.rooms.drop(remoteRoomId)
   const room = await ctx.rooms.get(remoteRoomId)
-  if (graph === 'cold') room.authGraph = undefined
   const figures = await timed(`heads_${graph}`, async () => {
     const parents = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(room.forwardExtremities))
     await resolveStates(ctx, room, { diffs: parents.map(({ diff }) => diff) })

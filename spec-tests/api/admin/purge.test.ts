@@ -4,6 +4,7 @@ import { deleteAll, deleteSlice, isDone, leaseMs } from '#services/rooms/purge/d
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
+import type { EventId } from '#protocol/ids.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { startServer } from '../../../src/server.ts'
 import { loginUser, testPassword, type TestUser } from '../../support/server/client.ts'
@@ -11,7 +12,7 @@ import { fakeClock } from '../../support/server/clock.ts'
 import { createTestDatabase } from '../../support/server/databases.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { accepted, createRoom, join, leave, putState, refused, roomPath, sendText } from '../../support/rooms/rooms.ts'
-import { failuresOnly, startTestServer, testSettings, type TestServer } from '../../support/server/server.ts'
+import { failuresOnly, silent, startTestServer, testSettings, type TestServer } from '../../support/server/server.ts'
 import { bodiesOf as bodiesIn, joined, sync } from '../../support/server/sync.ts'
 
 const admin = '/_synapse/admin'
@@ -60,6 +61,17 @@ async function longRoom(server: Pick<TestServer, 'context'>, alice: TestUser, bo
 
 const countOf = async ({ context: { store } }: Pick<TestServer, 'context'>, roomNid: number) =>
   (await store.rooms.check.events(roomNid, { after: Number.MIN_SAFE_INTEGER, limit: 5000 })).length
+
+/** Lets one step of purges fail inside its transaction, until what this answers is called. */
+function failIn(store: Context['store'], step: 'deleteIntervals' | 'deleteReceipts' | 'passing' | 'deleteEvents') {
+  const { transaction } = store
+  const fail = async () => {
+    throw new Error('The disk is full')
+  }
+  store.transaction = (work) =>
+    transaction((tx) => work({ ...tx, rooms: { ...tx.rooms, purges: { ...tx.rooms.purges, [step]: fail } } }))
+  return () => void (store.transaction = transaction)
+}
 
 describe('purge of history', () => {
   it('is for administrators alone', async () => {
@@ -246,6 +258,33 @@ describe('purge of history', () => {
 
     assert.deepEqual(bodiesIn(joined(await sync(bob, { since }), roomId)), ['said meanwhile'])
   })
+
+  for (const failing of ['deleteIntervals', 'deleteReceipts', 'passing', 'deleteEvents'] as const)
+    it(`that fails in ${failing} is reported so, leaves the room whole, and goes through when it is asked for again`, async () => {
+      await using server = await startTestServer({ log: silent })
+      const root = await registerAdmin(server)
+      const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+      const { roomId, old, kept } = await longRoom(server, alice, bob)
+      const { store } = server.context
+      const repair = failIn(store, failing)
+      const status = async (id: string) =>
+        accepted(await root.request('GET', `${admin}/v1/purge_history_status/${id}`)).status
+
+      const first = accepted(await purgeHistory(root, roomId, { delete_local_events: true }, kept)).purge_id
+      await server.settle()
+      assert.equal(await status(first), 'failed')
+      assert.deepEqual(await bodiesOf(bob, roomId), ['newest', 'kept'])
+      await sendText(alice, roomId, 'meanwhile')
+      assert.deepEqual(await checkRoom(server.context, roomId), [])
+
+      repair()
+      const again = accepted(await purgeHistory(root, roomId, { delete_local_events: true }, kept)).purge_id
+      await server.settle()
+      assert.equal(await status(again), 'complete')
+      assert.equal(await store.rooms.events.find(old as EventId), undefined)
+      assert.deepEqual(await bodiesOf(bob, roomId), ['meanwhile', 'newest', 'kept'])
+      assert.deepEqual(await checkRoom(server.context, roomId), [])
+    })
 
   it('refuses what it cannot do', async () => {
     await using server = await startTestServer()

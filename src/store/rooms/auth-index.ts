@@ -5,7 +5,7 @@ import type { Engine } from '#store/engine/engine.ts'
 
 /**
  * A state event that the rules allowed, and the numbers of the events that entitled its sender. An event's number is
- * the position it was first given; that of an outlier stays when it gets its place.
+ * the position it was first given; that of an outlier stays when it comes into the timeline.
  */
 export type IndexedEvent = {
   nid: number
@@ -22,7 +22,7 @@ type Row = { nid: number; position: number; event_id: EventId; type: string; sta
 const pageSize: Readonly<Record<Engine['kind'], number>> = { sqlite: 4000, postgres: 40_000 }
 
 /**
- * What rests on what, told in the row of each state event. Only events whose own auth events are all told so get theirs,
+ * The auth events of each state event, in its row. Only events whose own auth events are all indexed get theirs,
  * and a row names no more than those, so no ancestor is ever missing behind a row and the size follows from the events.
  */
 export const authIndex = (db: Db, kind: Engine['kind']) => ({

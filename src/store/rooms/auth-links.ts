@@ -1,6 +1,6 @@
 /**
- * What an event rests on, by numbers, as it is stored: the smallest, then how far each is from the one before. Auth
- * events stand close to each other, so this takes half the digits.
+ * The auth events of an event, by numbers, as they are stored: the smallest, then how far each is from the one before.
+ * They are close to each other, so this takes half the digits.
  */
 export function encodeAuth(numbers: readonly number[]): string {
   const sorted = numbers.toSorted((a, b) => a - b)

@@ -3,13 +3,13 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** State keys whose holder differs; null: nobody holds them. */
+/** State keys that another event holds; null: none. */
 export type BranchDelta = readonly (readonly [type: string, stateKey: string, eventId: EventId | null])[]
 
-/** The state before an event that forks off the room's line. */
+/** The state before an event that forks off. */
 export type Branch = {
   /**
-   * Without hops: the state of the line just after this position, which may be the event's own. With hops: the state after the event at this
+   * Without hops: the current state just after this position, which may be the event's own. With hops: the state after the event at this
    * position, which has that many branches below it and one less hop.
    */
   basePosition: number
@@ -21,7 +21,7 @@ type Row = { position: number; room_nid: number; base_position: number; hops: nu
 
 /** Bounded by the events that fork; a row goes when its event goes. */
 export const eventBranches = (db: Db, kind: Engine['kind']) => ({
-  /** The branches of the events at some positions; events on the line have none. */
+  /** The branches of the events at some positions; events that do not fork off have none. */
   async findMany(positions: readonly number[]): Promise<Map<number, Branch>> {
     if (positions.length === 0) return new Map()
     const rows = await db<Row>('event_branches')

@@ -3,7 +3,7 @@ import { encodeAuth } from './auth-links.ts'
 import type { Bulk } from '#store/engine/bulk.ts'
 import { eventTables as tables } from './event-tables.ts'
 import { statusCodes } from './events.ts'
-import { nobody, type EventWrite, type RoomWrite } from './room-write.ts'
+import { noEvent, type EventWrite, type RoomWrite } from './room-write.ts'
 
 /** An event with the position it is given. */
 export type Placed = { event: EventWrite; position: number; nid: number }
@@ -18,7 +18,7 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
   const rows: Rows = {
     ...roomRows(writes, placed),
     ...graphRows(placed, numbers),
-    ...spanRows(placed, numbers.keys),
+    ...intervalRows(placed, numbers.keys),
     memberships: lastOf(placed.flatMap(membershipRows), (row) => `${String(row[0])} ${String(row[1])}`),
     relations: placed.flatMap(({ event: { relation, sender }, position, nid }) =>
       relation ? [[relation.parentId, relation.relType, position, nid, sender]] : [],
@@ -105,28 +105,31 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
 function authNids(ids: readonly EventId[], nids: ReadonlyMap<EventId, number>): number[] {
   return ids.map((id) => {
     const nid = nids.get(id)
-    if (nid === undefined) throw new Error('An event rests on one that is not stored')
+    if (nid === undefined) throw new Error('An auth event is not stored')
     return nid
   })
 }
 
-/** A key that changes twice in one batch gets both spans, the first already closed. */
-function spanRows(placed: readonly Placed[], keys: ReadonlyMap<string, number>): Pick<Rows, 'spans' | 'closedSpans'> {
+/** A key that changes twice in one batch gets both intervals, the first already closed. */
+function intervalRows(
+  placed: readonly Placed[],
+  keys: ReadonlyMap<string, number>,
+): Pick<Rows, 'intervals' | 'closedIntervals'> {
   const open = new Map<string, unknown[]>()
   const intervals: unknown[][] = []
-  const closedSpans: unknown[][] = []
+  const closedIntervals: unknown[][] = []
   for (const { event, position, nid } of placed) {
     for (const { type, stateKey, entry = position, isHeld } of event.intervals ?? []) {
       const keyNid = keys.get(`${type}\0${stateKey}`)
       const replaced = open.get(`${nid} ${keyNid}`)
       if (replaced && replaced[3] === null) replaced[3] = position
-      else if (!replaced && isHeld) closedSpans.push([nid, keyNid, position])
-      const interval = [nid, keyNid, position, entry === nobody ? position : null, entry === position ? null : entry]
+      else if (!replaced && isHeld) closedIntervals.push([nid, keyNid, position])
+      const interval = [nid, keyNid, position, entry === noEvent ? position : null, entry === position ? null : entry]
       open.set(`${nid} ${keyNid}`, interval)
       intervals.push(interval)
     }
   }
-  return { spans: intervals, closedSpans }
+  return { intervals, closedIntervals }
 }
 
 const membershipRows = ({ event: { memberships = [] }, position, nid }: Placed): unknown[][] =>
@@ -137,7 +140,7 @@ const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): 
   ...(redacted ? [[eventId, redacted.clientJson, redacted.graphJson, redacted.by]] : []),
 ]
 
-/** PostgreSQL refuses to touch a row twice in one statement: only the last of each key stands. */
+/** PostgreSQL refuses to touch a row twice in one statement: only the last of each key counts. */
 const lastOf = (rows: unknown[][], keyOf: (row: unknown[]) => string): unknown[][] => [
   ...new Map(rows.map((row) => [keyOf(row), row])).values(),
 ]

@@ -54,11 +54,11 @@ export const eventTables = {
     hops: 'smallint',
     delta: text,
   }),
-  closedSpans: {
+  closedIntervals: {
     ...update('room_state', ['room_nid', 'key_nid'], { room_nid: big, key_nid: big, to_position: big }),
     onlyNull: 'to_position',
   },
-  spans: insert('room_state', {
+  intervals: insert('room_state', {
     room_nid: big,
     key_nid: big,
     from_position: big,

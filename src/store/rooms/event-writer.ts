@@ -19,7 +19,7 @@ export type WriterOptions = {
 
 const maxBatch = 200
 
-/** `apply` runs in commit order before anybody can read past the write, so that memory never lags behind `position`. */
+/** `apply` runs in commit order before the write can be read, so that memory never lags behind `position`. */
 type Waiting = {
   write: RoomWrite
   apply(written: Written): void

@@ -15,7 +15,7 @@ export const statusCodes: Readonly<Record<EventStatus, number>> = {
 const statuses = Object.keys(statusCodes) as EventStatus[]
 
 export type StoredEvent = {
-  /** Its place in the stream of all events of this server. */
+  /** Its position in the stream of all events of this server. */
   position: number
   eventId: EventId
   roomNid: number

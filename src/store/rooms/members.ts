@@ -6,7 +6,7 @@ import { inPages } from '#store/engine/in-pages.ts'
 
 export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
 
-/** A user's present place in a room. */
+/** A user's current membership of a room. */
 export type Member = {
   roomNid: number
   userId: UserId
@@ -94,7 +94,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return counts
   },
 
-  /** Users with a place in some room whose accounts have ended. */
+  /** Users with a membership of some room whose accounts have ended. */
   async listDeactivated(): Promise<UserId[]> {
     return db('accounts as a')
       .join('memberships as m', 'm.user_id', 'a.user_id')

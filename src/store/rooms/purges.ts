@@ -16,7 +16,7 @@ export type Purge = {
   /** Undefined for a room that was not known when it was asked for. */
   roomNid: number | undefined
   status: PurgeStatus
-  /** JSON of what was asked for and of what is to be told about it. */
+  /** JSON of what was asked for and of what is answered about it. */
   plan: string
   /** What is being collected; undefined before anything is. */
   step: string | undefined
@@ -25,7 +25,7 @@ export type Purge = {
   createdAt: number
 }
 
-/** Who works on a purge, and until when nobody else may. */
+/** Which process works on a purge, and until when no other may. */
 export type Lease = { owner: string; until: number; now: number }
 
 type PurgeRow = {
@@ -55,7 +55,7 @@ export type PassedEvent = {
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
 const open: readonly PurgeStatus[] = ['scheduled', 'active']
-/** A purge that is over is remembered for a week, as long as anybody asks for it. */
+/** A purge that is over is remembered for a week, for those who ask for its status. */
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
@@ -104,7 +104,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return (await db('purges').whereIn('status', open).first('id')) !== undefined
     },
 
-    /** Takes the oldest one that nobody works on. */
+    /** Takes the oldest one that no process works on. */
     async claim({ owner, until, now }: Lease): Promise<Purge | undefined> {
       const free = () => db<PurgeRow>('purges').whereIn('status', open).where('lease_until', '<=', now)
       const next = await free().orderBy(['created_at', 'id']).first('id')
@@ -135,7 +135,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       await db('blocked_rooms').insert({ room_id: roomId, blocked_by: by }).onConflict('room_id').ignore()
     },
 
-    /** Whether nobody may enter the room: it is blocked, or what is left of it is being removed. */
+    /** Whether no user may enter the room: it is blocked, or what is left of it is being removed. */
     async isClosed(roomId: RoomId): Promise<boolean> {
       const removed = db('purges').where({ room_id: roomId, kind: 'room' }).whereIn('status', open).select('room_id')
       const row: unknown = await db('blocked_rooms')
@@ -171,24 +171,24 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row === undefined || row.position === null ? Number.MAX_SAFE_INTEGER : Number(row.position) - 1
     },
 
-    /** Positions after the purged history of events whose state before them is told by what lies in it. */
+    /** Positions after the purged history of events whose branches build on what lies in it. */
     async branchesInto(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number[]> {
       const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
-      // What rests on the time before the room rests on nothing.
+      // What builds on the time before the room builds on nothing.
       return found
         .whereBetween('base_position', [1, upTo - 1])
         .limit(limit)
         .pluck('position')
     },
 
-    /** Tells the state before an event anew, by another position of the line. */
+    /** Rebases the branch of an event on another position. */
     async rebase(position: number, { basePosition, hops, delta }: Branch): Promise<void> {
       const row = { base_position: basePosition, hops, delta: JSON.stringify(delta) }
       await db('event_branches').where({ position }).update(row)
     },
 
-    /** Spans that ended before a position: nobody can be shown that state. Answers how many went. */
-    async deleteSpans(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
+    /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
+    async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
       return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
     },
 

@@ -5,18 +5,18 @@ import type { Engine, Row } from '#store/engine/engine.ts'
 import { statusCodes, toStoredEvent, type EventRow, type EventStatus, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** A span as it lies on disk; the key is unknown where its number is. */
-export type StoredSpan = {
+/** A state interval as it is on disk; the key is unknown where its number is. */
+export type StoredInterval = {
   keyNid: number
   type: string | null
   stateKey: string | null
   from: number
   to: number | null
-  /** Position of the holder; 0: nobody. */
+  /** Position of the event; 0: none. */
   entry: number
 }
 
-type SpanRow = {
+type IntervalRow = {
   key_nid: number
   type: string | null
   state_key: string | null
@@ -28,7 +28,7 @@ type SpanRow = {
 /** A row as it is and as it should be, in the names of its table; undefined: no such row. */
 export type RowChange = { table: string; key: Row; stored: Row | undefined; expected: Row | undefined }
 
-/** Rows of a room that stand for an event by its position. */
+/** Rows of a room that refer to an event by its position. */
 const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
 
 /** The tables as they lie on disk, for the check that recomputes what can be. */
@@ -40,7 +40,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       .select('s.key_nid', 'k.type', 'k.state_key', 's.from_position', 's.to_position', 's.event_position')
 
   return {
-    /** Every event of a room after a position, whatever became of it; those with a place in the timeline when `after` is not negative. */
+    /** Every event of a room after a position, whatever became of it; those in the timeline when `after` is not negative. */
     async events(roomNid: number, { after, limit }: { after: number; limit: number }): Promise<StoredEvent[]> {
       const rows = await db<EventRow>('events')
         .where({ room_nid: roomNid })
@@ -50,29 +50,29 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       return rows.map(toStoredEvent)
     },
 
-    /** A page of spans in the order of key and beginning, after one of them. */
+    /** A page of state intervals in the order of key and beginning, after one of them. */
     async intervals(
       roomNid: number,
       { after: [keyNid, from], limit }: { after: readonly [number, number]; limit: number },
-    ): Promise<StoredSpan[]> {
+    ): Promise<StoredInterval[]> {
       const rows: unknown = await intervals(roomNid)
         .whereRaw('(s.key_nid, s.from_position) > (?, ?)', [keyNid, from])
         .orderBy(['s.key_nid', 's.from_position'])
         .limit(limit)
-      return (rows as SpanRow[]).map(toSpan)
+      return (rows as IntervalRow[]).map(toInterval)
     },
 
-    /** Spans that hold just after a position. */
-    async spansAt(roomNid: number, position: number): Promise<StoredSpan[]> {
+    /** State intervals that hold just after a position. */
+    async spansAt(roomNid: number, position: number): Promise<StoredInterval[]> {
       const rows: unknown = await intervals(roomNid)
         .where('s.from_position', '<=', position)
         .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', position))
-      return (rows as SpanRow[]).map(toSpan)
+      return (rows as IntervalRow[]).map(toInterval)
     },
 
-    /** Spans that begin at a position. */
-    async spansFrom(roomNid: number, position: number): Promise<StoredSpan[]> {
-      return ((await intervals(roomNid).where('s.from_position', position)) as SpanRow[]).map(toSpan)
+    /** State intervals that begin at a position. */
+    async spansFrom(roomNid: number, position: number): Promise<StoredInterval[]> {
+      return ((await intervals(roomNid).where('s.from_position', position)) as IntervalRow[]).map(toInterval)
     },
 
     async hasSpan(roomNid: number, keyNid: number, from: number): Promise<boolean> {
@@ -185,13 +185,13 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       return { table: 'events', key: { event_id: eventId }, stored: row(status), expected: row(expected) }
     },
 
-    /** The change that makes the auth index say what an event rests on, or nothing. */
+    /** The change that makes the auth index hold an event's auth events, or nothing. */
     authChange(eventId: EventId, stored: readonly number[] | undefined, expected: readonly number[] | undefined) {
       const row = (auth: readonly number[] | undefined): Row => ({ auth: auth ? encodeAuth(auth) : null })
       return { table: 'events', key: { event_id: eventId }, stored: row(stored), expected: row(expected) }
     },
 
-    /** Makes all that was built on the room's line stale; false when the line is another already. */
+    /** Makes all that was built on the room stale; false when its revision is another already. */
     async moveOn(roomNid: number, revision: number): Promise<boolean> {
       const moved = await db('rooms')
         .where({ nid: roomNid, line_version: revision })
@@ -210,7 +210,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
   }
 }
 
-const toSpan = (row: SpanRow): StoredSpan => ({
+const toInterval = (row: IntervalRow): StoredInterval => ({
   keyNid: Number(row.key_nid),
   type: row.type,
   stateKey: row.state_key,

@@ -16,10 +16,10 @@ export type StoredStateEntry = {
   from: number
 }
 
-/** Who held a state key; null: nobody. */
-export type FormerHolder = { type: string; stateKey: string; eventId: EventId | null }
+/** Which event held a state key; null: none. */
+export type FormerEntry = { type: string; stateKey: string; eventId: EventId | null }
 
-type HolderRow = {
+type EntryRow = {
   room_nid: number
   type: string
   state_key: string
@@ -29,25 +29,26 @@ type HolderRow = {
 }
 
 /**
- * State as spans: a key's holder from one position until the next (`to_position` is null while it holds). The holder is
- * the event that stands where the span begins, unless `event_position` names another: branches that meet can bring an
- * older one back. Where nobody follows, an empty span of no event (its end is its beginning) says that the key changed.
+ * State as intervals: the event that holds a key from one position until the next (`to_position` is null while it holds).
+ * It is the event at the position where the interval begins, unless `event_position` names another: branches that meet can
+ * bring an older one back. Where none follows, an empty interval of no event (its end is its beginning) says that the key
+ * changed.
  *
- * SQLite knows nothing of how rows are distributed, and after a join very many spans begin at one position: the unary
+ * SQLite knows nothing of how rows are distributed, and after a join very many intervals begin at one position: the unary
  * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
-  const holderOf = (interval: string) =>
+  const eventOf = (interval: string) =>
     db.raw('coalesce(??, ??)', [`${interval}.event_position`, `${interval}.from_position`])
   const intervals = () =>
-    db('room_state as s').join('state_keys as k', 'k.nid', 's.key_nid').join('events as e', 'e.position', holderOf('s'))
+    db('room_state as s').join('state_keys as k', 'k.nid', 's.key_nid').join('events as e', 'e.position', eventOf('s'))
 
   return {
-    /** All current state of rooms by their numbers, contents left out: what room lines keep in memory. */
-    async currentHolders(roomNids: readonly number[]): Promise<Map<number, StoredStateEntry[]>> {
+    /** All current state of rooms by their numbers, contents left out: what live rooms keep in memory. */
+    async currentEntries(roomNids: readonly number[]): Promise<Map<number, StoredStateEntry[]>> {
       const entries = new Map<number, StoredStateEntry[]>()
       if (roomNids.length === 0) return entries
-      const rows = await inPages<HolderRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
+      const rows = await inPages<EntryRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
         intervals()
           .whereRaw(...inList(kind, 's.room_nid', roomNids))
           .whereNull('s.to_position')
@@ -72,7 +73,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       if (roomNids.length === 0) return []
       const query = db('state_keys as k')
         .crossJoin(db.raw('room_state as s'))
-        .join('events as e', 'e.position', holderOf('s'))
+        .join('events as e', 'e.position', eventOf('s'))
         .whereIn('k.type', types)
         .where('k.state_key', '')
         .whereRaw('s.key_nid = k.nid and s.to_position is null')
@@ -80,7 +81,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
     },
 
-    /** State keys whose holder differs between two positions, with the holder at the later one. */
+    /** State keys that changed between two positions, with the event that holds each at the later one. */
     async changes(roomNids: readonly number[], after: number, upTo: number): Promise<StoredEvent[]> {
       if (roomNids.length === 0) return []
       const query = intervals()
@@ -91,7 +92,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
     },
 
-    /** The holder of one key just after a position. */
+    /** The event that holds one key just after a position. */
     async holderAt(
       roomNid: number,
       [type, stateKey]: readonly [string, string],
@@ -109,7 +110,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
         .crossJoin(db.raw('room_state as f'))
-        .join('events as e', 'e.position', holderOf('f'))
+        .join('events as e', 'e.position', eventOf('f'))
         .where('s.room_nid', roomNid)
         .whereRaw('f.room_nid = s.room_nid and f.key_nid = s.key_nid and f.to_position = s.from_position')
         .whereRaw('+f.from_position < s.from_position')
@@ -120,7 +121,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /**
-     * Every holder a key has had, oldest first, and undefined where it had none: for visibility, which depends on when
+     * Every event that held a key, oldest first, and undefined where none did: for visibility, which depends on when
      * it changed.
      */
     async history(
@@ -129,7 +130,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     ): Promise<{ from: number; event: StoredEvent | undefined }[]> {
       const rows = (await db('room_state as s')
         .join('state_keys as k', 'k.nid', 's.key_nid')
-        .leftJoin('events as e', 'e.position', holderOf('s'))
+        .leftJoin('events as e', 'e.position', eventOf('s'))
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .orderByRaw('+s.from_position')
         .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
@@ -140,7 +141,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /** State keys that changed after a position, each with who held it just after that position. */
-    async holdersBefore(roomNid: number, position: number): Promise<FormerHolder[]> {
+    async holdersBefore(roomNid: number, position: number): Promise<FormerEntry[]> {
       const sql = `select k.type, k.state_key, e.event_id from
           (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
         join state_keys k on k.nid = c.key_nid
@@ -148,7 +149,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
           and (s.to_position is null or s.to_position > ?)
         left join events e on e.position = coalesce(s.event_position, s.from_position)`
       const raw: unknown = await db.raw(sql, [roomNid, position, roomNid, position, position])
-      return rowsOf<Pick<HolderRow, 'type' | 'state_key'> & { event_id: EventId | null }>(raw).map((row) => ({
+      return rowsOf<Pick<EntryRow, 'type' | 'state_key'> & { event_id: EventId | null }>(raw).map((row) => ({
         type: row.type,
         stateKey: row.state_key,
         eventId: row.event_id,

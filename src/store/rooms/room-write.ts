@@ -3,16 +3,16 @@ import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
 import type { Membership } from './members.ts'
 
-/** In place of an event's position: nobody holds the state key. */
-export const nobody = 0
+/** In place of an event's position: no event holds the state key. */
+export const noEvent = 0
 
-/** A state key that gets another holder on the room's line. */
-export type SpanChange = {
+/** A state key that another event holds from now on. */
+export type StateIntervalChange = {
   type: string
   stateKey: string
-  /** Position of the holder, or `nobody`; the event that is written unless given. */
+  /** Position of that event, or `noEvent`; the event that is written unless given. */
   entry?: number
-  /** Whether somebody holds it until then. */
+  /** Whether an event holds it until then. */
   isHeld: boolean
 }
 
@@ -30,24 +30,24 @@ export type EventWrite = {
   clientJson: string
   graphJson: string
   status: EventStatus
-  /** It has no place in the timeline: its position is negative, and nobody follows it yet. */
+  /** It is not in the timeline: its position is negative, and no event follows it yet. */
   isOutlier?: boolean
-  /** The position of an outlier that gets its place now; all else of it is on disk. */
+  /** The position of an outlier that comes into the timeline now; all else of it is on disk. */
   movesFrom?: number | undefined
-  /** What it changes on the room's line. */
-  intervals?: readonly SpanChange[]
-  /** The state before it, where that is not the line; without position it is told from the line just after the event. */
+  /** What it changes of the current state. */
+  intervals?: readonly StateIntervalChange[]
+  /** The state before it, where that is not the current state; without position it builds on the current state after the event. */
   branch?: BranchWrite | undefined
-  /** Set on state events that the rules allow: what they rest on, the create event included. */
+  /** Set on state events that the rules allow: their auth events, the create event included. */
   authIds?: readonly EventId[] | undefined
   memberships?: readonly MemberWrite[]
   relation?: { parentId: EventId; relType: string } | undefined
   transaction?: EventTransaction | undefined
-  /** The event that it redacts, as it stands after the redaction. */
+  /** The event that it redacts, as it is after the redaction. */
   redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined
   /** What it redacts, where that is not here yet. */
   awaits?: EventId | undefined
-  /** Itself as it stands, where its redaction came before it. */
+  /** Itself redacted, where its redaction came before it. */
   redacted?: { clientJson: string; graphJson: string; by: EventId } | undefined
 }
 
@@ -57,7 +57,7 @@ export type RoomWrite = {
   version: string
   /** Undefined for a room that its first event creates. */
   nid: number | undefined
-  /** The line version the events were built on; undefined for outliers, which fit any. */
+  /** The revision the events were built on; undefined for outliers, which fit any. */
   revision: number | undefined
   /** Forward extremities after the write. */
   forwardExtremities: readonly EventId[]

@@ -21,7 +21,7 @@ export type StoredRoom = {
   isPublished: boolean
   /** Known only from a join under way: none of this server's users has joined it yet. */
   isPlaceholder: boolean
-  /** Nobody is shown what happened up to this position. */
+  /** Up to this position history is purged: it is not shown any more. */
   purgedUpTo: number
 }
 
@@ -52,7 +52,7 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
     return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
   },
 
-  /** Lets nobody write to these rooms until the end of the transaction; on SQLite nobody can in any case. */
+  /** Locks these rooms against other writers until the end of the transaction; SQLite has only one in any case. */
   async lock(roomIds: readonly RoomId[]): Promise<void> {
     if (kind === 'sqlite' || roomIds.length === 0) return
     await db('rooms')

@@ -15,7 +15,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
   let nids = new Map<EventId, number>()
   return engine
     .batch(async (batch) => {
-      // Asked for together, in one message: what turns out stale leaves holes among the positions, which hurt nobody.
+      // Asked for together, in one message: what turns out stale leaves holes among the positions, which do no harm.
       const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
       const events = fresh.flatMap((write) => write.events)
       if (events.length === 0) return { fresh, placed: [] }
@@ -30,7 +30,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
       )
       const placed = place(fresh, counters)
       for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
-      await moveHolders(batch, placed)
+      await moveIntervals(batch, placed)
       await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
       return { fresh, placed }
     })
@@ -90,8 +90,8 @@ function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
   })
 }
 
-/** State that outliers hold follows them to their places; rare, since only what came with a join is held by outliers. */
-async function moveHolders(batch: Batch, placed: readonly Placed[]): Promise<void> {
+/** State intervals of outliers follow them into the timeline; rare, since only the state that came with a join consists of outliers. */
+async function moveIntervals(batch: Batch, placed: readonly Placed[]): Promise<void> {
   for (const { event, position, nid } of placed) {
     if (event.movesFrom === undefined || event.stateKey === null) continue
     await batch.query(

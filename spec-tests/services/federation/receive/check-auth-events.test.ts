@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import { checkAuthEvents, createIdOf, type FindJudged } from '#services/federation/receive/check-auth-events.ts'
+import { authorizeByAuthEvents, createIdOf, type FindJudged } from '#services/federation/receive/check-auth-events.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
 import { ProtocolRoom } from '../../../support/generators/protocol-room.ts'
 
@@ -15,7 +15,7 @@ describe('the auth events of a received event', () => {
       return (eventId) => (eventId === elsewhere ? 'elsewhere' : judged.get(eventId))
     }
     const ruleBut = (elsewhere: EventId) => {
-      const verdict = checkAuthEvents(pdu, room.version, findBut(elsewhere))
+      const verdict = authorizeByAuthEvents(pdu, room.version, findBut(elsewhere))
       return 'rejection' in verdict ? verdict.rejection?.rule : 'missing'
     }
     return { room, pdu, ruleBut }

@@ -90,6 +90,7 @@ describe('the lines of rooms', () => {
       lastPosition: 0,
       serverName: 'test',
       isPlaceholder: false,
+      purgedUpTo: 0,
     }
 
     await rooms.inTurn(busy, async () => {

@@ -1,10 +1,13 @@
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { checkAuthEvents as judgeCitations, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
+import { checkAuthEvents, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
 import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { ReceiveNeeds } from './ports.ts'
 
 /** An auth event as far as it was judged itself. */
 export type JudgedEvent = { pdu: Pdu; isRejected: boolean }
@@ -14,9 +17,9 @@ export type FindJudged = (id: EventId) => JudgedEvent | 'elsewhere' | undefined
 
 /**
  * Check 4: whether the event is allowed by the auth events it cites. Auth events that were not judged yet are answered
- * as missing: nothing is said of an event before all that it rests on is settled.
+ * as missing: no event is authorized before its whole auth chain is.
  */
-export function checkAuthEvents(
+export function authorizeByAuthEvents(
   pdu: Pdu,
   version: RoomVersion,
   find: FindJudged,
@@ -41,10 +44,27 @@ export function checkAuthEvents(
     isRejected: (event: Pdu) => rejected.has(event),
     ...(create && { create: create.pdu }),
   }
-  const rejection = judgeCitations(pdu, version, citations) ?? authorize(pdu, version, stateOfAuthEvents(citations))
+  const rejection = checkAuthEvents(pdu, version, citations) ?? authorize(pdu, version, stateOfAuthEvents(citations))
   return { rejection }
 }
 
 /** From room version 12 the create event counts without being cited. */
 export const createIdOf = (pdu: Pdu, version: RoomVersion): EventId | undefined =>
   version.roomIdIsCreateHash && pdu.room_id !== undefined ? `$${pdu.room_id.slice(1)}` : undefined
+
+/** What is known here of some events that others cite. */
+export async function loadJudged(
+  { store }: Pick<ReceiveNeeds, 'store'>,
+  room: LiveRoom,
+  ids: readonly EventId[],
+): Promise<FindJudged> {
+  const judged = new Map<EventId, JudgedEvent | 'elsewhere'>()
+  for (const event of await store.rooms.events.findMany(ids))
+    judged.set(
+      event.eventId,
+      event.roomNid === room.nid
+        ? { pdu: storedPdu(event, room), isRejected: event.status === 'rejected' }
+        : 'elsewhere',
+    )
+  return (id) => judged.get(id)
+}

@@ -1,14 +1,51 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, ServerName } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { trimmed, type StateDiff } from '#services/rooms/state/state-diff.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import { checkEvents } from './check-events.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import { inOrder } from './in-order.ts'
 import type { ReceiveNeeds } from './ports.ts'
+import { storeOutliers } from './store-outliers.ts'
+
+/** So many events are read or fetched at once. */
+const sliceSize = 500
 
 /**
- * A state that another server tells, as far as its events are here and the rules allow them. Of two for one place, which
- * no honest server tells, the first stays.
+ * Fetches the state before an event at the edge of a gap, as the origin claims it, and stores its events as outliers.
+ * Answers the ids of the state; undefined where the origin does not answer.
+ */
+export async function importStateBefore(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  { origin, eventId }: { origin: ServerName; eventId: EventId },
+): Promise<readonly EventId[] | undefined> {
+  const source = { origin, roomId: room.roomId }
+  const told = await ctx.missingEvents.fetchStateIds(source, eventId)
+  if (!told || told.state.length === 0) return undefined
+  const wanted = [...new Set([...told.authChain, ...told.state])]
+  const stored = new Set<EventId>()
+  const fetched = new Map<EventId, CheckedEvent>()
+  for (let start = 0; start < wanted.length; start += sliceSize) {
+    const slice = wanted.slice(start, start + sliceSize)
+    for (const event of await ctx.store.rooms.events.findMany(slice)) stored.add(event.eventId)
+    const missing = slice.filter((id) => !stored.has(id))
+    if (missing.length === 0) continue
+    for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), room))
+      fetched.set(event.eventId, event)
+  }
+  await ctx.rooms.inTurn(room.roomId, async (turn) => {
+    const now = await turn.settledRoom()
+    await storeOutliers(ctx, now, await inOrder(fetched, now.version))
+  })
+  return told.state
+}
+
+/**
+ * A state that another server claims, as far as its events are here and the rules allow them. Of two for one state key,
+ * which no honest server claims, the first counts.
  */
 export async function claimedStateDiff(
   { store }: Pick<ReceiveNeeds, 'store'>,
@@ -17,7 +54,7 @@ export async function claimedStateDiff(
 ): Promise<StateDiff> {
   const diff = new Map<StateKey, EventId | null>()
   for (const key of room.state.keys()) diff.set(key, null)
-  for (const { type, stateKey: key, eventId } of await holdersAmong(store, room, ids)) {
+  for (const { type, stateKey: key, eventId } of await entriesAmong(store, room, ids)) {
     const place = key === null ? undefined : stateKey(type, key)
     if (place !== undefined && !diff.get(place)) diff.set(place, eventId)
   }
@@ -25,10 +62,8 @@ export async function claimedStateDiff(
   return trimmed(room, diff)
 }
 
-const sliceSize = 500
-
 /** In the order of the ids. */
-async function holdersAmong(
+async function entriesAmong(
   store: ReceiveNeeds['store'],
   room: LiveRoom,
   ids: readonly EventId[],

@@ -3,26 +3,22 @@ import { authEventIds, prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { persistReceived, type Received } from '#services/rooms/write/persist-received.ts'
-import { earlyRedactionOf } from '#services/rooms/write/early-redaction.ts'
+import { earlyRedactionOf, redactionBy } from '#services/rooms/write/redactions.ts'
 import { stateTransition, plainTransition } from '#services/rooms/state/state-transition.ts'
 import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/state/plan-branch.ts'
-import { redactionBy } from '#services/rooms/write/redaction-by.ts'
 import { resolveStates } from '#services/rooms/state/resolve-states.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { checkAuthEvents, createIdOf } from './check-auth-events.ts'
-import { checkCurrentState } from './check-current-state.ts'
-import { checkPolicy } from './check-policy.ts'
-import { checkStateBefore } from './check-state-before.ts'
+import { authorizeByAuthEvents, createIdOf, loadJudged } from './check-auth-events.ts'
+import { checkCurrentState, checkPolicy, checkStateBefore } from './check-state.ts'
 import { claimedStateDiff } from './claimed-state.ts'
-import { loadJudged } from './load-judged.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 
-/** An event that passed checks 1 to 3, and the state before it as another server tells it, where we cannot tell. */
+/** An event that passed checks 1 to 3, and where its previous events are missing, the state before it as another server claims. */
 export type Entering = CheckedEvent & {
   claimed?: readonly EventId[] | undefined
   /** A membership that a server of the room let in for us: what we know of the present state may be long past. */
@@ -30,27 +26,27 @@ export type Entering = CheckedEvent & {
 }
 
 /**
- * Checks 4 to 7, and the event takes its place in the room. It must be the room's turn and its line must have settled.
- * What is missing is not asked for here, and leaves the event unresolved; only the Policy Server is asked.
+ * Checks 4 to 7, then the event is written; the room must be settled. What is missing is not fetched here, and leaves the
+ * event unresolved; only the Policy Server is asked.
  */
-export async function enterEvent(ctx: ReceiveNeeds, room: LiveRoom, event: Entering): Promise<ReceiveResult> {
+export async function enterEvent(ctx: ReceiveNeeds, room: LockedRoom, event: Entering): Promise<ReceiveResult> {
   const { pdu, eventId } = event
   const stored = await ctx.store.rooms.events.find(eventId)
   if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
   if (stored && isInTimeline(stored)) return { eventId, outcome: 'known' }
   // NOTSPEC: the rules allow any number of create events, but a second one could only be meant to confuse.
   if (pdu.type === 'm.room.create') return { eventId, outcome: 'dropped', reason: 'The room has a create event' }
-  const judged = checkAuthEvents(pdu, room.version, await loadJudged(ctx, room, citedBy(pdu, room)))
+  const judged = authorizeByAuthEvents(pdu, room.version, await loadJudged(ctx, room, citedBy(pdu, room)))
   if ('missing' in judged) return { eventId, outcome: 'unresolved', reason: 'Auth events are missing' }
   const prevs = await findPrevs(ctx, room, event)
   if (!prevs) return { eventId, outcome: 'unresolved', reason: 'Previous events are missing' }
-  const place = await placeOf(ctx, room, { event, prevs })
-  const rejection = judged.rejection ?? (await judgeBefore(ctx, room, { pdu, place }))
-  const soft = rejection || event.isLetIn ? undefined : await judgeNow(ctx, room, { event, place })
+  const at = await stateBeforeOf(ctx, room, { event, prevs })
+  const rejection = judged.rejection ?? (await judgeBefore(ctx, room, { pdu, at }))
+  const soft = rejection || event.isLetIn ? undefined : await judgeNow(ctx, room, { event, at })
   const received = {
     pdu,
     eventId,
-    branch: place.branch,
+    branch: at.branch,
     movesFrom: stored?.position,
     transition: undefined,
     redacted: (stored && redactedAlready(stored)) ?? (await earlyRedactionOf(ctx, room, event)),
@@ -60,7 +56,7 @@ export async function enterEvent(ctx: ReceiveNeeds, room: LiveRoom, event: Enter
     await persistReceived(ctx, room, { ...received, status })
     return { eventId, outcome: status, reason: (rejection ?? soft)?.reason ?? '' }
   }
-  await persistReceived(ctx, room, await acceptance(ctx, room, { received, place, prevs }))
+  await persistReceived(ctx, room, await acceptance(ctx, room, { received, at, prevs }))
   return { eventId, outcome: 'accepted' }
 }
 
@@ -69,7 +65,7 @@ const citedBy = (pdu: Pdu, { version }: LiveRoom): EventId[] => {
   return [...authEventIds(pdu, version), ...(create ? [create] : [])]
 }
 
-/** The events it follows, where all of them have their place; with a claimed state those that do. */
+/** The previous events, where all of them are in the timeline; with a claimed state those that are. */
 async function findPrevs(
   ctx: ReceiveNeeds,
   room: LiveRoom,
@@ -77,20 +73,20 @@ async function findPrevs(
 ): Promise<StoredEvent[] | undefined> {
   const ids = new Set(prevEventIds(pdu, room.version))
   const found = (await ctx.store.rooms.events.findMany([...ids])).filter(
-    // Of purged history nobody knows the state any more.
+    // The state in purged history is not known any more.
     (one) => one.roomNid === room.nid && isInTimeline(one) && one.position > room.purgedUpTo,
   )
   return claimed || found.length === ids.size ? found : undefined
 }
 
-/** Where in the graph the event stands: `before` is the state there; on the line there is no branch. */
-type Place = { before: StateDiff; branch: Branch | undefined }
+/** The state before the event; without a branch it is the room's current state. */
+type StateBefore = { before: StateDiff; branch: Branch | undefined }
 
-async function placeOf(
+async function stateBeforeOf(
   ctx: ReceiveNeeds,
   room: LiveRoom,
   { event, prevs }: { event: Entering; prevs: readonly StoredEvent[] },
-): Promise<Place> {
+): Promise<StateBefore> {
   const isOnLine =
     prevs.length === room.forwardExtremities.length &&
     prevs.every(({ eventId }) => room.forwardExtremities.includes(eventId))
@@ -113,29 +109,30 @@ async function placeOf(
 const redactedAlready = ({ redactedBy: by, clientJson, graphJson }: StoredEvent) =>
   by === null ? undefined : { clientJson, graphJson, by }
 
-type Judging = { pdu: Pdu; place: Place }
+type Judging = { pdu: Pdu; at: StateBefore }
 
-const judgeBefore = (ctx: ReceiveNeeds, room: LiveRoom, { pdu, place }: Judging): Promise<Rejection | undefined> =>
-  place.branch ? checkStateBefore(ctx, room, { pdu, before: place.before }) : checkCurrentState(ctx, room, pdu)
+const judgeBefore = (ctx: ReceiveNeeds, room: LiveRoom, { pdu, at }: Judging): Promise<Rejection | undefined> =>
+  at.branch ? checkStateBefore(ctx, room, { pdu, before: at.before }) : checkCurrentState(ctx, room, pdu)
 
 async function judgeNow(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { event, place }: { event: CheckedEvent; place: Place },
+  { event, at }: { event: CheckedEvent; at: StateBefore },
 ): Promise<Pick<Rejection, 'reason'> | undefined> {
-  const rejection = place.branch && (await checkCurrentState(ctx, room, event.pdu))
+  const rejection = at.branch && (await checkCurrentState(ctx, room, event.pdu))
   if (rejection) return rejection
   return (await checkPolicy(ctx, room, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
 }
 
-type Accepting = { received: Omit<Received, 'status'>; place: Place; prevs: readonly StoredEvent[] }
+type Accepting = { received: Omit<Received, 'status'>; at: StateBefore; prevs: readonly StoredEvent[] }
 
-async function acceptance(ctx: ReceiveNeeds, room: LiveRoom, { received, place, prevs }: Accepting): Promise<Received> {
-  const event = { pdu: received.pdu, eventId: received.eventId, before: place.before, prevs }
-  const transition = place.branch ? await stateTransition(ctx, room, event) : plainTransition(event)
+async function acceptance(ctx: ReceiveNeeds, room: LiveRoom, { received, at, prevs }: Accepting): Promise<Received> {
+  const event = { pdu: received.pdu, eventId: received.eventId, before: at.before, prevs }
+  const transition = at.branch ? await stateTransition(ctx, room, event) : plainTransition(event)
   const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, room, event.pdu) : {}
-  const isOnlyHead = transition?.forwardExtremities.length === 1 && transition.forwardExtremities[0] === event.eventId
-  const own = place.branch && isOnlyHead ? ownBranch(room, place.before, event.pdu) : undefined
-  const isShorter = own && place.branch && own.delta.length < place.branch.delta.length
+  const isOnlyExtremity =
+    transition?.forwardExtremities.length === 1 && transition.forwardExtremities[0] === event.eventId
+  const own = at.branch && isOnlyExtremity ? ownBranch(room, at.before, event.pdu) : undefined
+  const isShorter = own && at.branch && own.delta.length < at.branch.delta.length
   return { ...received, ...(isShorter && { branch: own }), status: 'accepted', transition, ...effect }
 }

@@ -1,11 +1,9 @@
-import type { JsonValue } from '#protocol/events/event.ts'
-import { authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { checkFormat } from './check-format.ts'
-import { checkIntegrity } from './check-integrity.ts'
+import { checkFormat, checkIntegrity } from './check-event.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
@@ -14,17 +12,17 @@ const maxEvents = 1000
 const maxRounds = 100
 const maxOffered = 2000
 
-/** An event and all that was found of what it follows and rests on. */
+/** An event and all that was found of its previous events and auth events. */
 export type Ancestors = {
   events: Map<EventId, CheckedEvent>
-  /** Those on the way back along previous events; the others are only rested on. */
+  /** Those on the way back along previous events; the others are auth events only. */
   followed: Set<EventId>
 }
 
 type Search = Ancestors & {
   room: LiveRoom
   origin: ServerName
-  /** Answers that nobody has asked for yet; their signatures are checked when somebody does. */
+  /** Fetched events that nothing refers to yet; their signatures are checked once something does. */
   unverified: Map<EventId, CheckedEvent>
   refused: Set<EventId>
 }
@@ -32,7 +30,7 @@ type Search = Ancestors & {
 type Lacking = { prevs: EventId[]; auths: EventId[] }
 
 /**
- * Asks for the events between an event and those that have their place here, and for missing auth events. Bounded in
+ * Fetches the events between an event and those in the timeline here, and missing auth events. Bounded in
  * rounds and events; whatever is still missing then stays so.
  */
 export async function fetchAncestors(
@@ -57,7 +55,7 @@ export async function fetchAncestors(
   return search
 }
 
-/** Ids that are neither at hand nor, as they must be, in the store. */
+/** Ids of events that were not fetched and are not stored, or stored only as outliers where they must be in the timeline. */
 async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
   const { room, events, followed } = search
   const prevs = new Set<EventId>()
@@ -76,7 +74,7 @@ async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
     if (!prevs.has(stored.eventId) || (stored.roomNid === room.nid && isInTimeline(stored)))
       prevs.delete(stored.eventId)
     else if (stored.roomNid === room.nid) {
-      // An outlier is at hand, but has to find its place first.
+      // An outlier need not be fetched, but it has to come into the timeline first.
       events.set(stored.eventId, { eventId: stored.eventId, pdu: storedPdu(stored, room) })
       isMoved = true
     }
@@ -86,7 +84,7 @@ async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
   return { prevs: [...prevs].filter(isOpen), auths: [...auths].filter(isOpen) }
 }
 
-/** Takes what was offered before and is wanted now; false where nothing was. */
+/** Takes what was fetched before and is wanted now; false where nothing was. */
 async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking): Promise<boolean> {
   const { room, events, followed, unverified, refused } = search
   const { version } = room

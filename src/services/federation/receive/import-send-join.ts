@@ -3,16 +3,16 @@ import type { JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import { checkEvents } from './check-events.ts'
 import { enterEvent } from './enter-event.ts'
 import { inOrder } from './in-order.ts'
 import { openRemoteRoom } from './open-remote-room.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
-import { settledRoom } from './settled-room.ts'
 import { storeOutliers } from './store-outliers.ts'
 
-/** What another server answers to a join: the event, the state before it, and what that state rests on. */
+/** What another server answers to a join: the event, the state before it, and the auth chain of that state. */
 export type SendJoinAnswer = {
   roomId: RoomId
   version: RoomVersion
@@ -23,8 +23,8 @@ export type SendJoinAnswer = {
 
 /**
  * Takes in a room by a membership of one of our users that another server let in: the state is checked event by event
- * and stored without places, and becomes the room's state with the event. Also for a room we were in before, and again
- * after a failure: what was stored then stays unseen until the event has its place.
+ * and stored as outliers, and becomes the room's state with the event. Also for a room we were in before, and again
+ * after a failure: what was stored then stays unseen until the event is in the timeline.
  */
 export async function importSendJoin(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
@@ -39,8 +39,8 @@ export async function importSendJoin(
   if (opened.outcome !== 'accepted' && opened.outcome !== 'known') return opened
   const events = new Map<EventId, CheckedEvent>([...chain, ...told].map((one) => [one.eventId, one]))
   events.delete(create.eventId)
-  const enter = async () => {
-    const room = await settledRoom(ctx, roomId)
+  const enter = async (turn: RoomTurn) => {
+    const room = await turn.settledRoom()
     await storeOutliers(ctx, room, await inOrder(events, version))
     return enterEvent(ctx, room, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
   }
@@ -48,7 +48,7 @@ export async function importSendJoin(
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result
 }
 
-/** What became of the event when it came first, by whatever way: a join that is tried again is told what it is worth. */
+/** The outcome of the event when it came first, by whatever way, for a join that is tried again. */
 async function receiptOfFormer({ store }: Pick<ReceiveNeeds, 'store'>, eventId: EventId): Promise<ReceiveResult> {
   const stored = await store.rooms.events.find(eventId)
   return { eventId, outcome: !stored || stored.status === 'outlier' ? 'unresolved' : stored.status }

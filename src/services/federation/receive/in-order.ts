@@ -6,7 +6,7 @@ import type { CheckedEvent } from './checked-event.ts'
 
 const sliceSize = 2000
 
-/** The events with those they follow or rest on before them, as far as they are among them; circles are left out. */
+/** The events in topological order: after their previous events and auth events, as far as given; circles are left out. */
 export async function inOrder(
   events: ReadonlyMap<EventId, CheckedEvent>,
   version: RoomVersion,

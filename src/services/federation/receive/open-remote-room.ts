@@ -5,7 +5,7 @@ import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { persistReceived } from '#services/rooms/write/persist-received.ts'
 import { plainTransition } from '#services/rooms/state/state-transition.ts'
-import { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
 import type { CheckedEvent } from './checked-event.ts'
@@ -16,7 +16,7 @@ type Room = { roomId: RoomId; version: RoomVersion }
 export type RemoteRoom = Room & { create: JsonValue }
 
 /**
- * Takes in the create event of a room that another server made; what else is told of the room can be stored then. Until
+ * Takes in the create event of a room that another server made; the other events of the room can be stored then. Until
  * one of our users has joined, the room is a placeholder: it is not found, and trying again goes on from there.
  */
 export async function openRemoteRoom(
@@ -29,22 +29,25 @@ export async function openRemoteRoom(
   const { pdu, eventId } = event
   const violation = firstEventViolation(pdu, room)
   if (violation !== undefined) return { eventId, outcome: 'rejected', reason: violation }
-  return ctx.rooms.inTurn(roomId, async () => (await receiptOfKnown(ctx, room, eventId)) ?? create(ctx, room, event))
+  return ctx.rooms.inTurn(
+    roomId,
+    async (turn) => (await outcomeOfKnown(ctx, room, eventId)) ?? create(ctx, turn, { ...room, event }),
+  )
 }
 
-/** Why the event does not open this room, in the version that we were told, if so. */
+/** Why the event does not open this room, in the version that was asked for, if so. */
 function firstEventViolation(pdu: Pdu, { roomId, version }: Room): string | undefined {
   if (pdu.type !== 'm.room.create' || pdu.state_key !== '') return 'It creates no room'
   const rejection = authorize(pdu, version, () => undefined)
   if (rejection) return rejection.reason
-  if (pdu.auth_events.length > 0) return 'A create event rests on nothing'
+  if (pdu.auth_events.length > 0) return 'A create event has no auth events'
   if (roomIdOfCreate(pdu, version) !== roomId) return 'It creates another room'
   // Whoever answers for the room must not choose the rules by which the answer is judged.
   return (pdu.content.room_version ?? '1') === version.id ? undefined : 'It creates a room of another version'
 }
 
-/** Undefined where the room is not stored. A room of the same id that began otherwise is not the one we were told of. */
-async function receiptOfKnown(
+/** Undefined where the room is not stored. A room of the same id that began otherwise is another room. */
+async function outcomeOfKnown(
   ctx: ReceiveNeeds,
   { roomId, version }: Room,
   eventId: EventId,
@@ -57,23 +60,21 @@ async function receiptOfKnown(
 
 async function create(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
-  room: Room,
-  event: CheckedEvent,
+  turn: RoomTurn,
+  { event, ...room }: Room & { event: CheckedEvent },
 ): Promise<ReceiveResult> {
   const { pdu, eventId } = event
-  const line = new LiveRoom({
-    nid: undefined, ...room, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name, isPlaceholder: true,
-  }) // prettier-ignore
+  const live = turn.newRoom({ version: room.version, serverName: ctx.config.server_name, isPlaceholder: true })
   const transition = plainTransition(event)
   const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, transition }
   try {
-    await persistReceived(ctx, line, received)
+    await persistReceived(ctx, live, received)
   } catch (error) {
-    // Another process was faster, or the store kept to itself that it is done.
-    const known = await receiptOfKnown(ctx, room, eventId)
+    // Another process was faster, or the write was done and only its answer was lost.
+    const known = await outcomeOfKnown(ctx, room, eventId)
     if (known) return known
     throw error
   }
-  ctx.rooms.add(line)
+  turn.add(live)
   return { eventId, outcome: 'accepted' }
 }

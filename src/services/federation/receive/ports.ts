@@ -1,6 +1,6 @@
 import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { EventChecker, FindKey } from './checked-event.ts'
 
@@ -19,7 +19,7 @@ export type MissingEvents = {
     source: Source,
     between: { earliest: readonly EventId[]; latest: readonly EventId[]; limit: number },
   ): Promise<readonly JsonValue[]>
-  /** The ids of the state before an event, and of all that this state rests on. */
+  /** The ids of the state before an event, and of the auth chain of that state. */
   fetchStateIds(
     source: Source,
     eventId: EventId,
@@ -40,7 +40,7 @@ export type ReceiveNeeds = AppendNeeds & {
 
 /**
  * What became of an event. `known`: it was here before. `dropped`: it is none, or not who it claims to be from; nothing
- * is kept. `unresolved`: what it rests on or follows could not be had; nothing is kept, and it may be sent again.
+ * is kept. `unresolved`: previous events or auth events could not be had; nothing is kept, and it may be sent again.
  */
 export type ReceiveResult = {
   eventId: EventId | undefined

@@ -1,28 +1,40 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
 import type { EventId, ServerName, RoomId } from '#protocol/ids.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
-import { importStateBefore } from './import-state-before.ts'
+import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
+import { readServerAcl } from '#protocol/rooms/server-acl.ts'
+import { importStateBefore } from './claimed-state.ts'
 import { checkEvent } from './check-event.ts'
-import { isOriginAllowed } from './check-origin.ts'
 import { enterEvent } from './enter-event.ts'
 import { fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
 import { mergeForwardExtremities } from './merge-forward-extremities.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
-import { settledRoom } from './settled-room.ts'
 import { storeOutliers } from './store-outliers.ts'
 
 export type Incoming = { origin: ServerName; roomId: RoomId; pdu: JsonValue }
 
-/** Gaps that end in the dark: for so many events of one past we ask what the state before them was. */
+/** For so many gap edges in the past of one event the state before them is asked for. */
 const maxClaims = 5
 
 /**
- * Takes in an event that another server sent. What it follows and rests on is asked for first, outside of the room's
- * turn; then it is judged and gets its place. Never throws for what the event is like.
+ * Takes in an event that another server sent. Never throws for what the event is like. The checks are those of the
+ * specification, by its numbers:
+ *
+ * 1. Is it a valid event of the room by the format of its version? Otherwise it is dropped. (`check-event.ts`)
+ * 2. Is it signed by the servers that must have signed it? Otherwise it is dropped. (`check-event.ts`)
+ * 3. Does its content hash match? Otherwise it is redacted before it is processed further. (`check-event.ts`)
+ * 4. Do the auth rules allow it by its auth events? Otherwise it is rejected. (`check-auth-events.ts`)
+ * 5. Do they allow it by the state before it? Otherwise it is rejected. (`check-state.ts`)
+ * 6. Do they allow it by the current state of the room? Otherwise it is soft-failed. (`check-state.ts`)
+ * 7. Does the room's Policy Server recommend it, if there is one? Otherwise it is soft-failed. (`check-state.ts`)
+ *
+ * Before them stands the server ACL; after the first three, previous events and auth events that are missing here are
+ * fetched, outside of the room's turn. Checks 4 to 7 and the write run in the turn (`enter-event.ts`).
+ *
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 export async function receiveEvent(
@@ -33,47 +45,60 @@ export async function receiveEvent(
   if (!room) return { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
   if (!(await isOriginAllowed(ctx, room, origin)))
     return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }
+  // Checks 1 to 3.
   const event = await checkEvent(ctx.findKey, value, room)
   if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
   const stored = await ctx.store.rooms.events.find(event.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: event.eventId, outcome: 'known' }
   const past = await fetchAncestors(ctx, room, { event, origin })
-  const result = await enterPast(ctx, room, { past, event })
+  // Checks 4 to 7, of the fetched ancestors first.
+  const result = await enterAll(ctx, room, { past, event })
   if (result.outcome !== 'unresolved') return result
   const claims = await claimStates(ctx, room, { past, origin })
-  return claims.size === 0 ? result : enterPast(ctx, room, { past, event, claims })
+  return claims.size === 0 ? result : enterAll(ctx, room, { past, event, claims })
+}
+
+/** Whether the room lets the server take part. https://spec.matrix.org/v1.19/server-server-api/#server-access-control-lists-acls */
+async function isOriginAllowed(ctx: Pick<ReceiveNeeds, 'store'>, room: LiveRoom, origin: ServerName): Promise<boolean> {
+  await loadStateEntries(ctx, room, [['m.room.server_acl', '']])
+  return readServerAcl(room.entry('m.room.server_acl', '')?.pdu?.content)(origin)
 }
 
 /** Several events of one room, one after the other; a bad one never fails its neighbors. */
 export async function receiveEvents(ctx: ReceiveNeeds, events: readonly Incoming[]): Promise<ReceiveResult[]> {
-  const receipts: ReceiveResult[] = []
-  for (const event of events) receipts.push(await receiveEvent(ctx, event))
-  return receipts
+  const results: ReceiveResult[] = []
+  for (const event of events) results.push(await receiveEvent(ctx, event))
+  return results
 }
 
 type Claims = ReadonlyMap<EventId, readonly EventId[]>
 type Entry = { past: Ancestors; event: CheckedEvent; claims?: Claims }
 
-/** Gives the event and its past their places, oldest first, in one turn of the room. */
-async function enterPast(ctx: ReceiveNeeds, { roomId }: LiveRoom, entry: Entry): Promise<ReceiveResult> {
-  const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, () => enterInTurn(ctx, roomId, entry)))
+/** Enters the event and its fetched ancestors into the room, oldest first, in one turn. */
+async function enterAll(ctx: ReceiveNeeds, { roomId }: LiveRoom, entry: Entry): Promise<ReceiveResult> {
+  const result = await retryWhileStale(() =>
+    ctx.rooms.inTurn(roomId, async (turn) => enterInTurn(ctx, await turn.settledRoom(), entry)),
+  )
   await mergeForwardExtremities(ctx, roomId)
   return result
 }
 
-async function enterInTurn(ctx: ReceiveNeeds, roomId: RoomId, { past, event, claims }: Entry): Promise<ReceiveResult> {
-  let result: ReceiveResult = { eventId: event.eventId, outcome: 'unresolved', reason: 'It rests on itself' }
-  const room = await settledRoom(ctx, roomId)
+async function enterInTurn(
+  ctx: ReceiveNeeds,
+  room: LockedRoom,
+  { past, event, claims }: Entry,
+): Promise<ReceiveResult> {
+  let result: ReceiveResult = { eventId: event.eventId, outcome: 'unresolved', reason: 'It is its own ancestor' }
   for (const one of await inOrder(past.events, room.version)) {
     const entered = await enterEvent(ctx, room, { ...one, claimed: claims?.get(one.eventId) })
     if (one.eventId === event.eventId) result = entered
-    // Others may rest on it, and that needs no place in the room.
+    // It may be an auth event of others, and for that an outlier will do.
     else if (entered.outcome === 'unresolved' && one.pdu.state_key !== undefined) await storeOutliers(ctx, room, [one])
   }
   return result
 }
 
-/** Asks for the state before those events of the past that follow what nobody gave us. */
+/** Asks for the state before the gap edges: ancestors that follow events which could not be had. */
 async function claimStates(
   ctx: ReceiveNeeds,
   room: LiveRoom,
@@ -92,8 +117,8 @@ async function gapEdges(ctx: ReceiveNeeds, room: LiveRoom, { events, followed }:
   const prevsOf = (id: EventId) => prevEventIds(events.get(id)!.pdu, room.version).filter((prev) => !events.has(prev))
   const wanted = [...followed].flatMap(prevsOf)
   const found = await ctx.store.rooms.events.findMany(wanted)
-  const placed = new Set(
+  const inTimeline = new Set(
     found.flatMap((one) => (isInTimeline(one) && one.position > room.purgedUpTo ? one.eventId : [])),
   )
-  return [...followed].filter((id) => prevsOf(id).some((prev) => !placed.has(prev)))
+  return [...followed].filter((id) => prevsOf(id).some((prev) => !inTimeline.has(prev)))
 }

@@ -1,24 +1,28 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import { describeEvent } from '#services/rooms/events/describe-event.ts'
-import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { describeEvent, authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
+import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
-import { checkAuthEvents, createIdOf, type FindJudged, type JudgedEvent } from './check-auth-events.ts'
-import { loadJudged } from './load-judged.ts'
+import {
+  authorizeByAuthEvents,
+  createIdOf,
+  type FindJudged,
+  type JudgedEvent,
+  loadJudged,
+} from './check-auth-events.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 const batchSize = 200
 
 /**
- * Stores events that others rest on, without a place in the room: each is judged by its own auth events, which must
- * come before it or be stored already. An event whose auth events are not all there is left out. In the room's turn.
+ * Stores auth events of others as outliers, outside of the timeline: each is judged by its own auth events, which must
+ * come before it or be stored already. An event whose auth events are not all there is left out.
  */
 export async function storeOutliers(
   ctx: Pick<ReceiveNeeds, 'store'>,
-  room: LiveRoom,
+  room: LockedRoom,
   events: readonly CheckedEvent[],
 ): Promise<void> {
   for (let start = 0; start < events.length; start += batchSize)
@@ -27,7 +31,7 @@ export async function storeOutliers(
 
 async function storeBatch(
   ctx: Pick<ReceiveNeeds, 'store'>,
-  room: LiveRoom,
+  room: LockedRoom,
   events: readonly CheckedEvent[],
 ): Promise<void> {
   const ids = new Set(events.flatMap(({ pdu, eventId }) => [eventId, ...authEventIds(pdu, room.version)]))
@@ -40,7 +44,7 @@ async function storeBatch(
   const writes: EventWrite[] = []
   for (const event of events) {
     if (find(event.eventId)) continue
-    const verdict = checkAuthEvents(event.pdu, room.version, find)
+    const verdict = authorizeByAuthEvents(event.pdu, room.version, find)
     if ('missing' in verdict) continue
     judged.set(event.eventId, { pdu: event.pdu, isRejected: verdict.rejection !== undefined })
     writes.push(outlierOf(room, event, verdict.rejection !== undefined))
@@ -68,7 +72,7 @@ function outlierOf(room: LiveRoom, { pdu, eventId }: CheckedEvent, isRejected: b
   }
 }
 
-async function write({ store }: Pick<ReceiveNeeds, 'store'>, room: LiveRoom, events: EventWrite[]): Promise<void> {
+async function write({ store }: Pick<ReceiveNeeds, 'store'>, room: LockedRoom, events: EventWrite[]): Promise<void> {
   const { roomId, version, nid, forwardExtremities, depth, lastPosition } = room
   const opened = { roomId, version: version.id, nid, forwardExtremities, depth, lastPosition }
   await store.eventWriter.write({ ...opened, revision: undefined, events }, () => {})

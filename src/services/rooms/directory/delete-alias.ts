@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { requireLocalAlias } from './aliases.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
-import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import { nextContent, nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 

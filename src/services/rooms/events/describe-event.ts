@@ -1,11 +1,10 @@
-import { membershipOf, type Pdu } from '#protocol/events/event.ts'
-import type { EventId, UserId } from '#protocol/ids.ts'
+import { membershipOf, type Pdu, authEventIds } from '#protocol/events/event.ts'
 import { relationOf } from '#protocol/events/relation.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { EventWrite, MemberWrite } from '#store/rooms/room-write.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { splitPdu } from './stored-pdu.ts'
 
 /** What follows from the event alone of how it is written. */
@@ -21,19 +20,19 @@ export function describeEvent({ pdu, eventId }: { pdu: Pdu; eventId: EventId }):
   }
 }
 
-/** The membership that a member event gives, once it holds its place in the state. */
+/** The membership that a member event gives, once it is in the state. */
 export function membershipsOf(pdu: Pdu): MemberWrite[] {
   const membership = membershipOf(pdu)
   if (pdu.type !== 'm.room.member' || pdu.state_key === undefined || !membership) return []
   return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]
 }
 
-/** The event as it stands once it is written. */
-export function storedEvent(room: LiveRoom, write: EventWrite, position: number): StoredEvent {
+/** The event as it is stored once it is written. */
+export function storedEvent(roomNid: number, write: EventWrite, position: number): StoredEvent {
   return {
     position,
     eventId: write.eventId,
-    roomNid: nidOf(room),
+    roomNid,
     type: write.type,
     stateKey: write.stateKey,
     sender: write.sender,
@@ -43,4 +42,11 @@ export function storedEvent(room: LiveRoom, write: EventWrite, position: number)
     status: write.status,
     redactedBy: null,
   }
+}
+
+/** The event's auth events, and the create event where the room id implies it. */
+export function authEventIdsWithCreate(pdu: Pdu, version: RoomVersion): EventId[] {
+  const cited = [...new Set(authEventIds(pdu, version))]
+  const implied = version.roomIdIsCreateHash && pdu.room_id !== undefined
+  return implied ? [`$${pdu.room_id!.slice(1)}`, ...cited] : cited
 }

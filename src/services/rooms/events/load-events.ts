@@ -1,6 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
+import { setImmediate } from 'node:timers/promises'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { storedPdu } from './stored-pdu.ts'
 
 /** So many that a query takes a few milliseconds: the state of a large room must not hold up everybody else. */
 const sliceSize = 2000
@@ -18,4 +22,22 @@ export async function loadEvents(
     for (const event of await store.rooms.events.atPositions(sorted.slice(start, start + sliceSize))) events.push(event)
   }
   return events
+}
+
+const pdusAtOnce = 500
+
+/** The PDUs of a room's events that are on disk, in slices that leave the event loop free in between. */
+export async function loadPdus(
+  { store }: Pick<Context, 'store'>,
+  room: LiveRoom,
+  ids: Iterable<EventId>,
+): Promise<Map<EventId, Pdu>> {
+  const wanted = [...ids]
+  const pdus = new Map<EventId, Pdu>()
+  for (let start = 0; start < wanted.length; start += pdusAtOnce) {
+    if (start > 0) await setImmediate()
+    for (const event of await store.rooms.events.findMany(wanted.slice(start, start + pdusAtOnce)))
+      if (event.roomNid === room.nid) pdus.set(event.eventId, storedPdu(event, room))
+  }
+  return pdus
 }

@@ -3,9 +3,9 @@ import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 
-type Place = { roomId: RoomId; version: RoomVersion }
+type RoomOfEvent = { roomId: RoomId; version: RoomVersion }
 
-/** Splits a PDU into the JSON that clients get as it stands and the JSON that only the graph needs. */
+/** Splits a PDU into the JSON that clients get as it is and the JSON that only the graph needs. */
 export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
   const {
     content,
@@ -24,10 +24,10 @@ export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
   }
 }
 
-/** The PDU as it was signed: the room id stands in every event but a create event that the room is named after. */
+/** The PDU as it was signed: every event has the room id but a create event that the room is named after. */
 export function storedPdu(
   event: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,
-  { roomId, version }: Place,
+  { roomId, version }: RoomOfEvent,
 ): Pdu {
   const pdu = {
     ...(JSON.parse(event.clientJson) as JsonObject),

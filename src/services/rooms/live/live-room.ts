@@ -1,28 +1,45 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import { stateKey as stateKeyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
+import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
-import type { AuthGraph } from '#services/rooms/state/auth-graph.ts'
+import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 
-/** Who holds a state key. The PDU is loaded when somebody needs it. */
+/** A state entry: which event holds a state key. Its PDU is loaded when it is needed. */
 export type StateEntry = {
-  type: string
-  stateKey: string
-  eventId: EventId
-  /** Position since which it holds the key; undefined until its commit. */
-  from: number | undefined
+  readonly type: string
+  readonly stateKey: string
+  readonly eventId: EventId
+  /** Position since which the event holds the key; undefined until its commit. */
+  readonly from: number | undefined
   /** Position of the event; undefined until its commit. */
-  position: number | undefined
-  pdu: Pdu | undefined
+  readonly position: number | undefined
+  readonly pdu: Pdu | undefined
 }
 
-/** A state key that gets another holder, or none. */
+type WritableEntry = { -readonly [Field in keyof StateEntry]: StateEntry[Field] }
+const writable = (entry: StateEntry): WritableEntry => entry
+
+/** A state key that another event holds from now on, or none. */
 export type StateEntryChange = { type: string; stateKey: string; entry: StateEntry | undefined }
 
-export const keyOf = stateKeyOf
+/** An event as a redaction leaves it. */
+export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>
+
+/** What a committed event changes for readers of the room. */
+export type CommittedChange = {
+  event: StoredEvent
+  entries: readonly StateEntryChange[]
+  members: readonly Pick<MemberWrite, 'userId' | 'membership'>[]
+  /** Whether it changed no other state than its own. */
+  isPlain: boolean
+  redacted: readonly RedactedEvent[]
+}
+
+/** What the next event builds on. */
+export type BuildBase = Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forwardExtremityPdus'>
 
 const maxRecent = 50
 
@@ -31,9 +48,10 @@ export type LiveRoomStart = {
   roomId: RoomId
   version: RoomVersion
   revision: number
-  forwardExtremities: EventId[]
+  forwardExtremities: readonly EventId[]
   depth: number
   lastPosition: number
+  purgedUpTo: number
   entries: Iterable<StateEntry>
   members: Iterable<{ userId: UserId; membership: Membership }>
   /** This server's name, to know its own users among the members. */
@@ -42,47 +60,43 @@ export type LiveRoomStart = {
   isPlaceholder: boolean
 }
 
+declare const locked: unique symbol
+
 /**
- * A room's own line of events as this process holds it. The next event builds on `heads` and on the state with what
- * waits for its commit laid over it; readers see only what is committed.
+ * A room in its turn (`LiveRooms.inTurn`): no other event is built on it meanwhile. What changes a room takes one of
+ * these, so that it cannot be called outside of the turn.
+ */
+export type LockedRoom = LiveRoom & { readonly [locked]: true }
+
+/**
+ * A room as this process holds it. The next event builds on its forward extremities and on the committed state with what
+ * waits for its commit laid over it; readers see only what is committed. Only `live/` changes it.
  */
 export class LiveRoom {
   readonly roomId: RoomId
   readonly version: RoomVersion
-  /** The room's number in the store; undefined until its create event is committed. */
-  nid: number | undefined
-  revision: number
-  forwardExtremities: EventId[]
-  depth: number
-  /** The heads themselves, where the room version cites events with their hashes (1 and 2); loaded when needed. */
-  forwardExtremityPdus: ReadonlyMap<EventId, Pdu> = new Map()
-  /** Position of the newest committed event. */
-  lastPosition: number
-  /** A failed write makes everything built on it void: the line is dropped and read again. */
-  isBroken = false
-  /** Nobody is shown what happened up to this position. */
-  purgedUpTo = 0
-  /** Writes built on this line that wait for their commit; a busy line stays in memory. */
-  pendingWrites = 0
-  /** Ends after all writes that were built on this line, also where one fails. */
-  lastWrite: Promise<unknown> = Promise.resolve()
-  /** What rests on what, once two branches had to be resolved. */
-  authGraph: AuthGraph | undefined
-  /** After this position every change of the state was made by the event that stands there, and by nothing else. */
-  plainSince: number
-  /** This server's users who are joined. */
-  readonly localUsers = new Set<UserId>()
-  /** The newest committed events, oldest first; complete after `recentFrom`. */
-  readonly recent: StoredEvent[] = []
-  /** Every event after this position is in `recent`. */
-  recentFrom: number
-  /** What stood in the place of recent state events before them, as far as anybody asked or this process saw it. */
-  readonly replacedState = new Map<EventId, StateEntry | undefined>()
+  /** Up to this position history is purged: it is not shown any more. */
+  readonly purgedUpTo: number
+  #nid: number | undefined
+  #revision: number
+  #forwardExtremities: readonly EventId[]
+  #depth: number
+  #forwardExtremityPdus: ReadonlyMap<EventId, Pdu> = new Map()
+  #lastPosition: number
+  #isBroken = false
+  #isPlaceholder: boolean
+  #pendingWrites = 0
+  #lastWrite: Promise<unknown> = Promise.resolve()
+  #authGraph: AuthGraph | undefined
+  #plainSince: number
+  #recentFrom: number
+  readonly #recent: StoredEvent[] = []
+  readonly #replacedState = new Map<EventId, StateEntry | undefined>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
   readonly #members = new Map<UserId, Membership>()
+  readonly #localUsers = new Set<UserId>()
   readonly #serverName: string
-  #isPlaceholder: boolean
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
   constructor(start: LiveRoomStart) {
@@ -90,15 +104,44 @@ export class LiveRoom {
     this.#isPlaceholder = start.isPlaceholder
     this.roomId = start.roomId
     this.version = start.version
-    this.nid = start.nid
-    this.revision = start.revision
-    this.forwardExtremities = start.forwardExtremities
-    this.depth = start.depth
-    this.lastPosition = start.lastPosition
-    this.recentFrom = start.lastPosition
-    this.plainSince = start.lastPosition
-    for (const stateEntry of start.entries) this.#state.set(keyOf(stateEntry.type, stateEntry.stateKey), stateEntry)
+    this.purgedUpTo = start.purgedUpTo
+    this.#nid = start.nid
+    this.#revision = start.revision
+    this.#forwardExtremities = start.forwardExtremities
+    this.#depth = start.depth
+    this.#lastPosition = start.lastPosition
+    this.#recentFrom = start.lastPosition
+    this.#plainSince = start.lastPosition
+    for (const entry of start.entries) this.#state.set(keyOf(entry.type, entry.stateKey), entry)
     for (const { userId, membership } of start.members) this.#setMember(userId, membership)
+  }
+
+  /** The room's number in the store; undefined until its create event is committed. */
+  get nid(): number | undefined {
+    return this.#nid
+  }
+
+  get forwardExtremities(): readonly EventId[] {
+    return this.#forwardExtremities
+  }
+
+  get depth(): number {
+    return this.#depth
+  }
+
+  /** The forward extremities themselves, where the room version cites events with their hashes (1 and 2); loaded when needed. */
+  get forwardExtremityPdus(): ReadonlyMap<EventId, Pdu> {
+    return this.#forwardExtremityPdus
+  }
+
+  /** Position of the newest committed event. */
+  get lastPosition(): number {
+    return this.#lastPosition
+  }
+
+  /** Whether a write failed: what was built on it is void, and the room is dropped and read again. */
+  get isBroken(): boolean {
+    return this.#isBroken
   }
 
   /** Whether the room is known only from a join under way: until one of this server's users has joined, it is not found. */
@@ -106,12 +149,42 @@ export class LiveRoom {
     return this.#isPlaceholder
   }
 
-  /** Whether these memberships bring in this server's first user. */
-  isFirstJoin(members: readonly MemberWrite[]): boolean {
-    return this.#isPlaceholder && members.some((member) => member.membership === 'join' && this.#isLocal(member.userId))
+  /** Writes built on this room that wait for their commit; it stays in memory meanwhile. */
+  get pendingWrites(): number {
+    return this.#pendingWrites
   }
 
-  /** Committed state holders. */
+  /** Resolves after all writes that were built on this room, also where one fails. */
+  get lastWrite(): Promise<unknown> {
+    return this.#lastWrite
+  }
+
+  /** The auth chains of the room's state events, once two branches had to be resolved. */
+  get authGraph(): AuthGraph | undefined {
+    return this.#authGraph
+  }
+
+  /** After this position every change of state was made by the event at that position, and by nothing else. */
+  get plainSince(): number {
+    return this.#plainSince
+  }
+
+  /** Every event after this position is in `recent`. */
+  get recentFrom(): number {
+    return this.#recentFrom
+  }
+
+  /** The newest committed events, oldest first; complete after `recentFrom`. */
+  get recent(): readonly StoredEvent[] {
+    return this.#recent
+  }
+
+  /** The state entries that recent state events replaced, as far as they were asked for or this process saw them. */
+  get replacedState(): ReadonlyMap<EventId, StateEntry | undefined> {
+    return this.#replacedState
+  }
+
+  /** Committed state entries. */
   get state(): ReadonlyMap<StateKey, StateEntry> {
     return this.#state
   }
@@ -121,103 +194,143 @@ export class LiveRoom {
     return this.#members
   }
 
+  /** This server's users who are joined. */
+  get localUsers(): ReadonlySet<UserId> {
+    return this.#localUsers
+  }
+
   count(membership: Membership): number {
     return this.#counts[membership]
   }
 
-  /** The committed holder of a key. */
+  /** The committed entry of a state key. */
   entry(type: string, stateKey: string): StateEntry | undefined {
     return this.#state.get(keyOf(type, stateKey))
   }
 
-  /** The holder that the next event builds on: also one that waits for its commit. */
+  /** The entry that the next event builds on: also one that waits for its commit. */
   nextStateEntry(type: string, stateKey: string): StateEntry | undefined {
     const key = keyOf(type, stateKey)
     // Nearly always nothing waits, and looking for a text that was just put together is dear.
     return (this.#pending.size > 0 ? this.#pending.get(key) : undefined) ?? this.#state.get(key)
   }
 
-  /** Lays an event that waits for its commit over the line. */
-  extend({ eventId, pdu }: { eventId: EventId; pdu: Pdu }, entry: StateEntry | undefined): void {
-    this.forwardExtremities = [eventId]
-    this.depth = pdu.depth
-    if (this.version.eventFormat === 'v1') this.forwardExtremityPdus = new Map([[eventId, pdu]])
+  /** Whether these memberships bring in this server's first user. */
+  isFirstJoin(members: readonly Pick<MemberWrite, 'userId' | 'membership'>[]): boolean {
+    return this.#isPlaceholder && members.some((member) => member.membership === 'join' && this.#isLocal(member.userId))
+  }
+
+  /** Lays an event that waits for its commit over the room: the next one builds on it. */
+  extend(this: LockedRoom, { eventId, pdu }: { eventId: EventId; pdu: Pdu }, entry: StateEntry | undefined): void {
+    this.#forwardExtremities = [eventId]
+    this.#depth = pdu.depth
+    if (this.version.eventFormat === 'v1') this.#forwardExtremityPdus = new Map([[eventId, pdu]])
     if (entry) this.#pending.set(keyOf(entry.type, entry.stateKey), entry)
   }
 
-  /** Takes back what was laid over the line and never reached the writer. */
-  retract(
-    base: Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forwardExtremityPdus'>,
-    entries: readonly StateEntry[],
-  ): void {
-    this.forwardExtremities = base.forwardExtremities
-    this.depth = base.depth
-    this.forwardExtremityPdus = base.forwardExtremityPdus
+  /** Takes back what was laid over the room and never reached the writer. */
+  retract(this: LockedRoom, base: BuildBase, entries: readonly StateEntry[]): void {
+    this.#forwardExtremities = base.forwardExtremities
+    this.#depth = base.depth
+    this.#forwardExtremityPdus = base.forwardExtremityPdus
     for (const entry of entries) {
       const key = keyOf(entry.type, entry.stateKey)
       if (this.#pending.get(key) === entry) this.#pending.delete(key)
     }
   }
 
-  /** Takes a committed event into what readers see. */
-  commit(
-    event: StoredEvent,
-    entry: StateEntry | undefined,
-    member: { userId: UserId; membership: Membership } | undefined,
-  ): void {
-    this.lastPosition = event.position
-    this.recent.push(event)
-    if (this.recent.length > maxRecent) this.#dropOldest()
-    if (member) this.#setMember(member.userId, member.membership)
-    if (!entry) return
-    const key = keyOf(entry.type, entry.stateKey)
-    entry.from = event.position
-    entry.position = event.position
-    this.replacedState.set(event.eventId, this.#state.get(key))
-    this.#state.set(key, entry)
-    if (this.#pending.get(key) === entry) this.#pending.delete(key)
+  /** Counts a write that is built on the room as it is now; answers the revision it builds on. */
+  beginWrite(this: LockedRoom): number {
+    this.#pendingWrites++
+    return this.#revision++
   }
 
-  /** Takes in what a committed event of another server changed; plain: its own place and nothing else. */
-  merge(
-    event: { eventId: EventId; position: number },
-    {
-      entries,
-      members,
-      isPlain,
-    }: { entries: readonly StateEntryChange[]; members: readonly MemberWrite[]; isPlain: boolean },
+  /** Waits for the write from now on, wherever it ends. */
+  followWrite(this: LockedRoom, writing: Promise<unknown>): void {
+    this.#lastWrite = writing.then(
+      () => this.#endWrite(true),
+      () => this.#endWrite(false),
+    )
+  }
+
+  /** Takes the events of a write into what readers see, once they are on disk. */
+  applyCommit(
+    this: LockedRoom,
+    { nid, base, changes }: { nid: number; base: Partial<BuildBase> | undefined; changes: readonly CommittedChange[] },
   ): void {
-    if (!isPlain) this.plainSince = event.position
-    for (const { type, stateKey, entry } of entries) {
-      const key = keyOf(type, stateKey)
-      if (entry?.eventId === event.eventId) this.replacedState.set(event.eventId, this.#state.get(key))
-      if (entry) this.#state.set(key, entry)
-      else this.#state.delete(key)
-    }
-    for (const { userId, membership } of members) this.#setMember(userId, membership)
+    this.#nid = nid
+    this.#depth = base?.depth ?? this.#depth
+    this.#forwardExtremities = base?.forwardExtremities ?? this.#forwardExtremities
+    for (const change of changes) this.#applyChange(change)
+  }
+
+  /** Keeps the PDUs of the forward extremities. */
+  cacheForwardExtremities(pdus: ReadonlyMap<EventId, Pdu>): void {
+    this.#forwardExtremityPdus = pdus
+  }
+
+  /** Keeps the PDU of a state entry. */
+  cacheStateEvent(entry: StateEntry, pdu: Pdu): void {
+    writable(entry).pdu = pdu
+  }
+
+  /** Keeps what a recent state event replaced; what is older than `recent` is not kept. */
+  cacheReplacedState({ eventId, position }: Pick<StoredEvent, 'eventId' | 'position'>, replaced?: StateEntry): void {
+    if (position > this.#recentFrom) this.#replacedState.set(eventId, replaced)
+  }
+
+  /** The room's auth graph, which grows with what is loaded into it. */
+  openAuthGraph(): AuthGraph {
+    return (this.#authGraph ??= new AuthGraph())
   }
 
   /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */
   prefill(events: readonly StoredEvent[], from: number): void {
-    if (from >= this.recentFrom) return
-    this.recent.unshift(...events.filter(({ position }) => position <= this.recentFrom && position > from))
-    this.recentFrom = from
+    if (from >= this.#recentFrom) return
+    this.#recent.unshift(...events.filter(({ position }) => position <= this.#recentFrom && position > from))
+    this.#recentFrom = from
   }
 
-  /** Empties a redacted event wherever the line keeps it. */
-  redact(event: Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>): void {
-    const index = this.recent.findIndex(({ eventId }) => eventId === event.eventId)
-    const kept = this.recent[index]
-    if (kept) this.recent[index] = { ...kept, ...event }
-    for (const entries of [this.#state, this.replacedState])
-      for (const entry of entries.values()) if (entry?.eventId === event.eventId) entry.pdu = undefined
+  #applyChange({ event, entries, members, isPlain, redacted }: CommittedChange): void {
+    this.#lastPosition = event.position
+    this.#recent.push(event)
+    if (this.#recent.length > maxRecent) this.#dropOldest()
+    if (!isPlain) this.#plainSince = event.position
+    for (const { type, stateKey, entry } of entries) this.#setEntry(keyOf(type, stateKey), entry, event)
+    for (const { userId, membership } of members) this.#setMember(userId, membership)
+    for (const one of redacted) this.#redact(one)
+  }
+
+  #setEntry(key: StateKey, entry: StateEntry | undefined, event: StoredEvent): void {
+    if (!entry) return void this.#state.delete(key)
+    writable(entry).from = event.position
+    if (entry.eventId === event.eventId) {
+      writable(entry).position = event.position
+      this.#replacedState.set(event.eventId, this.#state.get(key))
+    }
+    this.#state.set(key, entry)
+    if (this.#pending.get(key) === entry) this.#pending.delete(key)
+  }
+
+  /** Empties a redacted event wherever the room keeps it. */
+  #redact(event: RedactedEvent): void {
+    const index = this.#recent.findIndex(({ eventId }) => eventId === event.eventId)
+    const kept = this.#recent[index]
+    if (kept) this.#recent[index] = { ...kept, ...event }
+    for (const entries of [this.#state, this.#replacedState])
+      for (const entry of entries.values()) if (entry?.eventId === event.eventId) writable(entry).pdu = undefined
+  }
+
+  #endWrite(isDone: boolean): void {
+    this.#pendingWrites--
+    if (!isDone) this.#isBroken = true
   }
 
   #dropOldest(): void {
-    const oldest = this.recent.shift()
+    const oldest = this.#recent.shift()
     if (!oldest) return
-    this.recentFrom = oldest.position
-    this.replacedState.delete(oldest.eventId)
+    this.#recentFrom = oldest.position
+    this.#replacedState.delete(oldest.eventId)
   }
 
   #setMember(userId: UserId, membership: Membership): void {
@@ -225,14 +338,14 @@ export class LiveRoom {
     if (replaced) this.#counts[replaced]--
     this.#counts[membership]++
     this.#members.set(userId, membership)
-    if (membership !== 'join') this.localUsers.delete(userId)
+    if (membership !== 'join') this.#localUsers.delete(userId)
     else if (this.#isLocal(userId)) {
-      this.localUsers.add(userId)
+      this.#localUsers.add(userId)
       this.#isPlaceholder = false
     }
   }
 
-  #isLocal(userId: string): boolean {
+  #isLocal(userId: UserId): boolean {
     return serverOf(userId) === this.#serverName
   }
 }

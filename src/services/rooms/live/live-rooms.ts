@@ -5,6 +5,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
+import { RoomTurn } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
@@ -25,9 +26,19 @@ export class LiveRooms {
     this.#source = { store, serverName }
   }
 
-  /** Runs work on one room strictly after the work that came before: events are built in turn. */
-  inTurn<T>(roomId: RoomId, work: () => Promise<T>): Promise<T> {
-    return this.#queue.run(roomId, work)
+  /** Runs work on one room strictly after the turns that came before: one event is built after the other. */
+  inTurn<T>(roomId: RoomId, work: (turn: RoomTurn) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    void this.#queue.run(
+      roomId,
+      () =>
+        new Promise<void>((end) => {
+          work(new RoomTurn(this, roomId, end))
+            .then(resolve, reject)
+            .finally(end)
+        }),
+    )
+    return promise
   }
 
   /** A room that this server knows: a placeholder it does not know yet. */
@@ -55,14 +66,14 @@ export class LiveRooms {
     return room
   }
 
-  /** The lines of several rooms, in the same order. */
+  /** Several rooms, in the same order. */
   async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
   }
 
-  /** Reads the newest events of lines that have none in memory, in one query for all of them. */
+  /** Reads the newest events of rooms that have none in memory, in one query for all of them. */
   async warm(liveRooms: readonly LiveRoom[], limit: number): Promise<void> {
     const cold = new Map(
       liveRooms
@@ -79,7 +90,7 @@ export class LiveRooms {
       else found.set(event.roomNid, [event])
     }
     for (const [nid, room] of cold) {
-      // What was read may have been redacted meanwhile; such a line is read when it is needed.
+      // What was read may have been redacted meanwhile; such a room is read when it is needed.
       if (room.lastPosition !== readAt.get(nid)) continue
       const events = found.get(nid) ?? []
       room.prefill(events, events.length < limit ? 0 : (events[0]?.position ?? 1) - 1)

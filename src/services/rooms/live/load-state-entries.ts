@@ -1,9 +1,11 @@
 import type { Context } from '#context.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { StateEntry, LiveRoom } from './live-room.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
-/** Loads the PDUs of some state keys into the line, in one query, where they are not there yet. */
+/** Loads the PDUs of some state keys into the room, in one query, where they are not there yet. */
 export function loadStateEntries(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
@@ -16,7 +18,7 @@ export function loadStateEntries(
   )
 }
 
-/** The same for who holds them. */
+/** The same for state entries. */
 export async function loadPdusOf(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
@@ -28,7 +30,7 @@ export async function loadPdusOf(
   if (missing.size === 0) return
   for (const event of await readSettled(ctx, room, [...missing.keys()])) {
     const entry = missing.get(event.position)
-    if (entry) entry.pdu = storedPdu(event, room)
+    if (entry) room.cacheStateEvent(entry, storedPdu(event, room))
   }
 }
 
@@ -43,4 +45,13 @@ async function readSettled(
     const events = await ctx.store.rooms.events.atPositions(positions)
     if (room.lastPosition === lastPosition) return events
   }
+}
+
+/** Loads the events that the next one follows into the room, where they are not there yet. */
+export async function loadForwardExtremities(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<void> {
+  const missing = room.forwardExtremities.filter((forwardExtremity) => !room.forwardExtremityPdus.has(forwardExtremity))
+  if (missing.length === 0) return
+  const pdus = new Map<EventId, Pdu>(room.forwardExtremityPdus)
+  for (const event of await ctx.store.rooms.events.findMany(missing)) pdus.set(event.eventId, storedPdu(event, room))
+  room.cacheForwardExtremities(pdus)
 }

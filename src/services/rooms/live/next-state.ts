@@ -7,7 +7,7 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** The content of the state event on which the next event builds; undefined where nobody holds the key. */
+/** The content of the state event on which the next event builds; undefined where no event holds the key. */
 export async function nextContent(
   ctx: Needs,
   room: LiveRoom,

@@ -12,7 +12,7 @@ type Parts = { entries: readonly StoredStateEntry[] | undefined; members: LiveRo
 /** So often we try to read a room that other processes write to before we make them wait. */
 const maxAttempts = 3
 
-/** Reads the lines of some rooms, by room id, in a few queries for all of them; unknown rooms are left out. */
+/** Reads some rooms, by room id, in a few queries for all of them; unknown rooms are left out. */
 export async function readLiveRooms(
   source: Source,
   roomIds: readonly RoomId[],
@@ -21,7 +21,7 @@ export async function readLiveRooms(
   const { store, serverName } = source
   const rooms = await store.rooms.rooms.findMany(roomIds)
   const nids = rooms.map(({ nid }) => nid)
-  const entries = await store.rooms.state.currentHolders(nids)
+  const entries = await store.rooms.state.currentEntries(nids)
   await nextTurn()
   const members = await store.rooms.members.listMemberships(nids)
   const now = new Map((await store.rooms.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
@@ -30,28 +30,28 @@ export async function readLiveRooms(
   for (const room of rooms) {
     const { nid, roomId, revision } = room
     if (now.get(nid) === revision)
-      liveRooms.set(roomId, lineOf(room, { entries: entries.get(nid), members: members.get(nid) }, serverName))
+      liveRooms.set(roomId, liveRoomOf(room, { entries: entries.get(nid), members: members.get(nid) }, serverName))
     else moved.push(roomId)
   }
   // Read again when an event came between: the parts must be of one moment.
   if (moved.length === 0) return liveRooms
-  const again = attempt < maxAttempts ? readLiveRooms(source, moved, attempt + 1) : readStillLines(source, moved)
+  const again = attempt < maxAttempts ? readLiveRooms(source, moved, attempt + 1) : readLockedRooms(source, moved)
   for (const [roomId, line] of await again) liveRooms.set(roomId, line)
   return liveRooms
 }
 
-/** The same while nobody can write to these rooms. */
-function readStillLines({ store, serverName }: Source, roomIds: readonly RoomId[]): Promise<Map<RoomId, LiveRoom>> {
+/** The same while no other process can write to these rooms. */
+function readLockedRooms({ store, serverName }: Source, roomIds: readonly RoomId[]): Promise<Map<RoomId, LiveRoom>> {
   return store.transaction(async (tx) => {
     await tx.rooms.rooms.lock(roomIds)
     return readLiveRooms({ store: tx, serverName }, roomIds)
   })
 }
 
-function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverName: string): LiveRoom {
+function liveRoomOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverName: string): LiveRoom {
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
-  const line = new LiveRoom({
+  return new LiveRoom({
     nid: room.nid,
     roomId: room.roomId,
     version,
@@ -59,11 +59,10 @@ function lineOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverN
     forwardExtremities: room.forwardExtremities,
     depth: room.depth,
     lastPosition: room.lastPosition,
+    purgedUpTo: room.purgedUpTo,
     entries: entries.map((entry) => ({ ...entry, pdu: undefined })),
     members,
     serverName,
     isPlaceholder: room.isPlaceholder,
   })
-  line.purgedUpTo = room.purgedUpTo
-  return line
 }

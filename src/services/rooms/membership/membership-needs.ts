@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** The effects that a change of membership has. */

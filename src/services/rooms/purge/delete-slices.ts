@@ -14,7 +14,7 @@ export type CollectNeeds = MembershipNeeds & Pick<Context, 'log' | 'clock' | 'pr
 /** After this long without a sign another process may go on, in milliseconds. */
 export const leaseMs = 60_000
 
-/** Works on all purges that nobody works on, slice by slice, until they are done or `isStopped`. */
+/** Works on all purges that no process works on, slice by slice, until they are done or `isStopped`. */
 export async function deleteAll(ctx: CollectNeeds, isStopped: () => boolean = () => false): Promise<void> {
   const { store, clock, processId: owner } = ctx
   while (!isStopped()) {
@@ -29,7 +29,7 @@ export async function deleteAll(ctx: CollectNeeds, isStopped: () => boolean = ()
   }
 }
 
-/** Once all that was built on the line is on disk: a line read before that would lack it. */
+/** Once all that was built on the room is on disk: a room read before that would lack it. */
 function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: RoomId): Promise<void> {
   return rooms.inTurn(roomId, async () => {
     const room = await rooms.findStored(roomId)
@@ -40,7 +40,7 @@ function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: RoomId): Pr
 
 export const isDone = ({ status }: Pick<Purge, 'status'>): boolean => status === 'complete' || status === 'failed'
 
-/** Does one piece of a claimed purge; answers how it stands then, undefined when another process has taken it. */
+/** Does one piece of a claimed purge; answers the purge as it is then, undefined when another process has taken it. */
 export async function deleteSlice(ctx: CollectNeeds, purge: Purge): Promise<Purge | undefined> {
   const { store, clock, log, processId: owner } = ctx
   const lease = { owner, until: clock.now() + leaseMs }
@@ -76,7 +76,7 @@ async function work(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
   })
 }
 
-/** The room's own row goes first: nobody finds the room any more, whatever else is still on disk. */
+/** The room's own row goes first: the room is not found any more, whatever else is still on disk. */
 async function hide(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progress> {
   const { id, roomId, roomNid = 0, status, plan, cursor } = purge
   const progress = { status, plan, cursor, step: firstRoomStep }

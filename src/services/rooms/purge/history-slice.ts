@@ -8,7 +8,7 @@ import { historyPlan, sliceRows, type HistoryPlan, type Progress } from './purge
 type Needs = { tx: Transaction } & Pick<Context, 'config'>
 
 /**
- * Takes the next piece of purged history off the disk. State stays, since later events rest on it, and so do the
+ * Takes the next piece of purged history off the disk. State stays, since later events have it in their auth chains, and so do the
  * redactions that emptied it.
  */
 export async function deleteHistorySlice({ tx, config }: Needs, purge: Purge): Promise<Progress> {
@@ -20,7 +20,7 @@ export async function deleteHistorySlice({ tx, config }: Needs, purge: Purge): P
     case undefined:
       return { ...stay, step: 'branches' }
     case 'spans':
-      return (await tx.rooms.purges.deleteSpans(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
+      return (await tx.rooms.purges.deleteIntervals(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
     case 'receipts':
       return (await tx.rooms.purges.deleteReceipts(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
     case 'events': {
@@ -57,7 +57,7 @@ async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], 
   return new Set(staying.flatMap(({ redactedBy }) => redactedBy ?? []))
 }
 
-/** What a redaction is aimed at, in whichever of both places its room version looks. */
+/** The target of a redaction, in whichever of both places its room version looks. */
 function targetsOf(clientJson: string): EventId[] {
   const { redacts, content } = JSON.parse(clientJson) as JsonObject
   return [redacts, isObject(content) ? content.redacts : undefined].filter(

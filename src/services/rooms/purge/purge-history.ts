@@ -13,7 +13,7 @@ type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
 export type HistoryPurge = {
   roomId: RoomId
   before: { eventId: EventId } | { ts: number }
-  /** Whether messages of this server's users leave the disk too; nobody is shown them in any case. */
+  /** Whether messages of this server's users leave the disk too; they are not shown in any case. */
   deleteLocal: boolean
 }
 
@@ -49,7 +49,7 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
   return id
 }
 
-/** The position up to which events go; it never reaches a head. */
+/** The position up to which events go; it never reaches a forward extremity. */
 async function boundary(ctx: Needs, room: LiveRoom, before: HistoryPurge['before']): Promise<number> {
   const { store } = ctx
   const nid = nidOf(room)

@@ -4,7 +4,7 @@ import type { UserId } from '#protocol/ids.ts'
 /** What is to go of a room's history. */
 export type HistoryPlan = { upTo: number; deleteLocal: boolean }
 
-/** What is told of a deleted room, in the words of the administration API. */
+/** What the administration API answers about a deleted room. */
 export type Shutdown = {
   kicked_users: UserId[]
   failed_to_kick_users: UserId[]

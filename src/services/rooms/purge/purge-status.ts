@@ -6,7 +6,7 @@ import type { RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** How a purge of history stands; throws M_NOT_FOUND for what nobody asked for. */
+/** The status of a purge of history; throws M_NOT_FOUND for an unknown one. */
 export async function historyPurgeStatus(ctx: Needs, id: string): Promise<{ status: string }> {
   const { status } = await findPurge(ctx, id, 'history')
   return { status }
@@ -20,15 +20,15 @@ export type DeletionStatus = {
   error?: string
 }
 
-/** How a deletion of a room stands. */
+/** The status of a deletion of a room. */
 export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionStatus> {
   return told(await findPurge(ctx, id, 'room'))
 }
 
-/** How all deletions of one room stand, the newest first. */
+/** The status of all deletions of one room, the newest first. */
 export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<DeletionStatus[]> {
   const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
-  if (found.length === 0) throw notFound('Nobody asked for a deletion of the room')
+  if (found.length === 0) throw notFound('The room was not deleted')
   return found.map(told)
 }
 

@@ -5,7 +5,7 @@ import { followHiddenRooms } from './forget-live-room.ts'
 export type PurgeWorker = {
   /** Resolves when nothing is left that this process may work on. */
   settle(): Promise<void>
-  /** Ends after the slice at hand; what is left goes on wherever the server starts next. */
+  /** Ends after the current slice; what is left goes on wherever the server starts next. */
   stop(): Promise<void>
 }
 

@@ -10,11 +10,11 @@ import { historyPlan, type Progress } from './purge-plan.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** Each may differ from the line in the whole state of the room. */
+/** Each may differ from the current state in the whole state of the room. */
 const branchesAtOnce = 10
 
 /**
- * Before spans go, events that fork off purged history get the state before them told by the end of that history. New
+ * Before state intervals go, branches that build on purged history are rebased on the end of that history. New
  * ones do not come: what forks off there is not taken in.
  */
 export async function rebaseBranches({ store }: Needs, purge: Purge): Promise<Progress> {

@@ -44,7 +44,7 @@ async function readFormers(
     const stored = found.get(position)
     const replaced = stored && { eventId: stored.eventId, position: stored.position, pdu: storedPdu(stored, room) }
     if (replaced) replacedState.set(eventId, replaced)
-    if (isSettled && position > room.recentFrom) room.replacedState.set(eventId, replaced && holderOf(replaced))
+    if (isSettled) room.cacheReplacedState({ eventId, position }, replaced && holderOf(replaced))
   }
   return replacedState
 }

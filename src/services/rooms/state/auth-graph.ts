@@ -3,8 +3,8 @@ import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts
 import type { IndexedEvent } from '#store/rooms/auth-index.ts'
 
 /**
- * What rests on what among a room's state events, contents left out: a copy of the auth index that grows with it. Only
- * direct links are kept, so whatever shape somebody gives the graph, its size is that of the events, and each question
+ * The auth events of a room's state events, contents left out: a copy of the auth index that grows with it. Only
+ * direct links are kept, so whatever shape the graph has, its size is that of the events, and each question
  * visits an event at most once. Kept in columns, since there is one for each forked room in use.
  */
 export class AuthGraph {
@@ -13,7 +13,7 @@ export class AuthGraph {
   readonly #ids: EventId[] = []
   readonly #types: string[] = []
   readonly #keys: string[] = []
-  /** The numbers that each event rests on, all in one list; `#starts` says where an event's begin. */
+  /** The numbers of the auth events of each event, all in one list; `#starts` says where an event's begin. */
   readonly #auth: number[] = []
   readonly #starts: number[] = [0]
   readonly #knownTypes = new Map<string, string>()
@@ -28,7 +28,7 @@ export class AuthGraph {
   add({ nid, position, eventId, type, stateKey: key, auth }: IndexedEvent): void {
     this.top = Math.max(this.top, position)
     this.bottom = Math.min(this.bottom, position)
-    // An outlier that got its place comes again.
+    // An outlier that came into the timeline is read again.
     if (this.#slotOfNid.has(nid)) return
     this.#slotOfNid.set(nid, this.size)
     this.#slots.set(eventId, this.size)
@@ -52,12 +52,12 @@ export class AuthGraph {
     return ids
   }
 
-  /** All that some events rest on, themselves included: their full auth chain. */
+  /** The full auth chain of some events, themselves included. */
   chainOf(ids: Iterable<EventId>): Set<EventId> {
     return this.#idsOf(this.#reach(ids, new Uint8Array(this.size)))
   }
 
-  /** The events that some of the starts rest on but not all, outside of what the shared events rest on. */
+  /** The auth difference: events in the auth chain of some of the starts but not of all, and not in that of the shared events. */
   difference(starts: readonly Iterable<EventId>[], shared: Iterable<EventId>): Set<EventId> {
     const common = new Uint8Array(this.size)
     this.#reach(shared, common)
@@ -67,7 +67,7 @@ export class AuthGraph {
     return this.#idsOf([...reaching].flatMap(([slot, count]) => (count < starts.length ? slot : [])))
   }
 
-  /** What the events rest on and `visited` does not mark yet; it must be closed, and is so again afterwards. */
+  /** The auth chains of the events as far as `visited` does not mark them; it holds whole chains, before and afterwards. */
   #reach(ids: Iterable<EventId>, visited: Uint8Array): number[] {
     const reached: number[] = []
     const visit = (slot: number) => {

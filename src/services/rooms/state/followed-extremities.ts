@@ -1,12 +1,12 @@
 import type { EventId } from '#protocol/ids.ts'
 
-/** How far back heads are looked for behind events that were not accepted; a head that is missed only stays one. */
+/** How far back forward extremities are looked for behind events that were not accepted; one that is missed only stays one. */
 const maxStepsBack = 200
 
-/** An event with its place in the room, as far as the searches need it. */
+/** An event of the timeline, as far as the searches need it. */
 export type Step = { isAccepted: boolean; depth: number; prevs: () => readonly EventId[] }
 
-/** Answers those of the events that have their place. */
+/** Answers those of the events that are in the timeline. */
 type Find = (ids: readonly EventId[]) => Promise<readonly Step[]>
 
 type Search = {
@@ -16,7 +16,7 @@ type Search = {
   find: Find
 }
 
-/** Heads that an event comes after: by name, or past events that are no heads because they were not accepted. */
+/** Forward extremities that an event comes after: as its previous events, or behind events that were not accepted. */
 export async function followedExtremities({ forwardExtremities, create, prevs, find }: Search): Promise<Set<EventId>> {
   const followed = new Set(prevs.filter((id) => forwardExtremities.has(id)))
   const seen = new Set(prevs)
@@ -34,17 +34,17 @@ export async function followedExtremities({ forwardExtremities, create, prevs, f
     }
     behind = next
   }
-  // Every event comes after the room's first, also where nobody told us by what way.
+  // Every event comes after the create event, also where the way there is not known.
   if (create && forwardExtremities.has(create)) followed.add(create)
   return followed
 }
 
-/** So far behind the heads is looked, a query a step; who is missed only becomes a head that the next event joins. */
+/** So far behind the forward extremities is looked, a query a step; an event that is missed only becomes another of them. */
 const maxStepsBehind = 10
 
 type Latecomer = { eventId: EventId; depth: number; forwardExtremities: readonly EventId[]; find: Find }
 
-/** Whether a head comes after the event already: it arrives later than what follows it, and nobody need follow it again. */
+/** Whether a forward extremity comes after the event already: it arrives later than what follows it. */
 export async function isBehind({ eventId, depth, forwardExtremities, find }: Latecomer): Promise<boolean> {
   const seen = new Set(forwardExtremities)
   let level: readonly EventId[] = forwardExtremities

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
-import { AuthGraph } from './auth-graph.ts'
+import type { AuthGraph } from './auth-graph.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
-/** The room's auth graph as it stands on disk; it stays with the line, and later calls read only what is new. */
+/** The room's auth graph as it is on disk; it stays with the live room, and later calls read only what is new. */
 export async function loadAuthGraph({ store }: Pick<Context, 'store'>, room: LiveRoom): Promise<AuthGraph> {
-  const graph = (room.authGraph ??= new AuthGraph())
+  const graph = room.openAuthGraph()
   for (const direction of ['down', 'up'] as const) {
     for (;;) {
       const from = direction === 'up' ? graph.top : graph.bottom

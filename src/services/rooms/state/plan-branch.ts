@@ -11,7 +11,7 @@ import { differenceOf, entryIn, toBranchDelta, type StateDiff } from './state-di
 
 type Needs = Pick<Context, 'store'>
 
-/** So many branches may rest on each other: the last bears the whole difference, so a long fork stays short to read. */
+/** So many branches may build on each other: the last stores the whole difference, so a long fork stays short to read. */
 const maxHops = 15
 
 /** The position before the first event of any room. */
@@ -20,7 +20,7 @@ const beforeAll = 0
 /** An event that another follows, and the state after it. */
 export type Parent = { event: StoredEvent; state: AnchoredState; diff: StateDiff }
 
-/** The states after some events that have their place in the room. */
+/** The states after some events of the timeline. */
 export async function loadParents(ctx: Needs, room: LiveRoom, events: readonly StoredEvent[]): Promise<Parent[]> {
   const parents: Parent[] = []
   for (const event of events) {
@@ -36,7 +36,7 @@ export async function stateFollowing(ctx: Needs, room: LiveRoom, parents: readon
   return resolveStates(ctx, room, { diffs: parents.map(({ diff }) => diff) })
 }
 
-/** How the state before an event is stored: as the smallest difference to the line or to the state after a parent. */
+/** How the state before an event is stored: as the smallest difference to the current state at a position or to the state after a previous event. */
 export function planBranch(room: LiveRoom, before: StateDiff, parents: readonly Parent[]): Branch {
   const plans = parents.map((parent) => planOn(room, before, parent))
   plans.push({ basePosition: room.lastPosition, hops: 0, delta: toBranchDelta(before) })
@@ -45,8 +45,8 @@ export function planBranch(room: LiveRoom, before: StateDiff, parents: readonly 
 }
 
 /**
- * The branch of an event that leaves no other head: then the line after it is the state before it and itself, which is
- * the shortest way to tell that state when much of it is new here, as with a join.
+ * The branch of an event that leaves no other forward extremity: then the current state after it is the state before it
+ * and itself, which is the shortest way to store that state when much of it is new here, as with a join.
  */
 export function ownBranch(room: LiveRoom, before: StateDiff, { type, state_key: key }: Pdu): BranchWrite {
   if (key === undefined) return { basePosition: undefined, hops: 0, delta: [] }

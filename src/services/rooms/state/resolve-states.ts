@@ -6,15 +6,15 @@ import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import type { Context } from '#context.ts'
 import type { AuthGraph } from './auth-graph.ts'
-import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
 import { loadAuthGraph } from './load-auth-graph.ts'
-import { loadPdus } from '#services/rooms/events/load-pdus.ts'
+import { loadPdus } from '#services/rooms/events/load-events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { entryIn, trimmed, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** An event that is not on disk yet but holds a place in one of the states. */
+/** An event that is not on disk yet but is in one of the states. */
 export type Newest = { eventId: EventId; pdu: Pdu }
 
 /**
@@ -36,32 +36,32 @@ export async function resolveStates(
   const contested = contestOf(room, { diffs, agreed, disputed, graph, newest })
   const events = await loadPdus(ctx, room, contested.events)
   if (newest) events.set(newest.eventId, newest.pdu)
-  const places = new Set([...disputed, ...agreed.keys(), ...placesAsked(events.values(), room)])
+  const keys = new Set([...disputed, ...agreed.keys(), ...keysAsked(events.values(), room)])
   const state = await resolve(ctx, room, {
-    sets: diffs.map((diff) => stateOf(room, diff, places)),
+    sets: diffs.map((diff) => stateOf(room, diff, keys)),
     authDifference: contested.difference,
     graph,
     events,
     newest,
   })
   const resolved = new Map(agreed)
-  for (const place of disputed) resolved.set(place, state.get(place) ?? null)
-  // What came up beside the disputed places stands only where no state had anything.
-  for (const [place, id] of state)
-    if (!disputed.has(place) && entryIn(room, first, place) === undefined) resolved.set(place, id)
+  for (const key of disputed) resolved.set(key, state.get(key) ?? null)
+  // What came up beside the disputed keys counts only where no state had an event.
+  for (const [key, id] of state)
+    if (!disputed.has(key) && entryIn(room, first, key) === undefined) resolved.set(key, id)
   return trimmed(room, resolved)
 }
 
-/** The places where the states differ from the line, parted into those where they all agree and those where not. */
+/** The keys where the states differ from the current state: those on which they all agree, and those on which not. */
 function compare(room: LiveRoom, diffs: readonly StateDiff[]) {
   const agreed = new Map<StateKey, EventId | null>()
   const disputed = new Set<StateKey>()
   for (const diff of diffs)
-    for (const place of diff.keys()) {
-      if (agreed.has(place) || disputed.has(place)) continue
-      const ids = new Set(diffs.map((each) => entryIn(room, each, place)))
-      if (ids.size > 1) disputed.add(place)
-      else agreed.set(place, [...ids][0] ?? null)
+    for (const key of diff.keys()) {
+      if (agreed.has(key) || disputed.has(key)) continue
+      const ids = new Set(diffs.map((each) => entryIn(room, each, key)))
+      if (ids.size > 1) disputed.add(key)
+      else agreed.set(key, [...ids][0] ?? null)
     }
   return { agreed, disputed }
 }
@@ -76,31 +76,31 @@ type Contest = {
 
 /** The auth difference of the states, and all events that may have a say. */
 function contestOf(room: LiveRoom, { diffs, agreed, disputed, graph, newest }: Contest) {
-  const starts = diffs.map((diff) => [...disputed].flatMap((place) => entryIn(room, diff, place) ?? []))
-  // The graph does not hold the newest event, only what it rests on.
+  const starts = diffs.map((diff) => [...disputed].flatMap((key) => entryIn(room, diff, key) ?? []))
+  // The graph does not hold the newest event, only its auth events.
   const known = starts.map((ids) =>
     ids.flatMap((id) => (id === newest?.eventId ? authEventIdsWithCreate(newest.pdu, room.version) : id)),
   )
-  const difference = graph.difference(known, sharedHolders(room, agreed, disputed))
+  const difference = graph.difference(known, sharedEntries(room, agreed, disputed))
   return { difference, events: new Set([...starts.flat(), ...difference]) }
 }
 
-function* sharedHolders(room: LiveRoom, agreed: StateDiff, disputed: ReadonlySet<StateKey>): Generator<EventId> {
-  for (const [place, { eventId }] of room.state) if (!disputed.has(place) && !agreed.has(place)) yield eventId
+function* sharedEntries(room: LiveRoom, agreed: StateDiff, disputed: ReadonlySet<StateKey>): Generator<EventId> {
+  for (const [key, { eventId }] of room.state) if (!disputed.has(key) && !agreed.has(key)) yield eventId
   for (const id of agreed.values()) if (id !== null) yield id
 }
 
 /** What the auth rules will ask of the state when they judge these events. */
-function* placesAsked(events: Iterable<Pdu>, { version }: LiveRoom): Generator<StateKey> {
+function* keysAsked(events: Iterable<Pdu>, { version }: LiveRoom): Generator<StateKey> {
   yield stateKey('m.room.create', '')
   for (const event of events) for (const [type, key] of authEventKeys(event, version)) yield stateKey(type, key)
 }
 
-function stateOf(room: LiveRoom, diff: StateDiff, places: Iterable<StateKey>): StateMap {
+function stateOf(room: LiveRoom, diff: StateDiff, keys: Iterable<StateKey>): StateMap {
   const state = new Map<StateKey, EventId>()
-  for (const place of places) {
-    const id = entryIn(room, diff, place)
-    if (id !== undefined) state.set(place, id)
+  for (const key of keys) {
+    const id = entryIn(room, diff, key)
+    if (id !== undefined) state.set(key, id)
   }
   return state
 }
@@ -125,14 +125,14 @@ async function resolve(
       sets,
       authDifference,
       event: (id) => events.get(id),
-      // No state of ours holds a rejected event, and none that is allowed rests on one.
+      // No stored state holds a rejected event, and no allowed event has one among its auth events.
       isRejected: () => false,
       authEventsOf: (id) => (id === newest?.eventId ? newestAuth : graph.authEventsOf(id)),
       placeOf: (id) => graph.placeOf(id),
     })
     if (state) return state
     const loaded = await loadPdus(ctx, room, missing)
-    if (loaded.size === 0) throw new Error('A state rests on events that are not stored')
+    if (loaded.size === 0) throw new Error('A state has auth events that are not stored')
     for (const [id, pdu] of loaded) events.set(id, pdu)
   }
 }

@@ -4,7 +4,8 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { loadEvents } from '#services/rooms/events/load-events.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
-import { keyOf, type StateEntry, type LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
+import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -12,8 +13,8 @@ type Needs = Pick<Context, 'store'>
 const manyChanged = 8
 
 /**
- * The events that held the keys of these present holders just after a position. What has changed since is rare and
- * read from the spans; the rest the line knows.
+ * The events that held the keys of these current entries just after a position. What has changed since is rare and
+ * read from the state intervals; the rest is in memory.
  */
 export async function stateAtPosition(
   { store, loader }: Needs & { loader: EventLoader },
@@ -52,7 +53,7 @@ async function atOnce({ store }: Needs, room: LiveRoom, { position, changed }: C
   )
 }
 
-/** All state just after a position that is wanted, also of keys that nobody holds now. */
+/** All state just after a position that is wanted, also of keys that no event holds now. */
 export async function wholeStateAt(
   { store }: Needs,
   room: LiveRoom,

@@ -9,7 +9,7 @@ import { trimmed, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** The state of the line just after a position, and what differs from it. */
+/** The current state just after a position, and what differs from it. */
 export type AnchoredState = {
   base: number
   delta: ReadonlyMap<StateKey, EventId | null>
@@ -17,17 +17,17 @@ export type AnchoredState = {
   hops?: number
 }
 
-/** The state before an event that has its place in the room. Most have the line itself before them. */
+/** The state before an event of the timeline. For most it is what the current state was then. */
 export async function stateBefore(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
   const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
   if (!branch) return currentStateAt(event.position - 1)
   return followBranches(ctx, branch, new Map())
 }
 
-/** The state after an event that has its place in the room: with itself where it is state that the rules allow. */
+/** The state after an event of the timeline: with itself where it is state that the rules allow. */
 export async function stateAfter(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
   const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
-  // On the line it is the line that came of it.
+  // Without a branch the current state after it is the state after it.
   if (!branch && event.status === 'accepted') return currentStateAt(event.position)
   const delta = new Map<StateKey, EventId | null>()
   lay(delta, event)
@@ -51,11 +51,11 @@ export async function diffFromCurrent(
   return trimmed(room, diff)
 }
 
-/** Whether the event stands in the room's graph with a state before it; outliers do not. */
+/** Whether the event is in the timeline, with a state before it; outliers are not. */
 export const isInTimeline = ({ position, status }: Pick<StoredEvent, 'position' | 'status'>): boolean =>
   position > 0 && status !== 'outlier'
 
-/** From branch to branch down to the line; what was laid before stays on top. */
+/** From branch to branch down to a current state; what was laid before stays on top. */
 async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, EventId | null>): Promise<AnchoredState> {
   for (let branch = top; ;) {
     for (const [type, key, id] of branch.delta) {
@@ -65,7 +65,7 @@ async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, Even
     if (branch.hops === 0) return { base: branch.basePosition, delta, hops: top.hops }
     const [base] = await ctx.store.rooms.events.atPositions([branch.basePosition])
     const below = (await ctx.store.rooms.branches.findMany([branch.basePosition])).get(branch.basePosition)
-    if (!base || !below) throw new Error('A branch rests on one that is not stored')
+    if (!base || !below) throw new Error('A branch builds on one that is not stored')
     lay(delta, base)
     branch = below
   }

@@ -3,19 +3,19 @@ import { splitStateKey, type StateKey } from '#protocol/state-resolution/state-m
 import type { BranchDelta } from '#store/rooms/event-branches.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
-/** A state as what differs from another; null: nobody holds the key. */
+/** A state as what differs from another; null: no event holds the key. */
 export type StateDelta = ReadonlyMap<StateKey, EventId | null>
 
-/** A state as what differs from the present committed state of the room's line. */
+/** A state as what differs from the room's current committed state. */
 export type StateDiff = StateDelta
 
-/** Who holds the key in the state. */
+/** Which event holds the key in the state. */
 export function entryIn(room: LiveRoom, diff: StateDiff, key: StateKey): EventId | undefined {
   const laid = diff.get(key)
   return laid === undefined ? room.state.get(key)?.eventId : (laid ?? undefined)
 }
 
-/** Leaves out what is as on the line. */
+/** Leaves out what is as in the current state. */
 export function trimmed(room: LiveRoom, diff: StateDiff): StateDiff {
   const kept = new Map(diff)
   for (const [key, id] of diff) if ((room.state.get(key)?.eventId ?? null) === id) kept.delete(key)
@@ -33,7 +33,7 @@ export function differenceOf(room: LiveRoom, from: StateDiff, to: StateDiff): St
   return difference
 }
 
-/** Every place of the state with its holder; use it where all of them are wanted. */
+/** Every key of the state with its event; use it where all of them are wanted. */
 export function* entriesOf(room: LiveRoom, diff: StateDiff): Generator<[StateKey, EventId]> {
   for (const [key, { eventId }] of room.state) if (!diff.has(key)) yield [key, eventId]
   for (const [key, id] of diff) if (id !== null) yield [key, id]

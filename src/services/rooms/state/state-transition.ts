@@ -17,24 +17,24 @@ import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** More heads than an event can follow are never kept: what then forks takes part once somebody follows it. */
+/** More forward extremities than an event can follow are never kept: what then forks takes part once an event follows it. */
 export const maxForwardExtremities = 20
 
 export type Accepted = { pdu: Pdu; eventId: EventId; before: StateDiff; prevs: readonly StoredEvent[] }
 
 /**
- * What an accepted event makes of the room's line: the heads without those it follows, and the state that all heads
- * resolve to. Undefined where nothing changes: it becomes no head when one comes after it already, nor when there are
- * very many, or a flood of forks could push honest heads out.
+ * What an accepted event changes: the forward extremities without those it follows, and the state that all of them
+ * resolve to. Undefined where nothing changes: it becomes no forward extremity when one comes after it already, nor when
+ * there are very many, or a flood of forks could push honest ones out.
  */
 export async function stateTransition(
   ctx: Needs,
   room: LiveRoom,
   event: Accepted,
 ): Promise<StateTransition | undefined> {
-  const followed = await headsBehind(ctx, room, event.prevs)
+  const followed = await followedBy(ctx, room, event.prevs)
   const kept = room.forwardExtremities.filter((id) => !followed.has(id))
-  const isLate = kept.length > 0 && (await isBehindHeads(ctx, room, { kept, event }))
+  const isLate = kept.length > 0 && (await isBehindExtremities(ctx, room, { kept, event }))
   if (followed.size === 0 && (isLate || room.forwardExtremities.length >= maxForwardExtremities)) return undefined
   const after = await meet(ctx, room, { kept, own: isLate ? undefined : stateWith(event), event })
   return {
@@ -43,7 +43,7 @@ export async function stateTransition(
   }
 }
 
-/** The step of an event that follows exactly the heads of the line. */
+/** The transition of an event that follows exactly the forward extremities. */
 export function plainTransition({ pdu, eventId }: Pick<Accepted, 'pdu' | 'eventId'>): StateTransition {
   const { type, state_key: key } = pdu
   if (key === undefined) return { forwardExtremities: [eventId], entries: [], members: [] }
@@ -55,7 +55,7 @@ function stateWith({ pdu, eventId, before }: Accepted): StateDiff {
   return pdu.state_key === undefined ? before : new Map(before).set(stateKey(pdu.type, pdu.state_key), eventId)
 }
 
-function headsBehind(ctx: Needs, room: LiveRoom, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
+function followedBy(ctx: Needs, room: LiveRoom, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
   return followedExtremities({
     forwardExtremities: new Set(room.forwardExtremities),
     create: room.entry('m.room.create', '')?.eventId,
@@ -64,7 +64,7 @@ function headsBehind(ctx: Needs, room: LiveRoom, prevs: readonly StoredEvent[]):
   })
 }
 
-function isBehindHeads(
+function isBehindExtremities(
   ctx: Needs,
   room: LiveRoom,
   { kept, event: { eventId, pdu } }: Omit<Meeting, 'own'>,
@@ -80,7 +80,7 @@ async function findSteps({ store }: Needs, room: LiveRoom, ids: readonly EventId
   })
 }
 
-/** `own`: the state after the event, where it becomes a head. */
+/** `own`: the state after the event, where it becomes a forward extremity. */
 type Meeting = { kept: readonly EventId[]; own: StateDiff | undefined; event: Accepted }
 
 async function meet(ctx: Needs, room: LiveRoom, { kept, own, event }: Meeting): Promise<StateDiff> {
@@ -94,7 +94,7 @@ type Outcome = { after: StateDiff; event: Accepted }
 
 const sliceSize = 500
 
-/** The state keys that change on the line; after a join these are all that hold any state. */
+/** The state keys that change in the current state; after a join these are all of the state. */
 async function changesOf(
   ctx: Needs,
   room: LiveRoom,
@@ -110,23 +110,24 @@ async function changesOf(
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
       const [type, key] = splitStateKey(place)
-      const entry = id === null ? undefined : holderOf(room, place, id === event.eventId ? event : stored.get(id))
-      entries.push({ type, stateKey: key, entry })
+      const entry = id === null ? undefined : stateEntryOf(room, place, id === event.eventId ? event : stored.get(id))
       if (type === 'm.room.member') members.push(...membershipsAfter(key as UserId, entry))
+      entries.push({ type, stateKey: key, entry: type === 'm.room.member' ? withoutPdu(entry) : entry })
     }
   }
   return { entries, members }
 }
 
-/** Members are many: what they say of themselves is loaded again when somebody asks. */
 function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MemberWrite[] {
   if (!entry?.pdu) return [{ userId, membership: 'leave', sender: userId }]
-  const memberships = membershipsOf(entry.pdu)
-  if (entry.position !== undefined) entry.pdu = undefined
-  return memberships
+  return membershipsOf(entry.pdu)
 }
 
-function holderOf(room: LiveRoom, place: StateKey, event: Accepted | StoredEvent | undefined): StateEntry {
+/** Members are many: their events are loaded again when they are needed. */
+const withoutPdu = (entry: StateEntry | undefined): StateEntry | undefined =>
+  entry?.position === undefined ? entry : { ...entry, pdu: undefined }
+
+function stateEntryOf(room: LiveRoom, place: StateKey, event: Accepted | StoredEvent | undefined): StateEntry {
   if (!event) throw new Error('A state holds an event that is not stored')
   const [type, key] = splitStateKey(place)
   const isStored = 'clientJson' in event

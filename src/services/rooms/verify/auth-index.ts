@@ -1,6 +1,6 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
+import { authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
 import type { CachedEvent } from './event-cache.ts'
 import type { Subject } from './subject.ts'
 
@@ -16,10 +16,10 @@ export class AuthIndexCheck {
 
   async check(page: readonly CachedEvent[]): Promise<RowChange[]> {
     const { store, version } = this.#subject
-    const cited = page.map((shelved) =>
-      shelved.event.stateKey === null || shelved.event.status === 'rejected'
+    const cited = page.map((cached) =>
+      cached.event.stateKey === null || cached.event.status === 'rejected'
         ? undefined
-        : authEventIdsWithCreate(shelved.pdu, version),
+        : authEventIdsWithCreate(cached.pdu, version),
     )
     const places = await store.rooms.check.positionsOf([...new Set(cited.flatMap((ids) => ids ?? []))])
     const own = page.map(({ event }) => event.position)

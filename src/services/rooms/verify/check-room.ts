@@ -12,7 +12,7 @@ import { checkRedactions } from './redactions.ts'
 import { checkRelations } from './relations.ts'
 import { Replay } from './replay.ts'
 import { checkRoomRow } from './room-row.ts'
-import { checkSpans } from './spans.ts'
+import { checkStateIntervals } from './state-intervals.ts'
 import type { Subject } from './subject.ts'
 import { checkTransactions } from './transactions.ts'
 import type { RoomId } from '#protocol/ids.ts'
@@ -62,7 +62,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   }
   return onePerRow([
     ...changes,
-    ...(await checkSpans(subject, replay.journal)),
+    ...(await checkStateIntervals(subject, replay.journal)),
     ...(await checkMemberships(subject, replay.journal)),
     ...(await checkRoomRow(subject, replay)),
     ...(await checkReceipts(subject)),
@@ -76,7 +76,7 @@ async function checkPage(subject: Subject, replay: Replay, events: readonly Cach
   const page = events.filter(({ event }) => event.position > room.purgedUpTo)
   const branches = await store.rooms.branches.findMany(page.map(({ event }) => event.position))
   const changes: RowChange[] = []
-  for (const shelved of page) changes.push(...(await replay.take(shelved, branches.get(shelved.event.position))))
+  for (const cached of page) changes.push(...(await replay.take(cached, branches.get(cached.event.position))))
   return [
     ...changes,
     ...(await checkRelations(subject, page)),

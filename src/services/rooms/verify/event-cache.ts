@@ -23,11 +23,11 @@ export class EventCache {
   }
 
   put(event: StoredEvent): CachedEvent {
-    const shelved = { event, pdu: storedPdu(event, this.#place) }
-    this.#byPosition.set(event.position, shelved)
-    this.#byId.set(event.eventId, shelved)
+    const cached = { event, pdu: storedPdu(event, this.#place) }
+    this.#byPosition.set(event.position, cached)
+    this.#byId.set(event.eventId, cached)
     if (this.#byPosition.size > maxKept) this.#dropOldest()
-    return shelved
+    return cached
   }
 
   /** Undefined where the room has no event there. */

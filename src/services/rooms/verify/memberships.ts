@@ -1,7 +1,7 @@
 import { membershipOf } from '#protocol/events/event.ts'
 import { splitStateKey, stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import { nobody, type StateJournal } from './state-journal.ts'
+import { noEvent, type StateJournal } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -30,7 +30,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
   }
   for (const key of journal.keys()) {
     const [type, userId] = splitStateKey(key) as [string, UserId]
-    if (type !== member || met.has(userId) || journal.current(key)?.entry === nobody) continue
+    if (type !== member || met.has(userId) || journal.current(key)?.entry === noEvent) continue
     const expected = await membershipRow(subject, journal, userId)
     const row = expected && { ...expected, is_forgotten: false }
     changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored: undefined, expected: row }))
@@ -38,11 +38,11 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
   return changes
 }
 
-/** Where nobody holds the key any more the user counts as gone. */
+/** Where no event holds the key any more the user counts as gone. */
 async function membershipRow({ events }: Subject, journal: StateJournal, userId: UserId): Promise<Row | undefined> {
   const interval = journal.current(stateKey(member, userId))
   if (!interval) return undefined
-  const entry = interval.entry === nobody ? undefined : await events.at(interval.entry)
+  const entry = interval.entry === noEvent ? undefined : await events.at(interval.entry)
   if (!entry) return { membership: 'leave' }
   return { membership: membershipOf(entry.pdu) ?? 'leave', sender: entry.pdu.sender, position: interval.from }
 }

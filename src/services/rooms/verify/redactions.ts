@@ -7,7 +7,7 @@ import type { RowChange } from '#store/rooms/room-check.ts'
 import { splitPdu } from '#services/rooms/events/stored-pdu.ts'
 import type { CachedEvent } from './event-cache.ts'
 import type { Replay } from './replay.ts'
-import { nobody } from './state-journal.ts'
+import { noEvent } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
 /** Whether redactions have emptied what they name, and whether what is redacted is empty. */
@@ -17,10 +17,10 @@ export async function checkRedactions(
   page: readonly CachedEvent[],
 ): Promise<RowChange[]> {
   const changes: RowChange[] = await checkEarly(subject, page)
-  for (const shelved of page) {
-    if (shelved.event.redactedBy !== null) changes.push(...(await checkRedacted(subject, shelved)))
-    if (shelved.event.type === 'm.room.redaction' && shelved.event.status === 'accepted')
-      changes.push(...(await checkTarget(subject, replay, shelved)))
+  for (const cached of page) {
+    if (cached.event.redactedBy !== null) changes.push(...(await checkRedacted(subject, cached)))
+    if (cached.event.type === 'm.room.redaction' && cached.event.status === 'accepted')
+      changes.push(...(await checkTarget(subject, replay, cached)))
   }
   return changes
 }
@@ -37,15 +37,15 @@ const rowOf = ({ event }: CachedEvent) => ({
 })
 
 /** The event named as the redaction must be one, of this event. */
-async function checkRedacted(subject: Subject, shelved: CachedEvent): Promise<RowChange[]> {
-  const { event } = shelved
+async function checkRedacted(subject: Subject, cached: CachedEvent): Promise<RowChange[]> {
+  const { event } = cached
   const [redaction] = await subject.events.find(event.redactedBy === null ? [] : [event.redactedBy])
   const named = redaction && redactedEventId(redaction.pdu, subject.version)
-  // A redaction that was redacted itself need not tell any more what it was about.
+  // A redaction that was redacted itself need not name its target any more.
   const isReal =
     named === event.eventId || (redaction !== undefined && redaction.event.redactedBy !== null && named === undefined)
-  const expected = isReal ? emptied(shelved, subject) : { redacted_by: null }
-  return difference('events', { event_id: event.eventId }, { stored: rowOf(shelved), expected })
+  const expected = isReal ? emptied(cached, subject) : { redacted_by: null }
+  return difference('events', { event_id: event.eventId }, { stored: rowOf(cached), expected })
 }
 
 /** Redactions wait for what they redact as long as it is not here; afterwards it does not matter that they did. */
@@ -76,7 +76,7 @@ async function checkTarget(subject: Subject, replay: Replay, redaction: CachedEv
   if (!target || target.event.redactedBy !== null || target.event.status === 'outlier') return []
   const heldBefore = async (type: string): Promise<Pdu | undefined> => {
     const entry = replay.journal.holderAt(stateKey(type, ''), redaction.event.position - 1)
-    return entry === nobody ? undefined : (await subject.events.at(entry))?.pdu
+    return entry === noEvent ? undefined : (await subject.events.at(entry))?.pdu
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }
   const levels = readPowerLevels(state, subject.version)

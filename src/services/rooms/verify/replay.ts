@@ -10,16 +10,16 @@ import type { CachedEvent } from './event-cache.ts'
 import { followedExtremities, isBehind, type Step } from '#services/rooms/state/followed-extremities.ts'
 import { maxForwardExtremities } from '#services/rooms/state/state-transition.ts'
 import { isSameState, resolvePositions } from './resolve-positions.ts'
-import { nobody, StateJournal, type Positions } from './state-journal.ts'
+import { noEvent, StateJournal, type Positions } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
 const pageSize = 500
 
-type HolderOf = (key: StateKey) => number
+type EntryAt = (key: StateKey) => number
 
 /**
- * Follows a room from its events alone: judges each by the state before it and moves the line on. Where what an event
- * follows is not stored (before a join or a purge), the state that was given then stands.
+ * Follows a room from its events alone: judges each by the state before it and moves the current state on. Where what an
+ * event follows is not stored (before a join or a purge), the state that was given then counts.
  */
 export class Replay {
   readonly journal = new StateJournal()
@@ -29,9 +29,9 @@ export class Replay {
   lastPosition = 0
   readonly #subject: Subject
   #create: EventId | undefined
-  /** From here on all heads are known. */
+  /** From here on all forward extremities are known. */
   #knownFrom = 0
-  /** The state before events that fork, as what differs from the line just before them. */
+  /** The state before events that fork, as what differs from the current state just before them. */
   readonly #forks = new Map<number, Positions>()
   readonly #branches = new Map<number, Branch>()
 
@@ -39,7 +39,7 @@ export class Replay {
     this.#subject = subject
   }
 
-  /** Begins with the state at the place up to which history is purged. */
+  /** Begins with the state at the position up to which history is purged. */
   async begin(): Promise<void> {
     const { store, room, events } = this.#subject
     if (room.purgedUpTo === 0) return
@@ -50,7 +50,7 @@ export class Replay {
     this.#knownFrom = (await this.#lastIntoPurged()) + 1
   }
 
-  /** The last event that follows purged ones: until then the room may have had heads of which nothing is left. */
+  /** The last event that follows purged ones: until then the room may have had forward extremities of which nothing is left. */
   async #lastIntoPurged(): Promise<number> {
     const { store, room, version, events } = this.#subject
     let last = room.purgedUpTo
@@ -68,8 +68,8 @@ export class Replay {
   }
 
   /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
-  async take(shelved: CachedEvent, stored: Branch | undefined): Promise<RowChange[]> {
-    const { event, pdu } = shelved
+  async take(cached: CachedEvent, stored: Branch | undefined): Promise<RowChange[]> {
+    const { event, pdu } = cached
     if (event.status === 'outlier') return []
     if (pdu.type === 'm.room.create') this.#create ??= event.eventId
     if (stored) this.#branches.set(event.position, stored)
@@ -78,14 +78,14 @@ export class Replay {
       new Set(prevs).size === this.forwardExtremities.size && prevs.every((id) => this.forwardExtremities.has(id))
     const isOnLine = isFollowing && event.position >= this.#knownFrom
     const before = isOnLine && !stored ? undefined : await this.#stateBefore(prevs, isOnLine, event.position)
-    if (before === 'unknown') return this.#trust(shelved, prevs, stored)
+    if (before === 'unknown') return this.#trust(cached, prevs, stored)
     if (before) this.#rememberFork(event.position, before)
     const changes: RowChange[] = []
-    const status = await this.#statusOf(shelved, before)
+    const status = await this.#statusOf(cached, before)
     if (status !== event.status) changes.push(this.#subject.store.rooms.check.statusChange(event, status))
     event.status = status
-    if (status === 'accepted') await this.#extend(shelved, prevs, isOnLine)
-    // Last, since a branch may be told by the line just after its event.
+    if (status === 'accepted') await this.#extend(cached, prevs, isOnLine)
+    // Last, since a branch may refer to the current state just after its event.
     if (before) changes.push(...(await this.#checkBranch(event.position, before, stored)))
     return changes
   }
@@ -97,7 +97,7 @@ export class Replay {
     if (prevs.length === 0 || known.length < new Set(prevs).size) return 'unknown'
     return resolvePositions(
       this.#subject,
-      known.map((shelved) => this.#stateAfter(shelved)),
+      known.map((cached) => this.#stateAfter(cached)),
     )
   }
 
@@ -141,25 +141,25 @@ export class Replay {
     const { store, events } = this.#subject
     const positions = await store.rooms.check.positionsOf(delta.flatMap(([, , id]) => id ?? []))
     const changes: Positions = new Map(
-      delta.map(([type, key, id]) => [stateKey(type, key), id === null ? nobody : (positions.get(id) ?? nobody)]),
+      delta.map(([type, key, id]) => [stateKey(type, key), id === null ? noEvent : (positions.get(id) ?? noEvent)]),
     )
     if (hops === 0) return diff(this.journal.stateAt(basePosition), changes)
     const below = this.#branches.get(basePosition)
     const base = below ? await this.#materialize(below) : this.journal.stateAt(basePosition - 1)
-    const shelved = await events.at(basePosition)
-    if (shelved?.pdu.state_key !== undefined && shelved.event.status !== 'rejected')
-      base.set(stateKey(shelved.pdu.type, shelved.pdu.state_key), basePosition)
+    const cached = await events.at(basePosition)
+    if (cached?.pdu.state_key !== undefined && cached.event.status !== 'rejected')
+      base.set(stateKey(cached.pdu.type, cached.pdu.state_key), basePosition)
     return diff(base, changes)
   }
 
-  /** What follows something that is not stored was judged when it came: its outcome and the state it brought stand. */
+  /** What follows something that is not stored was judged when it came: its outcome and the state it brought count. */
   async #trust(
     { event, pdu }: CachedEvent,
     prevs: readonly EventId[],
     stored: Branch | undefined,
   ): Promise<RowChange[]> {
     const { position, status } = event
-    // Its branch may be told by the line just after it.
+    // Its branch may refer to the current state just after it.
     if (status === 'accepted') await this.#adoptSpans(position)
     if (stored) this.#rememberFork(position, await this.#materialize(stored))
     if (status === 'accepted') await this.#follow(event, prevs, pdu.depth)
@@ -180,22 +180,22 @@ export class Replay {
     if (cited.some((auth) => auth.event.status === 'rejected')) return 'rejected'
     // What it was aimed at went with its redaction, and up to version 2 decided whether it was allowed.
     if (pdu.type === 'm.room.redaction' && event.redactedBy !== null) return 'accepted'
-    const onLine: HolderOf = (key) => this.journal.holderAt(key, event.position - 1)
-    if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? nobody))) return 'rejected'
+    const onLine: EntryAt = (key) => this.journal.holderAt(key, event.position - 1)
+    if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? noEvent))) return 'rejected'
     if (await this.#allows(pdu, onLine)) return 'accepted'
     return before ? 'soft-failed' : 'rejected'
   }
 
   /** Where an event that counts is redacted or missing, what was decided when it was whole cannot be decided again. */
-  async #allows(pdu: Pdu, holderOf: HolderOf): Promise<boolean> {
+  async #allows(pdu: Pdu, entryAt: EntryAt): Promise<boolean> {
     const { events, version } = this.#subject
     const state = new Map<StateKey, Pdu>()
     let isDoubtful = false
     for (const [type, key] of [...authEventKeys(pdu, version), ['m.room.create', ''] as const]) {
-      const entry = holderOf(stateKey(type, key))
-      const shelved = entry === nobody ? undefined : await events.at(entry)
-      if (shelved) state.set(stateKey(type, key), shelved.pdu)
-      isDoubtful ||= entry !== nobody && (!shelved || shelved.event.redactedBy !== null)
+      const entry = entryAt(stateKey(type, key))
+      const cached = entry === noEvent ? undefined : await events.at(entry)
+      if (cached) state.set(stateKey(type, key), cached.pdu)
+      isDoubtful ||= entry !== noEvent && (!cached || cached.event.redactedBy !== null)
     }
     return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined
   }
@@ -217,7 +217,7 @@ export class Replay {
     for (const [key, entry] of differing(line, after)) this.journal.set(key, position, entry)
   }
 
-  /** Makes an accepted event a head in the place of those it follows; false where it changes nothing among them. */
+  /** Makes an accepted event a forward extremity in place of those it follows; false where it changes nothing among them. */
   async #follow({ eventId, position }: StoredEvent, prevs: readonly EventId[], depth: number): Promise<boolean> {
     this.lastPosition = position
     const find = (ids: readonly EventId[]) => this.#findSteps(ids, position)
@@ -249,7 +249,7 @@ export class Replay {
 
 function diff(state: Positions, changes: Positions): Positions {
   for (const [key, entry] of changes)
-    if (entry === nobody) state.delete(key)
+    if (entry === noEvent) state.delete(key)
     else state.set(key, entry)
   return state
 }
@@ -257,6 +257,6 @@ function diff(state: Positions, changes: Positions): Positions {
 function differing(from: Positions, to: Positions): Positions {
   const changes: Positions = new Map()
   for (const [key, entry] of to) if (from.get(key) !== entry) changes.set(key, entry)
-  for (const key of from.keys()) if (!to.has(key)) changes.set(key, nobody)
+  for (const key of from.keys()) if (!to.has(key)) changes.set(key, noEvent)
   return changes
 }

@@ -2,21 +2,21 @@ import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import type { Replay } from './replay.ts'
-import { nobody } from './state-journal.ts'
+import { noEvent } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
-/** Compares where the room stands with where its events lead. */
+/** Compares the room's row with where its events lead. */
 export async function checkRoomRow({ store, room, events }: Subject, replay: Replay): Promise<RowChange[]> {
   const stored = await store.rooms.check.room(room.nid)
   if (!stored || replay.lastPosition === 0) return []
-  const entry = replay.journal.current(stateKey('m.room.create', ''))?.entry ?? nobody
-  const create = entry === nobody ? undefined : await events.at(entry)
-  // Before room version 11 a redacted create event does not tell it any more.
+  const entry = replay.journal.current(stateKey('m.room.create', ''))?.entry ?? noEvent
+  const create = entry === noEvent ? undefined : await events.at(entry)
+  // Before room version 11 a redacted create event does not name it any more.
   const isWhole = create?.event.redactedBy === null
   const version = isWhole && (create.pdu.content['room_version'] ?? '1')
   const expected = {
     ...(version !== false && { version }),
-    heads: JSON.stringify(headsInOrder(room.forwardExtremities, [...replay.forwardExtremities])),
+    heads: JSON.stringify(extremitiesInOrder(room.forwardExtremities, [...replay.forwardExtremities])),
     // Of purged history only what it came to is known.
     depth: room.purgedUpTo === 0 ? replay.depth : Math.max(replay.depth, room.depth),
     last_position: replay.lastPosition,
@@ -24,6 +24,6 @@ export async function checkRoomRow({ store, room, events }: Subject, replay: Rep
   return difference('rooms', { nid: room.nid }, { stored, expected })
 }
 
-/** Their order has no meaning: where they are the same events, the stored one stands. */
-const headsInOrder = (stored: readonly EventId[], found: readonly EventId[]): readonly EventId[] =>
+/** Their order has no meaning: where they are the same events, the stored one counts. */
+const extremitiesInOrder = (stored: readonly EventId[], found: readonly EventId[]): readonly EventId[] =>
   stored.length === found.length && found.every((id) => stored.includes(id)) ? stored : found

@@ -1,7 +1,11 @@
 import { MatrixError } from '#base/errors.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
-import type { AppendOnceNeeds } from './append-needs.ts'
+import type { Context } from '#context.ts'
+import type { AppendNeeds } from './append.ts'
+
+/** The effects that adding an event once has, however often it is asked for. */
+export type AppendOnceNeeds = AppendNeeds & Pick<Context, 'locks'>
 
 /**
  * Makes an event at most once for a client's transaction: a retry answers what the first attempt made.
@@ -21,7 +25,7 @@ export function appendOnce(
       return await append()
     } catch (error) {
       if (error instanceof MatrixError) throw error
-      // Another process was faster: its row stands.
+      // Another process was faster: its row counts.
       const madeElsewhere = await ctx.store.rooms.events.byTransaction(transaction)
       if (madeElsewhere) return madeElsewhere
       throw error

@@ -1,99 +1,116 @@
 import type { Context } from '#context.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { Pdu } from '#protocol/events/event.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import { buildEvent, selectAuthEvents, type BuiltEvent, type EventDraft } from './build-event.ts'
-import type { Appended, AppendNeeds } from './append-needs.ts'
-import { commitWrite, type Staged } from './persist-built.ts'
-import { loadForwardExtremities } from '#services/rooms/live/load-forward-extremities.ts'
-import { loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
-import { redactionBy } from './redaction-by.ts'
-import { LiveRoom, type StateEntry } from '#services/rooms/live/live-room.ts'
+import type { EventWrite } from '#store/rooms/room-write.ts'
+import { authEventIdsWithCreate, describeEvent, membershipsOf } from '#services/rooms/events/describe-event.ts'
+import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
+import type { LiveRoom, LockedRoom, StateEntry } from '#services/rooms/live/live-room.ts'
+import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
+import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { redactionBy } from './redactions.ts'
+
+/** The effects that adding an event to a room has. */
+export type AppendNeeds = Pick<Context, 'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey'>
+
+/** An event on disk. */
+export type Appended = { eventId: EventId; position: number }
+
+/** Decides what to add from where the room is when its turn comes; refusals are thrown. */
+export type Drafting = (room: LiveRoom) => Promise<readonly EventDraft[]>
 
 /** Adds an event to a room; answers once it is on disk. Throws M_FORBIDDEN where the auth rules refuse it. */
 export async function appendEvent(ctx: AppendNeeds, roomId: RoomId, draft: EventDraft): Promise<Appended> {
   const [appended] = await appendEvents(ctx, roomId, [draft])
-  if (!appended) throw new Error('An event was staged and lost')
+  if (!appended) throw new Error('An event was built and lost')
   return appended
 }
 
-/** Decides what to add from where the room stands when its turn comes; refusals are thrown. */
-export type Drafting = (room: LiveRoom) => Promise<readonly EventDraft[]>
-
-/** Adds events to a room, each built on the one before, all or none of them. */
+/** Adds events to a room, each built on the one before, all or none of them. The steps of writing an event, in order. */
 export function appendEvents(
   ctx: AppendNeeds,
   roomId: RoomId,
   drafts: readonly EventDraft[] | Drafting,
 ): Promise<Appended[]> {
-  return retryWhileStale(async () => {
-    const { committed } = await ctx.rooms.inTurn(roomId, async () => {
-      const room = await ctx.rooms.get(roomId)
-      return await stage(ctx, room, { drafts: typeof drafts === 'function' ? await drafts(room) : drafts })
-    })
-    return await committed
-  })
+  // 10. Where another process wrote to the room meanwhile, begin again.
+  return retryWhileStale(() =>
+    // 1. Wait for the room's turn.
+    ctx.rooms.inTurn(roomId, async (turn) => {
+      // 2. Read what the next event builds on, and decide what to write.
+      const room = await turn.room()
+      const wanted = typeof drafts === 'function' ? await drafts(room) : drafts
+      // 3. to 7. Build each event on the one before.
+      const batch = await buildOn(ctx, room, wanted)
+      // 8. Hand them to the event writer; others build on them before they are on disk.
+      const appended = commitBuilt(ctx, room, { batch })
+      turn.end()
+      // 9. Once they are on disk and in memory, and whom they concern is woken, answer.
+      return appended
+    }),
+  )
 }
 
 /** Makes a room of its first events, all or none of them; the first must be the create event. */
-export async function startRoom(
+export function startRoom(
   ctx: AppendNeeds & Pick<Context, 'config'>,
   { roomId, version, isPublished }: { roomId: RoomId; version: RoomVersion; isPublished?: boolean | undefined },
   drafts: readonly EventDraft[],
 ): Promise<void> {
-  const room = new LiveRoom({
-    nid: undefined, roomId, version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName: ctx.config.server_name, isPlaceholder: false,
-  }) // prettier-ignore
-  const { committed } = await stage(ctx, room, { drafts, isPublished })
-  await committed
-  ctx.rooms.add(room)
+  return ctx.rooms.inTurn(roomId, async (turn) => {
+    const room = turn.newRoom({ version, serverName: ctx.config.server_name, isPlaceholder: false })
+    await commitBuilt(ctx, room, { batch: await buildOn(ctx, room, drafts), isPublished })
+    turn.add(room)
+  })
 }
 
-/** Builds the events on the line and hands them to the writer; the line is ready for the next before they are on disk. */
-async function stage(
-  ctx: AppendNeeds,
-  room: LiveRoom,
-  { drafts, isPublished }: { drafts: readonly EventDraft[]; isPublished?: boolean | undefined },
-): Promise<{ committed: Promise<Appended[]> }> {
+/** An event that is built, authorized and laid over the room. */
+type Built = { pdu: Pdu; eventId: EventId; entry: StateEntry | undefined; uncommitted: Uncommitted }
+
+/** For each draft, in order, the event that was built, or the one that says the same already. */
+type Batch = readonly (Built | Appended)[]
+
+const isBuilt = (one: Built | Appended): one is Built => 'uncommitted' in one
+
+async function buildOn(ctx: AppendNeeds, room: LockedRoom, drafts: readonly EventDraft[]): Promise<Batch> {
   if (room.version.eventFormat === 'v1') await loadForwardExtremities(ctx, room)
-  const base = {
-    forwardExtremities: room.forwardExtremities,
-    depth: room.depth,
-    forwardExtremityPdus: room.forwardExtremityPdus,
-  }
-  const staged: Staged[] = []
-  const answers: (Appended | Staged)[] = []
+  const { forwardExtremities, depth, forwardExtremityPdus } = room
+  const batch: (Built | Appended)[] = []
   try {
-    for (const draft of drafts) {
-      const authEvents = selectAuthEvents(room, draft)
-      const replaced = formerHolder(room, draft)
-      await loadPdusOf(ctx, room, [authEvents.create, ...authEvents.authEvents, replaced])
-      const same = unchanged(replaced, draft)
-      if (same) {
-        answers.push(same)
-        continue
-      }
-      const built = buildEvent(room, draft, { authEvents, key: ctx.signingKey, now: ctx.clock.now() })
-      const redacting = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, built.pdu) : undefined
-      const one = { ...stagedEvent(built, draft, replaced), ...redacting }
-      room.extend(built, one.entry)
-      staged.push(one)
-      answers.push(one)
-    }
+    for (const draft of drafts) batch.push(await buildNext(ctx, room, draft))
+    return batch
   } catch (error) {
-    // Nothing was handed to the writer: the line goes back to where it stood.
-    room.retract(
-      base,
-      staged.flatMap(({ entry }) => entry ?? []),
-    )
+    // Nothing was handed to the writer: the room goes back to where it was.
+    const entries = batch.filter(isBuilt).flatMap(({ entry }) => entry ?? [])
+    room.retract({ forwardExtremities, depth, forwardExtremityPdus }, entries)
     throw error
   }
-  return { committed: commitWrite(ctx, room, { staged, answers, isPublished }) }
 }
 
-/** Who holds the place that the draft would take. */
-const formerHolder = (room: LiveRoom, { type, stateKey }: EventDraft): StateEntry | undefined =>
-  stateKey === undefined ? undefined : room.nextStateEntry(type, stateKey)
+async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft): Promise<Built | Appended> {
+  // 3. Choose the auth events. State that is set already needs no event.
+  const authEvents = selectAuthEvents(room, draft)
+  const replaced = draft.stateKey === undefined ? undefined : room.nextStateEntry(draft.type, draft.stateKey)
+  await loadPdusOf(ctx, room, [authEvents.create, ...authEvents.authEvents, replaced])
+  const same = unchanged(replaced, draft)
+  if (same) return same
+  // 4. Build the event on the forward extremities.
+  const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
+  // 5. Hash and sign it.
+  const signed = hashAndSignEvent(event, room.version, ctx.signingKey)
+  // 6. Authorize it, by the state before it.
+  authorizeEvent(room, signed, authEvents)
+  const { pdu, eventId } = signed
+  const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
+  // 7. Lay it over the room: the next event builds on it at once.
+  const entry: StateEntry | undefined =
+    draft.stateKey === undefined
+      ? undefined
+      : { type: draft.type, stateKey: draft.stateKey, eventId, from: undefined, position: undefined, pdu }
+  room.extend({ eventId, pdu }, entry)
+  const write = { ...writeOf({ pdu, eventId, entry }, room, replaced), transaction: draft.transaction, ...redaction }
+  return { pdu, eventId, entry, uncommitted: { write, change: changeOf(write, entry) } }
+}
 
 /** Setting state to what it is already adds no event. */
 function unchanged(replaced: StateEntry | undefined, { sender, content }: EventDraft): Appended | undefined {
@@ -102,13 +119,37 @@ function unchanged(replaced: StateEntry | undefined, { sender, content }: EventD
   return same ? { eventId: replaced.eventId, position: replaced.position } : undefined
 }
 
-function stagedEvent(
-  { pdu, eventId }: BuiltEvent,
-  { transaction }: EventDraft,
+const writeOf = (
+  { pdu, eventId, entry }: Pick<Built, 'pdu' | 'eventId' | 'entry'>,
+  { version }: LiveRoom,
   replaced: StateEntry | undefined,
-): Staged {
-  const { type, state_key: stateKey } = pdu
-  const entry: StateEntry | undefined =
-    stateKey === undefined ? undefined : { type, stateKey, eventId, from: undefined, position: undefined, pdu }
-  return { pdu, eventId, position: undefined, entry, isHeld: replaced !== undefined, transaction }
+): EventWrite => ({
+  ...describeEvent({ pdu, eventId }),
+  status: 'accepted',
+  intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld: replaced !== undefined }] : [],
+  authIds: entry && authEventIdsWithCreate(pdu, version),
+  memberships: entry ? membershipsOf(pdu) : [],
+})
+
+const changeOf = (
+  { eventId, memberships = [], redaction }: EventWrite,
+  entry: StateEntry | undefined,
+): Uncommitted['change'] => ({
+  entries: entry ? [{ type: entry.type, stateKey: entry.stateKey, entry }] : [],
+  members: memberships,
+  isPlain: true,
+  redacted: redaction ? [{ ...redaction, redactedBy: eventId }] : [],
+})
+
+/** Writes the events; answers the event of each draft. */
+async function commitBuilt(
+  ctx: AppendNeeds,
+  room: LockedRoom,
+  { batch, isPublished }: { batch: Batch; isPublished?: boolean | undefined },
+): Promise<Appended[]> {
+  const events = batch.filter(isBuilt).map(({ uncommitted }) => uncommitted)
+  if (events.length === 0) return batch.filter((one): one is Appended => !isBuilt(one))
+  const positions = await commitEvents(ctx, room, { events, isPublished })
+  let next = 0
+  return batch.map((one) => (isBuilt(one) ? { eventId: one.eventId, position: positions[next++] ?? 0 } : one))
 }

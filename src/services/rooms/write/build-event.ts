@@ -6,12 +6,13 @@ import { chosenEventId, citationOf } from '#protocol/events/event-id.ts'
 import { depthAfter, sizedEventViolation } from '#protocol/events/event-limits.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { hashAndSign, type SignedEvent } from '#protocol/events/hash-and-sign.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 
-/** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
+/** An event that a user wants to send; the rest of it follows from the room. */
 export type EventDraft = {
   type: string
   sender: UserId
@@ -26,9 +27,7 @@ export type EventDraft = {
   transaction?: EventTransaction | undefined
 }
 
-export type BuiltEvent = { pdu: Pdu; eventId: EventId }
-
-/** The state that decides about a draft: the create event, and what the event will name as its auth events. */
+/** The state that authorizes a draft: the create event, and its auth events. */
 export type SelectedAuthEvents = { create: StateEntry | undefined; authEvents: readonly StateEntry[] }
 
 export function selectAuthEvents(room: LiveRoom, draft: EventDraft): SelectedAuthEvents {
@@ -40,10 +39,10 @@ export function selectAuthEvents(room: LiveRoom, draft: EventDraft): SelectedAut
   return { create: room.nextStateEntry('m.room.create', ''), authEvents: cited }
 }
 
-type Making = { authEvents: SelectedAuthEvents; key: SigningKey; now: number }
+type Building = { authEvents: SelectedAuthEvents; now: number }
 
-/** Builds, authorizes, hashes and signs an event on the room's head. The grounds and the heads must be loaded. */
-export function buildEvent(room: LiveRoom, draft: EventDraft, { authEvents, key, now }: Making): BuiltEvent {
+/** Builds an event on the room's forward extremities; they and the auth events must be loaded. */
+export function buildEvent(room: LiveRoom, draft: EventDraft, { authEvents, now }: Building): UnsignedPdu {
   refuseUnstorable(draft)
   const { version } = room
   const event: UnsignedPdu = {
@@ -57,26 +56,30 @@ export function buildEvent(room: LiveRoom, draft: EventDraft, { authEvents, key,
   if (!(version.roomIdIsCreateHash && draft.type === 'm.room.create')) event.room_id = room.roomId
   if (draft.stateKey !== undefined) event.state_key = draft.stateKey
   if (draft.redacts !== undefined && !version.redactsInContent) event.redacts = draft.redacts as EventId
-  return judge(room, authEvents, sealed(event, room, key))
+  return event
 }
 
-function sealed(event: UnsignedPdu, { version }: LiveRoom, key: SigningKey): SignedEvent {
+/** Hashes and signs an event; throws M_BAD_JSON for what canonical JSON cannot hold, M_TOO_LARGE beyond 64 KiB. */
+export function hashAndSignEvent(event: UnsignedPdu, version: RoomVersion, key: SigningKey): SignedEvent {
   try {
     if (version.eventIds === 'chosen-by-origin') event.event_id = chosenEventId(event, key.serverName)
-    return hashAndSign(event, version, key)
+    const signed = hashAndSign(event, version, key)
+    const violation = sizedEventViolation(signed.pdu, signed.bytes)
+    if (violation) throw tooLarge(violation)
+    return signed
   } catch (error) {
     if (!(error instanceof CanonicalJsonError)) throw error
     throw badJson('Numbers in events must be integers in the range of canonical JSON')
   }
 }
 
-/** What comes before the event and what entitles its sender; before room version 3 with the hashes of these. */
+/** The previous events and the auth events; before room version 3 with their hashes. */
 function citations(
   room: LiveRoom,
   { authEvents: cited }: SelectedAuthEvents,
 ): Pick<UnsignedPdu, 'prev_events' | 'auth_events'> {
   if (room.version.eventFormat !== 'v1')
-    return { prev_events: room.forwardExtremities, auth_events: cited.map(({ eventId: id }) => id) }
+    return { prev_events: [...room.forwardExtremities], auth_events: cited.map(({ eventId: id }) => id) }
   const cite = (pdu: Pdu | undefined) => {
     if (!pdu) throw new Error('An event to cite is not loaded')
     return citationOf(pdu, room.version) as EventReference
@@ -89,18 +92,16 @@ function citations(
   }
 }
 
-function judge(
-  room: LiveRoom,
+/** Throws M_FORBIDDEN for an event that the auth rules do not allow. */
+export function authorizeEvent(
+  { version }: LiveRoom,
+  { pdu }: Pick<SignedEvent, 'pdu'>,
   { create, authEvents: cited }: SelectedAuthEvents,
-  { pdu, eventId, bytes }: SignedEvent,
-): BuiltEvent {
-  const violation = sizedEventViolation(pdu, bytes)
-  if (violation) throw tooLarge(violation)
-  const holderOf = (type: string, stateKey: string) =>
+): void {
+  const entryOf = (type: string, stateKey: string) =>
     type === 'm.room.create' ? create : cited.find((entry) => entry.type === type && entry.stateKey === stateKey)
-  const rejection = authorize(pdu, room.version, (type, stateKey) => holderOf(type, stateKey)?.pdu)
+  const rejection = authorize(pdu, version, (type, stateKey) => entryOf(type, stateKey)?.pdu)
   if (rejection) throw forbidden(rejection.reason)
-  return { pdu, eventId }
 }
 
 /** PostgreSQL cannot hold U+0000 in a column; inside JSON it is escaped and does no harm. */

@@ -83,7 +83,7 @@ async function freeAlias(ctx: OpenNeeds, name: string, creator: UserId): Promise
   return alias
 }
 
-/** Refuses the whole room rather than to leave somebody out of it. */
+/** Refuses the whole room rather than leave a user out of it. */
 async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<UserId[]> {
   const userIds: UserId[] = [...new Set(invite.map(requireUserId))]
   if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')

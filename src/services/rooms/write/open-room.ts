@@ -3,10 +3,9 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { AppendNeeds } from './append-needs.ts'
-import { startRoom } from './append.ts'
-import { buildEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
-import { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { startRoom, type AppendNeeds } from './append.ts'
+import { buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { emptyRoom } from '#services/rooms/live/room-turn.ts'
 
 export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'locks' | 'tokens'>
 
@@ -52,16 +51,11 @@ async function nameRoom(
   const draft = { type: 'm.room.create', stateKey: '', sender: creator, content: createContent }
   const { server_name: serverName } = ctx.config
   if (!version.roomIdIsCreateHash) return { roomId: `!${ctx.tokens.id(18)}:${serverName}`, create: draft }
-  const nowhere = new LiveRoom({
-    nid: undefined, roomId: '!', version, revision: 0, forwardExtremities: [], depth: 0, lastPosition: 0, entries: [], members: [], serverName, isPlaceholder: false,
-  }) // prettier-ignore
+  const nowhere = emptyRoom({ roomId: '!', version, serverName, isPlaceholder: false })
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }
-    const { eventId } = buildEvent(nowhere, create, {
-      authEvents: selectAuthEvents(nowhere, create),
-      key: ctx.signingKey,
-      now,
-    })
+    const event = buildEvent(nowhere, create, { authEvents: selectAuthEvents(nowhere, create), now })
+    const { eventId } = hashAndSignEvent(event, version, ctx.signingKey)
     const roomId: RoomId = `!${eventId.slice(1)}`
     if (!(await ctx.store.rooms.rooms.find(roomId))) return { roomId, create }
   }

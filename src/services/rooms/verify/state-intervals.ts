@@ -1,13 +1,13 @@
 import { stateKey, splitStateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { RowChange, StoredSpan } from '#store/rooms/room-check.ts'
+import type { RowChange, StoredInterval } from '#store/rooms/room-check.ts'
 import type { JournalSpan, StateJournal } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
 const table = 'room_state'
 const pageSize = 2000
 
-/** Compares every stored span with what the replay found. */
-export async function checkSpans(subject: Subject, journal: StateJournal): Promise<RowChange[]> {
+/** Compares every stored state interval with what the replay found. */
+export async function checkStateIntervals(subject: Subject, journal: StateJournal): Promise<RowChange[]> {
   const { store, room } = subject
   const changes: RowChange[] = []
   const numbers = new Map<StateKey, number>()
@@ -39,7 +39,7 @@ const columns = ({ from, to, entry }: JournalSpan) => ({
   event_position: entry === from ? null : entry,
 })
 
-const spanDifference = (nid: number, interval: StoredSpan, wanted: JournalSpan | undefined): RowChange[] =>
+const spanDifference = (nid: number, interval: StoredInterval, wanted: JournalSpan | undefined): RowChange[] =>
   difference(
     table,
     { room_nid: nid, key_nid: interval.keyNid, from_position: interval.from },
