@@ -41,7 +41,8 @@ import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
-import { recurring, type Worker } from './jobs/recurring.ts'
+import { startRecurringWorker } from './jobs/recurring.ts'
+import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -118,19 +119,16 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
 
 /** All that goes on besides requests. */
 function startWork(context: Context): Worker {
-  const unfollow = followBus(context)
-  const workers: Worker[] = [
+  return allWorkers([
+    listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
-    recurring(context, { name: 'collect expired', every: deleteExpiredEvery, run: () => deleteExpired(context) }),
-  ]
-  return {
-    settle: async () => void (await Promise.all(workers.map((worker) => worker.settle()))),
-    async stop() {
-      unfollow()
-      await Promise.all(workers.map((worker) => worker.stop()))
-    },
-  }
+    startRecurringWorker(context, {
+      name: 'delete expired',
+      every: deleteExpiredEvery,
+      run: () => deleteExpired(context),
+    }),
+  ])
 }
 
 async function closeContext({ bus, store, metrics, checkThreads }: Context): Promise<void> {
@@ -141,8 +139,8 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 }
 
 /** What other processes say concerns this one's waiting requests and caches. */
-function followBus(context: Context): () => void {
-  const followed = [
+function followBus(context: Context): (() => void)[] {
+  return [
     // Caches first: who is woken must not find what they held before.
     followSessionChanges(context),
     followKeyStocks(context),
@@ -150,7 +148,6 @@ function followBus(context: Context): () => void {
     followDeviceLists(context),
     startWakingWaiters(context),
   ]
-  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */

@@ -10,11 +10,16 @@ export type Metrics = {
   syncDone(sync: { kind: 'initial' | 'incremental' | 'sliding'; ms: number }): void
   /** Says how many long polls wait; asked whenever the metrics are read. */
   countWaiting(count: () => number): void
+  /** Says how far a follower of the streams lags behind; asked whenever the metrics are read. The answer ends that. */
+  watchLag(follower: string, read: () => Promise<Lag>): () => void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
   /** Stops the measurements that hold timers. */
   close(): void
 }
+
+/** In positions of its streams, and in the time since it was behind. */
+export type Lag = { positions: number; seconds: number }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const SAMPLE_EVERY_MS = 20
@@ -47,6 +52,7 @@ export function createMetrics(): Metrics {
       this.set(waiting())
     },
   })
+  const watchLag = measureLags(registry)
   measureProcess(registry)
   const stopSampling = sampleLoopDelay(
     histogram('myelin_event_loop_delay_seconds', 'How late a timer is that is due every 20 ms'),
@@ -61,6 +67,7 @@ export function createMetrics(): Metrics {
     },
     syncDone: ({ kind, ms }) => syncs.observe({ kind }, ms / 1000),
     countWaiting: (count) => (waiting = count),
+    watchLag,
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
       stopSampling()
@@ -79,6 +86,28 @@ function sampleLoopDelay(delays: Histogram): () => void {
   }, SAMPLE_EVERY_MS)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+/** Two gauges for each follower that is being watched. */
+function measureLags(registry: Registry): Metrics['watchLag'] {
+  const watched = new Map<string, () => Promise<Lag>>()
+  const gauge = (name: string, help: string, part: keyof Lag) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['follower'],
+      registers: [registry],
+      async collect() {
+        this.reset()
+        for (const [follower, read] of watched) this.set({ follower }, (await read())[part])
+      },
+    })
+  gauge('myelin_follower_lag_positions', 'Positions of its streams that a follower has yet to handle', 'positions')
+  gauge('myelin_follower_lag_seconds', 'How long a follower has not caught up with its streams', 'seconds')
+  return (follower, read) => {
+    watched.set(follower, read)
+    return () => void watched.delete(follower)
+  }
 }
 
 /** The library's own set of process metrics observes garbage collections and timers that cannot be stopped. */
