@@ -168,6 +168,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
   const metrics = effects.metrics ?? createMetrics()
   const waiters = new Waiters(syncStreams)
+  const notAnnounced = (error: unknown) => log.warn('a change was not announced', { error })
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
     (error: unknown) => {
@@ -192,8 +193,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotifications(),
     keyStocks: new KeyStocks(store),
-    typing: new TypingRooms(clock),
-    presence: new Presences(clock),
+    typing: new TypingRooms(clock, notAnnounced),
+    presence: new Presences(clock, { onError: notAnnounced }),
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),

@@ -51,7 +51,7 @@ let written = 0
 function write(store: Store, stream: Stream, count: number): Promise<string[]> {
   return store.transaction(async (tx) => {
     const position = await tx.streams.next(stream)
-    const names = Array.from({ length: count }, () => `entry ${written++}`)
+    const names = Array.from({ length: count }, () => `entry ${String(written++).padStart(6, '0')}`)
     if (stream === 'device_lists')
       await tx.e2ee.deviceLists.record(
         names.map((deviceId) => ({ userId: '@alice:test', deviceId })),

@@ -20,12 +20,13 @@ export type StreamSpan = { after: number; upTo: number; limit: number }
 
 type Row = Record<string, string | number>
 
-const tables: Readonly<Record<FollowedStream, string>> = {
-  events: 'events',
-  receipts: 'receipts',
-  account_data: 'account_data',
-  to_device: 'to_device_messages',
-  device_lists: 'device_list_changes',
+/** Tables, and what orders the entries of one position. */
+const tables: Readonly<Record<FollowedStream, readonly [table: string, ...order: string[]]>> = {
+  events: ['events'],
+  receipts: ['receipts', 'room_id', 'user_id', 'type', 'thread_id'],
+  account_data: ['account_data', 'user_id', 'room_id', 'type'],
+  to_device: ['to_device_messages', 'user_id', 'device_id'],
+  device_lists: ['device_list_changes', 'user_id', 'device_id', 'observer_id'],
 }
 
 const text = (row: Row, column: string) => row[column] as string
@@ -58,8 +59,12 @@ export const streamReads = (db: Db) => ({
     stream: Stream,
     { after, upTo, limit }: StreamSpan,
   ): Promise<{ entries: StreamEntries[Stream][]; upTo: number }> {
+    const [table, ...order] = tables[stream]
     const between = (from: number, to: number) =>
-      db(tables[stream]).where('position', '>', from).where('position', '<=', to).orderBy('position')
+      db(table)
+        .where('position', '>', from)
+        .where('position', '<=', to)
+        .orderBy(['position', ...order])
     const rows = (await between(after, upTo).limit(limit + 1)) as Row[]
     const cut = rows.length > limit ? Number(rows.at(-1)?.position) : undefined
     if (cut === undefined) return { entries: rows.map(readers[stream]), upTo }
