@@ -45,7 +45,8 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
-import { recurring, type Worker } from './jobs/recurring.ts'
+import { startRecurringWorker } from './jobs/recurring.ts'
+import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -145,19 +146,16 @@ async function claimData(context: Context): Promise<Claim | undefined> {
 
 /** All that goes on besides requests. */
 function startWork(context: Context): Worker {
-  const unfollow = followBus(context)
-  const workers: Worker[] = [
+  return allWorkers([
+    listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
-    recurring(context, { name: 'collect expired', every: deleteExpiredEvery, run: () => deleteExpired(context) }),
-  ]
-  return {
-    settle: async () => void (await Promise.all(workers.map((worker) => worker.settle()))),
-    async stop() {
-      unfollow()
-      await Promise.all(workers.map((worker) => worker.stop()))
-    },
-  }
+    startRecurringWorker(context, {
+      name: 'delete expired',
+      every: deleteExpiredEvery,
+      run: () => deleteExpired(context),
+    }),
+  ])
 }
 
 async function closeContext({ bus, store, metrics, checkThreads }: Context): Promise<void> {
@@ -168,8 +166,8 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 }
 
 /** What other processes say concerns this one's waiting requests and caches. */
-function followBus(context: Context): () => void {
-  const followed = [
+function followBus(context: Context): (() => void)[] {
+  return [
     // Caches first: who is woken must not find what they held before.
     followSessionChanges(context),
     followKeyStocks(context),
@@ -177,7 +175,6 @@ function followBus(context: Context): () => void {
     followDeviceLists(context),
     startWakingWaiters(context),
   ]
-  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
@@ -209,6 +206,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const metrics = effects.metrics ?? createMetrics()
   const log = effects.log ?? openLog(config, { requestIds, metrics })
   const waiters = new Waiters(syncStreams)
+  const notAnnounced = (error: unknown) => log.warn('a change was not announced', { error })
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
     (error: unknown) => {
@@ -233,8 +231,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotifications(),
     keyStocks: new KeyStocks(store),
-    typing: new TypingRooms(clock),
-    presence: new Presences(clock),
+    typing: new TypingRooms(clock, notAnnounced),
+    presence: new Presences(clock, { onError: notAnnounced }),
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),

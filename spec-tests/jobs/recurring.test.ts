@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Log } from '#base/log.ts'
-import { recurring } from '#jobs/recurring.ts'
+import { startRecurringWorker } from '#jobs/recurring.ts'
 import { startTestServer } from '../support/server/server.ts'
 
 const hour = 3_600_000
@@ -10,7 +10,7 @@ describe('recurring work', () => {
     await using server = await startTestServer()
     const runs: string[] = []
     const workers = ['one', 'two'].map((name) =>
-      recurring(server.context, { name: 'count', every: hour, run: async () => void runs.push(name) }),
+      startRecurringWorker(server.context, { name: 'count', every: hour, run: async () => void runs.push(name) }),
     )
     const counts = []
     for (let turn = 0; turn < 3; turn++) {
@@ -27,7 +27,7 @@ describe('recurring work', () => {
     let runs = 0
     const work = { name: 'count', every: hour, run: async () => void runs++ }
     for (let start = 0; start < 8; start++) {
-      const worker = recurring(server.context, work)
+      const worker = startRecurringWorker(server.context, work)
       await server.clock.advance(hour / 4)
       await worker.stop()
     }
@@ -35,12 +35,41 @@ describe('recurring work', () => {
     assert.equal(runs, 2)
   })
 
+  it('N31 is not kept away by a lease that a clock far ahead has taken', async () => {
+    await using server = await startTestServer()
+    const farAhead = server.clock.now() + 1000 * hour
+    const { leases } = server.context.store.jobs
+    assert.equal((await leases.take('count', { now: farAhead, until: farAhead + hour })).taken, true)
+    let runs = 0
+    const worker = startRecurringWorker(server.context, { name: 'count', every: hour, run: async () => void runs++ })
+    await passHour(server, [worker])
+    await worker.stop()
+
+    assert.equal(runs, 1)
+  })
+
+  it('N52 sleeps until its turn is due', async () => {
+    await using server = await startTestServer()
+    const { store } = server.context
+    let looks = 0
+    const { take } = store.jobs.leases
+    store.jobs.leases.take = (...given) => {
+      if (given[0] === 'count') looks++
+      return take(...given)
+    }
+    const worker = startRecurringWorker(server.context, { name: 'count', every: hour, run: async () => {} })
+    for (let passed = 0; passed < 4; passed++) await passHour(server, [worker])
+    await worker.stop()
+
+    assert.equal(looks, 4)
+  })
+
   it('goes on after a failure, and not after its end', async () => {
     await using server = await startTestServer()
     const failures: string[] = []
     const log = { ...server.context.log, error: (message: string) => void failures.push(message) } as Log
     let runs = 0
-    const worker = recurring(
+    const worker = startRecurringWorker(
       { ...server.context, log },
       {
         name: 'fail',

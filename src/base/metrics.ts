@@ -21,11 +21,16 @@ export type Metrics = {
   connectionCut(limit: 'connections' | 'unsent'): void
   /** Says how many log lines were lost so far. */
   countLostLogLines(count: () => number): void
+  /** Says how far a follower of the streams lags behind; asked whenever the metrics are read. The answer ends that. */
+  watchLag(follower: string, read: () => Promise<Lag>): () => void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
   /** Stops the measurements that hold timers. */
   close(): void
 }
+
+/** In positions of its streams, and in the time since it was behind. */
+export type Lag = { positions: number; seconds: number }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
@@ -49,6 +54,7 @@ export function createMetrics(): Metrics {
     registers,
   })
   const held = heldForClients(registers)
+  const watchLag = measureLags(registry)
   measureProcess(registry)
   const delays = histogram('myelin_event_loop_delay_seconds', 'How late a timer of 20 ms is, while requests come')
   const loopDelay = new LoopDelay((seconds) => delays.observe(seconds))
@@ -63,11 +69,34 @@ export function createMetrics(): Metrics {
     syncDone: ({ kind, ms }) => syncs.observe({ kind }, ms / 1000),
     requestBegun: () => loopDelay.noteRequest(),
     ...held,
+    watchLag,
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
       loopDelay.close()
       registry.clear()
     },
+  }
+}
+
+/** Two gauges for each follower that is being watched. */
+function measureLags(registry: Registry): Metrics['watchLag'] {
+  const watched = new Map<string, () => Promise<Lag>>()
+  const gauge = (name: string, help: string, part: keyof Lag) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['follower'],
+      registers: [registry],
+      async collect() {
+        this.reset()
+        for (const [follower, read] of watched) this.set({ follower }, (await read())[part])
+      },
+    })
+  gauge('myelin_follower_lag_positions', 'Positions of its streams that a follower has yet to handle', 'positions')
+  gauge('myelin_follower_lag_seconds', 'How long a follower has not caught up with its streams', 'seconds')
+  return (follower, read) => {
+    watched.set(follower, read)
+    return () => void watched.delete(follower)
   }
 }
 

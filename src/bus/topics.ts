@@ -13,6 +13,7 @@ const topic = <Payload extends JsonValue>(name: string): Topic<Payload> => ({ na
 export type Device = { userId: UserId; deviceId: string }
 
 // A topic is here only while somebody publishes it and somebody listens; spec-tests/bus/topics.test.ts checks that.
+// Besides those named, jobs/follower listens to those of the streams that it follows.
 
 /**
  * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
@@ -86,16 +87,10 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
 
 /**
- * A field of a user's profile changed.
- * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
+ * Jobs of a kind were added or cancelled.
+ * From: services/accounts, services/rooms/membership. Listeners: jobs/job-worker.
  */
-export const profileChanged = topic<{ userId: UserId; name: string }>('profile.changed')
-
-/**
- * An account ended for good.
- * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
- */
-export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
+export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 
 /**
  * A room, or history of one, is to be deleted.

@@ -1,12 +1,6 @@
 import type { Context } from '#context.ts'
-
-/** Work that repeats as long as the server runs. */
-export type Worker = {
-  /** Resolves when no run is under way. */
-  settle(): Promise<void>
-  /** Begins no further run, and resolves when the one under way has ended. */
-  stop(): Promise<void>
-}
+import { Alarm } from './alarm.ts'
+import type { Worker } from './worker.ts'
 
 export type RecurringWork = {
   name: string
@@ -15,27 +9,44 @@ export type RecurringWork = {
   run(): Promise<void>
 }
 
-/** A process asks so many times for each turn: one that stopped does not keep the work from others for long. */
-const asksPerTurn = 6
+/** The first look comes after this part of a turn: a start has other things to do. */
+const firstLook = 1 / 6
 
-/** Does something again and again, in one of all processes at a time; a run that fails is tried again at the next turn. */
-export function recurring(ctx: Pick<Context, 'clock' | 'log' | 'store'>, { name, every, run }: RecurringWork): Worker {
+/**
+ * Does something again and again, in one of all processes at a time; a run that fails is tried again at the next turn.
+ * Sleeps until the turn is due.
+ */
+export function startRecurringWorker(
+  ctx: Pick<Context, 'clock' | 'log' | 'store'>,
+  { name, every, run }: RecurringWork,
+): Worker {
+  const alarm = new Alarm(ctx.clock)
   let running: Promise<void> | undefined
-  const turn = async () => {
+  let isStopped = false
+  const turn = async (): Promise<number> => {
     const now = ctx.clock.now()
-    if (await ctx.store.jobs.leases.take(name, { now, until: now + every })) await run()
+    const { taken, until } = await ctx.store.jobs.leases.take(name, { now, until: now + every })
+    if (taken) await run()
+    return until
   }
-  const cancel = ctx.clock.every(every / asksPerTurn, () => {
+  const look = () => {
     running ??= turn()
-      .catch((error: unknown) => ctx.log.error('recurring work failed', { work: name, error }))
-      .finally(() => (running = undefined))
-  })
-  const settle = async () => running
+      .catch((error: unknown) => {
+        ctx.log.error('recurring work failed', { work: name, error })
+        return ctx.clock.now() + every
+      })
+      .then((until) => {
+        running = undefined
+        if (!isStopped) alarm.set(Math.min(every, until - ctx.clock.now()), look)
+      })
+  }
+  alarm.set(every * firstLook, look)
   return {
-    settle,
-    stop() {
-      cancel()
-      return settle()
+    settle: async () => running,
+    async stop() {
+      isStopped = true
+      alarm.clear()
+      await running
     },
   }
 }

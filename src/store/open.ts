@@ -9,7 +9,10 @@ import { deviceKeys } from './e2ee/device-keys.ts'
 import { deviceLists } from './e2ee/device-lists.ts'
 import { devices } from './accounts/devices.ts'
 import { keyBackups } from './e2ee/key-backups.ts'
+import { cursors } from './jobs/cursors.ts'
+import { jobs } from './jobs/jobs.ts'
 import { leases } from './jobs/leases.ts'
+import { streamReads } from './jobs/stream-reads.ts'
 import { oneTimeKeys } from './e2ee/one-time-keys.ts'
 import { toDevice } from './e2ee/to-device.ts'
 import { filters } from './accounts/filters.ts'
@@ -82,7 +85,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
   },
   push: { pushers: pushers(db, kind) },
-  jobs: { leases: leases(db) },
+  jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),
   deployment: deployment(db),
 })

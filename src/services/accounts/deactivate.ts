@@ -1,14 +1,18 @@
-import { accountDeactivated } from '#bus/topics.ts'
+import { jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
+type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions' | 'tokens'>
 
-/** Ends an account for good; its rooms are left by whoever listens to `accountDeactivated`. */
+/** The kind of the job that leaves the rooms of a user who is gone; its key is the user id. */
+export const leaveRoomsJob = 'leave-rooms'
+
+/** Ends an account for good; a job leaves its rooms. */
 export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId; erase: boolean }): Promise<void> {
+  const now = ctx.clock.now()
   const removed = await ctx.store.transaction(async (tx) => {
-    await tx.accounts.accounts.deactivate(userId, { at: ctx.clock.now(), erase })
+    await tx.accounts.accounts.deactivate(userId, { at: now, erase })
     await tx.accounts.accessTokens.deleteForUser(userId)
     await tx.accounts.loginTokens.deleteForUser(userId)
     await tx.accounts.interactiveSessions.deleteForUser(userId)
@@ -17,9 +21,10 @@ export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId
     await tx.accounts.filters.deleteForUser(userId)
     await tx.accounts.accountData.deleteForUser(userId)
     if (erase) await tx.accounts.profiles.deleteForUser(userId)
+    await tx.jobs.jobs.addAgain({ id: ctx.tokens.id(16), kind: leaveRoomsJob, key: userId, payload: {}, now })
     const deviceIds = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
     return removeDevices(tx, { userId, deviceIds })
   })
   devicesDeleted(ctx, removed)
-  ctx.bus.publish(accountDeactivated, { userId })
+  ctx.bus.publish(jobsChanged, { kind: leaveRoomsJob })
 }

@@ -41,7 +41,7 @@ export async function sendToDevice(
   const now = ctx.clock.now()
   const reached = await ctx.store.transaction(async (tx) => {
     if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
-    await tx.e2ee.toDevice.forgetTransactions(now - transactionLifeMs)
+    await tx.e2ee.toDevice.deleteTransactionsBefore(now - transactionLifeMs)
     return deliver(ctx, tx, { send, targets: local })
   })
   if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })

@@ -11,6 +11,8 @@ const keep = {
   revokedTokens: 7 * day,
   /** Administrators look up what became of their tokens. */
   registrationTokens: 30 * day,
+  /** Administrators look up what became of a job. */
+  jobs: 7 * day,
   /** In changes of device lists: who lags farther behind asks for whole lists anyway. */
   deviceListChanges: 100_000,
 }
@@ -20,8 +22,8 @@ export const deleteExpiredEvery = hour
 /** Deletes what nobody can use any more; docs/tables.md says what bounds each table. */
 export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'clock'>): Promise<void> {
   const now = clock.now()
-  await store.rooms.events.forgetTransactions(now - keep.transactions)
-  await store.e2ee.toDevice.forgetTransactions(now - keep.transactions)
+  await store.rooms.events.deleteTransactionsBefore(now - keep.transactions)
+  await store.e2ee.toDevice.deleteTransactionsBefore(now - keep.transactions)
   await store.accounts.refreshTokens.deleteRevokedBefore(now - keep.revokedTokens)
   await store.accounts.loginTokens.deleteExpired(now)
   await store.accounts.openidTokens.deleteExpired(now)
@@ -30,6 +32,7 @@ export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'c
   await store.accounts.registrationTokens.deleteExpired(now - keep.registrationTokens)
   await store.e2ee.crossSigning.deleteExpiredPermits(now)
   await store.e2ee.keyBackups.deleteOfDeactivated()
+  await store.jobs.jobs.deleteFinishedBefore(now - keep.jobs)
   const { device_lists: newest } = await store.streams.positions()
   await store.transaction((tx) => tx.e2ee.deviceLists.mergeDeleted(newest - keep.deviceListChanges))
 }

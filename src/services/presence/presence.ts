@@ -6,13 +6,24 @@ import type { UserId } from '#protocol/ids.ts'
 
 export type NewPresence = { userId: UserId; state: PresenceState; status?: string | undefined }
 
-/** Tells those who share a room with the user how she is there. */
+/** Tells those who share a room with the user how she is there; many changes within a moment are told together. */
 export async function setPresence(
-  { store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>,
+  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
   { userId, state, status }: NewPresence,
 ): Promise<void> {
-  if (presence.set(userId, state, status))
-    bus.publish(presenceChanged, { userIds: [userId, ...(await store.rooms.members.usersSharingRooms(userId))] })
+  const { presence } = ctx
+  if (!presence.set(userId, state, status)) return
+  presence.unannounced.add(userId)
+  await presence.announcements.run('everybody', () => announce(ctx))
+}
+
+async function announce({ store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>): Promise<void> {
+  const changed = [...presence.unannounced]
+  presence.unannounced.clear()
+  const concerned = new Set(changed)
+  for (const userId of changed)
+    for (const other of await store.rooms.members.usersSharingRooms(userId)) concerned.add(other)
+  bus.publish(presenceChanged, { userIds: [...concerned] })
 }
 
 /** The same without touching what the user says of herself; without a state she is merely seen, which wakes nobody. */

@@ -1,4 +1,5 @@
 import type { Clock } from '#base/clock.ts'
+import { Coalescer } from '#base/coalescer.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 export type PresenceState = 'online' | 'unavailable' | 'offline'
@@ -26,14 +27,22 @@ const goneAfterMs = 5 * 60 * 1000
 
 /** Who is there, in memory alone. */
 export class Presences {
+  /** Of everybody together: a change may concern thousands. */
+  readonly announcements: Coalescer
+  /** Whose newest presence has yet to be announced. */
+  readonly unannounced = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now'>
   readonly #capacity: number
   /** In the order of their last change. */
   readonly #users = new Map<UserId, Presence>()
   #serial: number
 
-  constructor(clock: Pick<Clock, 'now'>, capacity = 50_000) {
+  constructor(
+    clock: Pick<Clock, 'now' | 'after'>,
+    { capacity = 50_000, onError = () => {} }: { capacity?: number; onError?: (error: unknown) => void } = {},
+  ) {
     this.#clock = clock
+    this.announcements = new Coalescer(clock, { burst: 10, everyMs: 250, onError })
     this.#capacity = capacity
     // Later than anything a former run of this server gave out.
     this.#serial = clock.now()

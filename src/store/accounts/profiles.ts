@@ -7,8 +7,6 @@ export type Profile = { [name: string]: JsonValue }
 
 type Row = { user_id: UserId; name: string; value: string }
 
-type Change = { user_id: UserId; change: string }
-
 export const profiles = (db: Db) => ({
   async find(userId: UserId): Promise<Profile> {
     return toProfile(await db<Row>('profile_fields').where({ user_id: userId }).orderBy('name'))
@@ -30,26 +28,6 @@ export const profiles = (db: Db) => ({
 
   async deleteField(userId: UserId, name: string): Promise<void> {
     await db<Row>('profile_fields').where({ user_id: userId, name }).delete()
-  },
-
-  /** Notes that the rooms of the user must show the profile anew; `change` tells it from changes before and after. */
-  async markUnshown(userId: UserId, change: string): Promise<void> {
-    await db<Change>('profile_changes').insert({ user_id: userId, change }).onConflict('user_id').merge()
-  },
-
-  /** The newest change that rooms of the user may not show yet. */
-  async findUnshown(userId: UserId): Promise<string | undefined> {
-    return (await db<Change>('profile_changes').where({ user_id: userId }).first())?.change
-  },
-
-  /** Users of whom rooms may not show the profile yet. */
-  async listUnshown(): Promise<UserId[]> {
-    return db<Change>('profile_changes').pluck('user_id')
-  },
-
-  /** Notes that all rooms show a change, unless it was followed by another. */
-  async markShown(userId: UserId, change: string): Promise<void> {
-    await db<Change>('profile_changes').where({ user_id: userId, change }).delete()
   },
 
   async deleteForUser(userId: UserId): Promise<void> {

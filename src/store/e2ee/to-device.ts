@@ -59,7 +59,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Forgets transactions from before then, in ms. */
-  async forgetTransactions(before: number): Promise<void> {
+  async deleteTransactionsBefore(before: number): Promise<void> {
     await db<TransactionRow>('to_device_transactions').where('created_at', '<', before).delete()
   },
 

@@ -2,13 +2,21 @@ import type { Db } from '#store/engine/db.ts'
 
 type Row = { name: string; until: number }
 
-/** Turns at recurring work, among all processes over this database. */
+/**
+ * Turns at recurring work, among all processes over this database. Times are in ms. A lease that lasts longer than the
+ * one asked for was taken by a clock that was ahead: it does not count.
+ */
 export const leases = (db: Db) => ({
-  /** False while a lease of that name lasts, whoever took it; times in ms. */
-  async take(name: string, { now, until }: { now: number; until: number }): Promise<boolean> {
-    const renewed = await db<Row>('leases').where({ name }).where('until', '<=', now).update({ until })
-    if (renewed === 1) return true
+  /** Whether it was taken, and until when it lasts in either case. */
+  async take(name: string, { now, until }: { now: number; until: number }): Promise<{ taken: boolean; until: number }> {
+    const renewed = await db<Row>('leases')
+      .where({ name })
+      .where((row) => void row.where('until', '<=', now).orWhere('until', '>', until))
+      .update({ until })
+    if (renewed === 1) return { taken: true, until }
     const made = await db<Row>('leases').insert({ name, until }).onConflict('name').ignore().returning('name')
-    return made.length === 1
+    if (made.length === 1) return { taken: true, until }
+    const held = await db<Row>('leases').where({ name }).first()
+    return { taken: false, until: Number(held?.until ?? until) }
   },
 })

@@ -201,7 +201,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Collects transaction ids older than a moment: no client retries that long. Positions grow with time. */
-  async forgetTransactions(before: number): Promise<void> {
+  async deleteTransactionsBefore(before: number): Promise<void> {
     const kept = db('event_transactions')
       .where('created_at', '>=', before)
       .orderBy('position')

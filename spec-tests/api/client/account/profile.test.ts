@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { profileChanged } from '#bus/topics.ts'
+import { jobsChanged } from '#bus/topics.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const profile = (userId: string, key?: string) =>
@@ -130,12 +130,12 @@ describe('profiles', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
     const told: unknown[] = []
-    server.context.bus.subscribe(profileChanged, (change) => told.push(change))
+    server.context.bus.subscribe(jobsChanged, (change) => told.push(change))
 
     await alice.request('PUT', mine('displayname'), { displayname: 'Alice' })
     await alice.request('DELETE', mine('displayname'))
 
-    assert.deepEqual(told, Array(2).fill({ userId: '@alice:test', name: 'displayname' }))
+    assert.deepEqual(told, Array(2).fill({ kind: 'show-profile' }))
   })
 
   it('answer at the unstable path, too', async () => {

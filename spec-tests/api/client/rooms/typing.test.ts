@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { typingChanged } from '#bus/topics.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { accepted, act, createRoom, join, leave, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
@@ -131,6 +132,33 @@ describe('typing', () => {
 
     assert.deepEqual(typists(begun, roomId), [bob.userId])
     assert.deepEqual(typists(await ending, roomId), [])
+  })
+
+  it('N27 is announced a few times a second at most, however often it changes, and as it stands then', async () => {
+    await using server = await startTestServer()
+    const { alice, bob, roomId } = await room(server)
+    let announced = 0
+    server.context.bus.subscribe(typingChanged, () => void announced++)
+    const { next_batch: since } = await sync(alice)
+    for (let change = 0; change < 50; change++) {
+      accepted(await type(bob, roomId, { typing: change % 2 === 1, timeout: 60_000 }))
+      await server.clock.advance(20)
+    }
+    const inSecond = announced
+    await server.clock.advance(1000)
+
+    assert.ok(inSecond >= 5 && inSecond <= 10, `${inSecond} announcements`)
+    assert.deepEqual(typists(await sync(alice, { since }), roomId), [bob.userId])
+  })
+
+  it('N27 has a rate limit of its own', async () => {
+    await using server = await startTestServer({ settings: { rate_limits: { typing: { per_second: 1, burst: 2 } } } })
+    const { bob, roomId } = await room(server)
+    const statuses = []
+    for (let change = 0; change < 3; change++) statuses.push((await type(bob, roomId, { typing: false })).status)
+
+    assert.deepEqual(statuses, [200, 200, 429])
+    accepted(await bob.request('GET', '/_matrix/client/v3/account/whoami'))
   })
 
   it('is told by oneself, in rooms one is in', async () => {

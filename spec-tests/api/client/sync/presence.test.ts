@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { presenceChanged } from '#bus/topics.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { accepted, createRoom, join, refused } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
@@ -10,6 +11,35 @@ const told = ({ presence }: Synced, { userId }: TestUser) =>
   presence.events.filter(({ sender }) => sender === userId).map(({ content }) => content)
 
 describe('presence', () => {
+  it('N27 is announced together when many change it within a moment, and told as it stands then', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    let announced = 0
+    server.context.bus.subscribe(presenceChanged, () => void announced++)
+    const { next_batch: since } = await sync(bob)
+    for (let change = 0; change < 50; change++) {
+      accepted(await put(alice, { presence: 'online', status_msg: `status ${change}` }))
+      await server.clock.advance(20)
+    }
+    const inSecond = announced
+    await server.clock.advance(1000)
+    while (server.context.presence.unannounced.size > 0) await server.clock.advance(250)
+    const statuses = told(await sync(bob, { since, timeout: '1000' }), alice).map(({ status_msg }) => status_msg)
+
+    assert.ok(inSecond >= 10 && inSecond <= 15, `${inSecond} announcements`)
+    assert.deepEqual(statuses, ['status 49'])
+  })
+
+  it('N27 has a rate limit of its own', async () => {
+    await using server = await startTestServer({ settings: { rate_limits: { presence: { per_second: 1, burst: 2 } } } })
+    const alice = await server.register('alice')
+    const statuses = []
+    for (let change = 0; change < 3; change++) statuses.push((await put(alice, { presence: 'online' })).status)
+
+    assert.deepEqual(statuses, [200, 200, 429])
+  })
+
   it('is seen by those who share a room, and by nobody else', async () => {
     await using server = await startTestServer()
     const [alice, bob, eve] = [

@@ -9,6 +9,7 @@ export const putTyping = endpoint({
   method: 'PUT',
   path: '/_matrix/client/v3/rooms/:roomId/typing/:userId',
   auth: 'user',
+  limit: 'typing',
   params: Type.Object({ roomId: RoomIdText, userId: UserIdText }),
   body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Integer()) }),
   reply: Type.Object({}),

@@ -33,6 +33,7 @@ export const putPresence = endpoint({
   method: 'PUT',
   path,
   auth: 'user',
+  limit: 'presence',
   params: Params,
   body: Type.Object({
     presence: State,

@@ -1,4 +1,4 @@
-import { profileChanged } from '#bus/topics.ts'
+import { jobsChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { forbidden, notFound } from '#base/errors.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
@@ -6,7 +6,7 @@ import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
 import { checkFieldName, checkFieldValue, checkProfileSize, isShownInRooms } from './profile-field.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'tokens' | 'config'>
+type Needs = Pick<Context, 'store' | 'bus' | 'tokens' | 'clock' | 'config'>
 type Requester = { userId: UserId; isSuspended: boolean }
 
 /** All fields of a local user's profile; 404 for users that do not exist or have left for good. */
@@ -49,14 +49,19 @@ export async function deleteProfileField(
 
 type Field = { userId: UserId; name: string }
 
-/** Whoever listens to `profileChanged` tells the rooms; what is noted here outlives a server that stops before. */
+/** The kind of the job that shows a user's profile in the rooms of the user; its key is the user id. */
+export const showProfileJob = 'show-profile'
+
+/** Changes the profile and, in the same transaction, asks for it to be shown in rooms where they show the field. */
 async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => Promise<void>): Promise<void> {
   const { userId, name } = field
   await ctx.store.transaction(async (tx) => {
     await change(tx)
-    if (isShownInRooms(name)) await tx.accounts.profiles.markUnshown(userId, ctx.tokens.id(8))
+    if (!isShownInRooms(name)) return
+    const job = { id: ctx.tokens.id(16), kind: showProfileJob, key: userId, payload: {}, now: ctx.clock.now() }
+    await tx.jobs.jobs.addAgain(job)
   })
-  ctx.bus.publish(profileChanged, { userId, name })
+  if (isShownInRooms(name)) ctx.bus.publish(jobsChanged, { kind: showProfileJob })
 }
 
 function checkChange(requester: Requester, { userId, name }: Field): void {

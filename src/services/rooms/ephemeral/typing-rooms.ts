@@ -1,4 +1,5 @@
 import type { Clock } from '#base/clock.ts'
+import { Coalescer } from '#base/coalescer.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
@@ -14,14 +15,17 @@ export type TypingChange = { userIds: UserId[]; serial: number }
 
 /** Who is typing where, in memory alone. */
 export class TypingRooms {
+  /** By room: announcements of changes, which a crowded room makes many of. */
+  readonly announcements: Coalescer
   readonly #clock: Clock
   /** In the order of their last change. */
   readonly #rooms = new Map<RoomId, Typists>()
   #silent = 0
   #serial: number
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onError: (error: unknown) => void = () => {}) {
     this.#clock = clock
+    this.announcements = new Coalescer(clock, { burst: 5, everyMs: 250, onError })
     // Later than anything a former run of this server gave out.
     this.#serial = clock.now()
   }

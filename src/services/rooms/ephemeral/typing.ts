@@ -24,7 +24,10 @@ export async function stopTyping(ctx: Needs, roomId: RoomId, userId: UserId): Pr
   if (ctx.typing.stop({ roomId, userId })) await tellRoom(ctx, roomId)
 }
 
-async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: RoomId): Promise<void> {
-  const room = await rooms.find(roomId)
-  if (room) bus.publish(typingChanged, { roomId, userIds: [...room.localUsers] })
+/** Many changes of one room within a moment are told at once, as they stand then. */
+function tellRoom({ rooms, bus, typing }: Needs, roomId: RoomId): Promise<void> {
+  return typing.announcements.run(roomId, async () => {
+    const room = await rooms.find(roomId)
+    if (room) bus.publish(typingChanged, { roomId, userIds: [...room.localUsers] })
+  })
 }

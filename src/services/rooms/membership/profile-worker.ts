@@ -1,7 +1,10 @@
 import { MatrixError } from '#base/errors.ts'
-import { KeyedQueue } from '#base/keyed-queue.ts'
-import { accountDeactivated, profileChanged } from '#bus/topics.ts'
+import { jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
+import { startJobWorker, type JobRun } from '#jobs/job-worker.ts'
+import type { Worker } from '#jobs/worker.ts'
+import { leaveRoomsJob } from '#services/accounts/deactivate.ts'
+import { showProfileJob } from '#services/accounts/profile/profile.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import { leaveRoom } from './leave.ts'
@@ -10,60 +13,52 @@ import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-type Needs = MembershipNeeds & Pick<Context, 'log'>
+type Needs = MembershipNeeds & Pick<Context, 'log' | 'processId' | 'tokens'>
 
-/** Rooms that are worked on at once for one user. */
+/** Users that are worked on at once, and rooms of each. */
+const usersAtOnce = 4
 const roomsAtOnce = 8
 
-export type Following = {
-  /** Resolves when all that was heard of is done. */
-  settle(): Promise<void>
-  /** Hears of no more, and resolves when what was heard of is done. */
-  stop(): Promise<void>
-}
-
 /** Carries changes of accounts into their rooms: new names and pictures, and the leave of who is gone. */
-export function startProfileWorker(ctx: Needs): Following {
-  const queue = new KeyedQueue()
-  const running = new Set<Promise<void>>()
-  const run = (key: string, work: () => Promise<void>) => {
-    const done = queue
-      .run(key, work)
-      .catch((error: unknown) => ctx.log.error('an account was not carried into its rooms', { error }))
-      .finally(() => running.delete(done))
-    running.add(done)
-  }
-  // What a server that stopped in between has left to make up for.
-  run('the deactivated', async () => {
-    for (const userId of await ctx.store.rooms.members.listDeactivated()) await leaveAllRooms(ctx, userId)
-  })
-  run('the unshown', async () => {
-    for (const userId of await ctx.store.accounts.profiles.listUnshown()) run(userId, () => presentAnew(ctx, userId))
-  })
-  const settle = async () => {
-    while (running.size > 0) await Promise.all(running)
-  }
-  const unsubscribe = [
-    ctx.bus.subscribe(profileChanged, ({ userId }) => run(userId, () => presentAnew(ctx, userId))),
-    ctx.bus.subscribe(accountDeactivated, ({ userId }) => run(userId, () => leaveAllRooms(ctx, userId))),
+export function startProfileWorker(ctx: Needs): Worker {
+  const kinds = [
+    { kind: showProfileJob, run: async ({ key, signal }: JobRun) => showProfile(ctx, key as UserId, signal) },
+    { kind: leaveRoomsJob, run: async ({ key, signal }: JobRun) => leaveAllRooms(ctx, key as UserId, signal) },
   ]
-  return {
-    settle,
-    stop: () => {
-      for (const end of unsubscribe) end()
-      return settle()
-    },
+  const worker = startJobWorker(ctx, kinds, { atOnce: usersAtOnce })
+  const adding = addDeactivated(ctx).catch((error: unknown) =>
+    ctx.log.error('deactivated members could not be looked for', { error }),
+  )
+  const settle = async () => {
+    await adding
+    await worker.settle()
   }
+  const stop = async () => {
+    await adding
+    await worker.stop()
+  }
+  return { settle, stop }
 }
 
-/** Says in every room of the user how their profile presents them now, if that changed. */
-async function presentAnew(ctx: Needs, userId: UserId): Promise<void> {
-  const change = await ctx.store.accounts.profiles.findUnshown(userId)
-  if (change === undefined) return
+/** Accounts that were deactivated while they entered a room, or before there were jobs. */
+async function addDeactivated({ store, tokens, clock, bus }: Needs): Promise<void> {
+  const userIds = await store.rooms.members.listDeactivated()
+  for (const userId of userIds)
+    await store.jobs.jobs.addAgain({
+      id: tokens.id(16),
+      kind: leaveRoomsJob,
+      key: userId,
+      payload: {},
+      now: clock.now(),
+    })
+  if (userIds.length > 0) bus.publish(jobsChanged, { kind: leaveRoomsJob })
+}
+
+/** Says in every room of the user how their profile presents them now. */
+async function showProfile(ctx: Needs, userId: UserId, signal: AbortSignal): Promise<undefined> {
   const content = { ...presentation(await ctx.store.accounts.profiles.find(userId)), membership: 'join' }
   const roomIds = await ctx.store.rooms.rooms.listJoined(userId)
-  const isTold = await inEach(ctx, roomIds, (roomId) => presentIn(ctx, { roomId, userId, content }))
-  if (isTold) await ctx.store.accounts.profiles.markShown(userId, change)
+  await inEach(ctx, { items: roomIds, signal }, (roomId) => presentIn(ctx, { roomId, userId, content }))
 }
 
 async function presentIn(
@@ -77,29 +72,30 @@ async function presentIn(
 }
 
 /** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
-async function leaveAllRooms(ctx: Needs, userId: UserId): Promise<void> {
-  const memberships = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
-  await inEach(ctx, memberships, async ({ roomNid }) => {
+async function leaveAllRooms(ctx: Needs, userId: UserId, signal: AbortSignal): Promise<undefined> {
+  const items = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
+  await inEach(ctx, { items, signal }, async ({ roomNid }) => {
     const room = await ctx.store.rooms.rooms.findByNid(roomNid)
     if (room) await leaveRoom(ctx, { roomId: room.roomId, userId })
   })
 }
 
-/** A room that refuses or fails does not keep the others waiting; answers whether none failed. */
+/** A room that refuses or fails does not keep the others waiting; throws when one failed or there was no time for all. */
 async function inEach<T>(
   ctx: Pick<Context, 'log'>,
-  items: readonly T[],
+  { items, signal }: { items: readonly T[]; signal: AbortSignal },
   work: (item: T) => Promise<void>,
-): Promise<boolean> {
+): Promise<void> {
   const left = [...items]
-  let hasFailed = false
-  const worker = async () => {
-    for (let item = left.pop(); item !== undefined; item = left.pop())
+  let failed: unknown
+  const takeRooms = async () => {
+    for (let item = left.pop(); item !== undefined && !signal.aborted; item = left.pop())
       await work(item).catch((error: unknown) => {
-        hasFailed ||= !(error instanceof MatrixError)
+        if (!(error instanceof MatrixError)) failed = error
         ctx.log.warn('a room did not take a change of membership', { error })
       })
   }
-  await Promise.all(Array.from({ length: roomsAtOnce }, worker))
-  return !hasFailed
+  await Promise.all(Array.from({ length: roomsAtOnce }, takeRooms))
+  signal.throwIfAborted()
+  if (failed !== undefined) throw failed
 }

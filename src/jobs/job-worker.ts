@@ -1,0 +1,193 @@
+import { MatrixError } from '#base/errors.ts'
+import { jobsChanged } from '#bus/topics.ts'
+import type { Context } from '#context.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import type { Job, JobEnd, JobHold } from '#store/jobs/jobs.ts'
+import { Alarm } from './alarm.ts'
+import { backoffMs } from './backoff.ts'
+import type { Worker } from './worker.ts'
+
+/** How long a process may be silent before another goes on in its place, in ms. */
+export const jobLeaseMs = 30_000
+
+/** A job as its kind sees it. What has been done must bear being done again: only `saveProgress` is remembered. */
+export type JobRun = {
+  id: string
+  key: string
+  payload: JsonObject
+  /** What `saveProgress` wrote last, in this run or in one before. */
+  progress: JsonValue | undefined
+  /** Aborts when the server stops, the job is cancelled or another process has taken over. */
+  signal: AbortSignal
+  /** Throws when another process has taken over. */
+  saveProgress(progress: JsonValue): Promise<void>
+}
+
+export type JobKind = {
+  kind: string
+  /** Answers the job's result. A failure is tried again, with growing pauses. */
+  run(job: JobRun): Promise<JsonValue | undefined>
+  /** After so many failures in a row the job has failed; without it, never. */
+  maxAttempts?: number
+}
+
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'log' | 'processId'>
+
+/** While jobs are open the table is looked at that often at least, in ms: clocks jump, and messages get lost. */
+const lookEveryMs = 300_000
+
+/** Works on the jobs of some kinds, so many at once, until it is stopped; what is begun then goes on at the next start. */
+export function startJobWorker(ctx: Needs, kinds: readonly JobKind[], { atOnce = 4 } = {}): Worker {
+  return new JobWorker(ctx, kinds, atOnce)
+}
+
+type Run = { hold: JobHold; controller: AbortController; isCancelled: boolean; isLost: boolean }
+
+class JobWorker implements Worker {
+  readonly #ctx: Needs
+  readonly #kinds: ReadonlyMap<string, JobKind>
+  readonly #atOnce: number
+  readonly #alarm: Alarm
+  readonly #end: () => void
+  readonly #runs = new Map<Run, Promise<void>>()
+  #filling: Promise<void> | undefined
+  #isAskedAgain = false
+  #isStopping = false
+  #failures = 0
+
+  constructor(ctx: Needs, kinds: readonly JobKind[], atOnce: number) {
+    this.#ctx = ctx
+    this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]))
+    this.#atOnce = atOnce
+    this.#alarm = new Alarm(ctx.clock)
+    this.#end = ctx.bus.subscribe(jobsChanged, ({ kind }) => {
+      if (!this.#kinds.has(kind)) return
+      // It may have been cancelled.
+      for (const run of this.#runs.keys()) void this.#renew(run)
+      this.#wake()
+    })
+    this.#wake()
+  }
+
+  async settle(): Promise<void> {
+    while (this.#filling || this.#runs.size > 0) await Promise.all([this.#filling, ...this.#runs.values()])
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#end()
+    this.#alarm.clear()
+    for (const { controller } of this.#runs.keys()) controller.abort()
+    await this.settle()
+  }
+
+  #wake(): void {
+    this.#isAskedAgain = true
+    if (this.#isStopping) return
+    this.#filling ??= this.#fill().finally(() => (this.#filling = undefined))
+  }
+
+  /** Begins what is due, and sets the alarm for what is not. */
+  async #fill(): Promise<void> {
+    try {
+      while (this.#isAskedAgain && !this.#isStopping) {
+        this.#isAskedAgain = false
+        while (await this.#begin());
+        await this.#setAlarm()
+      }
+      this.#failures = 0
+    } catch (error) {
+      this.#ctx.log.error('jobs could not be looked for', { error })
+      if (!this.#isStopping) this.#alarm.set(backoffMs(++this.#failures), () => this.#wake())
+    }
+  }
+
+  async #begin(): Promise<boolean> {
+    if (this.#isStopping || this.#runs.size >= this.#atOnce) return false
+    const { store, clock, processId: owner } = this.#ctx
+    const now = clock.now()
+    const job = await store.jobs.jobs.claim({ kinds: [...this.#kinds.keys()], owner, now, until: now + jobLeaseMs })
+    if (!job) return false
+    const run: Run = { hold: job, controller: new AbortController(), isCancelled: false, isLost: false }
+    const done = this.#execute(job, run).finally(() => {
+      this.#runs.delete(run)
+      this.#wake()
+    })
+    this.#runs.set(run, done)
+    if (this.#isStopping) run.controller.abort()
+    return true
+  }
+
+  /** With all hands busy the end of a run looks again. */
+  async #setAlarm(): Promise<void> {
+    if (this.#isStopping || this.#runs.size >= this.#atOnce) return
+    const due = await this.#ctx.store.jobs.jobs.nextDue([...this.#kinds.keys()])
+    if (due === undefined) this.#alarm.clear()
+    else this.#alarm.set(Math.min(lookEveryMs, due - this.#ctx.clock.now()), () => this.#wake())
+  }
+
+  async #execute(job: Job & JobHold, run: Run): Promise<void> {
+    const beat = this.#ctx.clock.every(jobLeaseMs / 3, () => void this.#renew(run))
+    const end = await this.#attempt(job, run).finally(beat)
+    if (!end) return
+    await this.#ctx.store.jobs.jobs
+      .end(run.hold, end)
+      .catch((error: unknown) => this.#ctx.log.error('the end of a job was not written down', { job: job.id, error }))
+  }
+
+  /** Runs the job; answers how it ended, undefined when it is another process's by now. */
+  async #attempt(job: Job & JobHold, run: Run): Promise<JobEnd | undefined> {
+    const { clock, log } = this.#ctx
+    const kind = this.#kinds.get(job.kind)
+    try {
+      const result = await kind?.run(this.#jobRun(job, run))
+      return { state: 'done', result, now: clock.now() }
+    } catch (error) {
+      if (run.isLost) return undefined
+      const now = clock.now()
+      const name = nameOf(error)
+      if (run.isCancelled) return { state: 'cancelled', error: name, now }
+      if (this.#isStopping) return { state: 'waiting', error: name, runAt: now }
+      const isLast = job.attempts >= (kind?.maxAttempts ?? Infinity)
+      log.error('a job failed', { job: job.id, kind: job.kind, attempts: job.attempts, is_last: isLast, error })
+      if (isLast) return { state: 'failed', error: name, now }
+      return { state: 'waiting', error: name, runAt: now + backoffMs(job.attempts) }
+    }
+  }
+
+  #jobRun({ id, key, payload, progress }: Job, run: Run): JobRun {
+    return {
+      id,
+      key,
+      payload,
+      progress,
+      signal: run.controller.signal,
+      saveProgress: async (reached) => {
+        if (await this.#ctx.store.jobs.jobs.saveProgress(run.hold, reached)) return
+        this.#lose(run)
+        throw new Error('Another process has taken the job over')
+      },
+    }
+  }
+
+  /** A renewal that fails for want of the database says nothing: the next write finds out. */
+  async #renew(run: Run): Promise<void> {
+    const until = this.#ctx.clock.now() + jobLeaseMs
+    const outcome = await this.#ctx.store.jobs.jobs.renew(run.hold, until).catch(() => 'held')
+    if (outcome === 'lost') this.#lose(run)
+    if (outcome !== 'cancelled') return
+    run.isCancelled = true
+    run.controller.abort()
+  }
+
+  #lose(run: Run): void {
+    run.isLost = true
+    run.controller.abort()
+  }
+}
+
+/** What is kept of an error for administrators: nothing of what users wrote. */
+const nameOf = (error: unknown): string => {
+  if (error instanceof MatrixError) return error.errcode
+  return error instanceof Error ? error.name : 'Error'
+}

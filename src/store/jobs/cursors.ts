@@ -1,0 +1,71 @@
+import type { Db } from '#store/engine/db.ts'
+
+/** How far a follower has come in each of its streams. */
+export type Positions = Partial<Record<string, number>>
+
+/** A cursor that one process holds; the fence tells this hold from those before and after. */
+export type HeldCursor = { positions: Positions; fence: number }
+
+/** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
+export type CursorClaim = { owner: string; now: number; until: number; initial: Positions }
+
+type Row = { name: string; positions: string; lease_owner: string | null; lease_until: number; fence: number }
+
+/** Where followers of the streams go on, whatever process runs them. */
+export const cursors = (db: Db) => {
+  const held = (name: string, fence: number) => db<Row>('cursors').where({ name, fence })
+
+  const claim = async (name: string, { owner, now, until }: CursorClaim): Promise<HeldCursor | undefined> => {
+    const [row] = await db<Row>('cursors')
+      .where({ name })
+      .where(
+        (free) =>
+          void free
+            .whereNull('lease_owner')
+            .orWhere({ lease_owner: owner })
+            .orWhere('lease_until', '<=', now)
+            .orWhere('lease_until', '>', until),
+      )
+      .update({ lease_owner: owner, lease_until: until, fence: db.raw('fence + 1') as unknown as number })
+      .returning(['positions', 'fence'])
+    return row && { positions: JSON.parse(row.positions) as Positions, fence: Number(row.fence) }
+  }
+
+  return {
+    /** Undefined while another process holds it. */
+    async claim(name: string, wanted: CursorClaim): Promise<HeldCursor | undefined> {
+      const known = await claim(name, wanted)
+      if (known) return known
+      const made = await db<Row>('cursors')
+        .insert({ name, positions: JSON.stringify(wanted.initial), lease_until: 0, fence: 0 })
+        .onConflict('name')
+        .ignore()
+        .returning('name')
+      return made.length === 1 ? claim(name, wanted) : undefined
+    },
+
+    /** Moves on and holds on; false when another process has taken the cursor meanwhile: nothing is written then. */
+    async move(
+      name: string,
+      fence: number,
+      { positions, until }: { positions: Positions; until: number },
+    ): Promise<boolean> {
+      return (await held(name, fence).update({ positions: JSON.stringify(positions), lease_until: until })) === 1
+    },
+
+    /** Holds on; false when another process has taken the cursor. */
+    async renew(name: string, fence: number, until: number): Promise<boolean> {
+      return (await held(name, fence).update({ lease_until: until })) === 1
+    },
+
+    /** Lets others take it at once. */
+    async release(name: string, fence: number): Promise<void> {
+      await held(name, fence).update({ lease_owner: null, lease_until: 0 })
+    },
+
+    async find(name: string): Promise<{ positions: Positions; leaseUntil: number } | undefined> {
+      const row = await db<Row>('cursors').where({ name }).first()
+      return row && { positions: JSON.parse(row.positions) as Positions, leaseUntil: Number(row.lease_until) }
+    },
+  }
+}

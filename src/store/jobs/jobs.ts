@@ -1,0 +1,211 @@
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+
+export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
+
+export type Job = {
+  id: string
+  kind: string
+  /** What makes two requests for the same work one job. */
+  key: string
+  payload: JsonObject
+  state: JobState
+  /** How far it came, as its kind writes it. */
+  progress: JsonValue | undefined
+  result: JsonValue | undefined
+  error: string | undefined
+  /** How often it was begun since it last succeeded. */
+  attempts: number
+  runAt: number
+}
+
+export type NewJob = { id: string; kind: string; key: string; payload: JsonObject; now: number; runAt?: number }
+
+/** One process's hold of a running job. */
+export type JobHold = { id: string; fence: number }
+
+/** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
+export type JobClaim = { kinds: readonly string[]; owner: string; now: number; until: number }
+
+/** How a run ended. */
+export type JobEnd =
+  | { state: 'done'; result: JsonValue | undefined; now: number }
+  | { state: 'failed' | 'cancelled'; error: string; now: number }
+  | { state: 'waiting'; error: string; runAt: number }
+
+type Row = {
+  id: string
+  kind: string
+  job_key: string
+  payload: string
+  state: JobState
+  is_repeated: boolean | number
+  is_cancelled: boolean | number
+  progress: string | null
+  result: string | null
+  error: string | null
+  attempts: number
+  run_at: number
+  lease_owner: string | null
+  lease_until: number
+  fence: number
+  created_at: number
+  finished_at: number | null
+}
+
+/** Work that outlives a process. */
+export const jobs = (db: Db, kind: Engine['kind']) => {
+  const held = ({ id, fence }: JobHold) => db<Row>('jobs').where({ id, fence, state: 'running' })
+
+  return {
+    /** Adds a job unless there is one of its kind and key, in whatever state; answers the id of the one there is. */
+    async add(job: NewJob): Promise<string> {
+      await db<Row>('jobs').insert(newRow(job)).onConflict(['kind', 'job_key']).ignore()
+      const row = await db<Row>('jobs').where({ kind: job.kind, job_key: job.key }).first('id')
+      return row?.id ?? job.id
+    },
+
+    /** Has a job done from now on: one of its kind and key that is done begins anew, one that is running runs again after. */
+    async addAgain(job: NewJob): Promise<void> {
+      const row = newRow(job)
+      const unlessRunning = (column: keyof Row) =>
+        db.raw(`case when jobs.state = 'running' then jobs.?? else excluded.?? end`, [column, column])
+      await db<Row>('jobs')
+        .insert(row)
+        .onConflict(['kind', 'job_key'])
+        .merge({
+          payload: row.payload,
+          state: unlessRunning('state'),
+          is_repeated: db.raw(`jobs.state = 'running'`),
+          is_cancelled: false,
+          run_at: unlessRunning('run_at'),
+          attempts: unlessRunning('attempts'),
+          finished_at: null,
+        } as unknown as Partial<Row>)
+    },
+
+    async find(id: string): Promise<Job | undefined> {
+      const row = await db<Row>('jobs').where({ id }).first()
+      return row && fromRow(row)
+    },
+
+    /** Takes the job that has been due longest, if there is one; two processes never take the same. */
+    async claim({ kinds, owner, now, until }: JobClaim): Promise<(Job & JobHold) | undefined> {
+      const due = db<Row>('jobs')
+        .whereIn('kind', [...kinds])
+        .where(
+          (row) =>
+            void row
+              .where((waiting) => void waiting.where({ state: 'waiting' }).where('run_at', '<=', now))
+              .orWhere(
+                (left) =>
+                  void left
+                    .where({ state: 'running' })
+                    .where((free) => void free.where('lease_until', '<=', now).orWhere('lease_until', '>', until)),
+              ),
+        )
+        .orderBy('run_at')
+        .limit(1)
+        .select('id')
+      if (kind === 'postgres') void due.forUpdate().skipLocked()
+      const [row] = await db<Row>('jobs')
+        .whereIn('id', due)
+        .update({
+          state: 'running',
+          lease_owner: owner,
+          lease_until: until,
+          fence: db.raw('fence + 1') as unknown as number,
+          attempts: db.raw('attempts + 1') as unknown as number,
+        })
+        .returning('*')
+      return row && { ...fromRow(row), fence: Number(row.fence) }
+    },
+
+    /** Holds on; answers whether the run is to go on: neither taken over by another process nor cancelled. */
+    async renew(hold: JobHold, until: number): Promise<'held' | 'lost' | 'cancelled'> {
+      const [row] = await held(hold).update({ lease_until: until }).returning('is_cancelled')
+      if (!row) return 'lost'
+      return row.is_cancelled ? 'cancelled' : 'held'
+    },
+
+    /** Writes down how far a run came; false when another process has taken it over: then nothing is written. */
+    async saveProgress(hold: JobHold, progress: JsonValue): Promise<boolean> {
+      return (await held(hold).update({ progress: JSON.stringify(progress) })) === 1
+    },
+
+    /** Ends a run; a job that was asked for again meanwhile waits for its next one. False when another process took it over. */
+    async end(hold: JobHold, end: JobEnd): Promise<boolean> {
+      const common = { lease_owner: null, lease_until: 0, error: 'error' in end ? end.error : null }
+      if (end.state === 'waiting')
+        return (await held(hold).update({ ...common, state: 'waiting', run_at: end.runAt })) === 1
+      const repeated = await held(hold)
+        .where({ is_repeated: true })
+        .update({ ...common, state: 'waiting', is_repeated: false, progress: null, attempts: 0, run_at: end.now })
+      if (repeated === 1) return true
+      return (
+        (await held(hold).update({
+          ...common,
+          state: end.state,
+          result: 'result' in end && end.result !== undefined ? JSON.stringify(end.result) : null,
+          attempts: end.state === 'done' ? 0 : (db.raw('attempts') as unknown as number),
+          finished_at: end.now,
+        })) === 1
+      )
+    },
+
+    /** Ends a job that waits; has one that runs end soon. False when it has ended already. */
+    async cancel(id: string, now: number): Promise<boolean> {
+      const ended = await db<Row>('jobs')
+        .where({ id, state: 'waiting' })
+        .update({ state: 'cancelled', finished_at: now, is_repeated: false })
+      if (ended === 1) return true
+      return (
+        (await db<Row>('jobs').where({ id, state: 'running' }).update({ is_cancelled: true, is_repeated: false })) === 1
+      )
+    },
+
+    /** When a job of these kinds is due next, those among them that another process may have died over. */
+    async nextDue(kinds: readonly string[]): Promise<number | undefined> {
+      const rows = (await db('jobs')
+        .whereIn('kind', [...kinds])
+        .whereIn('state', ['waiting', 'running'])
+        .groupBy('state')
+        .select('state')
+        .min({ run_at: 'run_at', lease_until: 'lease_until' })) as Pick<Row, 'state' | 'run_at' | 'lease_until'>[]
+      const times = rows.map((row) => Number(row.state === 'waiting' ? row.run_at : row.lease_until))
+      return times.length === 0 ? undefined : Math.min(...times)
+    },
+
+    /** Deletes what ended before then, in ms. */
+    async deleteFinishedBefore(before: number): Promise<void> {
+      await db<Row>('jobs').whereIn('state', ['done', 'failed', 'cancelled']).where('finished_at', '<', before).delete()
+    },
+  }
+}
+
+const newRow = ({ id, kind, key, payload, now, runAt = now }: NewJob) => ({
+  id,
+  kind,
+  job_key: key,
+  payload: JSON.stringify(payload),
+  state: 'waiting' as const,
+  run_at: runAt,
+  created_at: now,
+})
+
+const parsed = (json: string | null): JsonValue | undefined =>
+  json === null ? undefined : (JSON.parse(json) as JsonValue)
+
+const fromRow = (row: Row): Job => ({
+  id: row.id,
+  kind: row.kind,
+  key: row.job_key,
+  payload: JSON.parse(row.payload) as JsonObject,
+  state: row.state,
+  progress: parsed(row.progress),
+  result: parsed(row.result),
+  error: row.error ?? undefined,
+  attempts: Number(row.attempts),
+  runAt: Number(row.run_at),
+})
