@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { authenticators } from '#api/authenticators.ts'
 import { allEndpoints } from '#api/index.ts'
+import { CacheBudget } from '#base/cache.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
@@ -27,6 +28,8 @@ import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
 import { startProfileWorker } from './services/rooms/membership/profile-worker.ts'
 import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
+import { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
+import { followAccountRooms } from './services/rooms/account-rooms/follow-changes.ts'
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
@@ -143,11 +146,13 @@ function followBus(context: Context): () => void {
   const stopForgetting = followSessionChanges(context)
   const stopFollowingDevices = followDeviceLists(context)
   const stopFollowingPush = followPushChanges(context)
+  const stopFollowingRooms = followAccountRooms(context)
   return () => {
     stopWaking()
     stopForgetting()
     stopFollowingDevices()
     stopFollowingPush()
+    stopFollowingRooms()
   }
 }
 
@@ -170,7 +175,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const metrics = effects.metrics ?? createMetrics()
   const waiters = new Waiters()
   metrics.countWaiting(() => waiters.size)
-  const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
+  const caches = new CacheBudget(config.memory.cache_bytes)
+  metrics.countCaches(caches)
+  const { signingKey, store } = await openData(config, { clock, metrics, tokens, caches, given: effects.store }).catch(
     (error: unknown) => {
       metrics.close()
       throw error
@@ -184,20 +191,22 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     metrics,
     waiters,
     signingKey,
-    sessions: new SessionCache(clock),
+    caches,
+    sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,
     store,
-    lazyMembers: new LazyMembers(),
-    filters: new CompiledFilters(),
-    ignoredUsers: new IgnoredUsers(store),
-    pushRulesets: new PushRulesets(store),
-    unread: new UnreadNotifications(),
+    lazyMembers: new LazyMembers(caches),
+    filters: new CompiledFilters(caches),
+    ignoredUsers: new IgnoredUsers(store, caches),
+    pushRulesets: new PushRulesets(store, caches),
+    unread: new UnreadNotifications(caches),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
     checkThreads: new CheckThreads(),
-    rooms: new LiveRooms(store, config.server_name),
-    sentTransactions: new SentTransactions(store),
+    accountRooms: new AccountRooms(store, caches),
+    rooms: new LiveRooms(store, config.server_name, caches),
+    sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
@@ -208,7 +217,7 @@ async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKe
   return signingKeyFromSeed({ serverName: config.server_name, keyId }, seed)
 }
 
-type Watching = Pick<Context, 'clock' | 'metrics'>
+type Watching = Pick<Context, 'clock' | 'metrics' | 'caches'>
 
 async function openData(
   config: Config,
@@ -218,10 +227,11 @@ async function openData(
   return { signingKey, store: given ?? (await openConfiguredStore(config, watching)) }
 }
 
-const openConfiguredStore = (config: Config, { clock, metrics }: Watching): Promise<Store> =>
+const openConfiguredStore = (config: Config, { clock, metrics, caches }: Watching): Promise<Store> =>
   openStore({
     url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
     poolSize: config.database.pool_size,
     now: () => clock.now(),
+    caches,
     observeBatch: (events, ms) => metrics.batchWritten({ events, ms }),
   })

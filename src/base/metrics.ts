@@ -1,3 +1,4 @@
+import type { CacheBudget } from './cache.ts'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** What one server counts about itself; each server has its own registry, so that several live in one process. */
@@ -10,6 +11,8 @@ export type Metrics = {
   syncDone(sync: { kind: 'initial' | 'incremental' | 'sliding'; ms: number }): void
   /** Says how many long polls wait; asked whenever the metrics are read. */
   countWaiting(count: () => number): void
+  /** Shows what the caches of a server hold; asked whenever the metrics are read. */
+  countCaches(caches: Pick<CacheBudget, 'limit' | 'figures'>): void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
   /** Stops the measurements that hold timers. */
@@ -61,12 +64,51 @@ export function createMetrics(): Metrics {
     },
     syncDone: ({ kind, ms }) => syncs.observe({ kind }, ms / 1000),
     countWaiting: (count) => (waiting = count),
+    countCaches: (caches) => measureCaches(registry, caches),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
       stopSampling()
       registry.clear()
     },
   }
+}
+
+function measureCaches(registry: Registry, caches: Pick<CacheBudget, 'limit' | 'figures'>): void {
+  const registers = [registry]
+  const names = { labelNames: ['cache'] as const, registers }
+  new Gauge({
+    name: 'myelin_cache_bytes',
+    help: 'Estimated memory of a cache',
+    ...names,
+    collect() {
+      for (const { name, bytes } of caches.figures()) this.set({ cache: name }, bytes)
+    },
+  })
+  new Gauge({
+    name: 'myelin_cache_entries',
+    help: 'Entries of a cache',
+    ...names,
+    collect() {
+      for (const { name, entries } of caches.figures()) this.set({ cache: name }, entries)
+    },
+  })
+  new Counter({
+    name: 'myelin_cache_evictions_total',
+    help: 'Entries that a cache gave up for lack of memory',
+    ...names,
+    collect() {
+      this.reset()
+      for (const { name, evictions } of caches.figures()) this.inc({ cache: name }, evictions)
+    },
+  })
+  new Gauge({
+    name: 'myelin_cache_budget_bytes',
+    help: 'Memory that all caches together may take',
+    registers,
+    collect() {
+      this.set(caches.limit)
+    },
+  })
 }
 
 /** Samples of a timer's lateness: what any work that became due then had to wait. The answer ends the sampling. */

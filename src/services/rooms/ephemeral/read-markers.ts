@@ -4,7 +4,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import { requireEvent, setReceipt } from './receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'config'>
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'accountRooms' | 'config'>
 
 /** Event ids. */
 export type ReadMarkers = {

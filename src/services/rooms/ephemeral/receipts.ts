@@ -17,15 +17,17 @@ export type NewReceipt = {
   threadId?: string | undefined
 }
 
-type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'accountRooms'>
 
 /** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
 export async function setReceipt(ctx: Needs, result: NewReceipt): Promise<void> {
   const room = await requireJoined(ctx, result.roomId, result.userId)
   const event = await requireEvent(ctx, room, result.eventId)
   await requireThread(ctx, event, result.threadId)
-  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { result, event }))
-  if (isNews) receiptsChanged(ctx, room, result)
+  const position = await ctx.accountRooms.writeReceipt(result.roomId, () =>
+    ctx.store.transaction((tx) => advance(ctx, tx, { result, event })),
+  )
+  if (position !== undefined) receiptsChanged(ctx, room, result)
 }
 
 /** Tells every process, and those who may know, that a user's receipt has moved. */
@@ -61,16 +63,18 @@ async function requireThread(
   if (!(await isInThread(ctx, event, threadId))) throw invalidParam('The event is not in this thread')
 }
 
+/** The position of the receipt; undefined where the member has read as far already. */
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,
   { result: { threadId = '', ...result }, event }: { result: NewReceipt; event: StoredEvent },
-): Promise<boolean> {
+): Promise<number | undefined> {
   const position = await tx.streams.next('receipts')
-  return tx.rooms.receipts.advance(
+  const isNews = await tx.rooms.receipts.advance(
     { ...result, threadId, eventPosition: event.position, receivedAt: clock.now() },
     position,
   )
+  return isNews ? position : undefined
 }
 
 export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }

@@ -1,3 +1,4 @@
+import { MoveLog } from '#base/move-log.ts'
 import type { Clock } from '#base/clock.ts'
 
 /** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
@@ -9,6 +10,8 @@ type Typists = {
   serial: number
 }
 
+const silence: Typists = { users: new Map(), serial: 0 }
+
 export type TypingChange = { userIds: string[]; serial: number }
 
 /** Who is typing where, in memory alone. */
@@ -16,6 +19,7 @@ export class TypingRooms {
   readonly #clock: Clock
   /** In the order of their last change. */
   readonly #rooms = new Map<string, Typists>()
+  readonly #moves = new MoveLog<string>()
   #silent = 0
   #serial: number
 
@@ -62,8 +66,10 @@ export class TypingRooms {
   changes(after: number): Map<string, TypingChange> {
     const changes = new Map<string, TypingChange>()
     if (after >= this.#serial) return changes
-    for (const [roomId, { users, serial }] of this.#rooms)
-      if (serial > after && (after > 0 || users.size > 0)) changes.set(roomId, { userIds: [...users.keys()], serial })
+    for (const roomId of after > 0 ? this.#moves.since(after) : this.#rooms.keys()) {
+      const { users, serial } = this.#rooms.get(roomId) ?? silence
+      if (after > 0 || users.size > 0) changes.set(roomId, { userIds: [...users.keys()], serial })
+    }
     return changes
   }
 
@@ -79,6 +85,7 @@ export class TypingRooms {
     typists.serial = this.#serial
     this.#rooms.delete(roomId)
     this.#rooms.set(roomId, typists)
+    this.#moves.moved(roomId, typists.serial)
   }
 
   #forgetSilent(): void {
@@ -86,6 +93,7 @@ export class TypingRooms {
       if (this.#silent <= maxSilent) return
       if (users.size > 0) continue
       this.#rooms.delete(roomId)
+      this.#moves.delete(roomId)
       this.#silent--
     }
   }

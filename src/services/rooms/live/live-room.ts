@@ -29,6 +29,11 @@ export const isBare = ({ nid, lastPosition }: Pick<LiveRoom, 'nid' | 'lastPositi
 
 const maxRecent = 50
 
+/** Bytes of a state key with its entry, of a member, and of an event besides its JSON, in the maps of a room. */
+const entryBytes = 360
+const memberBytes = 120
+const eventBytes = 400
+
 export type LiveRoomStart = {
   nid: number | undefined
   roomId: RoomId
@@ -77,6 +82,9 @@ export class LiveRoom {
   readonly recent: StoredEvent[] = []
   /** Every event after this position is in `recent`. */
   recentFrom: number
+  /** Bytes of PDUs that were loaded into state entries. */
+  loadedBytes = 0
+  #recentBytes = 0
   /** What stood in the place of recent state events before them, as far as anybody asked or this process saw it. */
   readonly replacedState = new Map<EventId, StateEntry | undefined>()
   readonly #state = new Map<StateKey, StateEntry>()
@@ -108,6 +116,17 @@ export class LiveRoom {
   /** Committed memberships. */
   get members(): ReadonlyMap<string, Membership> {
     return this.#members
+  }
+
+  /** Estimated bytes in memory, without the recent events. */
+  get weight(): number {
+    const entries = this.#state.size + this.#pending.size + (this.authGraph?.size ?? 0)
+    return entries * entryBytes + this.#members.size * memberBytes + this.loadedBytes
+  }
+
+  /** Estimated bytes of the recent events, and of the state they replaced. */
+  get recentWeight(): number {
+    return this.#recentBytes
   }
 
   count(membership: Membership): number {
@@ -156,12 +175,14 @@ export class LiveRoom {
   ): void {
     this.lastPosition = event.position
     this.recent.push(event)
+    this.#recentBytes += bytesOf(event)
     if (this.recent.length > maxRecent) this.#dropOldest()
     if (member) this.#setMember(member.userId, member.membership)
     if (!entry) return
     const key = keyOf(entry.type, entry.stateKey)
     entry.from = event.position
     entry.position = event.position
+    if (entry.pdu) this.loadedBytes += bytesOf(event)
     this.replacedState.set(event.eventId, this.#state.get(key))
     this.#state.set(key, entry)
     if (this.#pending.get(key) === entry) this.#pending.delete(key)
@@ -189,15 +210,29 @@ export class LiveRoom {
   /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */
   prefill(events: readonly StoredEvent[], from: number): void {
     if (from >= this.recentFrom) return
-    this.recent.unshift(...events.filter(({ position }) => position <= this.recentFrom && position > from))
+    const older = events.filter(({ position }) => position <= this.recentFrom && position > from)
+    this.recent.unshift(...older)
+    for (const event of older) this.#recentBytes += bytesOf(event)
     this.recentFrom = from
+  }
+
+  /** Gives up the recent events: the store has them all. */
+  dropRecent(): void {
+    this.recent.length = 0
+    this.replacedState.clear()
+    this.recentFrom = this.lastPosition
+    this.#recentBytes = 0
   }
 
   /** Empties a redacted event wherever the line keeps it. */
   redact(event: Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>): void {
     const index = this.recent.findIndex(({ eventId }) => eventId === event.eventId)
     const kept = this.recent[index]
-    if (kept) this.recent[index] = { ...kept, ...event }
+    if (kept) {
+      const emptied = { ...kept, ...event }
+      this.recent[index] = emptied
+      this.#recentBytes += bytesOf(emptied) - bytesOf(kept)
+    }
     for (const entries of [this.#state, this.replacedState])
       for (const entry of entries.values()) if (entry?.eventId === event.eventId) entry.pdu = undefined
   }
@@ -205,6 +240,7 @@ export class LiveRoom {
   #dropOldest(): void {
     const oldest = this.recent.shift()
     if (!oldest) return
+    this.#recentBytes -= bytesOf(oldest)
     this.recentFrom = oldest.position
     this.replacedState.delete(oldest.eventId)
   }
@@ -218,3 +254,7 @@ export class LiveRoom {
     else if (serverOf(userId) === this.#serverName) this.localUsers.add(userId)
   }
 }
+
+/** What a state event replaced is kept beside it. */
+const bytesOf = ({ clientJson, graphJson, stateKey }: StoredEvent): number =>
+  eventBytes + (clientJson.length + graphJson.length) * (stateKey === null ? 1 : 3)

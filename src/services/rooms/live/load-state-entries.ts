@@ -28,7 +28,9 @@ export async function loadPdusOf(
   if (missing.size === 0) return
   for (const event of await readSettled(ctx, room, [...missing.keys()])) {
     const entry = missing.get(event.position)
-    if (entry) entry.pdu = storedPdu(event, room)
+    if (!entry) continue
+    entry.pdu = storedPdu(event, room)
+    room.loadedBytes += 2 * (event.clientJson.length + event.graphJson.length)
   }
 }
 

@@ -85,6 +85,7 @@ async function hide(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
       await tx.rooms.purges.progress({ id, ...progress }, lease)
     })
     forgetLiveRoom(ctx, roomId)
+    ctx.bus.publish('room.removed', roomId)
   })
   return progress
 }

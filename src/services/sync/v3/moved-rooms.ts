@@ -1,0 +1,54 @@
+import type { Context } from '#context.ts'
+import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { AccountIndex, AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
+import type { AccountDataChanges } from '#services/accounts/data/account-data.ts'
+import type { SyncMoment } from './sync-moment.ts'
+
+/** The rooms an incremental answer may speak of, and what is new in them besides events. */
+export type MovedRooms = {
+  rooms: AccountRoom[]
+  /** JSON texts of receipt events by room. */
+  receipts: ReadonlyMap<string, string>
+}
+
+/**
+ * The rooms in which anything moved since the token: the cost is that of what moved, however many rooms the user is in.
+ * A full answer speaks of all.
+ */
+export async function movedRooms(
+  ctx: Pick<Context, 'store' | 'accountRooms' | 'typing'>,
+  { request, now }: SyncMoment,
+  accountData: AccountDataChanges,
+): Promise<MovedRooms> {
+  const { userId, since, fullState } = request
+  const index = await ctx.accountRooms.of(userId)
+  if (!since) return { rooms: [...index.rooms.values()], receipts: new Map() }
+  const withEvents = fullState ? [...index.rooms.values()] : index.eventsSince(since.events)
+  const others = roomsNamed(index, [...ctx.typing.changes(since.typing).keys(), ...accountData.rooms.keys()])
+  const roomIds = roomsWithReceipts(ctx, index, { after: since.receipts, upTo: now.receipts })
+  const receipts = await receiptChanges(ctx, userId, { roomIds, after: since.receipts, upTo: now.receipts })
+  return { rooms: [...new Set([...withEvents, ...others, ...roomsNamed(index, receipts.keys())])], receipts }
+}
+
+/** Joined rooms in which receipts may have moved; beyond the memory of the index, all of them. */
+function roomsWithReceipts(
+  { accountRooms }: Pick<Context, 'accountRooms'>,
+  index: AccountIndex,
+  { after, upTo }: { after: number; upTo: number },
+): string[] {
+  if (after >= upTo) return []
+  const moved = index.receiptsSince(after)
+  const rooms = moved
+    ? new Set([...moved, ...roomsNamed(index, accountRooms.receiptsUnderWay())])
+    : index.rooms.values()
+  return [...rooms].filter(({ membership }) => membership === 'join').map(({ roomId }) => roomId)
+}
+
+function roomsNamed(index: AccountIndex, roomIds: Iterable<string>): AccountRoom[] {
+  const rooms: AccountRoom[] = []
+  for (const roomId of roomIds) {
+    const room = index.rooms.get(roomId)
+    if (room) rooms.push(room)
+  }
+  return rooms
+}
