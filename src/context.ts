@@ -1,6 +1,7 @@
 import type { CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
+import type { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Log } from '#base/log.ts'
 import type { Metrics } from '#base/metrics.ts'
 import type { RateBuckets } from '#base/rate-bucket.ts'
@@ -38,6 +39,8 @@ export type Context = {
   rateBuckets: RateBuckets
   /** The memory that all caches share. */
   caches: CacheBudget
+  /** Work of this process that must not run twice at once, by a text that says what it is about. */
+  locks: KeyedQueue
   /** The rooms this process has in memory. */
   rooms: LiveRooms
   /** The rooms of accounts that are looking, and which of them moved. */

@@ -1,6 +1,7 @@
 import { compileCondition, eventMatch, eventPropertyIs, type Condition } from './push-conditions.ts'
 import type { FlatEvent, PushContext } from './push-conditions.ts'
 import { ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type PushOutcome = {
   notify: boolean
@@ -15,12 +16,12 @@ export type PushOutcome = {
 type CompiledRule = { conditions: Condition[]; outcome: PushOutcome }
 
 /** A user's enabled rules in order of importance, ready for any number of events. */
-export type CompiledRuleset = { userId: string; rules: CompiledRule[] }
+export type CompiledRuleset = { userId: UserId; rules: CompiledRule[] }
 
 const silence: PushOutcome = { notify: false, highlight: false, actions: [] }
 
 /** Expects the full ruleset, default rules included. */
-export function compileRuleset(ruleset: Ruleset, userId: string): CompiledRuleset {
+export function compileRuleset(ruleset: Ruleset, userId: UserId): CompiledRuleset {
   const enabled = ruleKinds.flatMap((kind) =>
     ruleset[kind].filter((rule) => rule.enabled).map((rule) => compileRule(kind, rule)),
   )

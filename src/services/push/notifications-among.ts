@@ -9,12 +9,13 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { UnreadNotification, SeenEvent } from './unread-notifications.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxNotifications = 1000
 
 /** Events one after another, for a user's rules; notices of before may end by them. */
 export type Stretch = {
-  userId: string
+  userId: UserId
   ruleset: CompiledRuleset
   /** Oldest first. */
   events: readonly StoredEvent[]
@@ -47,7 +48,7 @@ export async function notificationsAmong(
 }
 
 /** The room around an event of a sender, as far as push rules ask. */
-async function roomAsSeenBy(ctx: Pick<Context, 'store'>, room: LiveRoom, userId: string) {
+async function roomAsSeenBy(ctx: Pick<Context, 'store'>, room: LiveRoom, userId: UserId) {
   await loadStateEntries(ctx, room, [
     ['m.room.member', userId],
     ['m.room.power_levels', ''],
@@ -62,7 +63,7 @@ async function roomAsSeenBy(ctx: Pick<Context, 'store'>, room: LiveRoom, userId:
       { powerLevels: pduOf('m.room.power_levels'), create: pduOf('m.room.create') },
       room.version,
     ))
-  return (sender: string) => ({
+  return (sender: UserId) => ({
     memberCount,
     // Few rules ask for levels, and few events get as far as such a rule.
     get senderPowerLevel() {

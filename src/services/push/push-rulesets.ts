@@ -4,28 +4,29 @@ import { compileRuleset, type CompiledRuleset } from '#protocol/push/push-evalua
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import { findPushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { Store } from '#store/open.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Bytes of a compiled rule besides its texts, which the outcome keeps. */
 const ruleBytes = 400
 
 /** The push rules of users who were looked at lately, ready for any number of events. */
 export class PushRulesets {
-  readonly #rulesets: LoadingCache<string, CompiledRuleset>
+  readonly #rulesets: LoadingCache<UserId, CompiledRuleset>
 
   constructor(store: Store, caches: CacheBudget) {
-    const cache = caches.cache<string, CompiledRuleset>({ name: 'push_rules', share: 5, weigh: weightOf })
+    const cache = caches.cache<UserId, CompiledRuleset>({ name: 'push_rules', share: 5, weigh: weightOf })
     this.#rulesets = new LoadingCache(cache, async (userId) =>
       compileRuleset(fullRuleset(await findPushRules(store, userId), userId), userId),
     )
   }
 
   /** The same object as long as the rules have not changed. */
-  get(userId: string): Promise<CompiledRuleset> {
+  get(userId: UserId): Promise<CompiledRuleset> {
     return this.#rulesets.get(userId)
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#rulesets.forget(userId)
   }
 }

@@ -6,6 +6,7 @@ import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import { visibleEvents } from '#services/rooms/read/visibility.ts'
 import { notificationsAmong } from './notifications-among.ts'
 import type { UnreadNotification, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notifications.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
@@ -17,7 +18,7 @@ const maxLookedAt = 300
  * what has come since: nothing is written when an event is sent.
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
-export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: string): Promise<UnreadCounts> {
+export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: UserId): Promise<UnreadCounts> {
   const [ruleset, ignored] = await Promise.all([ctx.pushRulesets.get(userId), ctx.ignoredUsers.of(userId)])
   const { tally, receiptMoves } = ctx.unread.slot(userId, room.roomId)
   const replaced = tally && tally.ruleset === ruleset && tally.ignored === ignored ? tally : undefined
@@ -32,9 +33,9 @@ export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: string): 
 }
 
 type Advance = {
-  userId: string
+  userId: UserId
   ruleset: CompiledRuleset
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
   replaced: Tally | undefined
   read: ReadPositions
   upTo: number
@@ -63,7 +64,7 @@ const readUpTo = ({ everywhere, threads }: ReadPositions, threadId: string): num
   Math.max(everywhere ?? 0, threads.get(threadId) ?? 0)
 
 /** The farther of public and private receipts. */
-async function readPositions({ store }: Needs, roomId: string, userId: string): Promise<ReadPositions> {
+async function readPositions({ store }: Needs, roomId: RoomId, userId: UserId): Promise<ReadPositions> {
   const threads = new Map<string, number>()
   for (const { threadId, eventPosition } of await store.rooms.receipts.listOfUser(roomId, userId))
     threads.set(threadId, Math.max(eventPosition, threads.get(threadId) ?? 0))

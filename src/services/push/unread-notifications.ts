@@ -2,9 +2,10 @@ import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { FlatEvent } from '#protocol/push/push-conditions.ts'
 import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** An unread event that its reader's rules notify of. */
-export type UnreadNotification = { position: number; eventId: string; threadId: string; isHighlight: boolean }
+export type UnreadNotification = { position: number; eventId: EventId; threadId: string; isHighlight: boolean }
 
 export type UnreadCount = { notification_count: number; highlight_count: number }
 
@@ -24,7 +25,7 @@ export type Tally = {
   /** By these rules. */
   ruleset: CompiledRuleset
   /** Without these senders. */
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
   /** Events up to here were looked at. */
   upTo: number
   /** `receiptMoves` of the slot when `read` was read. */
@@ -61,7 +62,7 @@ export class UnreadNotifications {
     this.#seen = caches.cache({ name: 'seen_events', share: 5, weigh: ({ bytes }) => bytes })
   }
 
-  slot(userId: string, roomId: string): Slot {
+  slot(userId: UserId, roomId: RoomId): Slot {
     const key = `${userId} ${roomId}`
     const known = this.#slots.get(key)
     if (known) return known
@@ -72,12 +73,12 @@ export class UnreadNotifications {
   }
 
   /** A slot that was dropped in the meantime takes nothing with it. */
-  keep(userId: string, roomId: string, tally: Tally): void {
+  keep(userId: UserId, roomId: RoomId, tally: Tally): void {
     this.slot(userId, roomId).tally = tally
     this.#slots.reweigh(`${userId} ${roomId}`)
   }
 
-  receiptMoved(userId: string, roomId: string): void {
+  receiptMoved(userId: UserId, roomId: RoomId): void {
     const slot = this.#slots.peek(`${userId} ${roomId}`)
     if (slot) slot.receiptMoves = ++this.#moves
   }

@@ -1,4 +1,4 @@
-import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
 import type { Membership } from './members.ts'
@@ -18,14 +18,14 @@ export type SpanChange = {
 
 export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
 
-export type MemberWrite = { userId: string; membership: Membership; sender: string }
+export type MemberWrite = { userId: UserId; membership: Membership; sender: UserId }
 
 /** An event and everything derived from it, ready to be written in one transaction. */
 export type EventWrite = {
   eventId: EventId
   type: string
   stateKey: string | null
-  sender: string
+  sender: UserId
   originServerTs: number
   clientJson: string
   graphJson: string
@@ -41,7 +41,7 @@ export type EventWrite = {
   /** Set on state events that the rules allow: what they rest on, the create event included. */
   authIds?: readonly EventId[] | undefined
   memberships?: readonly MemberWrite[]
-  relation?: { parentId: string; relType: string } | undefined
+  relation?: { parentId: EventId; relType: string } | undefined
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it stands after the redaction. */
   redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined

@@ -2,11 +2,12 @@ import type { CacheBudget } from '#base/cache.ts'
 import { LoadingCache } from '#base/loading-cache.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import type { Store } from '#store/open.ts'
+import { entriesByUser, type UserId } from '#protocol/ids.ts'
 
 /** The account data in which a user keeps the list. */
 export const ignoredUsersType = 'm.ignored_user_list'
 
-const nobody: ReadonlySet<string> = new Set()
+const nobody: ReadonlySet<UserId> = new Set()
 
 /** Bytes of a user id in a set. */
 const ignoredBytes = 120
@@ -14,11 +15,11 @@ const ignoredBytes = 120
 /** Whom users who were looked at lately ignore. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
 export class IgnoredUsers {
   readonly #store: Store
-  readonly #lists: LoadingCache<string, ReadonlySet<string>>
+  readonly #lists: LoadingCache<UserId, ReadonlySet<UserId>>
 
   constructor(store: Store, caches: CacheBudget) {
     this.#store = store
-    const cache = caches.cache<string, ReadonlySet<string>>({
+    const cache = caches.cache<UserId, ReadonlySet<UserId>>({
       name: 'ignored_users',
       share: 3,
       weigh: ({ size }) => size * ignoredBytes,
@@ -27,20 +28,20 @@ export class IgnoredUsers {
   }
 
   /** The same object as long as the list has not changed. */
-  of(userId: string): Promise<ReadonlySet<string>> {
+  of(userId: UserId): Promise<ReadonlySet<UserId>> {
     return this.#lists.get(userId)
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#lists.forget(userId)
   }
 
-  async #read(userId: string): Promise<ReadonlySet<string>> {
+  async #read(userId: UserId): Promise<ReadonlySet<UserId>> {
     const content = await this.#store.accounts.accountData.find({ userId, roomId: '', type: ignoredUsersType })
     const list = content === undefined ? undefined : (JSON.parse(content) as JsonObject).ignored_users
     if (!isObject(list) || Object.keys(list).length === 0) return nobody
     // Nobody can ignore themselves.
-    return new Set(Object.keys(list).filter((ignored) => ignored !== userId))
+    return new Set(entriesByUser(list).flatMap(([ignored]) => (ignored === userId ? [] : ignored)))
   }
 }

@@ -1,9 +1,10 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Who an access token speaks for. */
 export type Session = {
-  userId: string
+  userId: UserId
   deviceId: string | undefined
   isGuest: boolean
   isAdmin: boolean
@@ -68,7 +69,7 @@ export class SessionCache {
     else this.#hashesOf.set(userId, new Set([tokenHash]))
   }
 
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#changes++
     for (const hash of this.#hashesOf.get(userId) ?? []) this.#entries.delete(hash)
     this.#hashesOf.delete(userId)

@@ -1,5 +1,5 @@
 import { MoveLog } from '#base/move-log.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import type { Membership } from '#store/rooms/members.ts'
 
 /** A room as an account stands to it. */
@@ -8,7 +8,7 @@ export type AccountRoom = {
   readonly roomNid: number
   membership: Membership
   /** Who sent the account's member event. */
-  sender: string
+  sender: UserId
   /** Position of that event. */
   position: number
   /** The account has left it and wants to hear of it no more. */
@@ -23,14 +23,14 @@ const roomBytes = 450
  * event and receipt, any other with the account's own membership alone.
  */
 export class AccountIndex {
-  readonly userId: string
+  readonly userId: UserId
   /** Receipts up to this position of their stream are not in the index. */
   readonly receiptsFrom: number
-  readonly #rooms = new Map<string, AccountRoom>()
+  readonly #rooms = new Map<RoomId, AccountRoom>()
   readonly #events = new MoveLog<AccountRoom>()
   readonly #receipts = new MoveLog<AccountRoom>()
 
-  constructor(userId: string, receiptsFrom: number) {
+  constructor(userId: UserId, receiptsFrom: number) {
     this.userId = userId
     this.receiptsFrom = receiptsFrom
   }
@@ -40,7 +40,7 @@ export class AccountIndex {
   }
 
   /** Every room the account has a membership in. */
-  get rooms(): ReadonlyMap<string, AccountRoom> {
+  get rooms(): ReadonlyMap<RoomId, AccountRoom> {
     return this.#rooms
   }
 
@@ -54,7 +54,7 @@ export class AccountIndex {
     return kept
   }
 
-  remove(roomId: string): void {
+  remove(roomId: RoomId): void {
     const room = this.#rooms.get(roomId)
     if (!room) return
     this.#rooms.delete(roomId)
@@ -62,17 +62,17 @@ export class AccountIndex {
     this.#receipts.delete(room)
   }
 
-  forget(roomId: string): void {
+  forget(roomId: RoomId): void {
     const room = this.#rooms.get(roomId)
     if (room) room.isForgotten = true
   }
 
-  eventAt(roomId: string, position: number): void {
+  eventAt(roomId: RoomId, position: number): void {
     const room = this.#rooms.get(roomId)
     if (room) this.#events.moved(room, position)
   }
 
-  receiptAt(roomId: string, position: number): void {
+  receiptAt(roomId: RoomId, position: number): void {
     const room = this.#rooms.get(roomId)
     if (room) this.#receipts.moved(room, position)
   }

@@ -1,5 +1,5 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import type { Store } from '#store/open.ts'
 import type { RoomWrite, Written } from '#store/rooms/room-write.ts'
 import { AccountIndex, type AccountRoom } from './account-index.ts'
@@ -12,14 +12,14 @@ type Change = (index: AccountIndex) => void
  */
 export class AccountRooms {
   readonly #store: Store
-  readonly #indexes: Cache<string, AccountIndex>
-  readonly #loading = new Map<string, Promise<AccountIndex>>()
+  readonly #indexes: Cache<UserId, AccountIndex>
+  readonly #loading = new Map<UserId, Promise<AccountIndex>>()
   /** What happened while indexes are being read: they may not show it. */
   #missed: Change[] = []
   /** Who is joined to a room, of those that have an index. */
-  readonly #watchers = new Map<string, Set<AccountIndex>>()
+  readonly #watchers = new Map<RoomId, Set<AccountIndex>>()
   /** Rooms with receipts that are being written, and how many. */
-  readonly #receiptsUnderWay = new Map<string, number>()
+  readonly #receiptsUnderWay = new Map<RoomId, number>()
   readonly #unfollow: () => void
 
   constructor(store: Store, caches: CacheBudget) {
@@ -38,17 +38,17 @@ export class AccountRooms {
   }
 
   /** Holds all that was committed before the call. It is kept up only while it is in the cache: use it at once. */
-  async of(userId: string): Promise<AccountIndex> {
+  async of(userId: UserId): Promise<AccountIndex> {
     return this.#indexes.get(userId) ?? this.#loading.get(userId) ?? this.#load(userId)
   }
 
   /** Rooms in which receipts may have moved that the index does not show yet. */
-  receiptsUnderWay(): Iterable<string> {
+  receiptsUnderWay(): Iterable<RoomId> {
     return this.#receiptsUnderWay.keys()
   }
 
   /** Runs the writing of a receipt, which answers its position, or nothing where it moved nothing. */
-  async writeReceipt(roomId: string, write: () => Promise<number | undefined>): Promise<number | undefined> {
+  async writeReceipt(roomId: RoomId, write: () => Promise<number | undefined>): Promise<number | undefined> {
     this.#receiptsUnderWay.set(roomId, (this.#receiptsUnderWay.get(roomId) ?? 0) + 1)
     try {
       const position = await write()
@@ -62,23 +62,23 @@ export class AccountRooms {
   }
 
   /** A receipt was written, here or by another process. */
-  receiptAt(roomId: string, position: number): void {
+  receiptAt(roomId: RoomId, position: number): void {
     this.#change(this.#watchers.get(roomId) ?? [], (index) => index.receiptAt(roomId, position))
   }
 
   /** A user who has left a room forgot it. */
-  forgotten(roomId: string, userId: string): void {
+  forgotten(roomId: RoomId, userId: UserId): void {
     this.#changeOf(userId, (index) => index.forget(roomId))
   }
 
   /** The room is gone, for everybody. */
-  removed(roomId: string): void {
+  removed(roomId: RoomId): void {
     this.#watchers.delete(roomId)
     this.#change(this.#indexes.values(), (index) => index.remove(roomId))
   }
 
   /** What another process did to the account is read anew. */
-  drop(userId: string): void {
+  drop(userId: UserId): void {
     const index = this.#indexes.peek(userId)
     this.#loading.delete(userId)
     if (!index) return
@@ -125,13 +125,13 @@ export class AccountRooms {
     if (this.#loading.size > 0) this.#missed.push(change)
   }
 
-  #changeOf(userId: string, change: Change): void {
+  #changeOf(userId: UserId, change: Change): void {
     const index = this.#indexes.peek(userId)
     if (index) change(index)
     if (this.#loading.has(userId)) this.#missed.push((other) => other.userId === userId && change(other))
   }
 
-  #load(userId: string): Promise<AccountIndex> {
+  #load(userId: UserId): Promise<AccountIndex> {
     const start = this.#missed.length
     const loading = this.#read(userId)
       .then(({ index, rooms }) => {
@@ -149,7 +149,7 @@ export class AccountRooms {
     return loading
   }
 
-  async #read(userId: string) {
+  async #read(userId: UserId) {
     const { receipts } = await this.#store.streams.positions()
     return {
       index: new AccountIndex(userId, receipts),

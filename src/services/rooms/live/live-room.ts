@@ -1,5 +1,5 @@
 import type { Pdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as stateKeyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -43,7 +43,7 @@ export type LiveRoomStart = {
   depth: number
   lastPosition: number
   entries: Iterable<StateEntry>
-  members: Iterable<{ userId: string; membership: Membership }>
+  members: Iterable<{ userId: UserId; membership: Membership }>
   /** This server's name, to know its own users among the members. */
   serverName: string
 }
@@ -77,7 +77,7 @@ export class LiveRoom {
   /** After this position every change of the state was made by the event that stands there, and by nothing else. */
   plainSince: number
   /** This server's users who are joined. */
-  readonly localUsers = new Set<string>()
+  readonly localUsers = new Set<UserId>()
   /** The newest committed events, oldest first; complete after `recentFrom`. */
   readonly recent: StoredEvent[] = []
   /** Every event after this position is in `recent`. */
@@ -89,7 +89,7 @@ export class LiveRoom {
   readonly replacedState = new Map<EventId, StateEntry | undefined>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
-  readonly #members = new Map<string, Membership>()
+  readonly #members = new Map<UserId, Membership>()
   readonly #serverName: string
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
@@ -114,7 +114,7 @@ export class LiveRoom {
   }
 
   /** Committed memberships. */
-  get members(): ReadonlyMap<string, Membership> {
+  get members(): ReadonlyMap<UserId, Membership> {
     return this.#members
   }
 
@@ -171,7 +171,7 @@ export class LiveRoom {
   commit(
     event: StoredEvent,
     entry: StateEntry | undefined,
-    member: { userId: string; membership: Membership } | undefined,
+    member: { userId: UserId; membership: Membership } | undefined,
   ): void {
     this.lastPosition = event.position
     this.recent.push(event)
@@ -245,7 +245,7 @@ export class LiveRoom {
     this.replacedState.delete(oldest.eventId)
   }
 
-  #setMember(userId: string, membership: Membership): void {
+  #setMember(userId: UserId, membership: Membership): void {
     const replaced = this.#members.get(userId)
     if (replaced) this.#counts[replaced]--
     this.#counts[membership]++

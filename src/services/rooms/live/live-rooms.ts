@@ -6,6 +6,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import { isBare, type LiveRoom } from './live-room.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
 /** What a room is taken to need before it is read. */
@@ -23,8 +24,8 @@ export class LiveRooms {
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
   readonly #caches: CacheBudget
-  readonly #lines: Cache<string, Kept>
-  readonly #recent: Cache<string, LiveRoom>
+  readonly #lines: Cache<RoomId, Kept>
+  readonly #recent: Cache<RoomId, LiveRoom>
 
   constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
@@ -47,18 +48,18 @@ export class LiveRooms {
   }
 
   /** Runs work on one room strictly after the work that came before: events are built in turn. */
-  inTurn<T>(roomId: string, work: () => Promise<T>): Promise<T> {
+  inTurn<T>(roomId: RoomId, work: () => Promise<T>): Promise<T> {
     return this.#queue.run(roomId, work)
   }
 
   /** The line of a room that this server knows: a bare one it does not know yet. */
-  async find(roomId: string): Promise<LiveRoom | undefined> {
+  async find(roomId: RoomId): Promise<LiveRoom | undefined> {
     const room = await this.findStored(roomId)
     return room && isBare(room) ? undefined : room
   }
 
   /** The same, also of a bare room: for those who take in events of other servers. */
-  async findStored(roomId: string): Promise<LiveRoom | undefined> {
+  async findStored(roomId: RoomId): Promise<LiveRoom | undefined> {
     const known = this.#lines.get(roomId)
     const room = await (known?.loading ?? this.#load(roomId))
     if (room?.isBroken) {
@@ -70,20 +71,20 @@ export class LiveRooms {
   }
 
   /** As `find`, for callers to whom an unknown room is an error. */
-  async get(roomId: string): Promise<LiveRoom> {
+  async get(roomId: RoomId): Promise<LiveRoom> {
     const room = await this.find(roomId)
     if (!room) throw notFound('The room is not known')
     return room
   }
 
   /** The room if it is in memory; asking changes nothing. */
-  peek(roomId: string): LiveRoom | undefined {
+  peek(roomId: RoomId): LiveRoom | undefined {
     const room = this.#lines.peek(roomId)?.room
     return room?.isBroken ? undefined : room
   }
 
   /** The lines of several rooms, in the same order. */
-  async findAll(roomIds: readonly string[]): Promise<(LiveRoom | undefined)[]> {
+  async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
@@ -93,10 +94,10 @@ export class LiveRooms {
    * The same for an answer that speaks of many rooms: where they would push others out of memory, those that are not in
    * it are read for this answer alone. They must not be written to.
    */
-  async findToRead(roomIds: readonly string[]): Promise<(LiveRoom | undefined)[]> {
+  async findToRead(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (this.#caches.bytes + unread.length * expectedBytes <= this.#caches.limit) return this.findAll(roomIds)
-    const apart = new Map<string, LiveRoom>()
+    const apart = new Map<RoomId, LiveRoom>()
     for (let start = 0; start < unread.length; start += roomsAtOnce) {
       if (start > 0) await nextTurn()
       const slice = unread.slice(start, start + roomsAtOnce)
@@ -136,13 +137,13 @@ export class LiveRooms {
     this.#touch(room.roomId)
   }
 
-  drop(roomId: string): void {
+  drop(roomId: RoomId): void {
     this.#lines.delete(roomId)
     this.#recent.delete(roomId)
   }
 
   /** The room is in use: it is weighed where it has grown. */
-  #touch(roomId: string): void {
+  #touch(roomId: RoomId): void {
     const kept = this.#lines.get(roomId)
     if (!kept?.room) return
     const { room } = kept
@@ -153,12 +154,12 @@ export class LiveRooms {
     if (room.recent.length > 0) this.#recent.set(roomId, room)
   }
 
-  #load(roomId: string): Promise<LiveRoom | undefined> {
+  #load(roomId: RoomId): Promise<LiveRoom | undefined> {
     return this.#keep(roomId, readLiveRooms(this.#source, [roomId]))
   }
 
   /** A few rooms at a time: what many large rooms hold must not be read in one go. */
-  #loadAll(roomIds: readonly string[]): void {
+  #loadAll(roomIds: readonly RoomId[]): void {
     let last: Promise<unknown> = Promise.resolve()
     for (let start = 0; start < roomIds.length; start += roomsAtOnce) {
       const slice = roomIds.slice(start, start + roomsAtOnce)
@@ -171,7 +172,7 @@ export class LiveRooms {
     }
   }
 
-  #keep(roomId: string, reading: Promise<ReadonlyMap<string, LiveRoom>>): Promise<LiveRoom | undefined> {
+  #keep(roomId: RoomId, reading: Promise<ReadonlyMap<RoomId, LiveRoom>>): Promise<LiveRoom | undefined> {
     const loading: Promise<LiveRoom | undefined> = reading.then(
       (liveRooms) => {
         const room = liveRooms.get(roomId)

@@ -1,3 +1,4 @@
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Store } from '#store/open.ts'
 import { gather } from '#base/gather.ts'
 
@@ -49,8 +50,8 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
     const found = new Map((await events.atPositions(positions)).map((event) => [event.position, event]))
     return positions.map((position) => found.get(position))
   })
-  const byId = gather(maxAsked, async (ids: readonly string[]) => {
-    const found = new Map((await events.findMany(ids)).map((event) => [event.eventId as string, event]))
+  const byId = gather(maxAsked, async (ids: readonly EventId[]) => {
+    const found = new Map((await events.findMany(ids)).map((event) => [event.eventId, event]))
     return ids.map((id) => found.get(id))
   })
   type PageAsk = { roomNid: number; before: number; after: number; limit: number }
@@ -58,7 +59,7 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
     const limit = asks.reduce((most, ask) => Math.max(most, ask.limit), 0)
     return (await events.pages(asks, limit)).map((page, index) => page.slice(0, asks[index]?.limit))
   })
-  type Sender = { userId: string; deviceId: string }
+  type Sender = { userId: UserId; deviceId: string }
   type SentAsk = Sender & { positions: readonly number[] }
   const sent = gather(maxAsked, async (asks: readonly SentAsk[]) => {
     const found = new Map<string, Map<number, string>>()
@@ -82,7 +83,7 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
 }
 
 function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 'relations'> {
-  type UserAsk = { roomId: string; userId: string }
+  type UserAsk = { roomId: RoomId; userId: UserId }
   const ofUser = gather(maxAsked, async (asks: readonly UserAsk[]) => {
     const found = new Map<UserAsk, Awaited<ReturnType<typeof receipts.listOfUser>>>()
     for (const [userId, same] of Map.groupBy(asks, (ask) => ask.userId)) {

@@ -4,6 +4,7 @@ import { historyVisibilityOf, type HistoryVisibility } from '#protocol/rooms/his
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What held from one position until the next span begins; before the first span nothing did. */
 export type Interval<Value> = { from: number; value: Value }
@@ -14,7 +15,7 @@ type Needs = Pick<Context, 'store'>
 export async function membershipIntervals(
   ctx: Needs,
   room: LiveRoom,
-  { userId, since }: { userId: string; since: number },
+  { userId, since }: { userId: UserId; since: number },
 ): Promise<Interval<string>[]> {
   const entry = room.entry('m.room.member', userId)
   if (entry?.from === undefined) return []

@@ -2,6 +2,7 @@ import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { membershipIntervals, nidOf, visibilityIntervals } from './history-intervals.ts'
 import type { Reader } from './visibility.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
 export type Reading = Reader & {
@@ -12,8 +13,8 @@ export type Reading = Reader & {
 /** Throws M_FORBIDDEN for strangers, who hear the same whether the room exists or not. Those who left may look back. */
 export async function openReading(
   ctx: Pick<Context, 'rooms' | 'store'>,
-  roomId: string,
-  userId: string,
+  roomId: RoomId,
+  userId: UserId,
 ): Promise<Reading> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw stranger()

@@ -6,9 +6,10 @@ import type { Bundle } from './bundle-relations.ts'
 import { membershipIntervals, valueAt } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { findUnsignedData, type UnsignedData } from './unsigned-data.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
-export type Viewer = { room: LiveRoom; userId: string; deviceId?: string | undefined; withRoomId: boolean }
+export type Viewer = { room: LiveRoom; userId: UserId; deviceId?: string | undefined; withRoomId: boolean }
 
 type Needs = Pick<Context, 'store' | 'clock'>
 
@@ -110,7 +111,7 @@ async function companionTexts(
   }
 }
 
-const previous = ({ content, sender }: { content: JsonObject; sender: string }): string =>
+const previous = ({ content, sender }: { content: JsonObject; sender: UserId }): string =>
   `,"prev_content":${JSON.stringify(content)},"prev_sender":${JSON.stringify(sender)}`
 
 type Texts = ReadonlyMap<number, string>

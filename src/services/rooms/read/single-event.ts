@@ -2,6 +2,7 @@ import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { visibleEvents, type Reader } from './visibility.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'rooms' | 'store'>
 
@@ -10,7 +11,7 @@ export type SingleEvent = Reader & { event: StoredEvent }
 /** An event of a room. Throws M_NOT_FOUND alike where room or event do not exist or the user may not see it. */
 export async function readEvent(
   ctx: Needs,
-  { roomId, eventId, userId }: { roomId: string; eventId: string; userId: string },
+  { roomId, eventId, userId }: { roomId: RoomId; eventId: EventId; userId: UserId },
 ): Promise<SingleEvent> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw hidden()
@@ -18,7 +19,7 @@ export async function readEvent(
 }
 
 /** The same in a room at hand. */
-export async function readEventOf(ctx: Needs, reader: Reader, eventId: string): Promise<StoredEvent> {
+export async function readEventOf(ctx: Needs, reader: Reader, eventId: EventId): Promise<StoredEvent> {
   const { room } = reader
   const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await ctx.store.rooms.events.find(eventId))
   if (!event || event.roomNid !== room.nid || event.status !== 'accepted') throw hidden()

@@ -2,9 +2,10 @@ import type { Context } from '#context.ts'
 import { mayReadEvent } from '#protocol/rooms/history-visibility.ts'
 import { membershipIntervals, valueAt, visibilityIntervals, type Interval } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room. */
-export type Reader = { room: LiveRoom; userId: string }
+export type Reader = { room: LiveRoom; userId: UserId }
 
 /**
  * Of some events of a room, those that the user may see, in the same order; present members mostly cost no query.

@@ -1,6 +1,6 @@
 import { CacheBudget } from '#base/cache.ts'
 import { LoadingCache } from '#base/loading-cache.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { Store } from '#store/open.ts'
 
@@ -45,7 +45,7 @@ export class SentTransactions {
 
   async #load(device: string): Promise<Used> {
     const gap = device.indexOf(' ')
-    const [userId, deviceId] = [device.slice(0, gap), device.slice(gap + 1)]
+    const [userId, deviceId] = [device.slice(0, gap) as UserId, device.slice(gap + 1)]
     const sent = await this.#store.rooms.events.listTransactions({ userId, deviceId }, maxLoaded)
     return { fingerprints: new Set(sent.map(fingerprintOf)), isComplete: sent.length < maxLoaded }
   }

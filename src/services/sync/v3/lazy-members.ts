@@ -2,6 +2,7 @@ import type { Cache, CacheBudget } from '#base/cache.ts'
 
 /** Bytes of a user id with its position in a map. */
 const memberBytes = 120
+import type { RoomId } from '#protocol/ids.ts'
 
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
 type Span = { since: number; upTo: number }
@@ -26,7 +27,7 @@ export class LazyMembers {
   }
 
   /** The device starts anew. */
-  forget(device: string, roomId: string): void {
+  forget(device: string, roomId: RoomId): void {
     this.#told.delete(`${device} ${roomId}`)
   }
 }

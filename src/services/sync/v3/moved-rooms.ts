@@ -1,3 +1,4 @@
+import type { RoomId } from '#protocol/ids.ts'
 import type { Context } from '#context.ts'
 import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
 import type { AccountIndex, AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
@@ -8,7 +9,7 @@ import type { SyncMoment } from './sync-moment.ts'
 export type MovedRooms = {
   rooms: AccountRoom[]
   /** JSON texts of receipt events by room. */
-  receipts: ReadonlyMap<string, string>
+  receipts: ReadonlyMap<RoomId, string>
 }
 
 /**
@@ -35,7 +36,7 @@ function roomsWithReceipts(
   { accountRooms }: Pick<Context, 'accountRooms'>,
   index: AccountIndex,
   { after, upTo }: { after: number; upTo: number },
-): string[] {
+): RoomId[] {
   if (after >= upTo) return []
   const moved = index.receiptsSince(after)
   const rooms = moved
@@ -44,7 +45,7 @@ function roomsWithReceipts(
   return [...rooms].filter(({ membership }) => membership === 'join').map(({ roomId }) => roomId)
 }
 
-function roomsNamed(index: AccountIndex, roomIds: Iterable<string>): AccountRoom[] {
+function roomsNamed(index: AccountIndex, roomIds: Iterable<RoomId>): AccountRoom[] {
   const rooms: AccountRoom[] = []
   for (const roomId of roomIds) {
     const room = index.rooms.get(roomId)

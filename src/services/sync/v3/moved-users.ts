@@ -1,3 +1,4 @@
+import type { UserId } from '#protocol/ids.ts'
 import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
@@ -14,11 +15,11 @@ export async function movedUsers(
   { store, rooms, accountRooms }: Needs,
   { userId, since }: Pick<SyncRequest, 'userId' | 'since'>,
   now: SyncToken,
-): Promise<readonly string[]> {
+): Promise<readonly UserId[]> {
   if (!since || since.events >= now.events) return []
   const moved = (await accountRooms.of(userId)).eventsSince(since.events)
   const own = moved.filter(({ position, membership }) => position > since.events && movesSharing.has(membership))
-  const users = new Set<string>()
+  const users = new Set<UserId>()
   const unknown: AccountRoom[] = []
   for (const place of moved) {
     if (place.membership !== 'join') continue
@@ -40,9 +41,9 @@ const movesSharing: ReadonlySet<string> = new Set(['join', 'leave', 'ban'])
 const nidsOf = (places: readonly AccountRoom[]): number[] => places.map(({ roomNid }) => roomNid)
 
 /** Whose member events came after a position, where the room remembers all of what came after it. */
-function recentMembers(room: LiveRoom | undefined, after: number): string[] | undefined {
+function recentMembers(room: LiveRoom | undefined, after: number): UserId[] | undefined {
   if (!room || room.recentFrom > after || room.plainSince > after) return undefined
   return room.recent.flatMap(({ type, stateKey, position }) =>
-    position > after && type === 'm.room.member' && stateKey !== null ? [stateKey] : [],
+    position > after && type === 'm.room.member' && stateKey !== null ? [stateKey as UserId] : [],
   )
 }

@@ -3,14 +3,15 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { SyncRequest } from './sync-request.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** What a room is to the user since her token. */
 export type RoomPlace = {
-  roomId: string
+  roomId: RoomId
   roomNid: number
   membership: Membership
   /** Who sent the user's member event. */
-  sender: string
+  sender: UserId
   /** Position of the user's member event. */
   position: number
   /** True when she knows nothing of the room yet: it is told from scratch. */
@@ -38,7 +39,7 @@ export async function roomPlaces(
 
 const isInRoom = (membership: Membership): boolean => membership !== 'leave' && membership !== 'ban'
 
-type Interval = { userId: string; since: number | undefined; upTo: number }
+type Interval = { userId: UserId; since: number | undefined; upTo: number }
 
 async function toldPlace(
   { store }: Needs,
@@ -57,7 +58,7 @@ async function toldPlace(
 
 async function membershipAt(
   store: Needs['store'],
-  { roomNid, userId }: { roomNid: number; userId: string },
+  { roomNid, userId }: { roomNid: number; userId: UserId },
   position: number,
 ): Promise<Membership | undefined> {
   const event = await store.rooms.state.holderAt(roomNid, ['m.room.member', userId], position)

@@ -12,6 +12,7 @@ import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { writeToken, type SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
 

@@ -5,15 +5,16 @@ import { previousEvents } from '#services/rooms/read/previous-events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { visibleEvents } from '#services/rooms/read/visibility.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type TimelineWindow = {
-  userId: string
+  userId: UserId
   /** Exclusive. */
   after: number
   /** Inclusive. */
   upTo: number
   filter: CompiledRoomEventFilter
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
 }
 
 export type Timeline = {

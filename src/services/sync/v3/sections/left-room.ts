@@ -9,6 +9,7 @@ import { readTimeline } from '#services/sync/v3/timeline.ts'
 import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomState } from './room-state.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
 
@@ -50,7 +51,7 @@ export async function leftRoom(
 async function endOfStay(
   ctx: Context,
   room: LiveRoom,
-  { userId, upTo }: { userId: string; upTo: number },
+  { userId, upTo }: { userId: UserId; upTo: number },
 ): Promise<number> {
   const all = await membershipIntervals(ctx, room, { userId, since: 0 })
   const intervals = all.filter(({ from }) => from <= upTo)

@@ -2,6 +2,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxHeroes = 5
 
@@ -39,14 +40,14 @@ async function isNamed({ loader }: SyncMoment, room: LiveRoom): Promise<boolean>
 }
 
 /** The first members besides the reader, after whom a nameless room is named: those who are there, else those who were. */
-function heroesOf(room: LiveRoom, userId: string): string[] {
+function heroesOf(room: LiveRoom, userId: UserId): string[] {
   const present = membersWith(room, userId, (membership) => membership === 'join' || membership === 'invite')
   return present.length > 0
     ? present
     : membersWith(room, userId, (membership) => membership === 'leave' || membership === 'ban')
 }
 
-function membersWith(room: LiveRoom, userId: string, isWanted: (membership: Membership) => boolean): string[] {
+function membersWith(room: LiveRoom, userId: UserId, isWanted: (membership: Membership) => boolean): string[] {
   const heroes: string[] = []
   for (const [member, membership] of room.members) {
     if (member === userId || !isWanted(membership)) continue
