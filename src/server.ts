@@ -35,13 +35,16 @@ import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
+import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { KeyStocks } from '#services/e2ee/key-stocks.ts'
+import { syncStreams } from '#services/sync/streams.ts'
+import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
-import type { UserId } from '#protocol/ids.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -142,20 +145,16 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
-  const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as UserId[]) context.waiters.wake(userId)
-  })
-  const stopForgetting = followSessionChanges(context)
-  const stopFollowingDevices = followDeviceLists(context)
-  const stopFollowingPush = followPushChanges(context)
-  const stopFollowingRooms = followAccountRooms(context)
-  return () => {
-    stopWaking()
-    stopForgetting()
-    stopFollowingDevices()
-    stopFollowingPush()
-    stopFollowingRooms()
-  }
+  const followed = [
+    // Caches first: who is woken must not find what they held before.
+    followSessionChanges(context),
+    followKeyStocks(context),
+    followPushChanges(context),
+    followAccountRooms(context),
+    followDeviceLists(context),
+    startWakingWaiters(context),
+  ]
+  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
@@ -175,7 +174,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const tokens = effects.tokens ?? systemTokens
   const log = effects.log ?? createLog({ level: config.logging.level, requestId: requestIds.current })
   const metrics = effects.metrics ?? createMetrics()
-  const waiters = new Waiters()
+  const waiters = new Waiters(syncStreams)
   metrics.countWaiting(() => waiters.size)
   const caches = new CacheBudget(config.memory.cache_bytes)
   metrics.countCaches(caches)
@@ -202,6 +201,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     ignoredUsers: new IgnoredUsers(store, caches),
     pushRulesets: new PushRulesets(store, caches),
     unread: new UnreadNotifications(caches),
+    keyStocks: new KeyStocks(store, caches),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
@@ -210,7 +210,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     accountRooms: new AccountRooms(store, caches),
     rooms: new LiveRooms(store, config.server_name, caches),
     sentTransactions: new SentTransactions(store, caches),
-    bus: effects.bus ?? localBus(),
+    bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
 }

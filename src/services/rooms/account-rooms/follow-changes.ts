@@ -1,15 +1,11 @@
-import type { RoomId, UserId } from '#protocol/ids.ts'
+import { roomForgotten, roomRemoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 
 /** Keeps the indexes of accounts in step with what does not come with events; the answer stops it. */
 export function followAccountRooms({ bus, accountRooms }: Pick<Context, 'bus' | 'accountRooms'>): () => void {
-  const stopRemoved = bus.subscribe('room.removed', (roomId) => accountRooms.removed(roomId as RoomId))
-  const stopForgotten = bus.subscribe('room.forgotten', (message) => {
-    const { roomId, userId } = message as { roomId: RoomId; userId: UserId }
-    accountRooms.forgotten(roomId, userId)
-  })
-  return () => {
-    stopRemoved()
-    stopForgotten()
-  }
+  const followed = [
+    bus.subscribe(roomRemoved, ({ roomId }) => accountRooms.removed(roomId)),
+    bus.subscribe(roomForgotten, ({ roomId, userId }) => accountRooms.forgotten(roomId, userId)),
+  ]
+  return () => followed.forEach((end) => end())
 }

@@ -1,3 +1,4 @@
+import { roomForgotten } from '#bus/topics.ts'
 import { unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { requireKnown } from './require-known.ts'
@@ -11,5 +12,5 @@ export async function forgetRoom(
   const room = await requireKnown(ctx, roomId, userId)
   const hasLeft = room.nid !== undefined && (await ctx.store.rooms.members.forget(room.nid, userId))
   if (!hasLeft) throw unknown('You must leave the room before you forget it')
-  ctx.bus.publish('room.forgotten', { roomId, userId })
+  ctx.bus.publish(roomForgotten, { roomId, userId })
 }

@@ -18,14 +18,16 @@ export type MovedRooms = {
  */
 export async function movedRooms(
   ctx: Pick<Context, 'store' | 'accountRooms' | 'typing'>,
-  { request, now }: SyncMoment,
+  { request, now, streams }: SyncMoment,
   accountData: AccountDataChanges,
 ): Promise<MovedRooms> {
   const { userId, since, fullState } = request
   const index = await ctx.accountRooms.of(userId)
   if (!since) return { rooms: [...index.rooms.values()], receipts: new Map() }
-  const withEvents = fullState ? [...index.rooms.values()] : index.eventsSince(since.events)
-  const others = roomsNamed(index, [...ctx.typing.changes(since.typing).keys(), ...accountData.rooms.keys()])
+  const moved = streams.has('events') ? index.eventsSince(since.events) : []
+  const withEvents = fullState ? [...index.rooms.values()] : moved
+  const typing = streams.has('typing') ? ctx.typing.changes(since.typing).keys() : []
+  const others = roomsNamed(index, [...typing, ...accountData.rooms.keys()])
   const roomIds = roomsWithReceipts(ctx, index, { after: since.receipts, upTo: now.receipts })
   const receipts = await receiptChanges(ctx, userId, { roomIds, after: since.receipts, upTo: now.receipts })
   return { rooms: [...new Set([...withEvents, ...others, ...roomsNamed(index, receipts.keys())])], receipts }

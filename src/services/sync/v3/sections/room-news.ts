@@ -20,11 +20,11 @@ type Given = { places: readonly RoomPlace[] } & Pick<NewsSource, 'accountData' |
 /** Reads what an answer needs but once. */
 export async function newsSource(
   ctx: Pick<Context, 'store' | 'typing'>,
-  { request: { since, userId }, now }: SyncMoment,
+  { request: { since, userId }, now, streams }: SyncMoment,
   { places, accountData, receipts }: Given,
 ): Promise<NewsSource> {
   const hasNewRooms = since !== undefined && places.some(({ isNew }) => isNew)
-  const typing = ctx.typing.changes(since?.typing ?? 0)
+  const typing: NewsSource['typing'] = streams.has('typing') ? ctx.typing.changes(since?.typing ?? 0) : new Map()
   return {
     accountData,
     receipts,

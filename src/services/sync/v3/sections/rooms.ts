@@ -17,6 +17,8 @@ type Section = 'join' | 'invite' | 'knock' | 'leave'
 
 export type RoomsSection = { json: string; hasNews: boolean }
 
+const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
+
 /** So many rooms are read at once: what an answer takes besides its text does not grow with the rooms. */
 const pageSize = 50
 
@@ -26,7 +28,8 @@ export async function roomsSection(
   moment: SyncMoment,
   accountData: AccountDataChanges,
 ): Promise<RoomsSection> {
-  const { request, now } = moment
+  const { request, now, streams } = moment
+  if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', hasNews: false }
   const moved = await movedRooms(given, moment, accountData)
   const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
   const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
