@@ -21,7 +21,13 @@ export type CacheOptions<Key, Value> = {
 
 export type CacheFigures = { name: string; bytes: number; entries: number; evictions: number }
 
-type Member = { readonly share: number; readonly bytes: number; readonly figures: CacheFigures; evictOldest(): boolean }
+type Member = {
+  readonly share: number
+  readonly bytes: number
+  readonly figures: CacheFigures
+  evictOldest(): boolean
+  evictAll(): void
+}
 
 /** The memory that all caches of one server share: where it does not suffice, the cache farthest beyond its share gives. */
 export class CacheBudget {
@@ -47,6 +53,11 @@ export class CacheBudget {
     const cache = new Cache<Key, Value>(options, (bytes) => this.#change(bytes))
     this.#caches.push(cache)
     return cache
+  }
+
+  /** Gives up all that is not in use. */
+  evictAll(): void {
+    for (const cache of this.#caches) cache.evictAll()
   }
 
   #change(bytes: number): void {
@@ -139,22 +150,29 @@ export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<u
     this.#change(-before)
   }
 
+  evictAll(): void {
+    for (const [key, value] of [...this.#entries.entries()]) this.#evict(key, value)
+  }
+
   /** Drops the least recently used entry that may go; false where there is none but the newest. */
   evictOldest(): boolean {
-    const { mayEvict, onEvict } = this.#options
     for (let tries = 0; tries < maxBusy && this.size > 1; tries++) {
       const [key] = this.#entries.rkeys()
       const value = key === undefined ? undefined : this.#entries.peek(key)
       if (key === undefined || value === undefined) return false
-      if (mayEvict && !mayEvict(value, key)) {
-        this.#entries.get(key)
-        continue
-      }
-      this.delete(key)
-      this.#evictions++
-      onEvict?.(value, key)
-      return true
+      if (this.#evict(key, value)) return true
+      // Out of the way, so that the next try finds another one.
+      this.#entries.get(key)
     }
     return false
+  }
+
+  #evict(key: Key, value: Value): boolean {
+    const { mayEvict, onEvict } = this.#options
+    if (mayEvict && !mayEvict(value, key)) return false
+    this.delete(key)
+    this.#evictions++
+    onEvict?.(value, key)
+    return true
   }
 }

@@ -38,7 +38,7 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
     keyNids: new StateKeyNids(engine.kind, options.caches),
     authNids: new AuthNids(engine.kind, options.caches),
   }
-  const followers = new Set<Follower>()
+  const followers: Follower[] = []
   let running = false
   let position = options.position
 
@@ -77,10 +77,9 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
     /** Everything up to here is on disk and applied in memory. */
     position: () => position,
 
-    /** Calls for every write in commit order, before anybody can read past it; the answer ends that. */
-    follow(follower: Follower): () => void {
-      followers.add(follower)
-      return () => void followers.delete(follower)
+    /** Calls for every write in commit order, before anybody can read past it. */
+    follow(follower: Follower): void {
+      followers.push(follower)
     },
 
     /** Resolves once the events are on disk; rejects with StaleRoomError when they must be built anew. */

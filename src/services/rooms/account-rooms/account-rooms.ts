@@ -20,7 +20,6 @@ export class AccountRooms {
   readonly #watchers = new Map<RoomId, Set<AccountIndex>>()
   /** Rooms with receipts that are being written, and how many. */
   readonly #receiptsUnderWay = new Map<RoomId, number>()
-  readonly #unfollow: () => void
 
   constructor(store: Store, caches: CacheBudget) {
     this.#store = store
@@ -30,11 +29,7 @@ export class AccountRooms {
       weigh: ({ bytes }) => bytes,
       onEvict: (index) => this.#unwatch(index),
     })
-    this.#unfollow = store.eventWriter.follow((write, written) => this.#take(write, written))
-  }
-
-  close(): void {
-    this.#unfollow()
+    store.eventWriter.follow((write, written) => this.#take(write, written))
   }
 
   /** Holds all that was committed before the call. It is kept up only while it is in the cache: use it at once. */
@@ -77,7 +72,7 @@ export class AccountRooms {
     this.#change(this.#indexes.values(), (index) => index.remove(roomId))
   }
 
-  /** What another process did to the account is read anew. */
+  /** The account's rooms are read anew: for what happened where this process does not see it. */
   drop(userId: UserId): void {
     const index = this.#indexes.peek(userId)
     this.#loading.delete(userId)
