@@ -1,3 +1,4 @@
+import type { CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import type { KeyedQueue } from '#base/keyed-queue.ts'
@@ -16,6 +17,7 @@ import type { Presences } from '#services/presence/presences.ts'
 import type { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
+import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
@@ -37,10 +39,14 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** The memory that all caches share. */
+  caches: CacheBudget
   /** Work of this process that must not run twice at once, by a text that says what it is about. */
   locks: KeyedQueue
   /** The rooms this process has in memory. */
   rooms: LiveRooms
+  /** The rooms of accounts that are looking, and which of them moved. */
+  accountRooms: AccountRooms
   /** Checks what comes in great numbers from other servers. */
   checkThreads: CheckThreads
   /** The transaction ids that devices have used. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { authenticators } from '#api/authenticators.ts'
 import { allEndpoints } from '#api/index.ts'
+import { CacheBudget } from '#base/cache.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
@@ -29,6 +30,8 @@ import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
 import { startProfileWorker } from './services/rooms/membership/profile-worker.ts'
 import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
+import { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
+import { followAccountRooms } from './services/rooms/account-rooms/follow-changes.ts'
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
@@ -172,6 +175,7 @@ function followBus(context: Context): (() => void)[] {
     followSessionChanges(context),
     followKeyStocks(context),
     followPushChanges(context),
+    followAccountRooms(context),
     followDeviceLists(context),
     startWakingWaiters(context),
   ]
@@ -208,7 +212,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const waiters = new Waiters(syncStreams)
   const notAnnounced = (error: unknown) => log.warn('a change was not announced', { error })
   metrics.countWaiting(() => waiters.size)
-  const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
+  const caches = new CacheBudget(config.memory.cache_bytes)
+  metrics.countCaches(caches)
+  const { signingKey, store } = await openData(config, { clock, metrics, tokens, caches, given: effects.store }).catch(
     (error: unknown) => {
       metrics.close()
       throw error
@@ -222,22 +228,24 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     metrics,
     waiters,
     signingKey,
-    sessions: new SessionCache(clock),
+    caches,
+    sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,
     store,
-    lazyMembers: new LazyMembers(),
-    filters: new CompiledFilters(),
-    ignoredUsers: new IgnoredUsers(store),
-    pushRulesets: new PushRulesets(store),
-    unread: new UnreadNotifications(),
-    keyStocks: new KeyStocks(store),
+    lazyMembers: new LazyMembers(caches),
+    filters: new CompiledFilters(caches),
+    ignoredUsers: new IgnoredUsers(store, caches),
+    pushRulesets: new PushRulesets(store, caches),
+    unread: new UnreadNotifications(caches),
+    keyStocks: new KeyStocks(store, caches),
     typing: new TypingRooms(clock, notAnnounced),
     presence: new Presences(clock, { onError: notAnnounced }),
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
-    rooms: new LiveRooms(store, config.server_name),
-    sentTransactions: new SentTransactions(store),
+    accountRooms: new AccountRooms(store, caches),
+    rooms: new LiveRooms(store, config.server_name, caches),
+    sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
@@ -257,7 +265,7 @@ async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKe
   return signingKeyFromSeed({ serverName: config.server_name, keyId }, seed)
 }
 
-type Watching = Pick<Context, 'clock' | 'metrics'>
+type Watching = Pick<Context, 'clock' | 'metrics' | 'caches'>
 
 async function openData(
   config: Config,
@@ -267,10 +275,11 @@ async function openData(
   return { signingKey, store: given ?? (await openConfiguredStore(config, watching)) }
 }
 
-const openConfiguredStore = (config: Config, { clock, metrics }: Watching): Promise<Store> =>
+const openConfiguredStore = (config: Config, { clock, metrics, caches }: Watching): Promise<Store> =>
   openStore({
     url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
     poolSize: config.database.pool_size,
     now: () => clock.now(),
+    caches,
     observeBatch: (events, ms) => metrics.batchWritten({ events, ms }),
   })

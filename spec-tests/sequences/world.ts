@@ -96,11 +96,7 @@ function worldOf(server: RestartableServer, errors: string[]): World {
           for (const room of Object.values(view.joined)) room.timeline = []
     },
     evictAll() {
-      const users = world.people.map(({ userId, devices, fresh }) => ({
-        userId,
-        deviceIds: [...devices.map(({ user }) => user.deviceId), fresh.deviceId],
-      }))
-      evictAll(server.context, { users, roomIds: world.rooms.map(({ roomId }) => roomId) })
+      evictAll(server.context, world.rooms.map(({ roomId }) => roomId)) // prettier-ignore
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }

@@ -1,3 +1,4 @@
+import type { CacheBudget } from './cache.ts'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { LoopDelay } from './loop-delay.ts'
 import { measureProcess } from './process-metrics.ts'
@@ -23,6 +24,8 @@ export type Metrics = {
   countLostLogLines(count: () => number): void
   /** Says how far a follower of the streams lags behind; asked whenever the metrics are read. The answer ends that. */
   watchLag(follower: string, read: () => Promise<Lag>): () => void
+  /** Shows what the caches of a server hold; asked whenever the metrics are read. */
+  countCaches(caches: Pick<CacheBudget, 'limit' | 'figures'>): void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
   /** Stops the measurements that hold timers. */
@@ -70,12 +73,51 @@ export function createMetrics(): Metrics {
     requestBegun: () => loopDelay.noteRequest(),
     ...held,
     watchLag,
+    countCaches: (caches) => measureCaches(registry, caches),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     close() {
       loopDelay.close()
       registry.clear()
     },
   }
+}
+
+function measureCaches(registry: Registry, caches: Pick<CacheBudget, 'limit' | 'figures'>): void {
+  const registers = [registry]
+  const names = { labelNames: ['cache'] as const, registers }
+  new Gauge({
+    name: 'myelin_cache_bytes',
+    help: 'Estimated memory of a cache',
+    ...names,
+    collect() {
+      for (const { name, bytes } of caches.figures()) this.set({ cache: name }, bytes)
+    },
+  })
+  new Gauge({
+    name: 'myelin_cache_entries',
+    help: 'Entries of a cache',
+    ...names,
+    collect() {
+      for (const { name, entries } of caches.figures()) this.set({ cache: name }, entries)
+    },
+  })
+  new Counter({
+    name: 'myelin_cache_evictions_total',
+    help: 'Entries that a cache gave up for lack of memory',
+    ...names,
+    collect() {
+      this.reset()
+      for (const { name, evictions } of caches.figures()) this.inc({ cache: name }, evictions)
+    },
+  })
+  new Gauge({
+    name: 'myelin_cache_budget_bytes',
+    help: 'Memory that all caches together may take',
+    registers,
+    collect() {
+      this.set(caches.limit)
+    },
+  })
 }
 
 /** Two gauges for each follower that is being watched. */

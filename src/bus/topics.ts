@@ -103,3 +103,15 @@ export const purgeRequested = topic<{ id: string }>('purge.requested')
  * From: services/rooms/purge. Listeners: services/rooms/purge/forget-live-room.
  */
 export const roomHidden = topic<{ roomId: RoomId }>('room.hidden')
+
+/**
+ * A room is gone for good.
+ * From: services/rooms/purge. Listeners: services/rooms/account-rooms.
+ */
+export const roomRemoved = topic<{ roomId: RoomId }>('room.removed')
+
+/**
+ * A user who had left a room wants to hear of it no more.
+ * From: services/rooms/membership. Listeners: services/rooms/account-rooms.
+ */
+export const roomForgotten = topic<{ roomId: RoomId; userId: UserId }>('room.forgotten')

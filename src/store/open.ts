@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { CacheBudget } from '#base/cache.ts'
 import { accessTokens } from './accounts/access-tokens.ts'
 import { accountData } from './accounts/account-data.ts'
 import { accounts } from './accounts/accounts.ts'
@@ -41,6 +42,7 @@ import { purges } from './rooms/purges.ts'
 import { relations } from './rooms/relations.ts'
 import { roomCheck } from './rooms/room-check.ts'
 import { roomState } from './rooms/room-state.ts'
+import { stateReads } from './rooms/state-reads.ts'
 import { rooms } from './rooms/rooms.ts'
 import { openSqlite } from './engine/sqlite/engine.ts'
 import { streams } from './streams.ts'
@@ -83,6 +85,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     relations: relations(db, kind),
     rooms: rooms(db, kind),
     state: roomState(db, kind),
+    stateReads: stateReads(db, kind),
   },
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
@@ -113,12 +116,20 @@ export type StoreOptions = {
   url: string
   poolSize: number
   now: () => number
+  /** What its own caches are part of. */
+  caches?: CacheBudget
   /** Called after each batch of events with its size and its duration in milliseconds. */
   observeBatch?: (events: number, milliseconds: number) => void
 }
 
 /** Opens the database, brings it to the newest migration and binds every module to it. */
-export async function openStore({ url, poolSize, now, observeBatch }: StoreOptions): Promise<Store> {
+export async function openStore({
+  url,
+  poolSize,
+  now,
+  observeBatch,
+  caches = new CacheBudget(Infinity),
+}: StoreOptions): Promise<Store> {
   const engine = await openEngine(url, poolSize)
   const inside = new AsyncLocalStorage<true>()
   const position = await prepare(engine).catch(async (error: unknown) => {
@@ -133,7 +144,7 @@ export async function openStore({ url, poolSize, now, observeBatch }: StoreOptio
   return {
     ...bind(engine.knex, engine.kind),
     kind: engine.kind,
-    eventWriter: eventWriter(engine, { position, now, observe: observeBatch }),
+    eventWriter: eventWriter(engine, { position, now, caches, observe: observeBatch }),
     transaction: (work) => engine.knex.transaction((tx) => inside.run(true, () => work(join(tx)))),
     ping: () => engine.ping(),
     claim: () => engine.claim(),

@@ -1,24 +1,9 @@
 import type { Context } from '#context.ts'
-import type { RoomId, UserId } from '#protocol/ids.ts'
-import { CompiledFilters } from '#services/accounts/data/compiled-filters.ts'
-import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
-
-/** Whose and which rooms' cached facts are dropped. */
-type Cached = { users: readonly { userId: UserId; deviceIds: readonly string[] }[]; roomIds: readonly RoomId[] }
+import type { RoomId } from '#protocol/ids.ts'
 
 /** Empties every cache that the store can fill again, as memory pressure would; no request may be under way. */
-export function evictAll(context: Context, { users, roomIds }: Cached): void {
+export function evictAll(context: Context, roomIds: readonly RoomId[]): void {
+  context.caches.evictAll()
+  // Also rooms that pressure would leave alone for a moment.
   for (const roomId of roomIds) context.rooms.drop(roomId)
-  for (const { userId, deviceIds } of users) {
-    context.sessions.forget(userId)
-    context.pushRulesets.forget(userId)
-    context.ignoredUsers.forget(userId)
-    for (const deviceId of deviceIds) context.keyStocks.forget({ userId, deviceId })
-    for (const roomId of roomIds) {
-      context.unread.slot(userId, roomId).tally = undefined
-      for (const deviceId of deviceIds) context.lazyMembers.forget(`${userId} ${deviceId}`, roomId)
-    }
-  }
-  context.filters = new CompiledFilters()
-  context.sentTransactions = new SentTransactions(context.store)
 }

@@ -3,6 +3,7 @@ import { accounts, registration } from './accounts.ts'
 import { database, listen, logging, metrics } from './operation.ts'
 import { federation } from './federation.ts'
 import { limits, rateLimits } from './limits.ts'
+import { memory } from './memory.ts'
 import { rooms } from './rooms.ts'
 import { support } from './support.ts'
 
@@ -27,6 +28,7 @@ export const ConfigSchema = Type.Object(
     }),
     listen,
     database,
+    memory,
     registration,
     accounts,
     rooms,

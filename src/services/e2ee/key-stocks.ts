@@ -1,39 +1,34 @@
+import type { CacheBudget } from '#base/cache.ts'
+import { LoadingCache } from '#base/loading-cache.ts'
 import type { UserId } from '#protocol/ids.ts'
-import { LRUCache } from 'lru-cache'
 import type { Store } from '#store/open.ts'
 import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
 
-const maxDevices = 50_000
+/** Bytes of the counts of a device. */
+const stockBytes = 600
 
 type Device = { userId: UserId; deviceId: string }
 
 /** What devices that sync have left to hand out: every answer of /sync names it, and it seldom changes. */
 export class KeyStocks {
-  readonly #store: Store
-  readonly #stocks: LRUCache<string, Promise<KeyStock>>
+  /** By user and device; a user id holds no space. */
+  readonly #stocks: LoadingCache<string, KeyStock>
 
-  constructor(store: Store, max = maxDevices) {
-    this.#store = store
-    this.#stocks = new LRUCache({ max })
+  constructor(store: Store, caches: CacheBudget) {
+    const cache = caches.cache<string, KeyStock>({ name: 'key_stocks', share: 3, weigh: () => stockBytes })
+    this.#stocks = new LoadingCache(cache, (device) => {
+      const gap = device.indexOf(' ')
+      return store.e2ee.oneTimeKeys.stock(device.slice(0, gap) as UserId, device.slice(gap + 1))
+    })
   }
 
   of(device: Device): Promise<KeyStock> {
-    return this.#stocks.get(keyOf(device)) ?? this.#load(device)
+    return this.#stocks.get(keyOf(device))
   }
 
   /** A read that is under way may be of before the change: the next one reads again. */
   forget(device: Device): void {
-    this.#stocks.delete(keyOf(device))
-  }
-
-  #load(device: Device): Promise<KeyStock> {
-    const key = keyOf(device)
-    const loading = this.#store.e2ee.oneTimeKeys.stock(device.userId, device.deviceId)
-    loading.catch(() => {
-      if (this.#stocks.peek(key) === loading) this.#stocks.delete(key)
-    })
-    this.#stocks.set(key, loading)
-    return loading
+    this.#stocks.forget(keyOf(device))
   }
 }
 

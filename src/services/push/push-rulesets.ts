@@ -1,45 +1,38 @@
+import type { CacheBudget } from '#base/cache.ts'
+import { LoadingCache } from '#base/loading-cache.ts'
 import { compileRuleset, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import { findPushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { Store } from '#store/open.ts'
 import type { UserId } from '#protocol/ids.ts'
 
+/** Bytes of a compiled rule besides its texts, which the outcome keeps. */
+const ruleBytes = 400
+
 /** The push rules of users who were looked at lately, ready for any number of events. */
 export class PushRulesets {
-  readonly #store: Store
-  readonly #capacity: number
-  /** The least recently used first. */
-  readonly #rulesets = new Map<UserId, Promise<CompiledRuleset>>()
+  readonly #rulesets: LoadingCache<UserId, CompiledRuleset>
 
-  constructor(store: Store, capacity = 10_000) {
-    this.#store = store
-    this.#capacity = capacity
+  constructor(store: Store, caches: CacheBudget) {
+    const cache = caches.cache<UserId, CompiledRuleset>({ name: 'push_rules', share: 5, weigh: weightOf })
+    this.#rulesets = new LoadingCache(cache, async (userId) =>
+      compileRuleset(fullRuleset(await findPushRules(store, userId), userId), userId),
+    )
   }
 
   /** The same object as long as the rules have not changed. */
   get(userId: UserId): Promise<CompiledRuleset> {
-    const ruleset = this.#rulesets.get(userId) ?? this.#load(userId)
-    this.#rulesets.delete(userId)
-    this.#rulesets.set(userId, ruleset)
-    const [oldest] = this.#rulesets.keys()
-    if (this.#rulesets.size > this.#capacity && oldest !== undefined) this.#rulesets.delete(oldest)
-    return ruleset
+    return this.#rulesets.get(userId)
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
   forget(userId: UserId): void {
-    this.#rulesets.delete(userId)
-  }
-
-  #load(userId: UserId): Promise<CompiledRuleset> {
-    const loading = this.#read(userId)
-    loading.catch(() => {
-      if (this.#rulesets.get(userId) === loading) this.#rulesets.delete(userId)
-    })
-    return loading
-  }
-
-  async #read(userId: UserId): Promise<CompiledRuleset> {
-    return compileRuleset(fullRuleset(await findPushRules(this.#store, userId), userId), userId)
+    this.#rulesets.forget(userId)
   }
 }
+
+const weightOf = ({ rules }: CompiledRuleset): number =>
+  rules.reduce((sum, { conditions, outcome }) => sum + ruleBytes * (1 + conditions.length) + textBytes(outcome), 0)
+
+/** A condition holds about as much text as the names and actions of its rule, and a pattern. */
+const textBytes = (outcome: CompiledRuleset['rules'][number]['outcome']): number => 4 * JSON.stringify(outcome).length

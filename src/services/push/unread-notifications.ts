@@ -1,3 +1,4 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { FlatEvent } from '#protocol/push/push-conditions.ts'
 import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -39,57 +40,56 @@ type Slot = { receiptMoves: number; tally: Tally | undefined }
 /** An event as all of its readers' rules look at it. */
 export type SeenEvent = { flat: FlatEvent; threadId: string; redacts: string | undefined }
 
-const maxWeight = 300_000
-/** What was sent a moment ago, for all who are about to sync. */
-const maxSeen = 1000
+/** Bytes of a tally with its maps, and of a notification in it. */
+const tallyBytes = 600
+const notificationBytes = 160
 
 /** What is unread, by user and room, as far as anybody asked; the store can always tell again. */
 export class UnreadNotifications {
-  /** The least recently used first. */
-  readonly #slots = new Map<string, Slot>()
-  /** The newest at the end; when an event is redacted another object takes its place. */
-  readonly #seen = new Map<StoredEvent, SeenEvent>()
-  #weight = 0
+  readonly #slots: Cache<string, Slot>
+  /** When an event is redacted another object takes its place. */
+  readonly #seen: Cache<StoredEvent, { seen: SeenEvent; bytes: number }>
+
+  #moves = 0
+
+  constructor(caches: CacheBudget) {
+    this.#slots = caches.cache({
+      name: 'unread',
+      share: 10,
+      weigh: ({ tally }) =>
+        tally ? tallyBytes + (tally.notifications.length + tally.read.threads.size) * notificationBytes : 0,
+    })
+    this.#seen = caches.cache({ name: 'seen_events', share: 5, weigh: ({ bytes }) => bytes })
+  }
 
   slot(userId: UserId, roomId: RoomId): Slot {
     const key = `${userId} ${roomId}`
     const known = this.#slots.get(key)
-    const slot = known ?? { receiptMoves: 0, tally: undefined }
-    if (known) this.#slots.delete(key)
-    else this.#weight++
+    if (known) return known
+    // No number comes twice: a tally of a slot that was dropped meanwhile must not pass for one of this.
+    const slot = { receiptMoves: ++this.#moves, tally: undefined }
     this.#slots.set(key, slot)
     return slot
   }
 
   /** A slot that was dropped in the meantime takes nothing with it. */
   keep(userId: UserId, roomId: RoomId, tally: Tally): void {
-    const slot = this.slot(userId, roomId)
-    this.#weight += tally.notifications.length - (slot.tally?.notifications.length ?? 0)
-    slot.tally = tally
-    this.#dropOldest()
+    this.slot(userId, roomId).tally = tally
+    this.#slots.reweigh(`${userId} ${roomId}`)
   }
 
   receiptMoved(userId: UserId, roomId: RoomId): void {
-    const slot = this.#slots.get(`${userId} ${roomId}`)
-    if (slot) slot.receiptMoves++
+    const slot = this.#slots.peek(`${userId} ${roomId}`)
+    if (slot) slot.receiptMoves = ++this.#moves
   }
 
   /** Parsed once for all readers, when they come soon after another. */
   seen(event: StoredEvent, see: (event: StoredEvent) => SeenEvent): SeenEvent {
     const known = this.#seen.get(event)
-    if (known) return known
+    if (known) return known.seen
     const seen = see(event)
-    this.#seen.set(event, seen)
-    const [oldest] = this.#seen.keys()
-    if (this.#seen.size > maxSeen && oldest) this.#seen.delete(oldest)
+    // Keys and texts of the flat event are copies of what the JSON holds, beside the event itself, which stays with it.
+    this.#seen.set(event, { seen, bytes: 500 + 5 * event.clientJson.length + event.graphJson.length })
     return seen
-  }
-
-  #dropOldest(): void {
-    for (const [key, slot] of this.#slots) {
-      if (this.#weight <= maxWeight) return
-      this.#slots.delete(key)
-      this.#weight -= 1 + (slot.tally?.notifications.length ?? 0)
-    }
   }
 }

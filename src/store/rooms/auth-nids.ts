@@ -1,16 +1,19 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { Batch, Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-const maxCached = 100_000
+/** Bytes of the text and its number. */
+const numberBytes = 100
 
 /** The numbers under which state events stand in the auth index: the position that each was first given. */
 export class AuthNids {
   readonly #kind: Engine['kind']
-  readonly #known = new Map<EventId, number>()
+  readonly #known: Cache<EventId, number>
 
-  constructor(kind: Engine['kind']) {
+  constructor(kind: Engine['kind'], caches: CacheBudget) {
     this.#kind = kind
+    this.#known = caches.cache({ name: 'auth_numbers', share: 5, weigh: () => numberBytes })
   }
 
   /** The number of each event that is on disk; `keep` remembers those of events that are about to be written. */
@@ -31,7 +34,6 @@ export class AuthNids {
 
   /** Remembers numbers that are committed. */
   keep(resolved: ReadonlyMap<EventId, number>): void {
-    if (this.#known.size + resolved.size > maxCached) this.#known.clear()
     for (const [id, nid] of resolved) this.#known.set(id, nid)
   }
 }

@@ -1,3 +1,4 @@
+import type { CacheBudget } from '#base/cache.ts'
 import { AuthNids } from './auth-nids.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import type { RoomWrite, Written } from './room-write.ts'
@@ -13,6 +14,7 @@ export type WriterOptions = {
   /** The newest position on disk when the writer starts. */
   position: number
   now: () => number
+  caches: CacheBudget
   /** Called after each batch with its events and its duration in milliseconds. */
   observe?: ((events: number, milliseconds: number) => void) | undefined
 }
@@ -27,16 +29,23 @@ type Waiting = {
   reject(error: Error): void
 }
 
+type Follower = (write: RoomWrite, written: Written) => void
+
 /** One loop a process: takes all that waits, of any rooms, and commits it at once. */
 export function eventWriter(engine: Engine, options: WriterOptions) {
   const waiting: Waiting[] = []
-  const numbers = { keyNids: new StateKeyNids(engine.kind), authNids: new AuthNids(engine.kind) }
+  const numbers = {
+    keyNids: new StateKeyNids(engine.kind, options.caches),
+    authNids: new AuthNids(engine.kind, options.caches),
+  }
+  const followers: Follower[] = []
   let running = false
   let position = options.position
 
-  const settle = ({ apply, resolve, reject }: Waiting, written: Written | undefined): void => {
+  const settle = ({ write, apply, resolve, reject }: Waiting, written: Written | undefined): void => {
     if (!written) return reject(new StaleRoomError())
     apply(written)
+    for (const follow of followers) follow(write, written)
     position = Math.max(position, written.positions.at(-1) ?? 0)
     resolve(written)
   }
@@ -67,6 +76,11 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
   return {
     /** Everything up to here is on disk and applied in memory. */
     position: () => position,
+
+    /** Calls for every write in commit order, before anybody can read past it. */
+    follow(follower: Follower): void {
+      followers.push(follower)
+    },
 
     /** Resolves once the events are on disk; rejects with StaleRoomError when they must be built anew. */
     write(write: RoomWrite, apply: (written: Written) => void): Promise<Written> {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
@@ -134,6 +135,25 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     if (until !== undefined) void query.where('position', forwards ? '<' : '>', until)
     if (types) void query.whereIn('type', types)
     return (await query).map(toStoredEvent)
+  },
+
+  /** The newest accepted events of some rooms between two positions (exclusive), newest first, in the order asked for. */
+  async pages(
+    asks: readonly { roomNid: number; before: number; after: number }[],
+    limit: number,
+  ): Promise<StoredEvent[][]> {
+    const rows = asks.map(({ roomNid, before, after }) => [roomNid, before, after])
+    const asked = askedRows(kind, { room_nid: 'bigint', before: 'bigint', after: 'bigint' }, rows)
+    const newest = (columns: string) => `select ${columns} from events x
+      where x.room_nid = a.room_nid and x.status = 0 and x.position < a.before and x.position > a.after
+      order by x.position desc limit ?`
+    const events =
+      kind === 'postgres'
+        ? `join lateral (${newest('*')}) e on true`
+        : `join events e on e.position in (${newest('x.position')})`
+    const sql = `select a.ask, e.* from ${asked.sql} ${events} order by e.position desc`
+    const raw: unknown = await db.raw(sql, [...asked.bindings, limit])
+    return byAsk(asks.length, rowsOf<EventRow & { ask: number }>(raw), toStoredEvent)
   },
 
   /** Accepted events by their own time from a moment on, the closest first. */

@@ -20,6 +20,9 @@ export type Member = {
 
 export type Place = Member & { roomId: RoomId }
 
+/** A user's place in a room, and how far the room is. */
+export type AccountPlace = Omit<Place, 'userId'> & { lastPosition: number }
+
 type Row = {
   room_nid: number
   user_id: UserId
@@ -42,13 +45,20 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
-  /** Every room the user is or was in, with its name, but of those she forgot only what she left after a position. */
-  async listPlaces(userId: UserId, leftAfter?: number): Promise<Place[]> {
-    const query = db('memberships as m').join('rooms as r', 'r.nid', 'm.room_nid').where({ 'm.user_id': userId })
-    if (leftAfter === undefined) void query.where({ 'm.is_forgotten': false })
-    else void query.whereRaw('(m.is_forgotten = ? or m.position > ?)', [false, leftAfter])
-    const rows = (await query.select('m.*', 'r.room_id')) as (Row & { room_id: RoomId })[]
-    return rows.map((row) => ({ ...fromRow(row), roomId: row.room_id }))
+  /** Every room the user is or was in, with the position at which it last moved for them, in the order of these. */
+  async listAccountRooms(userId: UserId): Promise<AccountPlace[]> {
+    const rows = (await db('memberships as m')
+      .join('rooms as r', 'r.nid', 'm.room_nid')
+      .where({ 'm.user_id': userId })
+      .select('m.*', 'r.room_id', 'r.last_position')) as (Row & { room_id: RoomId; last_position: number })[]
+    return rows
+      .map((row) => {
+        const { userId: _user, ...member } = fromRow(row)
+        const moved =
+          member.membership === 'join' ? Math.max(Number(row.last_position), member.position) : member.position
+        return { ...member, roomId: row.room_id, lastPosition: moved }
+      })
+      .sort((one, other) => one.lastPosition - other.lastPosition)
   },
 
   /** Users of a room with one of the memberships, in order of arrival. */
@@ -153,6 +163,29 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .distinct('theirs.user_id')
       .pluck('theirs.user_id')) as UserId[]
     return [...new Set([...moved, ...ownMoves])]
+  },
+
+  /** Users whose member event in one of some rooms changed after one position and up to another. */
+  async changedIn(roomNids: readonly number[], { after, upTo }: { after: number; upTo: number }): Promise<UserId[]> {
+    if (roomNids.length === 0) return []
+    return (await db('room_state as s')
+      .crossJoin(db.raw('state_keys as k'))
+      .where({ 'k.type': 'm.room.member' })
+      .whereRaw('k.nid = s.key_nid')
+      .whereRaw(...inList(kind, 's.room_nid', roomNids))
+      .whereRaw('s.from_position > ? and s.from_position <= ?', [after, upTo])
+      .distinct('k.state_key')
+      .pluck('k.state_key')) as UserId[]
+  },
+
+  /** Everybody who is joined to one of some rooms, or moved in it after a position. */
+  async presentSince(roomNids: readonly number[], after: number): Promise<UserId[]> {
+    if (roomNids.length === 0) return []
+    return (await db('memberships')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .whereRaw('(membership = ? or position > ?)', ['join', after])
+      .distinct('user_id')
+      .pluck('user_id')) as UserId[]
   },
 
   /** Of some users, those who are joined to a room that the user is joined to. */

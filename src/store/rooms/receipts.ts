@@ -54,6 +54,15 @@ export const receipts = (db: Db, kind: Engine['kind']) => ({
     return (await db<Row>('receipts').where({ room_id: roomId, user_id: userId })).map(fromRow)
   },
 
+  /** Everything the user has told of some rooms, in their order. */
+  async listOfUserIn(roomIds: readonly RoomId[], userId: UserId): Promise<Receipt[][]> {
+    const rows = (await db('receipts')
+      .whereRaw(...inList(kind, 'room_id', roomIds))
+      .where('user_id', userId)) as Row[]
+    const ofRoom = Map.groupBy(rows.map(fromRow), ({ roomId }) => roomId)
+    return roomIds.map((roomId) => ofRoom.get(roomId) ?? [])
+  },
+
   /** What was told in some rooms after one position of the stream and up to another. */
   async listChanged(roomIds: readonly RoomId[], { after, upTo }: { after: number; upTo: number }): Promise<Receipt[]> {
     if (roomIds.length === 0) return []

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
@@ -78,41 +79,54 @@ export const relations = (db: Db, kind: Engine['kind']) => {
   const isChildOf = (parentIds: readonly EventId[]): [string, Knex.RawBinding[]] =>
     parentIds.length === 1 ? ['r.parent_id = ?', [parentIds[0] ?? '']] : inList(kind, 'r.parent_id', parentIds)
 
-  return {
-    /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
-    async forBundles(
-      parentIds: readonly EventId[],
-      { roomNid, reader, upTo }: { roomNid: number; reader: UserId; upTo: number },
-    ): Promise<RankedChild[]> {
-      if (parentIds.length === 0) return []
-      const [isParent, parents] = inList(kind, 'r.parent_id', parentIds)
-      const sql = `select * from (
-        select r.parent_id, r.rel_type, r.position, e.event_id,
+  const forBundlesIn = async (
+    rooms: readonly { parentIds: readonly string[]; roomNid: number; upTo: number }[],
+    reader: string,
+  ): Promise<RankedChild[][]> => {
+    const rows = rooms.flatMap(({ parentIds, roomNid, upTo }, room) =>
+      parentIds.map((parentId) => [room, parentId, roomNid, upTo]),
+    )
+    if (rows.length === 0) return rooms.map(() => [])
+    const asked = askedRows(kind, { room: 'bigint', parent_id: 'text', room_nid: 'bigint', upto: 'bigint' }, rows)
+    const sql = `select * from (
+        select a.room as ask, r.parent_id, r.rel_type, r.position, e.event_id,
           count(*) over (partition by r.parent_id, r.rel_type) as count,
           max(case when r.sender = ? or p.sender = ? then 1 else 0 end)
             over (partition by r.parent_id, r.rel_type) as participated,
           row_number() over (partition by r.parent_id, r.rel_type
             order by case r.rel_type when 'm.replace' then e.origin_server_ts else e.position end desc,
               e.event_id ${byBytes[kind]} desc) as place
-        from relations r
+        from ${asked.sql}
+        join relations r on r.parent_id = a.parent_id and r.room_nid = a.room_nid and r.position <= a.upto
         join events e on e.position = r.position
         join events p on p.event_id = r.parent_id and p.room_nid = r.room_nid
-        where ${isParent} and r.room_nid = ? and r.rel_type in (?, ?, ?) and r.position <= ?
-          and e.status = ? and e.redacted_by is null and ${isBundled}
+        where r.rel_type in (?, ?, ?) and e.status = ? and e.redacted_by is null and ${isBundled}
       ) ranked
       where place <= case rel_type when 'm.thread' then 1 when 'm.replace' then ${maxEdits} else ${maxReferences} end
-      order by parent_id, rel_type, place`
-      const values: Knex.RawBinding[] = [reader, reader, ...parents, roomNid, ...bundled, upTo, statusCodes.accepted]
-      const raw: unknown = await db.raw(sql, values)
-      return rowsOf<RankedRow>(raw).map((row) => ({
-        parentId: row.parent_id,
-        relType: row.rel_type,
-        eventId: row.event_id,
-        position: Number(row.position),
-        count: Number(row.count),
-        isParticipant: Number(row.participated) === 1,
-      }))
+      order by ask, parent_id, rel_type, place`
+    const values: Knex.RawBinding[] = [reader, reader, ...asked.bindings, ...bundled, statusCodes.accepted]
+    const raw: unknown = await db.raw(sql, values)
+    return byAsk(rooms.length, rowsOf<RankedRow & { ask: number }>(raw), (row) => ({
+      parentId: row.parent_id,
+      relType: row.rel_type,
+      eventId: row.event_id,
+      position: Number(row.position),
+      count: Number(row.count),
+      isParticipant: Number(row.participated) === 1,
+    }))
+  }
+
+  return {
+    /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
+    async forBundles(
+      parentIds: readonly string[],
+      { roomNid, reader, upTo }: { roomNid: number; reader: string; upTo: number },
+    ): Promise<RankedChild[]> {
+      return (await forBundlesIn([{ parentIds, roomNid, upTo }], reader))[0] ?? []
     },
+
+    /** The same for parents in several rooms, in the order of these. */
+    forBundlesIn,
 
     async page({
       roomNid,

@@ -1,9 +1,11 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Engine } from '#store/engine/engine.ts'
 
 type Key = readonly [type: string, stateKey: string]
 
-const maxCached = 100_000
+/** Bytes of the text and its number. */
+const numberBytes = 100
 /** So many at once do not hold up the event loop; only a join of a large room brings more. */
 const sliceSize = 2000
 const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
@@ -18,10 +20,11 @@ const lookUp: Readonly<Record<Engine['kind'], string>> = {
 /** Small numbers for (type, state key) pairs, which recur in every room a user is in. */
 export class StateKeyNids {
   readonly #kind: Engine['kind']
-  readonly #known = new Map<string, number>()
+  readonly #known: Cache<string, number>
 
-  constructor(kind: Engine['kind']) {
+  constructor(kind: Engine['kind'], caches: CacheBudget) {
     this.#kind = kind
+    this.#known = caches.cache({ name: 'state_keys', share: 5, weigh: () => numberBytes })
   }
 
   /** The number of each key; new ones are made in the batch's transaction, and remembered only by `keep`. */
@@ -48,7 +51,6 @@ export class StateKeyNids {
 
   /** Remembers numbers that are committed. */
   keep(resolved: ReadonlyMap<string, number>): void {
-    if (this.#known.size + resolved.size > maxCached) this.#known.clear()
     for (const [name, nid] of resolved) this.#known.set(name, nid)
   }
 }

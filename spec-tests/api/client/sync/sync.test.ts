@@ -130,7 +130,7 @@ describe('GET /sync', () => {
     const waiting = sync(alice, { since, timeout: '30000' })
     await server.clock.waiting(1)
     let reads = 0
-    server.context.store.rooms.members.listPlaces = async () => (reads++, [])
+    server.context.store.rooms.members.listAccountRooms = async () => (reads++, [])
     server.context.store.streams.positions = () => Promise.reject(new Error('read while waiting'))
     await createRoom(bob)
     await server.clock.advance(30_000)

@@ -75,7 +75,7 @@ describe('the lines of rooms', () => {
   })
 
   it('stay in memory while somebody builds on them, however many come in between', async () => {
-    await using server = await startTestServer()
+    await using server = await startTestServer({ settings: { memory: { cache_bytes: 1_048_576 } } })
     const alice = await server.register('alice')
     const [busy, idle] = [await createRoom(alice), await createRoom(alice)]
     const { rooms } = server.context
@@ -95,7 +95,7 @@ describe('the lines of rooms', () => {
 
     await rooms.inTurn(busy, async () => {
       const room = await rooms.get(busy)
-      for (let n = 0; n < 2500; n++)
+      for (let n = 0; n < 10_000; n++)
         rooms.add(new LiveRoom({ ...start, roomId: `!${n}:test`, entries: [], members: [] }))
       await setImmediate()
 

@@ -65,7 +65,7 @@ export async function writeAccountData(
 export const lockAccountData = (tx: Transaction): Promise<number> => tx.streams.next('account_data')
 
 /** Account data as JSON texts of events. */
-export type AccountDataChanges = { global: string[]; rooms: Map<string, string[]> }
+export type AccountDataChanges = { global: string[]; rooms: Map<RoomId, string[]> }
 
 /**
  * What was set after one position of the stream and up to another; everything where `after` is undefined. Push rules

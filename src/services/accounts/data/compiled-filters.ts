@@ -1,34 +1,31 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
 import { compileFilter, type CompiledFilter, type Filter } from '#protocol/filters/filter.ts'
+
+/** A filter with what it was made of: the functions of a compiled one hold about as much. */
+type Kept = { filter: CompiledFilter; bytes: number }
+
+/** Bytes of the functions that every compiled filter has. */
+const filterBytes = 3000
 
 /** Filters that were used lately, ready for use: clients send the same one with every request. */
 export class CompiledFilters {
-  readonly #capacity: number
-  /** The least recently used first. */
-  readonly #compiled = new Map<string, CompiledFilter>()
+  readonly #compiled: Cache<string, Kept>
 
-  constructor(capacity = 2000) {
-    this.#capacity = capacity
+  constructor(caches: CacheBudget) {
+    this.#compiled = caches.cache({ name: 'filters', share: 3, weigh: ({ bytes }) => bytes })
   }
 
   find(key: string): CompiledFilter | undefined {
-    const filter = this.#compiled.get(key)
-    if (filter) this.#keep(key, filter)
-    return filter
+    return this.#compiled.get(key)?.filter
   }
 
   /** Expects `read` to answer always the same for a key, and a filter that `filterViolation` has nothing against. */
   compile(key: string, read: () => Filter): CompiledFilter {
     const known = this.find(key)
     if (known) return known
-    const filter = compileFilter(read())
-    this.#keep(key, filter)
+    const source = read()
+    const filter = compileFilter(source)
+    this.#compiled.set(key, { filter, bytes: filterBytes + 2 * key.length + 8 * JSON.stringify(source).length })
     return filter
-  }
-
-  #keep(key: string, filter: CompiledFilter): void {
-    this.#compiled.delete(key)
-    this.#compiled.set(key, filter)
-    const [oldest] = this.#compiled.keys()
-    if (this.#compiled.size > this.#capacity && oldest !== undefined) this.#compiled.delete(oldest)
   }
 }

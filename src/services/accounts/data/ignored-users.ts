@@ -1,3 +1,5 @@
+import type { CacheBudget } from '#base/cache.ts'
+import { LoadingCache } from '#base/loading-cache.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import type { Store } from '#store/open.ts'
 import { entriesByUser, type UserId } from '#protocol/ids.ts'
@@ -7,39 +9,32 @@ export const ignoredUsersType = 'm.ignored_user_list'
 
 const nobody: ReadonlySet<UserId> = new Set()
 
+/** Bytes of a user id in a set. */
+const ignoredBytes = 120
+
 /** Whom users who were looked at lately ignore. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
 export class IgnoredUsers {
   readonly #store: Store
-  readonly #capacity: number
-  /** The least recently used first. */
-  readonly #lists = new Map<UserId, Promise<ReadonlySet<UserId>>>()
+  readonly #lists: LoadingCache<UserId, ReadonlySet<UserId>>
 
-  constructor(store: Store, capacity = 20_000) {
+  constructor(store: Store, caches: CacheBudget) {
     this.#store = store
-    this.#capacity = capacity
+    const cache = caches.cache<UserId, ReadonlySet<UserId>>({
+      name: 'ignored_users',
+      share: 3,
+      weigh: ({ size }) => size * ignoredBytes,
+    })
+    this.#lists = new LoadingCache(cache, (userId) => this.#read(userId))
   }
 
   /** The same object as long as the list has not changed. */
   of(userId: UserId): Promise<ReadonlySet<UserId>> {
-    const list = this.#lists.get(userId) ?? this.#load(userId)
-    this.#lists.delete(userId)
-    this.#lists.set(userId, list)
-    const [oldest] = this.#lists.keys()
-    if (this.#lists.size > this.#capacity && oldest !== undefined) this.#lists.delete(oldest)
-    return list
+    return this.#lists.get(userId)
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
   forget(userId: UserId): void {
-    this.#lists.delete(userId)
-  }
-
-  #load(userId: UserId): Promise<ReadonlySet<UserId>> {
-    const loading = this.#read(userId)
-    loading.catch(() => {
-      if (this.#lists.get(userId) === loading) this.#lists.delete(userId)
-    })
-    return loading
+    this.#lists.forget(userId)
   }
 
   async #read(userId: UserId): Promise<ReadonlySet<UserId>> {

@@ -1,3 +1,4 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -19,21 +20,29 @@ export type CachedSession = {
   seenAt: number
 }
 
+type Entry = { cached: CachedSession; loadedAt: number }
+
+/** Bytes of a session with its ids and its place among those of its user. */
+const sessionBytes = 700
+
 /** A lost wake-up delays the end of a session in another process by this much at most. */
 const lifetimeMs = 30_000
 
 /** Sessions of access tokens by the hash of the token; forgotten by user whenever anything about one changes. */
 export class SessionCache {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #capacity: number
-  /** Oldest first. */
-  readonly #entries = new Map<string, { cached: CachedSession; loadedAt: number }>()
+  readonly #entries: Cache<string, Entry>
   readonly #hashesOf = new Map<string, Set<string>>()
   #changes = 0
 
-  constructor(clock: Pick<Clock, 'now'>, capacity = 50_000) {
+  constructor(clock: Pick<Clock, 'now'>, caches: CacheBudget) {
     this.#clock = clock
-    this.#capacity = capacity
+    this.#entries = caches.cache({
+      name: 'sessions',
+      share: 5,
+      weigh: () => sessionBytes,
+      onEvict: (entry, tokenHash) => this.#removed(tokenHash, entry),
+    })
   }
 
   /** Counts what was forgotten: read it before the store, and give it to `put`. */
@@ -58,10 +67,6 @@ export class SessionCache {
     const hashes = this.#hashesOf.get(userId)
     if (hashes) hashes.add(tokenHash)
     else this.#hashesOf.set(userId, new Set([tokenHash]))
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#capacity) return
-      this.#remove(oldest)
-    }
   }
 
   forget(userId: UserId): void {
@@ -71,9 +76,13 @@ export class SessionCache {
   }
 
   #remove(tokenHash: string): void {
-    const entry = this.#entries.get(tokenHash)
+    const entry = this.#entries.peek(tokenHash)
     if (entry === undefined) return
     this.#entries.delete(tokenHash)
+    this.#removed(tokenHash, entry)
+  }
+
+  #removed(tokenHash: string, entry: Entry): void {
     const { userId } = entry.cached.session
     const hashes = this.#hashesOf.get(userId)
     hashes?.delete(tokenHash)

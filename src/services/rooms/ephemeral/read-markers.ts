@@ -6,7 +6,7 @@ import { requireEvent, setReceipt } from './receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
-type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'config'>
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'accountRooms' | 'config'>
 
 export type ReadMarkers = {
   roomId: RoomId

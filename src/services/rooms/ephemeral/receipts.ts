@@ -19,15 +19,17 @@ export type NewReceipt = {
   threadId?: string | undefined
 }
 
-type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms'>
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'accountRooms'>
 
 /** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
 export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
   const room = await requireJoined(ctx, receipt.roomId, receipt.userId)
   const event = await requireEvent(ctx, room, receipt.eventId)
   await requireThread(ctx, event, receipt.threadId)
-  const isNews = await ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event }))
-  if (isNews) receiptsChanged(ctx, room, receipt)
+  const position = await ctx.accountRooms.writeReceipt(receipt.roomId, () =>
+    ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event })),
+  )
+  if (position !== undefined) receiptsChanged(ctx, room, receipt)
 }
 
 /** Tells every process, and those who may know, that a user's receipt has moved. */
@@ -62,16 +64,18 @@ async function requireThread(
   if (!(await isInThread(ctx, event, threadId))) throw invalidParam('The event is not in this thread')
 }
 
+/** The position of the receipt; undefined where the member has read as far already. */
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,
   { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
-): Promise<boolean> {
+): Promise<number | undefined> {
   const position = await tx.streams.next('receipts')
-  return tx.rooms.receipts.advance(
+  const isNews = await tx.rooms.receipts.advance(
     { ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() },
     position,
   )
+  return isNews ? position : undefined
 }
 
 export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
@@ -84,8 +88,8 @@ export async function receiptChanges(
   { store }: Pick<Context, 'store'>,
   userId: UserId,
   { roomIds, after, upTo }: ReceiptSpan,
-): Promise<Map<string, string>> {
-  const texts = new Map<string, string>()
+): Promise<Map<RoomId, string>> {
+  const texts = new Map<RoomId, string>()
   if (after === upTo || roomIds.length === 0) return texts
   const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,

@@ -1,3 +1,4 @@
+import { MoveLog } from '#base/move-log.ts'
 import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
@@ -11,7 +12,9 @@ type Typists = {
   serial: number
 }
 
-export type TypingChange = { userIds: UserId[]; serial: number }
+const silence: Typists = { users: new Map(), serial: 0 }
+
+export type TypingChange = { userIds: string[]; serial: number }
 
 /** Who is typing where, in memory alone. */
 export class TypingRooms {
@@ -20,6 +23,7 @@ export class TypingRooms {
   readonly #clock: Clock
   /** In the order of their last change. */
   readonly #rooms = new Map<RoomId, Typists>()
+  readonly #moves = new MoveLog<RoomId>()
   #silent = 0
   #serial: number
 
@@ -67,8 +71,10 @@ export class TypingRooms {
   changes(after: number): Map<RoomId, TypingChange> {
     const changes = new Map<RoomId, TypingChange>()
     if (after >= this.#serial) return changes
-    for (const [roomId, { users, serial }] of this.#rooms)
-      if (serial > after && (after > 0 || users.size > 0)) changes.set(roomId, { userIds: [...users.keys()], serial })
+    for (const roomId of after > 0 ? this.#moves.since(after) : this.#rooms.keys()) {
+      const { users, serial } = this.#rooms.get(roomId) ?? silence
+      if (after > 0 || users.size > 0) changes.set(roomId, { userIds: [...users.keys()], serial })
+    }
     return changes
   }
 
@@ -84,6 +90,7 @@ export class TypingRooms {
     typists.serial = this.#serial
     this.#rooms.delete(roomId)
     this.#rooms.set(roomId, typists)
+    this.#moves.moved(roomId, typists.serial)
   }
 
   #forgetSilent(): void {
@@ -91,6 +98,7 @@ export class TypingRooms {
       if (this.#silent <= maxSilent) return
       if (users.size > 0) continue
       this.#rooms.delete(roomId)
+      this.#moves.delete(roomId)
       this.#silent--
     }
   }

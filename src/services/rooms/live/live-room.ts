@@ -43,6 +43,11 @@ export type BuildBase = Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forward
 
 const maxRecent = 50
 
+/** Bytes of a state key with its entry, of a member, and of an event besides its JSON, in the maps of a room. */
+const entryBytes = 360
+const memberBytes = 120
+const eventBytes = 400
+
 export type LiveRoomStart = {
   nid: number | undefined
   roomId: RoomId
@@ -91,6 +96,9 @@ export class LiveRoom {
   #plainSince: number
   #recentFrom: number
   readonly #recent: StoredEvent[] = []
+  #recentBytes = 0
+  /** Of PDUs that were loaded into state entries. */
+  #loadedBytes = 0
   readonly #replacedState = new Map<EventId, StateEntry | undefined>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
@@ -199,6 +207,17 @@ export class LiveRoom {
     return this.#localUsers
   }
 
+  /** Estimated bytes in memory, without the recent events. */
+  get weight(): number {
+    const entries = this.#state.size + this.#pending.size + (this.#authGraph?.size ?? 0)
+    return entries * entryBytes + this.#members.size * memberBytes + this.#loadedBytes
+  }
+
+  /** Estimated bytes of the recent events, and of the state they replaced. */
+  get recentWeight(): number {
+    return this.#recentBytes
+  }
+
   count(membership: Membership): number {
     return this.#counts[membership]
   }
@@ -269,9 +288,10 @@ export class LiveRoom {
     this.#forwardExtremityPdus = pdus
   }
 
-  /** Keeps the PDU of a state entry. */
-  cacheStateEvent(entry: StateEntry, pdu: Pdu): void {
+  /** Keeps the PDU of a state entry; `bytes`: of its JSON. */
+  cacheStateEvent(entry: StateEntry, pdu: Pdu, bytes: number): void {
     writable(entry).pdu = pdu
+    this.#loadedBytes += 2 * bytes
   }
 
   /** Keeps what a recent state event replaced; what is older than `recent` is not kept. */
@@ -287,13 +307,24 @@ export class LiveRoom {
   /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */
   prefill(events: readonly StoredEvent[], from: number): void {
     if (from >= this.#recentFrom) return
-    this.#recent.unshift(...events.filter(({ position }) => position <= this.#recentFrom && position > from))
+    const older = events.filter(({ position }) => position <= this.#recentFrom && position > from)
+    this.#recent.unshift(...older)
+    for (const event of older) this.#recentBytes += bytesOf(event)
     this.#recentFrom = from
+  }
+
+  /** Gives up the recent events: the store has them all. */
+  dropRecent(): void {
+    this.#recent.length = 0
+    this.#replacedState.clear()
+    this.#recentFrom = this.#lastPosition
+    this.#recentBytes = 0
   }
 
   #applyChange({ event, entries, members, isPlain, redacted }: CommittedChange): void {
     this.#lastPosition = event.position
     this.#recent.push(event)
+    this.#recentBytes += bytesOf(event)
     if (this.#recent.length > maxRecent) this.#dropOldest()
     if (!isPlain) this.#plainSince = event.position
     for (const { type, stateKey, entry } of entries) this.#setEntry(keyOf(type, stateKey), entry, event)
@@ -307,6 +338,7 @@ export class LiveRoom {
     if (entry.eventId === event.eventId) {
       writable(entry).position = event.position
       this.#replacedState.set(event.eventId, this.#state.get(key))
+      if (entry.pdu) this.#loadedBytes += bytesOf(event)
     }
     this.#state.set(key, entry)
     if (this.#pending.get(key) === entry) this.#pending.delete(key)
@@ -316,7 +348,11 @@ export class LiveRoom {
   #redact(event: RedactedEvent): void {
     const index = this.#recent.findIndex(({ eventId }) => eventId === event.eventId)
     const kept = this.#recent[index]
-    if (kept) this.#recent[index] = { ...kept, ...event }
+    if (kept) {
+      const emptied = { ...kept, ...event }
+      this.#recent[index] = emptied
+      this.#recentBytes += bytesOf(emptied) - bytesOf(kept)
+    }
     for (const entries of [this.#state, this.#replacedState])
       for (const entry of entries.values()) if (entry?.eventId === event.eventId) writable(entry).pdu = undefined
   }
@@ -329,6 +365,7 @@ export class LiveRoom {
   #dropOldest(): void {
     const oldest = this.#recent.shift()
     if (!oldest) return
+    this.#recentBytes -= bytesOf(oldest)
     this.#recentFrom = oldest.position
     this.#replacedState.delete(oldest.eventId)
   }
@@ -349,3 +386,7 @@ export class LiveRoom {
     return serverOf(userId) === this.#serverName
   }
 }
+
+/** What a state event replaced is kept beside it. */
+const bytesOf = ({ clientJson, graphJson, stateKey }: StoredEvent): number =>
+  eventBytes + (clientJson.length + graphJson.length) * (stateKey === null ? 1 : 3)

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { CacheBudget, type Cache } from '#base/cache.ts'
 import { notFound } from '#base/errors.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Store } from '#store/open.ts'
@@ -9,21 +10,42 @@ import { RoomTurn } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
-const maxLines = 2000
-const maxHolders = 1_000_000
+/** What a room is taken to need before it is read. */
+const expectedBytes = 20_000
 
-/** The rooms this process has in memory: the least recently used are dropped, the store can always rebuild them. */
+/** A room, or the reading of it. */
+type Kept = { loading: Promise<LiveRoom | undefined>; room: LiveRoom | undefined; weighed: number }
+
+/**
+ * The rooms this process has in memory: the least recently used are dropped, the store can always rebuild them. Their
+ * recent events are weighed apart, so that a room that is used little gives up its events before its state.
+ */
 export class LiveRooms {
   readonly #store: Store
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
-  readonly #lines = new Map<RoomId, Promise<LiveRoom | undefined>>()
-  readonly #sizes = new Map<RoomId, number>()
-  #holders = 0
+  readonly #caches: CacheBudget
+  readonly #lines: Cache<RoomId, Kept>
+  readonly #recent: Cache<RoomId, LiveRoom>
 
-  constructor(store: Store, serverName: string) {
+  constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
     this.#source = { store, serverName }
+    this.#caches = caches
+    this.#lines = caches.cache({
+      name: 'rooms',
+      share: 40,
+      weigh: ({ room }) => room?.weight ?? 0,
+      // A busy room must stay: its commits belong to it, and so do those of whoever builds on it now.
+      mayEvict: ({ room }, roomId) => room?.pendingWrites === 0 && !this.#queue.isBusy(roomId),
+      onEvict: (_room, roomId) => this.#recent.delete(roomId),
+    })
+    this.#recent = caches.cache({
+      name: 'room_events',
+      share: 30,
+      weigh: ({ recentWeight }) => recentWeight,
+      onEvict: (room) => room.dropRecent(),
+    })
   }
 
   /** Runs work on one room strictly after the turns that came before: one event is built after the other. */
@@ -50,12 +72,12 @@ export class LiveRooms {
   /** The same, placeholders included: for those who take in events of other servers. */
   async findStored(roomId: RoomId): Promise<LiveRoom | undefined> {
     const known = this.#lines.get(roomId)
-    const room = await (known ?? this.#load(roomId))
+    const room = await (known?.loading ?? this.#load(roomId))
     if (room?.isBroken) {
-      if (this.#lines.get(roomId) === known) this.drop(roomId)
+      if (this.#lines.peek(roomId) === known) this.drop(roomId)
       return this.findStored(roomId)
     }
-    if (room) this.#touch(roomId)
+    this.#touch(roomId)
     return room
   }
 
@@ -66,11 +88,39 @@ export class LiveRooms {
     return room
   }
 
+  /** The room if it is in memory; asking changes nothing. */
+  peek(roomId: RoomId): LiveRoom | undefined {
+    const room = this.#lines.peek(roomId)?.room
+    return room?.isBroken ? undefined : room
+  }
+
   /** Several rooms, in the same order. */
   async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
+  }
+
+  /**
+   * The same for an answer that speaks of many rooms: where they would push others out of memory, those that are not in
+   * it are read for this answer alone. They must not be written to.
+   */
+  async findToRead(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
+    const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
+    if (this.#caches.bytes + unread.length * expectedBytes <= this.#caches.limit) return this.findAll(roomIds)
+    const apart = new Map<RoomId, LiveRoom>()
+    for (let start = 0; start < unread.length; start += roomsAtOnce) {
+      if (start > 0) await nextTurn()
+      const slice = unread.slice(start, start + roomsAtOnce)
+      for (const [roomId, room] of await readLiveRooms(this.#source, slice)) apart.set(roomId, room)
+    }
+    const shown = (room: LiveRoom) => (room.isPlaceholder ? undefined : room)
+    return Promise.all(
+      roomIds.map((roomId) => {
+        const room = apart.get(roomId)
+        return room ? shown(room) : this.find(roomId)
+      }),
+    )
   }
 
   /** Reads the newest events of rooms that have none in memory, in one query for all of them. */
@@ -94,25 +144,31 @@ export class LiveRooms {
       if (room.lastPosition !== readAt.get(nid)) continue
       const events = found.get(nid) ?? []
       room.prefill(events, events.length < limit ? 0 : (events[0]?.position ?? 1) - 1)
+      this.#touch(room.roomId)
     }
   }
 
   /** Takes in a room that was just created. */
   add(room: LiveRoom): void {
-    this.#lines.set(room.roomId, Promise.resolve(room))
-    this.#resize(room.roomId, room.state.size)
+    this.#lines.set(room.roomId, { loading: Promise.resolve(room), room, weighed: room.weight })
+    this.#touch(room.roomId)
   }
 
   drop(roomId: RoomId): void {
     this.#lines.delete(roomId)
-    this.#resize(roomId, 0)
+    this.#recent.delete(roomId)
   }
 
+  /** The room is in use: it is weighed where it has grown. */
   #touch(roomId: RoomId): void {
-    const room = this.#lines.get(roomId)
-    if (!room) return
-    this.#lines.delete(roomId)
-    this.#lines.set(roomId, room)
+    const kept = this.#lines.get(roomId)
+    if (!kept?.room) return
+    const { room } = kept
+    if (room.weight !== kept.weighed) {
+      kept.weighed = room.weight
+      this.#lines.reweigh(roomId)
+    }
+    if (room.recent.length > 0) this.#recent.set(roomId, room)
   }
 
   #load(roomId: RoomId): Promise<LiveRoom | undefined> {
@@ -137,34 +193,19 @@ export class LiveRooms {
     const loading: Promise<LiveRoom | undefined> = reading.then(
       (liveRooms) => {
         const room = liveRooms.get(roomId)
-        if (this.#lines.get(roomId) !== loading) return room
-        if (room) this.#resize(roomId, room.state.size)
-        else this.#lines.delete(roomId)
+        if (this.#lines.peek(roomId) !== kept) return room
+        if (room) {
+          this.#lines.set(roomId, Object.assign(kept, { room, weighed: room.weight }))
+        } else this.#lines.delete(roomId)
         return room
       },
       (error: unknown) => {
-        if (this.#lines.get(roomId) === loading) this.#lines.delete(roomId)
+        if (this.#lines.peek(roomId) === kept) this.#lines.delete(roomId)
         throw error
       },
     )
-    this.#lines.set(roomId, loading)
+    const kept: Kept = { loading, room: undefined, weighed: 0 }
+    this.#lines.set(roomId, kept)
     return loading
-  }
-
-  /** A busy line must stay: its commits belong to it, and so do those of whoever builds on it now. */
-  async #evict(except: RoomId): Promise<void> {
-    for (const [roomId, loading] of [...this.#lines]) {
-      if (this.#lines.size <= maxLines && this.#holders <= maxHolders) return
-      const room = await loading.catch(() => undefined)
-      const isIdle = room?.pendingWrites === 0 && !this.#queue.isBusy(roomId)
-      if (roomId !== except && isIdle && this.#lines.get(roomId) === loading) this.drop(roomId)
-    }
-  }
-
-  #resize(roomId: RoomId, size: number): void {
-    this.#holders += size - (this.#sizes.get(roomId) ?? 0)
-    if (size > 0) this.#sizes.set(roomId, size)
-    else this.#sizes.delete(roomId)
-    if (this.#lines.size > maxLines || this.#holders > maxHolders) void this.#evict(roomId)
   }
 }

@@ -30,7 +30,8 @@ export async function loadPdusOf(
   if (missing.size === 0) return
   for (const event of await readSettled(ctx, room, [...missing.keys()])) {
     const entry = missing.get(event.position)
-    if (entry) room.cacheStateEvent(entry, storedPdu(event, room))
+    const bytes = event.clientJson.length + event.graphJson.length
+    if (entry) room.cacheStateEvent(entry, storedPdu(event, room), bytes)
   }
 }
 

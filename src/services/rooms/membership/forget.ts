@@ -1,3 +1,4 @@
+import { roomForgotten } from '#bus/topics.ts'
 import { unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { requireKnown } from './require-known.ts'
@@ -5,10 +6,11 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** Drops a room that the user has left from all they see. */
 export async function forgetRoom(
-  ctx: Pick<Context, 'rooms' | 'store'>,
+  ctx: Pick<Context, 'rooms' | 'store' | 'bus'>,
   { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<void> {
   const room = await requireKnown(ctx, roomId, userId)
   const hasLeft = room.nid !== undefined && (await ctx.store.rooms.members.forget(room.nid, userId))
   if (!hasLeft) throw unknown('You must leave the room before you forget it')
+  ctx.bus.publish(roomForgotten, { roomId, userId })
 }

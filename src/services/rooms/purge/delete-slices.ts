@@ -1,3 +1,4 @@
+import { roomRemoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { Purge } from '#store/rooms/purges.ts'
 import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
@@ -86,6 +87,7 @@ async function hide(ctx: CollectNeeds, purge: Purge, lease: Held): Promise<Progr
       await tx.rooms.purges.progress({ id, ...progress }, lease)
     })
     forgetLiveRoom(ctx, roomId)
+    ctx.bus.publish(roomRemoved, { roomId })
   })
   return progress
 }

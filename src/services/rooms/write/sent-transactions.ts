@@ -1,9 +1,12 @@
+import { CacheBudget } from '#base/cache.ts'
+import { LoadingCache } from '#base/loading-cache.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { Store } from '#store/open.ts'
 
 const maxLoaded = 1000
-const maxRemembered = 1_000_000
+/** Bytes of a number in a set. */
+const fingerprintBytes = 32
 
 /** Fingerprints of the transactions that a device has used, and whether these are all. */
 type Used = { fingerprints: Set<number>; isComplete: boolean }
@@ -15,39 +18,35 @@ type Used = { fingerprints: Set<number>; isComplete: boolean }
  */
 export class SentTransactions {
   readonly #store: Store
-  readonly #devices = new Map<string, Promise<Used>>()
-  #remembered = 0
+  /** By user and device; a user id holds no space. */
+  readonly #devices: LoadingCache<string, Used>
 
-  constructor(store: Store) {
+  constructor(store: Store, caches = new CacheBudget(Infinity)) {
     this.#store = store
+    const cache = caches.cache<string, Used>({
+      name: 'sent_transactions',
+      share: 5,
+      weigh: ({ fingerprints }) => fingerprints.size * fingerprintBytes,
+    })
+    this.#devices = new LoadingCache(cache, (device) => this.#load(device))
   }
 
   /** The event that the transaction has made already; from now on it counts as used. */
   async claim(transaction: EventTransaction): Promise<EventId | undefined> {
-    const { fingerprints, isComplete } = await this.#device(transaction)
+    const device = `${transaction.userId} ${transaction.deviceId}`
+    const { fingerprints, isComplete } = await this.#devices.get(device)
     const fingerprint = fingerprintOf(transaction)
     const isNew = isComplete && !fingerprints.has(fingerprint)
     fingerprints.add(fingerprint)
-    if (++this.#remembered > maxRemembered) {
-      this.#devices.clear()
-      this.#remembered = 0
-    }
+    // Every few sends: what a device sends grows slowly.
+    if (fingerprints.size % 32 === 0) this.#devices.reweigh(device)
     return isNew ? undefined : this.#store.rooms.events.byTransaction(transaction)
   }
 
-  #device({ userId, deviceId }: EventTransaction): Promise<Used> {
-    const name = `${userId} ${deviceId}`
-    const known = this.#devices.get(name)
-    if (known) return known
-    const loading = this.#load(userId, deviceId)
-    this.#devices.set(name, loading)
-    loading.catch(() => this.#devices.delete(name))
-    return loading
-  }
-
-  async #load(userId: UserId, deviceId: string): Promise<Used> {
+  async #load(device: string): Promise<Used> {
+    const gap = device.indexOf(' ')
+    const [userId, deviceId] = [device.slice(0, gap) as UserId, device.slice(gap + 1)]
     const sent = await this.#store.rooms.events.listTransactions({ userId, deviceId }, maxLoaded)
-    this.#remembered += sent.length
     return { fingerprints: new Set(sent.map(fingerprintOf)), isComplete: sent.length < maxLoaded }
   }
 }

@@ -1,5 +1,8 @@
+import type { Cache, CacheBudget } from '#base/cache.ts'
+
+/** Bytes of a user id with its position in a map. */
+const memberBytes = 120
 import type { RoomId } from '#protocol/ids.ts'
-const maxRemembered = 5000
 
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
 type Span = { since: number; upTo: number }
@@ -7,27 +10,24 @@ type Span = { since: number; upTo: number }
 /** Which members a device has been told of in a room, so that lazy loading does not repeat them. Forgetting only repeats. */
 export class LazyMembers {
   /** By device and room: users, and the position at which the answer ended that told of them. */
-  readonly #told = new Map<string, Map<string, number>>()
+  readonly #told: Cache<string, Map<string, number>>
+
+  constructor(caches: CacheBudget) {
+    this.#told = caches.cache({ name: 'lazy_members', share: 5, weigh: ({ size }) => size * memberBytes })
+  }
 
   /** The users the device has not been told of yet; they count as told once it goes on from this answer. */
   take([device, roomId]: readonly [string, string], users: readonly string[], { since, upTo }: Span): string[] {
     const key = `${device} ${roomId}`
     const told = this.#told.get(key) ?? new Map<string, number>()
-    this.#told.delete(key)
-    this.#told.set(key, told)
-    this.#forgetOldest()
     const untold = users.filter((user) => (told.get(user) ?? Infinity) > since)
     for (const user of untold) told.set(user, upTo)
+    if (untold.length > 0) this.#told.set(key, told)
     return untold
   }
 
   /** The device starts anew. */
   forget(device: string, roomId: RoomId): void {
     this.#told.delete(`${device} ${roomId}`)
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#told.keys()
-    if (this.#told.size > maxRemembered && oldest !== undefined) this.#told.delete(oldest)
   }
 }

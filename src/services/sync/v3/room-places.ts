@@ -1,6 +1,7 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { Membership, Place } from '#store/rooms/members.ts'
+import type { AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
+import type { Membership } from '#store/rooms/members.ts'
 import type { SyncRequest } from './sync-request.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
@@ -19,16 +20,18 @@ export type RoomPlace = {
 
 type Needs = Pick<Context, 'store'>
 
-/** The rooms that this answer may speak of: all she is in, and those she left since the token. */
+/** What each of the user's rooms is to this answer, where it may speak of it. */
 export async function roomPlaces(
   ctx: Needs,
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
-  upTo: number,
+  { rooms, upTo }: { rooms: Iterable<AccountRoom>; upTo: number },
 ): Promise<RoomPlace[]> {
-  const places = (await ctx.store.rooms.members.listPlaces(userId, since?.events)).filter(({ roomId }) =>
-    filter.matchesRoom(roomId),
+  const interval = { userId, since: since?.events, upTo }
+  const wanted = [...rooms].filter(
+    ({ roomId, isForgotten, position }) =>
+      filter.matchesRoom(roomId) && (!isForgotten || (since !== undefined && position > since.events)),
   )
-  const told = await Promise.all(places.map((place) => toldPlace(ctx, place, { since: since?.events, upTo })))
+  const told = await Promise.all(wanted.map((room) => toldPlace(ctx, room, interval)))
   return told
     .filter((place) => place !== undefined)
     .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
@@ -36,16 +39,20 @@ export async function roomPlaces(
 
 const isInRoom = (membership: Membership): boolean => membership !== 'leave' && membership !== 'ban'
 
-type Span = { since: number | undefined; upTo: number }
+type Interval = { userId: UserId; since: number | undefined; upTo: number }
 
-async function toldPlace({ store }: Needs, place: Place, { since, upTo }: Span): Promise<RoomPlace | undefined> {
-  const { roomId, roomNid, userId, sender, position } = place
-  const membership = position > upTo ? await membershipAt(store, place, upTo) : place.membership
+async function toldPlace(
+  { store }: Needs,
+  { roomId, roomNid, sender, position, membership: present }: AccountRoom,
+  { userId, since, upTo }: Interval,
+): Promise<RoomPlace | undefined> {
+  const key = { roomNid, userId }
+  const membership = position > upTo ? await membershipAt(store, key, upTo) : present
   if (!membership) return undefined
   const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo) }
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
-  const before = await membershipAt(store, { roomNid, userId }, since)
+  const before = await membershipAt(store, key, since)
   return { ...told, isNew: membership === 'join' && before !== 'join' }
 }
 

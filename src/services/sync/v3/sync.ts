@@ -6,6 +6,7 @@ import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { keyStock } from '#services/e2ee/key-stock.ts'
 import { deviceKey, type SyncStream } from '#services/sync/streams.ts'
 import { deviceSection, keyCounts, type DeviceSection } from './sections/device-section.ts'
+import { movedUsers } from './moved-users.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
 import type { SyncMoment } from './sync-moment.ts'
@@ -102,16 +103,6 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     json: `{${parts.join(',')}}`,
     hasNews: devices.hasNews || rooms.hasNews || presence.hasNews || global.length > 0,
   }
-}
-
-async function movedUsers(
-  { store }: Pick<Context, 'store'>,
-  { userId, since }: SyncRequest,
-  now: SyncToken,
-): Promise<readonly UserId[]> {
-  return since && since.events < now.events
-    ? store.rooms.members.sharingCandidates(userId, since.events, now.events)
-    : []
 }
 
 /** With to-device messages to acknowledge or still waiting, a token must not look up to date: it is of no process. */

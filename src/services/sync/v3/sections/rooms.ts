@@ -1,37 +1,46 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
-import { accountDataChanges } from '#services/accounts/data/account-data.ts'
-import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { AccountDataChanges } from '#services/accounts/data/account-data.ts'
+import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { gatherReads } from '#services/rooms/read/gather-reads.ts'
+import { movedRooms } from '#services/sync/v3/moved-rooms.ts'
 import { roomPlaces, type RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { invitedRoom } from './invited-room.ts'
 import { joinedRoom } from './joined-room.ts'
 import { leftRoom } from './left-room.ts'
+import { newsSource, roomExtras, type NewsSource } from './room-news.ts'
 import type { RoomExtras } from './room-extras.ts'
 
 type Section = 'join' | 'invite' | 'knock' | 'leave'
-type AccountData = Awaited<ReturnType<typeof accountDataChanges>>
 
 export type RoomsSection = { json: string; hasNews: boolean }
 
 const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
 
+/** So many rooms are read at once: what an answer takes besides its text does not grow with the rooms. */
+const pageSize = 50
+
 /** The `rooms` of an answer. */
-export async function roomsSection(ctx: Context, moment: SyncMoment, accountData: AccountData): Promise<RoomsSection> {
+export async function roomsSection(
+  given: Context,
+  moment: SyncMoment,
+  accountData: AccountDataChanges,
+): Promise<RoomsSection> {
   const { request, now, streams } = moment
   if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', hasNews: false }
-  const places = await roomPlaces(ctx, request, now.events)
-  const liveRooms = await ctx.rooms.findAll(places.map(({ roomId }) => roomId))
-  await warmNewRooms(ctx, moment, { places, liveRooms })
-  const extrasOf = await roomExtras(ctx, moment, { places, accountData })
+  const moved = await movedRooms(given, moment, accountData)
+  const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
+  const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
+  const news = await newsSource(ctx, moment, { places, accountData, receipts: moved.receipts })
   const texts: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] }
-  await Promise.all(
-    places.map(async (place, index) => {
-      const room = liveRooms[index]
-      const json = room && (await roomText(ctx, moment, { place, room, extras: extrasOf(place) }))
-      if (json !== undefined) texts[sectionOf(place)].push(`${JSON.stringify(place.roomId)}:${json}`)
-    }),
-  )
+  for (let start = 0; start < places.length; start += pageSize) {
+    if (start > 0) await nextTurn()
+    const page = places.slice(start, start + pageSize)
+    for (const { place, json } of await pageTexts({ given, ctx }, moment, { places: page, news }))
+      texts[sectionOf(place)].push(`${JSON.stringify(place.roomId)}:${json}`)
+  }
   const sections = (Object.keys(texts) as Section[]).filter((section) => texts[section].length > 0)
   return {
     json: `"rooms":{${sections.map((section) => `"${section}":{${texts[section].join(',')}}`).join(',')}}`,
@@ -40,6 +49,29 @@ export async function roomsSection(ctx: Context, moment: SyncMoment, accountData
 }
 
 const sectionOf = ({ membership }: RoomPlace): Section => (membership === 'ban' ? 'leave' : membership)
+
+/** The context as it is, and with reads that are gathered. */
+type Readers = { given: Context; ctx: Context }
+type Page = { places: readonly RoomPlace[]; news: NewsSource }
+type RoomText = { place: RoomPlace; json: string }
+
+/** What the rooms need is read for all of them together; each asks as if it were alone. */
+async function pageTexts({ given, ctx }: Readers, moment: SyncMoment, { places, news }: Page): Promise<RoomText[]> {
+  const liveRooms = await ctx.rooms.findToRead(places.map(({ roomId }) => roomId))
+  await warmNewRooms(ctx, moment, { places, liveRooms })
+  const extrasOf = await roomExtras(ctx, moment, { places, news })
+  const page = { ...moment, loader: new EventLoader(given) }
+  const texts = await Promise.all(
+    places.map(async (place, index) => {
+      const room = liveRooms[index]
+      return room && (await roomText(ctx, page, { place, room, extras: extrasOf(place) }))
+    }),
+  )
+  return places.flatMap((place, index) => {
+    const json = texts[index]
+    return json === undefined ? [] : [{ place, json }]
+  })
+}
 
 type RoomPart = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
 
@@ -66,49 +98,4 @@ async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liv
     room !== undefined && (places[index]?.isNew ?? false)
   const fresh = liveRooms.filter(isCold)
   if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
-}
-
-const noTyping: ReturnType<Context['typing']['changes']> = new Map()
-
-type ExtrasSource = { places: readonly RoomPlace[]; accountData: AccountData }
-
-/** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
-async function roomExtras(
-  ctx: Context,
-  { request, now, streams }: SyncMoment,
-  { places, accountData }: ExtrasSource,
-): Promise<(place: RoomPlace) => RoomExtras> {
-  const { since, userId, filter } = request
-  const joined = places.filter(({ membership }) => membership === 'join')
-  const known = since === undefined ? [] : joined.filter(({ isNew }) => !isNew).map(({ roomId }) => roomId)
-  const fresh = joined.filter(({ isNew }) => isNew).map(({ roomId }) => roomId)
-  const [receipts, freshReceipts, freshData] = await Promise.all([
-    receiptChanges(ctx, userId, { roomIds: known, after: since?.receipts ?? 0, upTo: now.receipts }),
-    receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts }),
-    since && fresh.length > 0
-      ? accountDataChanges(ctx, userId, { after: undefined, upTo: now.accountData })
-      : accountData,
-  ])
-  const typing = streams.has('typing') ? ctx.typing.changes(since?.typing ?? 0) : noTyping
-  const typingNow = since && fresh.length > 0 ? ctx.typing.changes(0) : typing
-  return ({ roomId, isNew }) => {
-    const typists = (isNew ? typingNow : typing).get(roomId)?.userIds
-    const receipt = (isNew ? freshReceipts : receipts).get(roomId)
-    const ephemeral = [
-      ...(receipt === undefined ? [] : [{ type: 'm.receipt', json: receipt }]),
-      ...(typists
-        ? [{ type: 'm.typing', json: JSON.stringify({ type: 'm.typing', content: { user_ids: typists } }) }]
-        : []),
-    ].filter(({ type }) => filter.ephemeral.matches({ type }) && filter.ephemeral.matchesRoom(roomId))
-    const data = ((isNew ? freshData : accountData).rooms.get(roomId) ?? []).filter(
-      (json) =>
-        filter.roomAccountData.matches(JSON.parse(json) as { type: string }) &&
-        filter.roomAccountData.matchesRoom(roomId),
-    )
-    return {
-      ephemeral: ephemeral.map(({ json }) => json),
-      accountData: data,
-      any: receipt !== undefined || ephemeral.length > 0 || data.length > 0,
-    }
-  }
 }

@@ -1,0 +1,32 @@
+type Waiting<Ask, Answer> = { ask: Ask; resolve(answer: Answer): void; reject(error: unknown): void }
+
+/**
+ * Makes a function for one of a function for many: what is asked for in one turn of the event loop is answered by one
+ * call, or a few where it is more than `most`. `run` answers in the order of what it is asked.
+ */
+export function gather<Ask, Answer>(
+  most: number,
+  run: (asks: readonly Ask[]) => Promise<readonly Answer[]>,
+): (ask: Ask) => Promise<Answer> {
+  let waiting: Waiting<Ask, Answer>[] = []
+
+  const answer = async (slice: readonly Waiting<Ask, Answer>[]): Promise<void> => {
+    try {
+      const answers = await run(slice.map(({ ask }) => ask))
+      slice.forEach(({ resolve }, index) => resolve(answers[index] as Answer))
+    } catch (error) {
+      for (const { reject } of slice) reject(error)
+    }
+  }
+
+  const flush = () => {
+    const asked = waiting
+    waiting = []
+    for (let start = 0; start < asked.length; start += most) void answer(asked.slice(start, start + most))
+  }
+
+  return (ask) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ ask, resolve, reject }) === 1) setImmediate(flush)
+    })
+}

@@ -1,0 +1,57 @@
+import type { RoomId } from '#protocol/ids.ts'
+import type { Context } from '#context.ts'
+import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { AccountIndex, AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
+import type { AccountDataChanges } from '#services/accounts/data/account-data.ts'
+import type { SyncMoment } from './sync-moment.ts'
+
+/** The rooms an incremental answer may speak of, and what is new in them besides events. */
+export type MovedRooms = {
+  rooms: AccountRoom[]
+  /** JSON texts of receipt events by room. */
+  receipts: ReadonlyMap<RoomId, string>
+}
+
+/**
+ * The rooms in which anything moved since the token: the cost is that of what moved, however many rooms the user is in.
+ * A full answer speaks of all.
+ */
+export async function movedRooms(
+  ctx: Pick<Context, 'store' | 'accountRooms' | 'typing'>,
+  { request, now, streams }: SyncMoment,
+  accountData: AccountDataChanges,
+): Promise<MovedRooms> {
+  const { userId, since, fullState } = request
+  const index = await ctx.accountRooms.of(userId)
+  if (!since) return { rooms: [...index.rooms.values()], receipts: new Map() }
+  const moved = streams.has('events') ? index.eventsSince(since.events) : []
+  const withEvents = fullState ? [...index.rooms.values()] : moved
+  const typing = streams.has('typing') ? ctx.typing.changes(since.typing).keys() : []
+  const others = roomsNamed(index, [...typing, ...accountData.rooms.keys()])
+  const roomIds = roomsWithReceipts(ctx, index, { after: since.receipts, upTo: now.receipts })
+  const receipts = await receiptChanges(ctx, userId, { roomIds, after: since.receipts, upTo: now.receipts })
+  return { rooms: [...new Set([...withEvents, ...others, ...roomsNamed(index, receipts.keys())])], receipts }
+}
+
+/** Joined rooms in which receipts may have moved; beyond the memory of the index, all of them. */
+function roomsWithReceipts(
+  { accountRooms }: Pick<Context, 'accountRooms'>,
+  index: AccountIndex,
+  { after, upTo }: { after: number; upTo: number },
+): RoomId[] {
+  if (after >= upTo) return []
+  const moved = index.receiptsSince(after)
+  const rooms = moved
+    ? new Set([...moved, ...roomsNamed(index, accountRooms.receiptsUnderWay())])
+    : index.rooms.values()
+  return [...rooms].filter(({ membership }) => membership === 'join').map(({ roomId }) => roomId)
+}
+
+function roomsNamed(index: AccountIndex, roomIds: Iterable<RoomId>): AccountRoom[] {
+  const rooms: AccountRoom[] = []
+  for (const roomId of roomIds) {
+    const room = index.rooms.get(roomId)
+    if (room) rooms.push(room)
+  }
+  return rooms
+}

@@ -1,0 +1,49 @@
+import type { UserId } from '#protocol/ids.ts'
+import type { Context } from '#context.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { AccountRoom } from '#services/rooms/account-rooms/account-index.ts'
+import type { SyncRequest } from './sync-request.ts'
+import type { SyncToken } from './token.ts'
+
+type Needs = Pick<Context, 'store' | 'rooms' | 'accountRooms'>
+
+/**
+ * Users whose sharing of rooms with the reader may have changed since her token: those who joined or left her rooms, and
+ * everybody in rooms that she joined or left. Only rooms that moved are looked at, and memory tells of most of them.
+ */
+export async function movedUsers(
+  { store, rooms, accountRooms }: Needs,
+  { userId, since }: Pick<SyncRequest, 'userId' | 'since'>,
+  now: SyncToken,
+): Promise<readonly UserId[]> {
+  if (!since || since.events >= now.events) return []
+  const moved = (await accountRooms.of(userId)).eventsSince(since.events)
+  const own = moved.filter(({ position, membership }) => position > since.events && movesSharing.has(membership))
+  const users = new Set<UserId>()
+  const unknown: AccountRoom[] = []
+  for (const place of moved) {
+    if (place.membership !== 'join') continue
+    const members = recentMembers(rooms.peek(place.roomId), since.events)
+    if (!members) unknown.push(place)
+    for (const member of members ?? []) users.add(member)
+  }
+  const interval = { after: since.events, upTo: now.events }
+  const [changed, met] = await Promise.all([
+    store.rooms.members.changedIn(nidsOf(unknown), interval),
+    store.rooms.members.presentSince(nidsOf(own), interval.after),
+  ])
+  for (const user of [...changed, ...met]) users.add(user)
+  return [...users]
+}
+
+const movesSharing: ReadonlySet<string> = new Set(['join', 'leave', 'ban'])
+
+const nidsOf = (places: readonly AccountRoom[]): number[] => places.map(({ roomNid }) => roomNid)
+
+/** Whose member events came after a position, where the room remembers all of what came after it. */
+function recentMembers(room: LiveRoom | undefined, after: number): UserId[] | undefined {
+  if (!room || room.recentFrom > after || room.plainSince > after) return undefined
+  return room.recent.flatMap(({ type, stateKey, position }) =>
+    position > after && type === 'm.room.member' && stateKey !== null ? [stateKey as UserId] : [],
+  )
+}

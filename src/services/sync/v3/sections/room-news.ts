@@ -1,0 +1,70 @@
+import type { Context } from '#context.ts'
+import { accountDataChanges, type AccountDataChanges } from '#services/accounts/data/account-data.ts'
+import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
+import type { RoomExtras } from './room-extras.ts'
+
+/** What is new besides events, for all rooms of an answer; and all there is, for those that are new to the client. */
+export type NewsSource = {
+  accountData: AccountDataChanges
+  newRoomsData: AccountDataChanges
+  /** JSON texts of receipt events by room, of rooms that the client knows. */
+  receipts: ReadonlyMap<string, string>
+  typing: ReadonlyMap<string, { userIds: string[] }>
+  newRoomsTyping: ReadonlyMap<string, { userIds: string[] }>
+}
+
+type Given = { places: readonly RoomPlace[] } & Pick<NewsSource, 'accountData' | 'receipts'>
+
+/** Reads what an answer needs but once. */
+export async function newsSource(
+  ctx: Pick<Context, 'store' | 'typing'>,
+  { request: { since, userId }, now, streams }: SyncMoment,
+  { places, accountData, receipts }: Given,
+): Promise<NewsSource> {
+  const hasNewRooms = since !== undefined && places.some(({ isNew }) => isNew)
+  const typing: NewsSource['typing'] = streams.has('typing') ? ctx.typing.changes(since?.typing ?? 0) : new Map()
+  return {
+    accountData,
+    receipts,
+    typing,
+    newRoomsTyping: hasNewRooms ? ctx.typing.changes(0) : typing,
+    newRoomsData: hasNewRooms
+      ? await accountDataChanges(ctx, userId, { after: undefined, upTo: now.accountData })
+      : accountData,
+  }
+}
+
+type Page = { places: readonly RoomPlace[]; news: NewsSource }
+
+/** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
+export async function roomExtras(
+  ctx: Pick<Context, 'store'>,
+  { request, now }: SyncMoment,
+  { places, news }: Page,
+): Promise<(place: RoomPlace) => RoomExtras> {
+  const { userId, filter } = request
+  const fresh = places.filter(({ membership, isNew }) => membership === 'join' && isNew).map(({ roomId }) => roomId)
+  const freshReceipts = await receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts })
+  return ({ roomId, isNew }) => {
+    const typists = (isNew ? news.newRoomsTyping : news.typing).get(roomId)?.userIds
+    const receipt = (isNew ? freshReceipts : news.receipts).get(roomId)
+    const ephemeral = [
+      ...(receipt === undefined ? [] : [{ type: 'm.receipt', json: receipt }]),
+      ...(typists
+        ? [{ type: 'm.typing', json: JSON.stringify({ type: 'm.typing', content: { user_ids: typists } }) }]
+        : []),
+    ].filter(({ type }) => filter.ephemeral.matches({ type }) && filter.ephemeral.matchesRoom(roomId))
+    const data = ((isNew ? news.newRoomsData : news.accountData).rooms.get(roomId) ?? []).filter(
+      (json) =>
+        filter.roomAccountData.matches(JSON.parse(json) as { type: string }) &&
+        filter.roomAccountData.matchesRoom(roomId),
+    )
+    return {
+      ephemeral: ephemeral.map(({ json }) => json),
+      accountData: data,
+      any: receipt !== undefined || ephemeral.length > 0 || data.length > 0,
+    }
+  }
+}
