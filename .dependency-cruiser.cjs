@@ -29,7 +29,7 @@ const domains = [
 ]
 // What code outside of `services/rooms` may import from it: whole folders of verbs, and single files.
 const publicRooms = [
-  '(directory|ephemeral|membership|purge|read|upgrade)/',
+  '(account-rooms|directory|ephemeral|membership|purge|read|upgrade)/',
   'write/(append|create|redact|send|set-state)\\.ts',
   'live/(live-room|load-state-entries)\\.ts',
   'state/state-at-position\\.ts',
