@@ -19,6 +19,7 @@ import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { LazyMembers } from './services/sync/v3/lazy-members.ts'
+import type { SentCounts } from './services/sync/v3/sent-counts.ts'
 import type { Store } from '#store/open.ts'
 
 export type { Transaction } from '#store/open.ts'
@@ -42,6 +43,8 @@ export type Context = {
   sentTransactions: SentTransactions
   /** Which members each device was told of. */
   lazyMembers: LazyMembers
+  /** Which unread counts each device was told last. */
+  sentCounts: SentCounts
   /** Filters ready for use. */
   filters: CompiledFilters
   /** Whom users ignore. */

@@ -32,6 +32,7 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
+import { SentCounts } from './services/sync/v3/sent-counts.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
@@ -188,6 +189,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     userNamespaces: noNamespaces,
     store,
     lazyMembers: new LazyMembers(),
+    sentCounts: new SentCounts(),
     filters: new CompiledFilters(),
     ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),

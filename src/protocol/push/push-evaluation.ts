@@ -1,6 +1,13 @@
 import { compileCondition, eventMatch, eventPropertyIs, type Condition } from './push-conditions.ts'
 import type { FlatEvent, PushContext } from './push-conditions.ts'
-import { ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+import {
+  ruleKinds,
+  type PushAction,
+  type PushCondition,
+  type PushRule,
+  type RuleKind,
+  type Ruleset,
+} from './push-ruleset.ts'
 
 export type PushOutcome = {
   notify: boolean
@@ -15,7 +22,12 @@ export type PushOutcome = {
 type CompiledRule = { conditions: Condition[]; outcome: PushOutcome }
 
 /** A user's enabled rules in order of importance, ready for any number of events. */
-export type CompiledRuleset = { userId: string; rules: CompiledRule[] }
+export type CompiledRuleset = {
+  userId: string
+  rules: CompiledRule[]
+  /** The numbers of members that the rules compare with. */
+  memberCounts: readonly number[]
+}
 
 const silence: PushOutcome = { notify: false, highlight: false, actions: [] }
 
@@ -24,8 +36,19 @@ export function compileRuleset(ruleset: Ruleset, userId: string): CompiledRulese
   const enabled = ruleKinds.flatMap((kind) =>
     ruleset[kind].filter((rule) => rule.enabled).map((rule) => compileRule(kind, rule)),
   )
-  return { userId, rules: enabled }
+  const memberCounts = ruleKinds.flatMap((kind) => ruleset[kind].flatMap(({ conditions = [] }) => countsIn(conditions)))
+  return { userId, rules: enabled, memberCounts: [...new Set(memberCounts)] }
 }
+
+const countsIn = (conditions: readonly PushCondition[]): number[] =>
+  conditions.flatMap(({ kind, is }) => {
+    const digits = kind === 'room_member_count' && typeof is === 'string' ? /[0-9]+$/.exec(is)?.[0] : undefined
+    return digits === undefined ? [] : [Number(digits)]
+  })
+
+/** The same text for all numbers of members that the rules cannot tell apart. */
+export const memberCountClass = ({ memberCounts }: CompiledRuleset, count: number): string =>
+  memberCounts.map((bound) => Math.sign(count - bound)).join()
 
 /** What the most important rule that matches says; users are never told of their own events. */
 export function evaluate(ruleset: CompiledRuleset, event: FlatEvent, context: PushContext): PushOutcome {

@@ -3,7 +3,14 @@ import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 
 /** An unread event that its reader's rules notify of. */
-export type UnreadNotification = { position: number; eventId: string; threadId: string; isHighlight: boolean }
+export type UnreadNotification = {
+  position: number
+  eventId: string
+  threadId: string
+  isHighlight: boolean
+  /** Its number among the events that were looked at. */
+  ordinal: number
+}
 
 export type UnreadCount = { notification_count: number; highlight_count: number }
 
@@ -26,6 +33,12 @@ export type Tally = {
   ignored: ReadonlySet<string>
   /** Events up to here were looked at. */
   upTo: number
+  /** How many events were looked at. */
+  lookedAt: number
+  /** Position of the newest event looked at that another user sent. */
+  lastOther: number
+  /** Of the room as the rules saw it, once they had to look. */
+  roomVersion: string | undefined
   /** `receiptMoves` of the slot when `read` was read. */
   receiptMoves: number
   read: ReadPositions
@@ -36,7 +49,7 @@ export type Tally = {
 type Slot = { receiptMoves: number; tally: Tally | undefined }
 
 /** An event as all of its readers' rules look at it. */
-export type SeenEvent = { flat: FlatEvent; threadId: string; redacts: string | undefined }
+export type SeenEvent = { flat: FlatEvent; threadId: string }
 
 const maxWeight = 300_000
 /** What was sent a moment ago, for all who are about to sync. */
@@ -82,6 +95,13 @@ export class UnreadNotifications {
     const [oldest] = this.#seen.keys()
     if (this.#seen.size > maxSeen && oldest) this.#seen.delete(oldest)
     return seen
+  }
+
+  /** The process forgets all it has counted. */
+  clear(): void {
+    this.#slots.clear()
+    this.#seen.clear()
+    this.#weight = 0
   }
 
   #dropOldest(): void {

@@ -4,6 +4,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { rowsOf, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
+import { isReadable, type Readable } from './readable.ts'
 
 /** A child that its parent's bundle may need, with what is known of all children of its kind. */
 export type RankedChild = {
@@ -45,11 +46,19 @@ export type ThreadPage = {
   roomNid: number
   /** Only threads whose newest event comes before this position. */
   before: number
-  /** Events after this position do not count. */
-  upTo: number
+  /** Only what these allow counts. */
+  readable: Readable
   limit: number
   /** Only threads this user started or wrote in. */
   participant?: string | undefined
+}
+
+/** By which relations others must relate to an event: of one of these types, from one of these senders. */
+export type RelatedBy = {
+  roomNid: number
+  readable: Readable
+  relTypes?: readonly string[] | undefined
+  senders?: readonly string[] | undefined
 }
 
 const bundled = ['m.thread', 'm.replace', 'm.reference']
@@ -82,10 +91,11 @@ export const relations = (db: Db, kind: Engine['kind']) => {
     /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
     async forBundles(
       parentIds: readonly string[],
-      { roomNid, reader, upTo }: { roomNid: number; reader: string; upTo: number },
+      { roomNid, reader, readable }: { roomNid: number; reader: string; readable: Readable },
     ): Promise<RankedChild[]> {
       if (parentIds.length === 0) return []
       const [isParent, parents] = inList(kind, 'r.parent_id', parentIds)
+      const [isShown, shown] = isReadable(kind, 'e', readable)
       const sql = `select * from (
         select r.parent_id, r.rel_type, r.position, e.event_id,
           count(*) over (partition by r.parent_id, r.rel_type) as count,
@@ -97,12 +107,20 @@ export const relations = (db: Db, kind: Engine['kind']) => {
         from relations r
         join events e on e.position = r.position
         join events p on p.event_id = r.parent_id and p.room_nid = r.room_nid
-        where ${isParent} and r.room_nid = ? and r.rel_type in (?, ?, ?) and r.position <= ?
-          and e.status = ? and e.redacted_by is null and ${isBundled}
+        where ${isParent} and r.room_nid = ? and r.rel_type in (?, ?, ?)
+          and e.status = ? and e.redacted_by is null and ${isShown} and ${isBundled}
       ) ranked
       where place <= case rel_type when 'm.thread' then 1 when 'm.replace' then ${maxEdits} else ${maxReferences} end
       order by parent_id, rel_type, place`
-      const values: Knex.RawBinding[] = [reader, reader, ...parents, roomNid, ...bundled, upTo, statusCodes.accepted]
+      const values: Knex.RawBinding[] = [
+        reader,
+        reader,
+        ...parents,
+        roomNid,
+        ...bundled,
+        statusCodes.accepted,
+        ...shown,
+      ]
       const raw: unknown = await db.raw(sql, values)
       return rowsOf<RankedRow>(raw).map((row) => ({
         parentId: row.parent_id,
@@ -162,17 +180,25 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return (await query.pluck('e.event_id')) as EventId[]
     },
 
+    /** Of events at some positions, the roots of the threads they were written in, also of those redacted since. */
+    async threadIds(roomNid: number, positions: readonly number[]): Promise<Map<number, EventId>> {
+      if (positions.length === 0) return new Map()
+      const rows = (await db('relations')
+        .where({ room_nid: roomNid, rel_type: 'm.thread' })
+        .whereRaw(...inList(kind, 'position', positions))
+        .select('position', 'parent_id')) as { position: number; parent_id: EventId }[]
+      return new Map(rows.map((row) => [Number(row.position), row.parent_id]))
+    },
+
     /** Of some events, those that others relate to by one of the relation types or from one of the senders. */
     async relatedBy(
       eventIds: readonly string[],
-      {
-        roomNid,
-        relTypes,
-        senders,
-      }: { roomNid: number; relTypes?: readonly string[] | undefined; senders?: readonly string[] | undefined },
+      { roomNid, readable, relTypes, senders }: RelatedBy,
     ): Promise<Set<string>> {
       if (eventIds.length === 0) return new Set()
-      const query = children(roomNid).whereRaw(...inList(kind, 'r.parent_id', eventIds))
+      const query = children(roomNid)
+        .whereRaw(...inList(kind, 'r.parent_id', eventIds))
+        .whereRaw(...isReadable(kind, 'e', readable))
       if (relTypes) void query.whereIn('r.rel_type', relTypes)
       if (senders) void query.whereIn('r.sender', senders)
       return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as string[])
@@ -182,14 +208,14 @@ export const relations = (db: Db, kind: Engine['kind']) => {
     async threads({
       roomNid,
       before,
-      upTo,
+      readable,
       limit,
       participant,
     }: ThreadPage): Promise<{ root: StoredEvent; latest: number }[]> {
       const query = children(roomNid)
         .join('events as p', 'p.event_id', 'r.parent_id')
         .where({ 'r.rel_type': 'm.thread', 'p.room_nid': roomNid, 'p.status': statusCodes.accepted })
-        .where('r.position', '<=', upTo)
+        .whereRaw(...isReadable(kind, 'e', readable))
         .groupBy('p.position')
         .havingRaw('max(r.position) < ?', [before])
         .orderByRaw('max(r.position) desc')

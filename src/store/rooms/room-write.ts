@@ -18,7 +18,13 @@ export type SpanChange = {
 
 export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
 
-export type MemberWrite = { userId: string; membership: Membership; sender: string }
+export type MemberWrite = {
+  userId: string
+  membership: Membership
+  sender: string
+  /** The membership that it replaces. */
+  former?: Membership | undefined
+}
 
 /** An event and everything derived from it, ready to be written in one transaction. */
 export type EventWrite = {

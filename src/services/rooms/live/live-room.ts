@@ -3,7 +3,7 @@ import { serverOf, type EventId, type RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as stateKeyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { Membership } from '#store/rooms/members.ts'
+import type { Membership, Standing } from '#store/rooms/members.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
 import type { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 
@@ -18,6 +18,12 @@ export type StateEntry = {
   position: number | undefined
   pdu: Pdu | undefined
 }
+
+/** What held from one position until the next interval begins; before the first one nothing did. */
+export type Interval<Value> = { from: number; value: Value }
+
+/** Past values of state keys, by key; good as long as the present holder of the key began at `from`. */
+export type StateHistories = Map<StateKey, { from: number; intervals: readonly Interval<string>[] }>
 
 /** A state key that gets another holder, or none. */
 export type StateEntryChange = { type: string; stateKey: string; entry: StateEntry | undefined }
@@ -38,7 +44,7 @@ export type LiveRoomStart = {
   depth: number
   lastPosition: number
   entries: Iterable<StateEntry>
-  members: Iterable<{ userId: string; membership: Membership }>
+  members: Iterable<Standing>
   /** This server's name, to know its own users among the members. */
   serverName: string
 }
@@ -73,6 +79,10 @@ export class LiveRoom {
   plainSince: number
   /** This server's users who are joined. */
   readonly localUsers = new Set<string>()
+  /** Since when those have been joined without a break; unknown of some who joined long ago. */
+  readonly #joinedAt = new Map<string, number>()
+  /** What visibility depends on, as far as readers asked for it. */
+  readonly histories: StateHistories = new Map()
   /** The newest committed events, oldest first; complete after `recentFrom`. */
   readonly recent: StoredEvent[] = []
   /** Every event after this position is in `recent`. */
@@ -97,7 +107,9 @@ export class LiveRoom {
     this.recentFrom = start.lastPosition
     this.plainSince = start.lastPosition
     for (const stateEntry of start.entries) this.#state.set(keyOf(stateEntry.type, stateEntry.stateKey), stateEntry)
-    for (const { userId, membership } of start.members) this.#setMember(userId, membership)
+    for (const { userId, membership, joinedAt } of start.members) {
+      this.#setMember({ userId, membership }, joinedAt)
+    }
   }
 
   /** Committed state holders. */
@@ -117,6 +129,11 @@ export class LiveRoom {
   /** The committed holder of a key. */
   entry(type: string, stateKey: string): StateEntry | undefined {
     return this.#state.get(keyOf(type, stateKey))
+  }
+
+  /** Since when a local user has been joined without a break. */
+  joinedAt(userId: string): number | undefined {
+    return this.#joinedAt.get(userId)
   }
 
   /** The holder that the next event builds on: also one that waits for its commit. */
@@ -157,7 +174,7 @@ export class LiveRoom {
     this.lastPosition = event.position
     this.recent.push(event)
     if (this.recent.length > maxRecent) this.#dropOldest()
-    if (member) this.#setMember(member.userId, member.membership)
+    if (member) this.#setMember(member, event.position)
     if (!entry) return
     const key = keyOf(entry.type, entry.stateKey)
     entry.from = event.position
@@ -183,7 +200,7 @@ export class LiveRoom {
       if (entry) this.#state.set(key, entry)
       else this.#state.delete(key)
     }
-    for (const { userId, membership } of members) this.#setMember(userId, membership)
+    for (const member of members) this.#setMember(member, event.position)
   }
 
   /** Takes older events, oldest first, in front of `recent`; all after `from` are among them or there already. */
@@ -209,12 +226,18 @@ export class LiveRoom {
     this.replacedState.delete(oldest.eventId)
   }
 
-  #setMember(userId: string, membership: Membership): void {
+  #setMember({ userId, membership }: Pick<Standing, 'userId' | 'membership'>, since: number | undefined): void {
     const replaced = this.#members.get(userId)
     if (replaced) this.#counts[replaced]--
     this.#counts[membership]++
+    if (replaced === 'join' && membership === 'join') return
+    // Members stand in order of arrival, as the store lists them.
+    this.#members.delete(userId)
     this.#members.set(userId, membership)
-    if (membership !== 'join') this.localUsers.delete(userId)
-    else if (serverOf(userId) === this.#serverName) this.localUsers.add(userId)
+    this.localUsers.delete(userId)
+    this.#joinedAt.delete(userId)
+    if (membership !== 'join' || serverOf(userId) !== this.#serverName) return
+    this.localUsers.add(userId)
+    if (since !== undefined) this.#joinedAt.set(userId, since)
   }
 }

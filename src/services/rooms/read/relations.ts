@@ -4,7 +4,7 @@ import { nidOf } from './history-intervals.ts'
 import { scan, type Scanned } from './scan.ts'
 import type { SingleEvent } from './single-event.ts'
 import type { Direction } from './timeline.ts'
-import { visibleEvents } from './visibility.ts'
+import { readableEvents } from './readable.ts'
 
 export type RelationPage = {
   relType?: string | undefined
@@ -46,7 +46,7 @@ export async function readRelations(
         direction,
         limit,
       }),
-    keep: (events) => visibleEvents(ctx, parent, events),
+    keep: (events) => readableEvents(ctx, parent, events),
     after: ({ position }) => (isBackwards ? position - 1 : position),
   })
 }

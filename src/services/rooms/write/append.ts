@@ -1,6 +1,8 @@
 import type { Context } from '#context.ts'
+import { membershipOf } from '#protocol/events/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { Membership } from '#store/rooms/members.ts'
 import { buildEvent, selectAuthEvents, type BuiltEvent, type EventDraft } from './build-event.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import { commitWrite, type Staged } from './persist-built.ts'
@@ -110,5 +112,6 @@ function stagedEvent(
   const { type, state_key: stateKey } = pdu
   const entry: StateEntry | undefined =
     stateKey === undefined ? undefined : { type, stateKey, eventId, from: undefined, position: undefined, pdu }
-  return { pdu, eventId, position: undefined, entry, isHeld: replaced !== undefined, transaction }
+  const former = type === 'm.room.member' && replaced?.pdu ? (membershipOf(replaced.pdu) as Membership) : undefined
+  return { pdu, eventId, position: undefined, entry, isHeld: replaced !== undefined, former, transaction }
 }

@@ -4,6 +4,7 @@ import { serverOf, type EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
+import type { Membership } from '#store/rooms/members.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
@@ -19,6 +20,8 @@ export type Staged = {
   entry: StateEntry | undefined
   /** Whether somebody held the key before, committed or waiting as well. */
   isHeld: boolean
+  /** Of a member event: the membership before it, committed or waiting as well. */
+  former: Membership | undefined
   transaction: EventTransaction | undefined
   /** The event it redacts, as it will stand. */
   redaction?: EventWrite['redaction']
@@ -94,7 +97,7 @@ export function announce(
 }
 
 function eventWrite(
-  { pdu, eventId, entry, isHeld, transaction, redaction, awaits }: Staged,
+  { pdu, eventId, entry, isHeld, former, transaction, redaction, awaits }: Staged,
   version: RoomVersion,
 ): EventWrite {
   return {
@@ -102,7 +105,7 @@ function eventWrite(
     status: 'accepted',
     intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld }] : [],
     authIds: entry && authEventIdsWithCreate(pdu, version),
-    memberships: entry ? membershipsOf(pdu) : [],
+    memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, former })) : [],
     transaction,
     redaction,
     awaits,

@@ -10,6 +10,8 @@ export type SyncMoment = {
   loader: EventLoader
   /** Of whom the user wants to hear nothing but state. */
   ignored: ReadonlySet<string>
+  /** Whether the unread counts of all rooms may have changed since the token, though nothing happened in them. */
+  countsMayDiffer: boolean
   /** Who may share a room with the user, or no longer share one, since the token. */
   moved: Promise<readonly string[]>
 }

@@ -7,6 +7,7 @@ import { keyStock } from '#services/e2ee/key-stock.ts'
 import { deviceSection, keyCounts, type DeviceSection } from './sections/device-section.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
+import { mayChangeCounts } from './sections/unread.ts'
 import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
@@ -66,15 +67,16 @@ async function timed<T>(
 async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
   const now = await currentToken(ctx)
   const ignored = await ctx.ignoredUsers.of(request.userId)
+  const interval = { after: request.since?.accountData, upTo: now.accountData }
+  const accountData = await accountDataChanges(ctx, request.userId, interval)
   const moment: SyncMoment = {
     request,
     now,
     loader: new EventLoader(ctx),
     ignored,
+    countsMayDiffer: request.since !== undefined && mayChangeCounts(accountData.global),
     moved: movedUsers(ctx, request, now),
   }
-  const interval = { after: request.since?.accountData, upTo: now.accountData }
-  const accountData = await accountDataChanges(ctx, request.userId, interval)
   const [devices, rooms, presence] = await Promise.all([
     deviceSection(ctx, moment),
     roomsSection(ctx, moment, accountData),

@@ -1,0 +1,37 @@
+import { LRUCache } from 'lru-cache'
+import type { SyncPositions } from './token.ts'
+
+/** What moves a user's counts: nothing else does. */
+type Moved = Pick<SyncPositions, 'events' | 'receipts' | 'accountData'>
+
+type Sent = { text: string; at: Moved }
+
+const maxBytes = 16 * 1024 * 1024
+/** Of an entry besides its texts, roughly. */
+const entryBytes = 200
+
+/** Which unread counts each device was told last of a room; what is forgotten here is told again when it may have changed. */
+export class SentCounts {
+  readonly #sent = new LRUCache<string, Sent>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ text }, key) => entryBytes + 2 * (text.length + key.length),
+  })
+
+  /** Whether the device holds these counts: only what an answer said that it went on from counts. */
+  knows([device, roomId]: readonly [string, string], text: string, since: Moved | undefined): boolean {
+    const sent = this.#sent.get(`${device} ${roomId}`)
+    return sent?.text === text && since !== undefined && isReached(sent.at, since)
+  }
+
+  /** The counts go out in an answer that ends at these positions. */
+  told([device, roomId]: readonly [string, string], text: string, { events, receipts, accountData }: Moved): void {
+    this.#sent.set(`${device} ${roomId}`, { text, at: { events, receipts, accountData } })
+  }
+
+  clear(): void {
+    this.#sent.clear()
+  }
+}
+
+const isReached = (at: Moved, since: Moved): boolean =>
+  at.events <= since.events && at.receipts <= since.receipts && at.accountData <= since.accountData
