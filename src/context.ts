@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
+import type { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Log } from '#base/log.ts'
 import type { Metrics } from '#base/metrics.ts'
 import type { RateBuckets } from '#base/rate-bucket.ts'
@@ -35,6 +36,8 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** Work of this process that must not run twice at once, by a text that says what it is about. */
+  locks: KeyedQueue
   /** The rooms this process has in memory. */
   rooms: LiveRooms
   /** Checks what comes in great numbers from other servers. */

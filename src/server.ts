@@ -4,6 +4,7 @@ import { allEndpoints } from '#api/index.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { loadKeySeed } from '#base/key-file.ts'
+import { KeyedQueue } from '#base/keyed-queue.ts'
 import { createLog, type Log } from '#base/log.ts'
 import { createMetrics, type Metrics } from '#base/metrics.ts'
 import { RateBuckets } from '#base/rate-bucket.ts'
@@ -38,6 +39,7 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -139,7 +141,7 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
   const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as string[]) context.waiters.wake(userId)
+    for (const userId of userIds as UserId[]) context.waiters.wake(userId)
   })
   const stopForgetting = followSessionChanges(context)
   const stopFollowingDevices = followDeviceLists(context)
@@ -197,6 +199,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
+    locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { HttpClient } from './http-client.ts'
 import { User } from './user.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A homeserver under test. */
 export type Target = {
@@ -35,7 +36,7 @@ export function targetAt(url: string, { secret, tokens }: Access, inside: Inside
 
 async function userOfToken(http: HttpClient, token: string): Promise<User> {
   const { body } = await http.ask({ method: 'GET', path: '/_matrix/client/v3/account/whoami', token })
-  return new User(http, { userId: body['user_id'] as string, token })
+  return new User(http, { userId: body['user_id'] as UserId, token })
 }
 
 async function registerOpenly(http: HttpClient): Promise<User> {
@@ -56,5 +57,5 @@ const newName = (): string => `bench-${randomUUID().slice(0, 13)}`
 
 function userOf(http: HttpClient, { status, body }: { status: number; body: Record<string, unknown> }): User {
   if (status !== 200) throw new Error(`Registration failed: ${status} ${JSON.stringify(body)}`)
-  return new User(http, { userId: body['user_id'] as string, token: body['access_token'] as string })
+  return new User(http, { userId: body['user_id'] as UserId, token: body['access_token'] as string })
 }

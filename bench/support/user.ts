@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer, HttpClient } from './http-client.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 const client = '/_matrix/client/v3'
 const part = encodeURIComponent
 
 /** A logged-in user of the server under test, speaking the public API alone. */
 export class User {
-  readonly userId: string
+  readonly userId: UserId
   readonly #token: string
   readonly #http: HttpClient
 
-  constructor(http: HttpClient, session: { userId: string; token: string }) {
+  constructor(http: HttpClient, session: { userId: UserId; token: string }) {
     this.#http = http
     this.userId = session.userId
     this.#token = session.token
@@ -23,16 +24,16 @@ export class User {
     return answer
   }
 
-  async createRoom(settings: Record<string, unknown> = {}): Promise<string> {
+  async createRoom(settings: Record<string, unknown> = {}): Promise<RoomId> {
     const { body } = await this.ask('POST', `${client}/createRoom`, { preset: 'public_chat', ...settings })
-    return body['room_id'] as string
+    return body['room_id'] as RoomId
   }
 
-  async join(roomId: string): Promise<void> {
+  async join(roomId: RoomId): Promise<void> {
     await this.ask('POST', `${client}/join/${part(roomId)}`, {})
   }
 
-  async leave(roomId: string): Promise<void> {
+  async leave(roomId: RoomId): Promise<void> {
     await this.ask('POST', `${client}/rooms/${part(roomId)}/leave`, {})
   }
 
@@ -42,14 +43,14 @@ export class User {
   }
 
   /** Reads something of a room; `what` is the rest of the path with its query. */
-  read(roomId: string, what: string): Promise<Answer> {
+  read(roomId: RoomId, what: string): Promise<Answer> {
     return this.ask('GET', `${client}/rooms/${part(roomId)}/${what}`)
   }
 
-  async send(roomId: string, text: string): Promise<string> {
+  async send(roomId: RoomId, text: string): Promise<EventId> {
     const path = `${client}/rooms/${part(roomId)}/send/m.room.message/${randomUUID()}`
     const { body } = await this.ask('PUT', path, { msgtype: 'm.text', body: text })
-    return body['event_id'] as string
+    return body['event_id'] as EventId
   }
 
   sync(query: Record<string, string>): Promise<Answer> {

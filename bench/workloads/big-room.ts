@@ -4,6 +4,7 @@ import type { Answer } from '../support/http-client.ts'
 import type { User } from '../support/user.ts'
 import type { Figures, Workload } from '../support/workload.ts'
 import { makeUsers } from './send.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 const lazy = JSON.stringify({ room: { timeline: { limit: 20 }, state: { lazy_load_members: true } } })
 const timed = 100
@@ -40,16 +41,16 @@ export const bigRoom: Workload = {
   },
 }
 
-type Past = { token: string; eventId: string }
+type Past = { token: string; eventId: EventId }
 
-async function fill(roomId: string, users: readonly User[], clients: number): Promise<number> {
+async function fill(roomId: RoomId, users: readonly User[], clients: number): Promise<number> {
   const started = performance.now()
   await inParallel(users, clients, (user) => user.join(roomId))
   return round(users.length / ((performance.now() - started) / 1000))
 }
 
 /** A moment of the room to look back at: somebody leaves, and something is said. Many leave after it. */
-async function makePast({ roomId, owner, gone }: { roomId: string; owner: User; gone: User }): Promise<Past> {
+async function makePast({ roomId, owner, gone }: { roomId: RoomId; owner: User; gone: User }): Promise<Past> {
   await gone.leave(roomId)
   const eventId = await owner.send(roomId, 'remember this')
   const { body } = await owner.sync({ timeout: '0', filter: lazy })
@@ -57,7 +58,7 @@ async function makePast({ roomId, owner, gone }: { roomId: string; owner: User; 
   return { eventId, token: rooms.join[roomId]?.timeline.prev_batch ?? '' }
 }
 
-type Look = { roomId: string; owner: User; gone: User; past: Past }
+type Look = { roomId: RoomId; owner: User; gone: User; past: Past }
 
 /** Who left sees the state of then; the others name a moment. */
 const readings = ({ roomId, owner, gone, past }: Look): Record<string, () => Promise<Answer>> => ({

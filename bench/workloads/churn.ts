@@ -5,6 +5,7 @@ import { inParallel, processFigures, round } from '../support/statistics.ts'
 import type { User } from '../support/user.ts'
 import type { Workload } from '../support/workload.ts'
 import { makeUsers } from './send.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const seed = 20_261_123
 
@@ -15,7 +16,7 @@ export const churn: Workload = {
   async run(target, { rooms, members, days, clients }) {
     const users = await makeUsers(target, members)
     const plan = churnPlan({ seed, rooms, members, days })
-    const roomIds: string[] = []
+    const roomIds: RoomId[] = []
     await inParallel(plan.owners, clients, async (owner, room) => {
       roomIds[room] = await (users[owner] as User).createRoom({ name: `Room ${room}` })
     })
@@ -23,7 +24,7 @@ export const churn: Workload = {
     await loop('start')
     const started = performance.now()
     for (const { rooms: happenings, renames } of plan.days) {
-      await inParallel(happenings, clients, (ofRoom, room) => live(users, roomIds[room] as string, ofRoom))
+      await inParallel(happenings, clients, (ofRoom, room) => live(users, roomIds[room] as RoomId, ofRoom))
       await inParallel(renames, clients, ({ user, name }) => (users[user] as User).rename(name))
     }
     const seconds = (performance.now() - started) / 1000
@@ -36,7 +37,7 @@ export const churn: Workload = {
   },
 }
 
-async function live(users: readonly User[], roomId: string, happenings: readonly Happening[]): Promise<void> {
+async function live(users: readonly User[], roomId: RoomId, happenings: readonly Happening[]): Promise<void> {
   for (const { kind, user: number, text = '' } of happenings) {
     const user = users[number] as User
     if (kind === 'join') await user.join(roomId)

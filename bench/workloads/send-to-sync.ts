@@ -2,6 +2,7 @@ import { percentiles, processFigures } from '../support/statistics.ts'
 import type { User } from '../support/user.ts'
 import type { Workload } from '../support/workload.ts'
 import { makeUsers } from './send.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 /** From the request of one client to the answer of another's waiting sync, beside a steady load. */
 export const sendToSync: Workload = {
@@ -14,7 +15,7 @@ export const sendToSync: Workload = {
     const background = await Promise.all(others.map((user) => user.createRoom()))
     const stop = new AbortController()
     const load = beat(rate, stop.signal, (turn) =>
-      others[turn % others.length]?.send(background[turn % others.length] as string, 'noise'),
+      others[turn % others.length]?.send(background[turn % others.length] as RoomId, 'noise'),
     )
     const durations = await measure(sender, reader, { roomId, seconds })
     stop.abort()
@@ -26,7 +27,7 @@ export const sendToSync: Workload = {
 async function measure(
   sender: User,
   reader: User,
-  { roomId, seconds }: { roomId: string; seconds: number },
+  { roomId, seconds }: { roomId: RoomId; seconds: number },
 ): Promise<number[]> {
   const durations: number[] = []
   let { body } = await reader.sync({ timeout: '0' })

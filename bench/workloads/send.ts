@@ -2,6 +2,7 @@ import { inParallel, percentiles, processFigures, processorSeconds, round } from
 import type { Target } from '../support/target.ts'
 import type { User } from '../support/user.ts'
 import type { Workload } from '../support/workload.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 /** Durable sends: clients that send one message after another, spread over rooms. */
 export const send: Workload = {
@@ -29,8 +30,8 @@ export async function makeUsers(target: Target, count: number): Promise<User[]> 
 }
 
 /** Rooms of which every user is a member of a few, each room has at least two. */
-async function makeRooms(users: readonly User[], count: number): Promise<string[]> {
-  const roomIds: string[] = []
+async function makeRooms(users: readonly User[], count: number): Promise<RoomId[]> {
+  const roomIds: RoomId[] = []
   await inParallel(Array.from({ length: count }), 8, async (_, index) => {
     const [owner, guest] = membersOf(users, index)
     const roomId = await owner.createRoom()
@@ -45,7 +46,7 @@ const membersOf = (users: readonly User[], room: number): [User, User] => [
   users[(room + 1) % users.length] as User,
 ]
 
-async function sendFor(users: readonly User[], roomIds: readonly string[], seconds: number): Promise<number[]> {
+async function sendFor(users: readonly User[], roomIds: readonly RoomId[], seconds: number): Promise<number[]> {
   const durations: number[] = []
   const end = performance.now() + seconds * 1000
   const roomsOf = users.map((user) => roomIds.filter((_, index) => membersOf(users, index).includes(user)))
@@ -54,7 +55,7 @@ async function sendFor(users: readonly User[], roomIds: readonly string[], secon
       const mine = roomsOf[index] ?? []
       for (let turn = 0; mine.length > 0 && performance.now() < end; turn++) {
         const started = performance.now()
-        await user.send(mine[turn % mine.length] as string, `message ${turn} of a conversation that goes on`)
+        await user.send(mine[turn % mine.length] as RoomId, `message ${turn} of a conversation that goes on`)
         durations.push(performance.now() - started)
       }
     }),

@@ -2,11 +2,8 @@ import assert from 'node:assert/strict'
 import { allEndpoints } from '#api/index.ts'
 import { openApiDocument } from '#api/openapi.ts'
 import { routeLines } from '#api/routes.ts'
-import { loadConfig } from '#base/config/load.ts'
-import { RateBuckets } from '#base/rate-bucket.ts'
 import { routeTable } from '#http/route-table.ts'
 import { compileSchemas } from '#http/validate.ts'
-import { fakeClock } from '../support/server/clock.ts'
 
 const endpoints = allEndpoints()
 const named = endpoints.map((endpoint) => ({ name: `${endpoint.method} ${endpoint.paths[0]}`, endpoint }))
@@ -35,11 +32,6 @@ describe('every endpoint', () => {
       const inPaths = new Set(endpoint.paths.flatMap((path) => [...path.matchAll(/:(\w+)/g)].map(([, found]) => found)))
       assert.deepEqual([...inPaths].sort(), Object.keys(endpoint.params?.properties ?? {}).sort(), name)
     }
-  })
-
-  it('names a rate limit that the configuration has', () => {
-    const buckets = new RateBuckets(loadConfig().rate_limits, fakeClock())
-    for (const { name, endpoint } of named) assert.ok(buckets.has(endpoint.limit ?? 'default'), name)
   })
 
   it('has schemas that compile', () => {

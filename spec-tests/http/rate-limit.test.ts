@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { Type } from '@sinclair/typebox'
 import { loadConfig } from '#base/config/load.ts'
-import { RateBuckets } from '#base/rate-bucket.ts'
+import { RateBuckets, type BucketName } from '#base/rate-bucket.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { addressKey } from '#http/rate-limit.ts'
 import { fakeClock } from '../support/server/clock.ts'
 import { startTestServer } from '../support/server/server.ts'
 
-const knock = (path: string, limit?: string) =>
+const knock = (path: string, limit?: BucketName) =>
   endpoint({
     method: 'GET',
     path,

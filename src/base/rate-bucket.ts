@@ -25,10 +25,6 @@ export class RateBuckets {
     return this.#levels.size
   }
 
-  has(name: string): name is BucketName {
-    return name !== 'enabled' && Object.hasOwn(this.#limits, name)
-  }
-
   /** Takes a token, or refuses with M_LIMIT_EXCEEDED and the time until there is one again. */
   spend(name: BucketName, key: string): void {
     if (!this.#limits.enabled) return

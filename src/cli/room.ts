@@ -3,6 +3,7 @@ import type { Difference } from '#services/rooms/verify/check-room.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
 import { configOptions, UsageError, type Arguments, type Command, type Group, type Terminal } from './command.ts'
 import { configOf } from './configuration.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const check: Command = {
   summary: 'Compare what is derived from the events of a room with its events; exit code 1 when differences remain',
@@ -11,7 +12,7 @@ const check: Command = {
   optionalNames: 1,
   options: { ...configOptions, all: { type: 'boolean' }, repair: { type: 'boolean' } },
   async run(args, terminal) {
-    const [roomId] = args.names
+    const [roomId] = args.names as RoomId[]
     const isAll = args.values['all'] === true
     if ((roomId === undefined) !== isAll) throw new UsageError('name a room, or give --all')
     const isRepair = args.values['repair'] === true
@@ -37,7 +38,11 @@ const purge: Command = {
       const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
       const { deleteAll: collectAll } = await import('#services/rooms/purge/delete-slices.ts')
       const deleteLocal = args.values['local'] === true
-      const id = await requestHistoryPurge(ctx, { roomId: args.names[0]!, before: { ts: before }, deleteLocal })
+      const id = await requestHistoryPurge(ctx, {
+        roomId: args.names[0] as RoomId,
+        before: { ts: before },
+        deleteLocal,
+      })
       await collectAll(ctx)
       terminal.print(`purge ${id} is ${(await ctx.store.rooms.purges.find(id))?.status ?? 'gone'}\n`)
       return 0
@@ -61,7 +66,7 @@ async function withContext(
 async function checkOne(
   ctx: Context,
   terminal: Terminal,
-  { roomId, isRepair }: { roomId: string; isRepair: boolean },
+  { roomId, isRepair }: { roomId: RoomId; isRepair: boolean },
 ): Promise<number> {
   const { checkRoom } = await import('#services/rooms/verify/check-room.ts')
   const found = await checkRoom(ctx, roomId)

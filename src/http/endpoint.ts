@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { BucketName } from '#base/rate-bucket.ts'
 import type { Context } from '#context.ts'
 import type { Auth, Requesters } from './requester.ts'
 import { storableText } from './storable-text.ts'
@@ -32,7 +33,7 @@ export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A 
   path: string | readonly string[]
   auth: A
   /** A named rate-limit bucket of the configuration. */
-  limit?: string
+  limit?: BucketName
   /** Bytes of JSON body accepted, when they differ from `limits.body_bytes`. */
   bodyLimit?: number
   params?: P
@@ -68,7 +69,7 @@ export type Endpoint = {
   /** Older spellings of the paths, from the table of aliases. */
   aliases: readonly string[]
   auth: Auth
-  limit: string | undefined
+  limit: BucketName | undefined
   bodyLimit: number | undefined
   params: TObject | undefined
   query: TObject | undefined

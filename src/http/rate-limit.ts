@@ -1,14 +1,12 @@
-import type { RateBuckets } from '#base/rate-bucket.ts'
+import type { BucketName, RateBuckets } from '#base/rate-bucket.ts'
 
 /** Counts a request against its requester, or against its address when nobody is known. */
 export function limitRate(
   buckets: RateBuckets,
-  limit: string | undefined,
+  limit: BucketName | undefined,
   { requester, ip }: { requester: unknown; ip: string },
 ): void {
-  const name = limit ?? 'default'
-  if (!buckets.has(name)) throw new Error(`There is no rate limit named ${name}`)
-  buckets.spend(name, requesterKey(requester) ?? addressKey(ip))
+  buckets.spend(limit ?? 'default', requesterKey(requester) ?? addressKey(ip))
 }
 
 /** Whoever holds one address of an IPv6 network holds all of its last 64 bits: they count as one. */

@@ -1,6 +1,7 @@
+import type { UserId } from '#protocol/ids.ts'
 /** Who asks, as far as the endpoint's `auth` promises it; `http/` never looks inside. */
 export type UserRequester = {
-  userId: string
+  userId: UserId
   /** Absent for an application service that acts without a device. */
   deviceId: string | undefined
   isGuest: boolean
@@ -11,7 +12,7 @@ export type UserRequester = {
   appserviceId: string | undefined
 }
 export type ServerRequester = { serverName: string }
-export type AppserviceRequester = { appserviceId: string; userId: string }
+export type AppserviceRequester = { appserviceId: string; userId: UserId }
 
 export type Requesters = {
   none: undefined

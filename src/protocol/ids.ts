@@ -6,6 +6,9 @@ export type EventId = `$${string}`
 export type RoomAlias = `#${string}`
 export type ServerName = string
 
+/** The entries of an object of which each key is a user id. */
+export const entriesByUser = Object.entries as <V>(byUser: Readonly<Record<UserId, V>>) => [UserId, V][]
+
 /** An id is at most this many bytes of UTF-8, sigil and domain included. */
 export const maxIdBytes = 255
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { compileEventFilter, compileFilter, compileRoomEventFilter, maxEventLimit } from '#protocol/filters/filter.ts'
 import { filterViolation, maxFilterEntries, roomEventFilterViolation } from '#protocol/filters/filter-violation.ts'
 
-const message = { type: 'm.room.message', sender: '@alice:test', content: { body: 'hi' } }
+const message = { type: 'm.room.message', sender: '@alice:test' as const, content: { body: 'hi' } }
 
 describe('filter', () => {
   it('lets everything through when empty, with the defaults of the specification', () => {
@@ -35,7 +35,7 @@ describe('filter', () => {
     assert.equal(filter.matches({ ...message, type: 'm.sticker' }), false)
     assert.equal(filter.matches({ ...message, sender: '@bob:test' }), false)
     assert.equal(filter.matches({ ...message, sender: '@carol:test' }), false)
-    assert.deepEqual(['!a:test', '!b:test', '!c:test'].map(filter.matchesRoom), [true, false, false])
+    assert.deepEqual((['!a:test', '!b:test', '!c:test'] as const).map(filter.matchesRoom), [true, false, false])
   })
 
   it('takes an empty list to include nothing', () => {

@@ -7,6 +7,7 @@ import { defaultRoomVersion, roomVersion, roomVersions } from '#protocol/rooms/r
 import { strippedStateTypes, toStrippedState } from '#protocol/events/stripped-state.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { creator, member, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 function levelsOf(id: string, content?: JsonObject, create: JsonObject = {}) {
   const room = new ProtocolRoom(id, { create })
@@ -92,7 +93,7 @@ describe('power levels', () => {
 
   it('T05 are not inherited', () => {
     const levels = levelsOf('12', { users: {}, events: {} })
-    assert.equal(levels.ofUser('constructor'), 0)
+    assert.equal(levels.ofUser('constructor' as UserId), 0)
     assert.equal(levels.required('__proto__', true), 50)
   })
 

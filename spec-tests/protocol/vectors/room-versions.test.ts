@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { readPdu } from '#protocol/events/event-format.ts'
 import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
+import { entriesByUser, type UserId } from '#protocol/ids.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
 import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import { redact } from '#protocol/events/redaction.ts'
@@ -77,7 +78,7 @@ describe('events, as the specification shows them,', () => {
   })
 })
 
-type LevelsExample = { content: string; versions: string; read: Record<string, number>; rule: Record<string, string> }
+type LevelsExample = { content: string; versions: string; read: Record<UserId, number>; rule: Record<string, string> }
 
 const levels: Record<string, LevelsExample> = {
   strings: {
@@ -108,7 +109,7 @@ describe('T14 power levels, as the specification shows them,', () => {
         assert.equal(authorize(event, version, room.state)?.rule, rules.get(version.id), version.id)
         if (!valid.has(version.id)) continue
         const found = readPowerLevels({ powerLevels: event, create: room.create }, version)
-        for (const [user, level] of Object.entries(read)) assert.equal(found.ofUser(user), level)
+        for (const [user, level] of entriesByUser(read)) assert.equal(found.ofUser(user), level)
         assert.deepEqual([found.ban, found.required('m.room.power_levels', true)], [50, 100])
       }
     })

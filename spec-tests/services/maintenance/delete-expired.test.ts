@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Store } from '#store/open.ts'
 import { createRoom, sendText } from '../../support/rooms/rooms.ts'
 import { startTestServer, type TestServer } from '../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -43,7 +44,7 @@ describe('upkeep', () => {
     await using server = await startTestServer()
     const { store } = server.context
     const now = server.clock.now()
-    const refresh = { userId: '@a:test', deviceId: 'D', accessHash: 'x', createdAt: 0, replaces: undefined }
+    const refresh = { userId: '@a:test' as const, deviceId: 'D', accessHash: 'x', createdAt: 0, replaces: undefined }
     const token = { token: undefined, usesAllowed: undefined, uses: 0, grantsAdmin: false, createdAt: 0 }
     const ages = { old: 0, young: 3 * hour, endless: undefined }
     for (const [tokenHash, age] of Object.entries(ages)) {
@@ -90,7 +91,7 @@ describe('upkeep', () => {
     const { store } = server.context
     const { userId, deviceId } = await server.register('alice')
     const changed = (devices: string[]) => devices.map((id) => ({ userId, deviceId: id }))
-    const elsewhere = { userId: '@bob:elsewhere', deviceId: 'B' }
+    const elsewhere = { userId: '@bob:elsewhere' as const, deviceId: 'B' }
     await store.e2ee.deviceLists.record([...changed(['GONE1', deviceId]), elsewhere], 1)
     await store.e2ee.deviceLists.record(changed(['GONE2']), 2)
     await store.e2ee.deviceLists.record(changed(['GONE3']), 5)
@@ -106,7 +107,7 @@ describe('upkeep', () => {
 })
 
 async function insertExpiring(store: Store, expiresAt: number): Promise<void> {
-  const userId = '@a:test'
+  const userId: UserId = '@a:test'
   await store.accounts.loginTokens.insert({ tokenHash: 'login', userId, expiresAt })
   await store.accounts.openidTokens.insert('openid', userId, expiresAt)
   await store.accounts.registrationNonces.insert('nonce', expiresAt)

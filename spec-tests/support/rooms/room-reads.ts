@@ -1,5 +1,6 @@
 import type { TestClient, TestReply, TestUser } from '../server/client.ts'
 import { accepted, roomPath } from './rooms.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 type Query = Record<string, string | number | boolean>
 
@@ -41,7 +42,7 @@ export const textsOf = (events: TestReply['body'][]): string[] =>
 let transactions = 0
 
 /** Sends any event and answers its id. */
-export async function sendEvent(user: TestUser, roomId: string, [type, content]: [string, object]): Promise<string> {
+export async function sendEvent(user: TestUser, roomId: string, [type, content]: [string, object]): Promise<EventId> {
   const path = roomPath(roomId, 'send', type, `transaction ${transactions++}`)
   return accepted(await user.request('PUT', path, content)).event_id
 }
@@ -51,7 +52,7 @@ export const sendRelated = (
   user: TestUser,
   roomId: string,
   { relType, parentId, body }: { relType: string; parentId: string; body: string },
-): Promise<string> => {
+): Promise<EventId> => {
   const text = { msgtype: 'm.text', body }
   const relation = { 'm.relates_to': { rel_type: relType, event_id: parentId } }
   return sendEvent(user, roomId, [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestReply, TestUser } from '../server/client.ts'
 import type { TestServer } from '../server/server.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 const client = '/_matrix/client/v3'
 
@@ -9,7 +10,7 @@ export const roomPath = (roomId: string, ...inside: string[]): string =>
   `${client}/rooms/${[roomId, ...inside].map(encodeURIComponent).join('/')}`
 
 /** Makes a room and answers its id; throws when the server refuses. */
-export async function createRoom(user: TestUser, body: object = {}): Promise<string> {
+export async function createRoom(user: TestUser, body: object = {}): Promise<RoomId> {
   return accepted(await user.request('POST', `${client}/createRoom`, body)).room_id
 }
 
@@ -23,7 +24,7 @@ export const act = (user: TestUser, action: string, roomId: string, target: stri
 export const leave = (user: TestUser, roomId: string) => user.request('POST', roomPath(roomId, 'leave'), {})
 
 /** Sends a text and answers the event id; throws when the server refuses. */
-export async function sendText(user: TestUser, roomId: string, body: string, txnId = body): Promise<string> {
+export async function sendText(user: TestUser, roomId: string, body: string, txnId = body): Promise<EventId> {
   const path = roomPath(roomId, 'send', 'm.room.message', txnId)
   return accepted(await user.request('PUT', path, { msgtype: 'm.text', body })).event_id
 }
@@ -43,7 +44,7 @@ export function refused({ status, body }: TestReply, expected: number, errcode: 
 }
 
 /** The room's accepted events as they lie on disk, oldest first. */
-export async function eventsOf(server: TestServer, roomId: string) {
+export async function eventsOf(server: TestServer, roomId: RoomId) {
   const room = await server.context.store.rooms.rooms.find(roomId)
   const page = { roomNid: room?.nid ?? 0, from: 0, direction: 'forwards' as const, limit: 1000 }
   const events = await server.context.store.rooms.events.page(page)
@@ -57,7 +58,7 @@ export async function eventsOf(server: TestServer, roomId: string) {
 }
 
 /** The content that holds a state key now; undefined where none does. */
-export async function stateOf(server: TestServer, roomId: string, type: string, stateKey = '') {
+export async function stateOf(server: TestServer, roomId: RoomId, type: string, stateKey = '') {
   const events = await eventsOf(server, roomId)
   return events.filter((event) => event.type === type && event.stateKey === stateKey).at(-1)?.content
 }

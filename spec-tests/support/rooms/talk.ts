@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestClient } from '../server/client.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 const base = '/_matrix/client/v3'
 const part = encodeURIComponent
@@ -17,7 +18,7 @@ async function ok(
 export const createRoom = async (
   client: TestClient,
   settings: Record<string, unknown> = { preset: 'public_chat' },
-): Promise<string> => (await ok(client, ['POST', '/createRoom'], settings))['room_id'] as string
+): Promise<RoomId> => (await ok(client, ['POST', '/createRoom'], settings))['room_id'] as RoomId
 
 export const joinRoom = (client: TestClient, roomId: string) => ok(client, ['POST', `/join/${part(roomId)}`])
 export const leaveRoom = (client: TestClient, roomId: string) => ok(client, ['POST', `/rooms/${part(roomId)}/leave`])
@@ -29,19 +30,19 @@ export const kick = (client: TestClient, roomId: string, userId: string) =>
 let transactions = 0
 
 /** Sends a text message, answers its event id. */
-export const say = (client: TestClient, roomId: string, text: string): Promise<string> =>
+export const say = (client: TestClient, roomId: string, text: string): Promise<EventId> =>
   sendEvent(client, roomId, ['m.room.message', { msgtype: 'm.text', body: text }])
 
 export const sendEvent = async (
   client: TestClient,
   roomId: string,
   [type, content]: [string, object],
-): Promise<string> =>
-  (await ok(client, ['PUT', `/rooms/${part(roomId)}/send/${type}/t${transactions++}`], content))['event_id'] as string
+): Promise<EventId> =>
+  (await ok(client, ['PUT', `/rooms/${part(roomId)}/send/${type}/t${transactions++}`], content))['event_id'] as EventId
 
 export const setState = async (
   client: TestClient,
   roomId: string,
   [type, key, content]: [string, string, object],
-): Promise<string> =>
-  (await ok(client, ['PUT', `/rooms/${part(roomId)}/state/${type}/${part(key)}`], content))['event_id'] as string
+): Promise<EventId> =>
+  (await ok(client, ['PUT', `/rooms/${part(roomId)}/state/${type}/${part(key)}`], content))['event_id'] as EventId

@@ -1,3 +1,4 @@
+import type { UserId } from '#protocol/ids.ts'
 /** JSON as the server said it: tests say what it should be. */
 type Json = ReturnType<typeof JSON.parse>
 
@@ -11,7 +12,7 @@ export type TestClient = {
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<TestReply>
 }
 
-export type TestUser = TestClient & { userId: string; deviceId: string; accessToken: string }
+export type TestUser = TestClient & { userId: UserId; deviceId: string; accessToken: string }
 
 /** A client with or without an access token. */
 export function testClient(url: string, accessToken?: string): TestClient {

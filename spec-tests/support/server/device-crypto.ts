@@ -3,6 +3,7 @@ import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { encodePublicKey } from '#protocol/events/signing-key.ts'
 import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** An ed25519 key pair as devices and cross-signing have. */
 export type TestKey = { publicKey: string; privateKey: KeyObject }
@@ -15,7 +16,7 @@ export function newKey(): TestKey {
 /** The object with the user's signature beside those it has; `name` is a device id or a public key. */
 export function signedBy<T extends JsonObject>(
   object: T,
-  { userId, name, key }: { userId: string; name: string; key: TestKey },
+  { userId, name, key }: { userId: UserId; name: string; key: TestKey },
 ): T & { signatures: Record<string, Record<string, string>> } {
   const { signatures, unsigned: _, ...rest } = object
   const signature = encodeUnpaddedBase64(sign(null, Buffer.from(canonicalJson(rest)), key.privateKey))
@@ -23,7 +24,7 @@ export function signedBy<T extends JsonObject>(
   return { ...object, signatures: { ...all, [userId]: { ...all[userId], [`ed25519:${name}`]: signature } } }
 }
 
-type Owner = { userId: string; deviceId: string }
+type Owner = { userId: UserId; deviceId: string }
 
 /** Device keys signed by the device. */
 export function deviceKeysOf({ userId, deviceId }: Owner, key = newKey(), more: JsonObject = {}) {
@@ -44,7 +45,7 @@ export function oneTimeKeysOf({ userId, deviceId }: Owner, numbers: readonly num
 }
 
 /** A set of cross-signing keys, and the request that publishes it. */
-export function crossSigningOf(userId: string) {
+export function crossSigningOf(userId: UserId) {
   const [master, selfSigning, userSigning] = [newKey(), newKey(), newKey()]
   const object = (usage: string, { publicKey }: TestKey) => {
     return { user_id: userId, usage: [usage], keys: { [`ed25519:${publicKey}`]: publicKey } }

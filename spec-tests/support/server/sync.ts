@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { TestClient } from './client.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 
 export type SyncEvent = {
   type: string
-  event_id: string
-  sender: string
+  event_id: EventId
+  sender: UserId
   state_key?: string
   content: Record<string, unknown>
   unsigned?: Record<string, unknown>

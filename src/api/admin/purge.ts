@@ -4,6 +4,7 @@ import { endpoint } from '#http/endpoint.ts'
 import { requestRoomDeletion } from '#services/rooms/purge/delete-room.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { deletionStatus, deletionStatuses, historyPurgeStatus } from '#services/rooms/purge/purge-status.ts'
+import { EventIdText, RoomIdText, UserIdText } from '#api/ids.ts'
 
 const historySpec = 'docs/admin-api.md#purging-history'
 const roomSpec = 'docs/admin-api.md#deleting-a-room'
@@ -12,10 +13,10 @@ export const postPurgeHistory = endpoint({
   method: 'POST',
   path: ['/_synapse/admin/v1/purge_history/:roomId', '/_synapse/admin/v1/purge_history/:roomId/:eventId'],
   auth: 'admin',
-  params: Type.Object({ roomId: Type.String(), eventId: Type.Optional(Type.String()) }),
+  params: Type.Object({ roomId: RoomIdText, eventId: Type.Optional(EventIdText) }),
   body: Type.Object({
     purge_up_to_ts: Type.Optional(Type.Integer({ minimum: 0 })),
-    purge_up_to_event_id: Type.Optional(Type.String()),
+    purge_up_to_event_id: Type.Optional(EventIdText),
     delete_local_events: Type.Optional(Type.Boolean()),
   }),
   reply: Type.Object({ purge_id: Type.String() }),
@@ -46,12 +47,12 @@ export const deleteRoom = endpoint({
   method: 'DELETE',
   path: '/_synapse/admin/v2/rooms/:roomId',
   auth: 'admin',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   body: Type.Object({
     block: Type.Optional(Type.Boolean()),
     purge: Type.Optional(Type.Boolean()),
     force_purge: Type.Optional(Type.Boolean()),
-    new_room_user_id: Type.Optional(Type.String()),
+    new_room_user_id: Type.Optional(UserIdText),
   }),
   reply: Type.Object({ delete_id: Type.String() }),
   summary: "Makes this server's users leave a room and removes it.",
@@ -66,11 +67,11 @@ export const deleteRoom = endpoint({
 
 const deletion = Type.Object({
   delete_id: Type.String(),
-  room_id: Type.String(),
+  room_id: RoomIdText,
   status: Type.String(),
   shutdown_room: Type.Object({
-    kicked_users: Type.Array(Type.String()),
-    failed_to_kick_users: Type.Array(Type.String()),
+    kicked_users: Type.Array(UserIdText),
+    failed_to_kick_users: Type.Array(UserIdText),
     local_aliases: Type.Array(Type.String()),
     new_room_id: Type.Null(),
   }),
@@ -92,7 +93,7 @@ export const getRoomDeleteStatus = endpoint({
   method: 'GET',
   path: '/_synapse/admin/v2/rooms/:roomId/delete_status',
   auth: 'admin',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   reply: Type.Object({ results: Type.Array(deletion) }),
   summary: 'Tells how the deletions of a room stand.',
   spec: roomSpec,

@@ -4,6 +4,7 @@ import {
   createRegistrationNonce,
   registerWithSecret,
 } from '#services/accounts/registration/shared-secret-registration.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const path = '/_synapse/admin/v1/register'
 
@@ -34,7 +35,7 @@ export const postSecretRegistration = endpoint({
     mac: Type.String(),
   }),
   reply: Type.Object({
-    user_id: Type.String(),
+    user_id: UserIdText,
     home_server: Type.String(),
     access_token: Type.String(),
     device_id: Type.String(),

@@ -5,6 +5,7 @@ import { isRestrictedRule, joinRuleOf } from '#protocol/rooms/restricted-join.ts
 import { isFirstCreator } from '#protocol/rooms/room-creators.ts'
 import { allowed, type MemberCase, type Rejection } from './rejection.ts'
 import { joinRule } from './rule-numbers.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Rule 5.3: whether the user may enter. */
 export function judgeJoin(facts: MemberCase): Rejection | undefined {
@@ -39,6 +40,7 @@ function isCreatorsFirstStep({ event, version, create, target }: MemberCase): bo
 
 function isAuthorised({ event, state, levels }: MemberCase): boolean {
   const authoriser = event.content.join_authorised_via_users_server
-  if (typeof authoriser !== 'string') return false
-  return membershipOf(state('m.room.member', authoriser)) === 'join' && levels.ofUser(authoriser) >= levels.invite
+  if (typeof authoriser !== 'string' || membershipOf(state('m.room.member', authoriser)) !== 'join') return false
+  // Rule 5.2.1 has seen to it that this is a user id.
+  return levels.ofUser(authoriser as UserId) >= levels.invite
 }

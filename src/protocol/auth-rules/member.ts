@@ -1,5 +1,5 @@
 import { membershipOf, type JsonValue } from '#protocol/events/event.ts'
-import { isValidUserId } from '../ids.ts'
+import { isValidUserId, type UserId } from '../ids.ts'
 import { joinRuleOf } from '#protocol/rooms/restricted-join.ts'
 import { judgeJoin } from './join.ts'
 import { allowed, type Case, type MemberCase, type Rejection } from './rejection.ts'
@@ -9,7 +9,9 @@ import { judgeThirdPartyInvite } from './third-party-invite.ts'
 /** Rule 5 (4 in versions 6 to 11): whether the sender may change the target's membership so. */
 export function judgeMember(facts: Case): Rejection | undefined {
   const { event, version, state } = facts
-  const { content, sender, state_key: target } = event
+  const { content, sender } = event
+  // Whatever text stands there, the rules take it for a user id.
+  const target = event.state_key as UserId | undefined
   // 5.1
   if (target === undefined || !Object.hasOwn(content, 'membership'))
     return { rule: memberRule('form', version), reason: 'A membership needs a state key and a membership' }

@@ -1,6 +1,7 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import type { PowerLevels } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Why an event is not allowed: the number of the rule in its room version, and a sentence. */
 export type Rejection = { rule: string; reason: string }
@@ -13,7 +14,7 @@ export type Case = { event: Pdu; version: RoomVersion; state: AuthState; create:
 
 /** A change of membership: what all its rules look at. */
 export type MemberCase = Case & {
-  target: string
+  target: UserId
   senderMembership: string | undefined
   targetMembership: string | undefined
 }

@@ -1,7 +1,8 @@
 import type { JsonObject, Pdu } from './event.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A state event without what only members of the room may know. */
-export type StrippedState = { type: string; sender: string; state_key: string; content: JsonObject }
+export type StrippedState = { type: string; sender: UserId; state_key: string; content: JsonObject }
 
 /** What lets people recognise a room they might enter. https://spec.matrix.org/v1.19/client-server-api/#stripped-state */
 export const strippedStateTypes = [

@@ -1,4 +1,5 @@
 import type { JsonObject } from '#protocol/events/event.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#filtering */
 export type EventFilter = {
@@ -39,7 +40,7 @@ export type Filter = {
 }
 
 /** What a filter looks at; the room is asked for apart, since account data and create events do not name theirs. */
-type Filterable = { type: string; sender?: string; content?: JsonObject }
+type Filterable = { type: string; sender?: UserId; content?: JsonObject }
 
 export type CompiledEventFilter = {
   /** At most this many events. */
@@ -50,7 +51,7 @@ export type CompiledEventFilter = {
 }
 
 export type CompiledRoomEventFilter = CompiledEventFilter & {
-  matchesRoom: (roomId: string) => boolean
+  matchesRoom: (roomId: RoomId) => boolean
   lazyLoadMembers: boolean
   includeRedundantMembers: boolean
   unreadThreadNotifications: boolean
@@ -65,7 +66,7 @@ export type CompiledFilter = {
   eventFormat: 'client' | 'federation'
   includeLeave: boolean
   /** Comes before `matchesRoom` of the sections. */
-  matchesRoom: (roomId: string) => boolean
+  matchesRoom: (roomId: RoomId) => boolean
   accountData: CompiledEventFilter
   presence: CompiledEventFilter
   roomAccountData: CompiledRoomEventFilter

@@ -1,15 +1,17 @@
 import type { PushAction, PushCondition, PushRule, RuleKind, Ruleset } from './push-ruleset.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The rule that turns off all others; alone among the default rules it outranks those of the user. */
 export const masterRuleId = '.m.rule.master'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#predefined-rules, and the poll rules of MSC3930. */
-export function defaultPushRules(userId: string): Ruleset {
+export function defaultPushRules(userId: UserId): Ruleset {
   return { override: override(userId), content: [], room: [], sender: [], underride: underride() }
 }
 
+/** The ids of the rules are the same for every user. */
 export function isDefaultRule(kind: RuleKind, ruleId: string): boolean {
-  return defaultPushRules('')[kind].some((rule) => rule.rule_id === ruleId)
+  return defaultPushRules('@')[kind].some((rule) => rule.rule_id === ruleId)
 }
 
 const sound = (value: string): PushAction => ({ set_tweak: 'sound', value })
@@ -24,7 +26,7 @@ function rule(name: string, conditions: PushCondition[], actions: PushAction[] =
   return { rule_id: name, default: true, enabled: name !== masterRuleId, conditions, actions }
 }
 
-function override(userId: string): PushRule[] {
+function override(userId: UserId): PushRule[] {
   return [
     rule(masterRuleId, []),
     rule('.m.rule.suppress_notices', [matches('content.msgtype', 'm.notice')]),

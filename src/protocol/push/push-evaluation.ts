@@ -8,6 +8,7 @@ import {
   type RuleKind,
   type Ruleset,
 } from './push-ruleset.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type PushOutcome = {
   notify: boolean
@@ -23,7 +24,7 @@ type CompiledRule = { conditions: Condition[]; outcome: PushOutcome }
 
 /** A user's enabled rules in order of importance, ready for any number of events. */
 export type CompiledRuleset = {
-  userId: string
+  userId: UserId
   rules: CompiledRule[]
   /** The numbers of members that the rules compare with. */
   memberCounts: readonly number[]
@@ -32,7 +33,7 @@ export type CompiledRuleset = {
 const silence: PushOutcome = { notify: false, highlight: false, actions: [] }
 
 /** Expects the full ruleset, default rules included. */
-export function compileRuleset(ruleset: Ruleset, userId: string): CompiledRuleset {
+export function compileRuleset(ruleset: Ruleset, userId: UserId): CompiledRuleset {
   const enabled = ruleKinds.flatMap((kind) =>
     ruleset[kind].filter((rule) => rule.enabled).map((rule) => compileRule(kind, rule)),
   )

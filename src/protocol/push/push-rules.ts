@@ -2,6 +2,7 @@ import { defaultPushRules, isDefaultRule, masterRuleId } from './default-push-ru
 import type { JsonValue } from '#protocol/events/event.ts'
 import { checkActions, checkRule, type RuleBody } from './push-rule-check.ts'
 import { isRuleKind, ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** All that is stored for a user: default rules change with the server, so only what differs from them is kept. */
 export type UserPushRules = {
@@ -34,7 +35,7 @@ export const maxUserConditions = 2_000
 const maxRuleIdLength = 255
 
 /** The rules in force: the user's own before the default ones of their kind, after `.m.rule.master`. */
-export function fullRuleset({ own, defaults }: UserPushRules, userId: string): Ruleset {
+export function fullRuleset({ own, defaults }: UserPushRules, userId: UserId): Ruleset {
   const predefined = defaultPushRules(userId)
   const merged = (kind: RuleKind) => {
     const changed = predefined[kind].map((rule) => ({ ...rule, ...changeOf(defaults, rule.rule_id) }))

@@ -6,7 +6,7 @@ import type { RoomVersion } from './room-version.ts'
 /** Who may do what in a room; levels that are missing or unreadable have their defaults. */
 export type PowerLevels = {
   /** Infinity for the creators of a room from version 12. */
-  ofUser(userId: string): number
+  ofUser(userId: UserId): number
   /** What a sender needs for an event of this type. */
   required(type: string, isState: boolean): number
   redact: number

@@ -1,10 +1,11 @@
 import type { Context } from '#context.ts'
 import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
 
 /** Ends an account for good; its rooms are left by whoever follows `account.deactivated`. */
-export async function deactivate(ctx: Needs, { userId, erase }: { userId: string; erase: boolean }): Promise<void> {
+export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId; erase: boolean }): Promise<void> {
   const removed = await ctx.store.transaction(async (tx) => {
     await tx.accounts.accounts.deactivate(userId, { at: ctx.clock.now(), erase })
     await tx.accounts.accessTokens.deleteForUser(userId)

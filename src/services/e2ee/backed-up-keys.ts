@@ -5,6 +5,7 @@ import type { BackedUpSession, BackupScope, KeyBackup } from '#store/e2ee/key-ba
 import type { Transaction } from '#store/open.ts'
 import { backupNumber, noBackup } from './key-backup.ts'
 import { wrongBackupVersion } from './refusals.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -12,7 +13,7 @@ type Needs = Pick<Context, 'store'>
 const pieceSize = 500
 
 /** Which keys of a backup: all, those of a room, or one session. */
-export type KeyScope = { version: string; roomId?: string; sessionId?: string }
+export type KeyScope = { version: string; roomId?: RoomId; sessionId?: string }
 
 /** What a client compares to learn whether another device has changed the backup. */
 export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
@@ -20,7 +21,7 @@ export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
 /** Adds sessions to the current backup where they are better than what is there. */
 export async function putBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, sessions }: { version: string; sessions: readonly BackedUpSession[] },
 ): Promise<BackupState> {
   return store.transaction(async (tx) => {
@@ -44,7 +45,7 @@ export async function putBackedUpKeys(
 /** Sessions in a backup, in the order of rooms; a large one is read in pieces, so that others get their turn. */
 export async function listBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, ...rest }: KeyScope,
 ): Promise<BackedUpSession[]> {
   const number = backupNumber(version)
@@ -62,7 +63,7 @@ export async function listBackedUpKeys(
 }
 
 /** One session of a backup. */
-export async function getBackedUpKey(ctx: Needs, userId: string, scope: Required<KeyScope>): Promise<BackedUpSession> {
+export async function getBackedUpKey(ctx: Needs, userId: UserId, scope: Required<KeyScope>): Promise<BackedUpSession> {
   const [session] = await listBackedUpKeys(ctx, userId, scope)
   if (!session) throw notFound('There is no such key')
   return session
@@ -71,7 +72,7 @@ export async function getBackedUpKey(ctx: Needs, userId: string, scope: Required
 /** Removes keys; that there are none is no error. */
 export async function deleteBackedUpKeys(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { version, ...rest }: KeyScope,
 ): Promise<BackupState> {
   return store.transaction(async (tx) => {
@@ -83,7 +84,7 @@ export async function deleteBackedUpKeys(
   })
 }
 
-async function lockCurrent(tx: Transaction, userId: string, version: string): Promise<KeyBackup> {
+async function lockCurrent(tx: Transaction, userId: UserId, version: string): Promise<KeyBackup> {
   const backup = await tx.e2ee.keyBackups.lock(userId, backupNumber(version))
   if (!backup) throw noBackup()
   const current = await tx.e2ee.keyBackups.current(userId)

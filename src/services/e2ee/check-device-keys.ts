@@ -5,6 +5,7 @@ import { decodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { invalidSignature } from './refusals.ts'
 import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart, type Signer } from './signed-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxIdentityBytes = 16_384
 const curveKeyBytes = 32
@@ -18,7 +19,7 @@ const required = ['user_id', 'device_id', 'algorithms', 'keys', 'signatures']
  * Checks that device keys are those of the device and can be sent to anybody.
  * NOTSPEC: keys without any signature pass, as elsewhere; clients ignore such a device, and it may still be replaced.
  */
-export function checkDeviceKeys(userId: string, deviceId: string, upload: DeviceKeysUpload): StoredDeviceKeys {
+export function checkDeviceKeys(userId: UserId, deviceId: string, upload: DeviceKeysUpload): StoredDeviceKeys {
   const { keys } = upload
   if (!keys || required.some((name) => upload[name] === undefined)) throw badJson('The device keys are incomplete')
   if (upload.user_id !== userId || upload.device_id !== deviceId)

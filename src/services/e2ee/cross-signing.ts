@@ -9,6 +9,7 @@ import { signerOf } from './check-device-keys.ts'
 import { announceDeviceLists } from './device-lists.ts'
 import { invalidSignature } from './refusals.ts'
 import { canonicalUpload, isSignedBy, keyIdOf, signaturesOf, unsignedPart } from './signed-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxKeyBytes = 8192
 const keyUsages = ['master', 'self_signing', 'user_signing'] as const satisfies readonly KeyUsage[]
@@ -17,7 +18,7 @@ const wireNames = keyUsages.map((usage) => `${usage}_key` as const)
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'config' | 'tokens' | 'rateBuckets'>
 
 /** A cross-signing key whose form the endpoint has checked. */
-type KeyUpload = JsonObject & { user_id: string; usage: string[]; keys: Record<string, string> }
+type KeyUpload = JsonObject & { user_id: UserId; usage: string[]; keys: Record<string, string> }
 
 export type CrossSigningUpload = {
   master_key?: KeyUpload | undefined
@@ -26,7 +27,7 @@ export type CrossSigningUpload = {
   auth?: unknown
 }
 
-type Requester = { userId: string; appserviceId: string | undefined }
+type Requester = { userId: UserId; appserviceId: string | undefined }
 type Keys = Partial<Record<KeyUsage, CrossSigningKey>>
 
 const endpoint = 'POST /_matrix/client/v3/keys/device_signing/upload'
@@ -58,10 +59,10 @@ export async function uploadCrossSigningKeys(
   if (changed) announceDeviceLists(ctx, [userId])
 }
 
-const hasPermit = async ({ store, clock }: Needs, userId: string): Promise<boolean> =>
+const hasPermit = async ({ store, clock }: Needs, userId: UserId): Promise<boolean> =>
   (await store.e2ee.crossSigning.mayReplaceUntil(userId)) > clock.now()
 
-function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
+function readKeys(userId: UserId, uploads: CrossSigningUpload): Keys {
   const keys = keyUsages.flatMap((usage) => {
     const upload = uploads[`${usage}_key`]
     return upload ? [readKey({ userId, usage }, upload)] : []
@@ -70,7 +71,7 @@ function readKeys(userId: string, uploads: CrossSigningUpload): Keys {
   return byUsage(keys)
 }
 
-function readKey({ userId, usage }: { userId: string; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
+function readKey({ userId, usage }: { userId: UserId; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
   if (upload.user_id !== userId) throw invalidParam('A key claims to belong to another user')
   if (!upload.usage.includes(usage)) throw invalidParam('A key is for another usage')
   const [[keyId, publicKey] = ['', ''], ...more] = Object.entries(upload.keys)

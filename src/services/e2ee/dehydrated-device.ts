@@ -8,13 +8,14 @@ import { addDevice } from '#services/accounts/sessions/open-session.ts'
 import { announceDeviceLists } from './device-lists.ts'
 import { eventOf, type ToDeviceEvent } from './to-device.ts'
 import { checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'config' | 'clock' | 'sessions'>
 
 export type Dehydration = { deviceId: string; displayName: string | undefined; data: JsonObject; keys: KeysUpload }
 
 /** Puts a device into the server's keeping, in place of the last one, so that messages reach the user while logged out. */
-export async function dehydrateDevice(ctx: Needs, userId: string, dehydration: Dehydration): Promise<void> {
+export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: Dehydration): Promise<void> {
   const { deviceId, displayName, data, keys } = dehydration
   checkDeviceId(deviceId)
   const device = { userId, deviceId }
@@ -35,7 +36,7 @@ export async function dehydrateDevice(ctx: Needs, userId: string, dehydration: D
 /** The user's dehydrated device. */
 export async function findDehydratedDevice(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
 ): Promise<DehydratedDevice> {
   const device = await store.e2ee.dehydratedDevices.find(userId)
   if (!device) throw notFound('There is no dehydrated device')
@@ -43,7 +44,7 @@ export async function findDehydratedDevice(
 }
 
 /** Ends the dehydrated device and answers its id. */
-export async function deleteDehydratedDevice(ctx: Needs, userId: string): Promise<string> {
+export async function deleteDehydratedDevice(ctx: Needs, userId: UserId): Promise<string> {
   const { deviceId } = await findDehydratedDevice(ctx, userId)
   await deleteDevices(ctx, { userId, deviceIds: [deviceId] })
   return deviceId
@@ -56,7 +57,7 @@ const pageSize = 100
 /** Messages that came for the dehydrated device. Reading takes none away: a login that breaks off can be done again. */
 export async function listDehydratedMessages(
   { store }: Pick<Context, 'store'>,
-  { userId, deviceId }: { userId: string; deviceId: string },
+  { userId, deviceId }: { userId: UserId; deviceId: string },
   { from = '0', limit = pageSize }: { from?: string | undefined; limit?: number | undefined },
 ): Promise<MessagePage> {
   const device = await store.e2ee.dehydratedDevices.find(userId)

@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type UserId } from '#protocol/ids.ts'
 
 /** Positions of the streams that device lists depend on. */
 export type DeviceListPosition = { deviceLists: number; events: number }
@@ -8,10 +8,10 @@ export type DeviceListSpan = {
   from: DeviceListPosition
   to: DeviceListPosition
   /** `sharingCandidates` of the two, when the caller knows them. */
-  moved?: Promise<readonly string[]>
+  moved?: Promise<readonly UserId[]>
 }
 
-export type DeviceListChanges = { changed: string[]; left: string[] }
+export type DeviceListChanges = { changed: UserId[]; left: UserId[] }
 
 /**
  * Whose keys the user must ask for anew, and of whom she will hear no more, after one position and up to another.
@@ -19,7 +19,7 @@ export type DeviceListChanges = { changed: string[]; left: string[] }
  */
 export async function deviceListChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { from, to, moved: known }: DeviceListSpan,
 ): Promise<DeviceListChanges> {
   const updated =
@@ -39,7 +39,7 @@ export async function deviceListChanges(
 }
 
 /** Tells the process, and the others, that keys changed; to be called after the commit. */
-export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly string[]): void {
+export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly UserId[]): void {
   if (userIds.length > 0) bus.publish('device_lists', [...userIds])
 }
 
@@ -48,13 +48,13 @@ type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 /** Wakes the long polls of this process that announced changes concern; the answer ends it. */
 export function followDeviceLists(ctx: Follower): () => void {
   return ctx.bus.subscribe('device_lists', (userIds) => {
-    void wakeObservers(ctx, userIds as string[]).catch((error: unknown) =>
+    void wakeObservers(ctx, userIds as UserId[]).catch((error: unknown) =>
       ctx.log.warn('waking for a device list failed', { error }),
     )
   })
 }
 
-async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly string[]): Promise<void> {
+async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.wake(userId)
     for (const observer of await store.rooms.members.usersSharingRooms(userId))

@@ -2,6 +2,7 @@ import { invalidParam, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { KeyBackup } from '#store/e2ee/key-backups.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -10,7 +11,7 @@ export type BackupSettings = { algorithm: string; authData: JsonObject }
 /** Starts a new, empty backup and answers its version. */
 export async function createBackup(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   { algorithm, authData }: BackupSettings,
 ): Promise<number> {
   const attempt = () =>
@@ -37,7 +38,7 @@ export async function createBackup(
 }
 
 /** The backup of a version, or the current one. */
-export async function findBackup({ store }: Needs, userId: string, version?: string): Promise<KeyBackup> {
+export async function findBackup({ store }: Needs, userId: UserId, version?: string): Promise<KeyBackup> {
   const backup =
     version === undefined
       ? await store.e2ee.keyBackups.current(userId)
@@ -49,7 +50,7 @@ export async function findBackup({ store }: Needs, userId: string, version?: str
 /** Changes what the backup says of itself; the algorithm stays. */
 export async function updateBackup(
   { store }: Needs,
-  userId: string,
+  userId: UserId,
   change: BackupSettings & { version: string },
 ): Promise<void> {
   await store.transaction(async (tx) => {
@@ -61,7 +62,7 @@ export async function updateBackup(
 }
 
 /** Deletes a backup with its keys; once more is no error. */
-export async function deleteBackup({ store }: Needs, userId: string, version: string): Promise<void> {
+export async function deleteBackup({ store }: Needs, userId: UserId, version: string): Promise<void> {
   await store.transaction(async (tx) => {
     const number = backupNumber(version)
     const newest = await tx.e2ee.keyBackups.newest(userId)

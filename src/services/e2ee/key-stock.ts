@@ -1,8 +1,9 @@
 import type { Context } from '#context.ts'
 import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What a device has left to hand out, in one read of one row, as /sync tells it. */
-export async function keyStock(ctx: Pick<Context, 'store'>, userId: string, deviceId: string): Promise<KeyStock> {
+export async function keyStock(ctx: Pick<Context, 'store'>, userId: UserId, deviceId: string): Promise<KeyStock> {
   const stock = await ctx.store.e2ee.oneTimeKeys.stock(userId, deviceId)
   return { ...stock, oneTimeKeyCounts: countsOf(stock) }
 }

@@ -4,11 +4,12 @@ import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/e2ee/cross-
 import type { NamedDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { identityOf } from './check-device-keys.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config'>
 
 /** Whose devices are asked for; no device ids means all. */
-export type KeyQuery = { userId: string; deviceIds: readonly string[] }
+export type KeyQuery = { userId: UserId; deviceIds: readonly string[] }
 
 export type QueriedKeys = {
   /** User id to device id to keys; every user asked for is there. */
@@ -22,7 +23,7 @@ export type QueriedKeys = {
 /** Looks up device and cross-signing keys as the viewer may see them. */
 export async function queryKeys(
   ctx: Needs,
-  viewer: string,
+  viewer: UserId,
   queries: readonly KeyQuery[],
 ): Promise<QueriedKeys & { failures: Record<string, JsonObject> }> {
   const { local, remote } = partitionByServer(ctx, queries)
@@ -32,7 +33,7 @@ export async function queryKeys(
 /** As `queryKeys`, for users of this server; another server asks without a viewer. */
 export async function queryLocalKeys(
   { store }: Needs,
-  viewer: string | undefined,
+  viewer: UserId | undefined,
   queries: readonly KeyQuery[],
 ): Promise<QueriedKeys> {
   const userIds = queries.map(({ userId }) => userId)
@@ -64,7 +65,7 @@ export async function queryLocalKeys(
   }
 }
 
-const nameOf = (userId: string, key: string): string => `${userId} ${key}`
+const nameOf = (userId: UserId, key: string): string => `${userId} ${key}`
 
 type Added = Map<string, KeySignature[]>
 
@@ -82,7 +83,7 @@ function deviceObject(device: NamedDeviceKeys, added: Added): JsonObject {
 /** A cross-signing key as uploaded, with signatures of its user's devices and of the viewer. */
 function crossSigningObject(
   key: CrossSigningKey,
-  { added, viewer }: { added: Added; viewer: string | undefined },
+  { added, viewer }: { added: Added; viewer: UserId | undefined },
 ): JsonObject {
   const uploaded = JSON.parse(key.json) as JsonObject
   const later = added.get(nameOf(key.userId, key.publicKey)) ?? []

@@ -1,9 +1,9 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { isValidUserId, serverOf } from '#protocol/ids.ts'
+import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
 
 /** Things that concern users, those of this server apart from the others by server; malformed user ids fall out. */
-export function partitionByServer<T extends { userId: string }>(
+export function partitionByServer<T extends { userId: UserId }>(
   { config }: Pick<Context, 'config'>,
   items: readonly T[],
 ): { local: T[]; remote: Map<string, T[]> } {

@@ -3,9 +3,10 @@ import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import { verifyJson } from '#protocol/events/signatures.ts'
 import { decodePublicKey } from '#protocol/events/signing-key.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** An ed25519 key of a user. Its name is the device id, or its own public half for cross-signing keys. */
-export type Signer = { userId: string; name: string; publicKey: string }
+export type Signer = { userId: UserId; name: string; publicKey: string }
 
 /** Whether the object bears the signer's signature and it is true. */
 export function isSignedBy(object: JsonObject, { userId, name, publicKey }: Signer): boolean {
@@ -21,7 +22,7 @@ export function unsignedPart({ signatures, unsigned, ...signed }: JsonObject): J
 }
 
 /** The signatures that the object claims to have of a user, by key id. */
-export function signaturesOf(object: JsonObject, userId: string): Record<string, string> {
+export function signaturesOf(object: JsonObject, userId: UserId): Record<string, string> {
   const all = object.signatures
   const own = isObject(all) && Object.hasOwn(all, userId) ? all[userId] : undefined
   if (!isObject(own)) return {}

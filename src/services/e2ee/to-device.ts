@@ -3,6 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
 import type { ToDeviceMessage } from '#store/e2ee/to-device.ts'
 import { partitionByServer } from './remote-users.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Messages that wait for one device at most; beyond, the oldest are dropped: a device that long away starts anew. */
 const maxWaiting = 10_000
@@ -10,10 +11,10 @@ const maxWaiting = 10_000
 const transactionLifeMs = 24 * 60 * 60 * 1000
 
 /** Device ids to contents; the device `*` stands for all devices of the user. */
-export type MessagesToUser = { userId: string; contents: Readonly<Record<string, JsonObject>> }
+export type MessagesToUser = { userId: UserId; contents: Readonly<Record<string, JsonObject>> }
 
 export type ToDeviceSend = {
-  sender: string
+  sender: UserId
   /** What makes a repetition the same one: the sending device ('' for none) and its transaction id. */
   deviceId: string
   transactionId: string
@@ -68,7 +69,7 @@ function contentFor(deviceId: string, contents: Readonly<Record<string, JsonObje
 const maxDelivered = 100
 
 export type ToDeviceInbox = {
-  userId: string
+  userId: UserId
   deviceId: string
   /** What the client's token acknowledges; absent on an initial sync. */
   since?: number | undefined
@@ -77,7 +78,7 @@ export type ToDeviceInbox = {
   limit?: number
 }
 
-export type ToDeviceEvent = { sender: string; type: string; content: JsonObject }
+export type ToDeviceEvent = { sender: UserId; type: string; content: JsonObject }
 
 /**
  * The messages for the next answer and the position its token must carry. What `since` acknowledges is deleted;

@@ -8,6 +8,7 @@ import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './ch
 import { announceDeviceLists } from './device-lists.ts'
 import { countsOf } from './key-stock.ts'
 import { invalidSignature } from './refusals.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** More than any client holds private halves of; libolm keeps 100. */
 const maxOneTimeKeys = 1000
@@ -17,7 +18,7 @@ const maxFallbackKeys = 20
 const maxSignaturesBytes = 16_384
 
 type Needs = Pick<Context, 'store' | 'bus'>
-type Device = { userId: string; deviceId: string }
+type Device = { userId: UserId; deviceId: string }
 
 export type KeysUpload = {
   deviceKeys?: DeviceKeysUpload | undefined

@@ -1,7 +1,7 @@
 import { invalidParam, MatrixError, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { isValidUserId } from '#protocol/ids.ts'
+import { isValidUserId, type UserId } from '#protocol/ids.ts'
 import type { CrossSigningKey, KeySignature } from '#store/e2ee/cross-signing.ts'
 import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import type { DeviceListChange } from '#store/e2ee/device-lists.ts'
@@ -18,7 +18,7 @@ type Failures = Record<string, Record<string, JsonObject>>
 
 /** A key that can be signed, and who may sign it. */
 type Target = {
-  userId: string
+  userId: UserId
   name: string
   /** As it is stored, with the signatures it came with. */
   object: JsonObject
@@ -29,7 +29,7 @@ type Target = {
 /** Stores the signatures that are true and answers an error for each key of which they are not. */
 export async function uploadSignatures(
   ctx: Pick<Context, 'store' | 'bus'>,
-  signerId: string,
+  signerId: UserId,
   upload: SignatureUpload,
 ): Promise<Failures> {
   const { store } = ctx
@@ -74,7 +74,7 @@ async function save(
 }
 
 /** Own devices are signed by the self-signing key, the own master key by devices. */
-function ownTargets(userId: string, keys: readonly CrossSigningKey[], devices: readonly StoredDeviceKeys[]): Target[] {
+function ownTargets(userId: UserId, keys: readonly CrossSigningKey[], devices: readonly StoredDeviceKeys[]): Target[] {
   const own = (usage: CrossSigningKey['usage']) => keys.find((key) => key.userId === userId && key.usage === usage)
   const [master, selfSigning] = [own('master'), own('self_signing')]
   const signable = devices.map((device): Target => {
@@ -94,7 +94,7 @@ function ownTargets(userId: string, keys: readonly CrossSigningKey[], devices: r
 }
 
 /** The master keys of others are signed by the user-signing key, and nobody else may see that. */
-function othersMasters(signerId: string, keys: readonly CrossSigningKey[]): Target[] {
+function othersMasters(signerId: UserId, keys: readonly CrossSigningKey[]): Target[] {
   const userSigning = keys.find((key) => key.userId === signerId && key.usage === 'user_signing')
   return keys
     .filter((key) => key.usage === 'master' && key.userId !== signerId)
@@ -113,7 +113,7 @@ const masterTarget = ({ userId, publicKey, json }: CrossSigningKey) => ({
 
 const signerBy = ({ userId, publicKey }: CrossSigningKey): Signer => ({ userId, name: publicKey, publicKey })
 
-type Check = { signerId: string; target: Target | undefined; present: readonly KeySignature[] }
+type Check = { signerId: UserId; target: Target | undefined; present: readonly KeySignature[] }
 
 /** The signatures to add; signatures that are known already may come again. */
 function check(

@@ -1,4 +1,5 @@
 import type { Clock } from '#base/clock.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type PresenceState = 'online' | 'unavailable' | 'offline'
 
@@ -28,7 +29,7 @@ export class Presences {
   readonly #clock: Pick<Clock, 'now'>
   readonly #capacity: number
   /** In the order of their last change. */
-  readonly #users = new Map<string, Presence>()
+  readonly #users = new Map<UserId, Presence>()
   #serial: number
 
   constructor(clock: Pick<Clock, 'now'>, capacity = 50_000) {
@@ -43,13 +44,13 @@ export class Presences {
     return this.#serial
   }
 
-  find(userId: string): PresenceContent | undefined {
+  find(userId: UserId): PresenceContent | undefined {
     const presence = this.#users.get(userId)
     return presence && this.#content(presence)
   }
 
   /** The user is there, although she does not say so: no news to anybody, but told to who asks or meets her. */
-  see(userId: string): void {
+  see(userId: UserId): void {
     const known = this.#users.get(userId)
     if (known && !known.isImplied) return
     if (known) known.activeAt = this.#clock.now()
@@ -64,7 +65,7 @@ export class Presences {
   }
 
   /** True when it is news to others. */
-  set(userId: string, state: PresenceState, status: string | undefined): boolean {
+  set(userId: UserId, state: PresenceState, status: string | undefined): boolean {
     const replaced = this.#users.get(userId)
     const activeAt = state === 'online' ? this.#clock.now() : replaced?.activeAt
     if (replaced?.state === state && replaced.status === status && !replaced.isImplied) {
@@ -77,15 +78,15 @@ export class Presences {
     return true
   }
 
-  #keep(userId: string, presence: Presence): void {
+  #keep(userId: UserId, presence: Presence): void {
     this.#users.set(userId, presence)
     const [oldest] = this.#users.keys()
     if (this.#users.size > this.#capacity && oldest !== undefined) this.#users.delete(oldest)
   }
 
   /** Who changed after a serial. 0: everybody who is there. */
-  changes(after: number): Map<string, PresenceContent> {
-    const changes = new Map<string, PresenceContent>()
+  changes(after: number): Map<UserId, PresenceContent> {
+    const changes = new Map<UserId, PresenceContent>()
     if (after >= this.#serial) return changes
     for (const [userId, presence] of this.#users)
       if (presence.serial > after || after === 0) {

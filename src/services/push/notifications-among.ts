@@ -11,6 +11,7 @@ import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { RoomForRules } from './room-for-rules.ts'
 import type { UnreadNotification, SeenEvent } from './unread-notifications.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 /** So many events are evaluated before others have their turn. */
 const atOnce = 200
@@ -63,10 +64,9 @@ async function withoutRedacted(
   room: LiveRoom,
   { notifications, event }: { notifications: UnreadNotification[]; event: StoredEvent },
 ): Promise<UnreadNotification[]> {
-  const targetId = redactedBy(JSON.parse(event.clientJson) as JsonObject)
-  if (!notifications.some(({ eventId }) => eventId === targetId)) return notifications
-  const target =
-    room.recent.find(({ eventId }) => eventId === targetId) ?? (await store.rooms.events.find(targetId ?? ''))
+  const targetId = redactedBy(JSON.parse(event.clientJson) as JsonObject) as EventId | undefined
+  if (targetId === undefined || !notifications.some(({ eventId }) => eventId === targetId)) return notifications
+  const target = room.recent.find(({ eventId }) => eventId === targetId) ?? (await store.rooms.events.find(targetId))
   return target?.redactedBy ? notifications.filter(({ eventId }) => eventId !== targetId) : notifications
 }
 

@@ -2,13 +2,14 @@ import { compileRuleset, type CompiledRuleset } from '#protocol/push/push-evalua
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import { findPushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { Store } from '#store/open.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The push rules of users who were looked at lately, ready for any number of events. */
 export class PushRulesets {
   readonly #store: Store
   readonly #capacity: number
   /** The least recently used first. */
-  readonly #rulesets = new Map<string, Promise<CompiledRuleset>>()
+  readonly #rulesets = new Map<UserId, Promise<CompiledRuleset>>()
 
   constructor(store: Store, capacity = 10_000) {
     this.#store = store
@@ -16,7 +17,7 @@ export class PushRulesets {
   }
 
   /** The same object as long as the rules have not changed. */
-  get(userId: string): Promise<CompiledRuleset> {
+  get(userId: UserId): Promise<CompiledRuleset> {
     const ruleset = this.#rulesets.get(userId) ?? this.#load(userId)
     this.#rulesets.delete(userId)
     this.#rulesets.set(userId, ruleset)
@@ -26,11 +27,11 @@ export class PushRulesets {
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#rulesets.delete(userId)
   }
 
-  #load(userId: string): Promise<CompiledRuleset> {
+  #load(userId: UserId): Promise<CompiledRuleset> {
     const loading = this.#read(userId)
     loading.catch(() => {
       if (this.#rulesets.get(userId) === loading) this.#rulesets.delete(userId)
@@ -38,7 +39,7 @@ export class PushRulesets {
     return loading
   }
 
-  async #read(userId: string): Promise<CompiledRuleset> {
+  async #read(userId: UserId): Promise<CompiledRuleset> {
     return compileRuleset(fullRuleset(await findPushRules(this.#store, userId), userId), userId)
   }
 }

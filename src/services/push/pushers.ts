@@ -1,6 +1,7 @@
 import { forbidden, invalidParam, missingParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const maxPushers = 100
 const maxAppIdLength = 64
@@ -22,9 +23,9 @@ export type Pusher = {
 /** What a client sends: nothing is promised but what names the pusher. */
 export type PusherOptions = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
 
-export type PusherOwner = { userId: string; deviceId: string | undefined }
+export type PusherOwner = { userId: UserId; deviceId: string | undefined }
 
-export async function listPushers({ store }: Pick<Context, 'store'>, userId: string): Promise<Pusher[]> {
+export async function listPushers({ store }: Pick<Context, 'store'>, userId: UserId): Promise<Pusher[]> {
   return (await store.push.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
 }
 
@@ -47,7 +48,7 @@ export async function putPusher(
 
 export async function deletePusher(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { app_id: appId, pushkey }: Pick<Pusher, 'app_id' | 'pushkey'>,
 ): Promise<void> {
   await store.push.pushers.delete(userId, appId, pushkey)

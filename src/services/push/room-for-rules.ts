@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import type { UserId } from '#protocol/ids.ts'
 import type { PushContext } from '#protocol/push/push-conditions.ts'
 import { memberCountClass, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.ts'
@@ -9,7 +10,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 export type RoomForRules = {
   /** Another text when rules may answer otherwise. */
   version: string
-  seenBy(sender: string): PushContext
+  seenBy(sender: UserId): PushContext
 }
 
 /** The room as the rules of a member see it now. */

@@ -4,16 +4,17 @@ import { fullRuleset, isRefusal, type Refusal, type UserPushRules } from '#proto
 import type { Ruleset } from '#protocol/push/push-ruleset.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
 import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The rules in force for a user, the default ones among them. */
-export async function findRuleset({ store }: Pick<Context, 'store'>, userId: string): Promise<Ruleset> {
+export async function findRuleset({ store }: Pick<Context, 'store'>, userId: UserId): Promise<Ruleset> {
   return fullRuleset(await findPushRules(store, userId), userId)
 }
 
 /** Changes a user's rules by one of the functions of `protocol/push-rules`; its refusals are thrown. */
 export async function changeRules(
   { store, bus }: Pick<Context, 'store' | 'bus'>,
-  userId: string,
+  userId: UserId,
   change: (rules: UserPushRules) => UserPushRules | Refusal,
 ): Promise<void> {
   await store.transaction(async (tx) => {

@@ -7,6 +7,7 @@ import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import { notificationsAmong } from './notifications-among.ts'
 import { roomForRules, type RoomForRules } from './room-for-rules.ts'
 import type { UnreadNotification, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notifications.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
@@ -19,7 +20,7 @@ const maxLookedAt = 1000
  * counted when somebody asks, and then only what has come since, unless one of the others has changed.
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
-export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: string): Promise<UnreadCounts> {
+export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: UserId): Promise<UnreadCounts> {
   const [ruleset, ignored] = await Promise.all([ctx.pushRulesets.get(userId), ctx.ignoredUsers.of(userId)])
   const { tally, receiptMoves } = ctx.unread.slot(userId, room.roomId)
   const knowsReceipts = tally?.receiptMoves === receiptMoves
@@ -34,9 +35,9 @@ export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: string): 
 }
 
 type Counting = {
-  userId: string
+  userId: UserId
   ruleset: CompiledRuleset
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
   tally: Tally | undefined
   /** Whether the tally was made by these rules and ignored users. */
   isSame: boolean
@@ -89,7 +90,7 @@ async function usableTally(
 }
 
 /** Since when the user has been in the room without a break. */
-async function joinedAt(ctx: Needs, room: LiveRoom, userId: string): Promise<number> {
+async function joinedAt(ctx: Needs, room: LiveRoom, userId: UserId): Promise<number> {
   const known = room.joinedAt(userId)
   if (known !== undefined) return known
   const memberships = await membershipIntervals(ctx, room, { userId, since: 0 })
@@ -100,7 +101,7 @@ const readUpTo = ({ threads }: ReadPositions, threadId: string, start: number): 
   Math.max(start, threads.get(threadId) ?? 0)
 
 /** The farther of public and private receipts. */
-async function readPositions({ store }: Needs, roomId: string, userId: string): Promise<ReadPositions> {
+async function readPositions({ store }: Needs, roomId: RoomId, userId: UserId): Promise<ReadPositions> {
   const threads = new Map<string, number>()
   for (const { threadId, eventPosition } of await store.rooms.receipts.listOfUser(roomId, userId))
     threads.set(threadId, Math.max(eventPosition, threads.get(threadId) ?? 0))

@@ -1,11 +1,12 @@
 import type { FlatEvent } from '#protocol/push/push-conditions.ts'
 import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** An unread event that its reader's rules notify of. */
 export type UnreadNotification = {
   position: number
-  eventId: string
+  eventId: EventId
   threadId: string
   isHighlight: boolean
   /** Its number among the events that were looked at. */
@@ -30,7 +31,7 @@ export type Tally = {
   /** By these rules. */
   ruleset: CompiledRuleset
   /** Without these senders. */
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
   /** Events up to here were looked at. */
   upTo: number
   /** How many events were looked at. */
@@ -63,7 +64,7 @@ export class UnreadNotifications {
   readonly #seen = new Map<StoredEvent, SeenEvent>()
   #weight = 0
 
-  slot(userId: string, roomId: string): Slot {
+  slot(userId: UserId, roomId: RoomId): Slot {
     const key = `${userId} ${roomId}`
     const known = this.#slots.get(key)
     const slot = known ?? { receiptMoves: 0, tally: undefined }
@@ -74,14 +75,14 @@ export class UnreadNotifications {
   }
 
   /** A slot that was dropped in the meantime takes nothing with it. */
-  keep(userId: string, roomId: string, tally: Tally): void {
+  keep(userId: UserId, roomId: RoomId, tally: Tally): void {
     const slot = this.slot(userId, roomId)
     this.#weight += tally.notifications.length - (slot.tally?.notifications.length ?? 0)
     slot.tally = tally
     this.#dropOldest()
   }
 
-  receiptMoved(userId: string, roomId: string): void {
+  receiptMoved(userId: UserId, roomId: RoomId): void {
     const slot = this.#slots.get(`${userId} ${roomId}`)
     if (slot) slot.receiptMoves++
   }

@@ -1,9 +1,10 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type AccessToken = {
   /** SHA-256 of the token: the token itself is never stored. */
   tokenHash: string
-  userId: string
+  userId: UserId
   /** Absent for tokens that act without a device. */
   deviceId: string | undefined
   createdAt: number
@@ -14,7 +15,7 @@ export type AccessToken = {
 
 type Row = {
   token_hash: string
-  user_id: string
+  user_id: UserId
   device_id: string | null
   created_at: number | string
   expires_at: number | string | null
@@ -53,16 +54,16 @@ export const accessTokens = (db: Db) => ({
   },
 
   /** Lets the device's tokens expire, so that its client learns of a soft logout. */
-  async expireForDevice(userId: string, deviceId: string, now: number): Promise<void> {
+  async expireForDevice(userId: UserId, deviceId: string, now: number): Promise<void> {
     await db<Row>('access_tokens').where({ user_id: userId, device_id: deviceId }).update({ expires_at: now })
   },
 
-  async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
     await db<Row>('access_tokens').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },
 
   /** Tokens without a device, too. */
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('access_tokens').where({ user_id: userId }).delete()
   },
 })

@@ -1,9 +1,10 @@
 import type { Db } from '#store/engine/db.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type AccountData = {
-  userId: string
+  userId: UserId
   /** '' for what belongs to no room. */
-  roomId: string
+  roomId: RoomId | ''
   type: string
   /** JSON text. */
   content: string
@@ -12,7 +13,7 @@ export type AccountData = {
 /** Which object: the room is '' for what belongs to none. */
 export type AccountDataKey = Omit<AccountData, 'content'>
 
-type Row = { user_id: string; room_id: string; type: string; content: string; position: number }
+type Row = { user_id: UserId; room_id: RoomId | ''; type: string; content: string; position: number }
 
 export const accountData = (db: Db) => ({
   async find({ userId, roomId, type }: AccountDataKey): Promise<string | undefined> {
@@ -21,7 +22,7 @@ export const accountData = (db: Db) => ({
   },
 
   /** What was set after one position of the stream and up to another, the oldest first. */
-  async listChanged(userId: string, { after, upTo }: { after: number; upTo: number }): Promise<AccountData[]> {
+  async listChanged(userId: UserId, { after, upTo }: { after: number; upTo: number }): Promise<AccountData[]> {
     const rows = await db<Row>('account_data')
       .where({ user_id: userId })
       .where('position', '>', after)
@@ -30,7 +31,7 @@ export const accountData = (db: Db) => ({
     return rows.map(fromRow)
   },
 
-  async count(userId: string): Promise<number> {
+  async count(userId: UserId): Promise<number> {
     const row = (await db('account_data').where({ user_id: userId }).count('* as count').first()) as
       { count: number | string } | undefined
     return Number(row?.count ?? 0)
@@ -44,7 +45,7 @@ export const accountData = (db: Db) => ({
       .merge()
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('account_data').where({ user_id: userId }).delete()
   },
 })

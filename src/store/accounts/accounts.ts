@@ -1,7 +1,8 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type Account = {
-  userId: string
+  userId: UserId
   /** Argon2id in PHC form; absent for accounts that have no password. */
   passwordHash: string | undefined
   isAdmin: boolean
@@ -19,7 +20,7 @@ export type NewAccount = Pick<Account, 'userId' | 'createdAt'> &
   Partial<Pick<Account, 'passwordHash' | 'isAdmin' | 'userType' | 'appserviceId'>>
 
 type Row = {
-  user_id: string
+  user_id: UserId
   folded_id: string
   password_hash: string | null
   is_admin: boolean | number
@@ -33,7 +34,7 @@ type Row = {
 }
 
 export const accounts = (db: Db) => ({
-  async find(userId: string): Promise<Account | undefined> {
+  async find(userId: UserId): Promise<Account | undefined> {
     const row = await db<Row>('accounts').where({ user_id: userId }).first()
     return row && fromRow(row)
   },
@@ -48,7 +49,7 @@ export const accounts = (db: Db) => ({
   },
 
   /** Every account whose id differs from this one at most in case. */
-  async listFolded(userId: string): Promise<Account[]> {
+  async listFolded(userId: UserId): Promise<Account[]> {
     const rows = await db<Row>('accounts')
       .where({ folded_id: fold(userId) })
       .limit(10)
@@ -70,31 +71,31 @@ export const accounts = (db: Db) => ({
     return inserted.length === 1
   },
 
-  async setPasswordHash(userId: string, passwordHash: string): Promise<void> {
+  async setPasswordHash(userId: UserId, passwordHash: string): Promise<void> {
     await db<Row>('accounts').where({ user_id: userId }).update({ password_hash: passwordHash })
   },
 
-  async setAdmin(userId: string, isAdmin: boolean): Promise<void> {
+  async setAdmin(userId: UserId, isAdmin: boolean): Promise<void> {
     await db<Row>('accounts').where({ user_id: userId }).update({ is_admin: isAdmin })
   },
 
-  async setLocked(userId: string, isLocked: boolean): Promise<void> {
+  async setLocked(userId: UserId, isLocked: boolean): Promise<void> {
     await db<Row>('accounts').where({ user_id: userId }).update({ is_locked: isLocked })
   },
 
-  async setSuspended(userId: string, isSuspended: boolean): Promise<void> {
+  async setSuspended(userId: UserId, isSuspended: boolean): Promise<void> {
     await db<Row>('accounts').where({ user_id: userId }).update({ is_suspended: isSuspended })
   },
 
   /** Ends the account for good: its password goes, its id stays taken. */
-  async deactivate(userId: string, { at, erase }: { at: number; erase: boolean }): Promise<void> {
+  async deactivate(userId: UserId, { at, erase }: { at: number; erase: boolean }): Promise<void> {
     await db<Row>('accounts')
       .where({ user_id: userId })
       .update({ deactivated_at: at, is_erased: erase, password_hash: null, is_admin: false })
   },
 })
 
-const fold = (userId: string) => userId.toLowerCase()
+const fold = (userId: UserId) => userId.toLowerCase()
 
 const toRow = (account: NewAccount): Row => ({
   user_id: account.userId,

@@ -1,7 +1,8 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type Device = {
-  userId: string
+  userId: UserId
   deviceId: string
   displayName: string | undefined
   createdAt: number
@@ -16,7 +17,7 @@ export type NewDevice = Pick<Device, 'userId' | 'deviceId' | 'displayName' | 'cr
 export type Sighting = { at: number; ip: string; userAgent: string }
 
 type Row = {
-  user_id: string
+  user_id: UserId
   device_id: string
   display_name: string | null
   created_at: number | string
@@ -26,17 +27,17 @@ type Row = {
 }
 
 export const devices = (db: Db) => ({
-  async find(userId: string, deviceId: string): Promise<Device | undefined> {
+  async find(userId: UserId, deviceId: string): Promise<Device | undefined> {
     const row = await db<Row>('devices').where({ user_id: userId, device_id: deviceId }).first()
     return row && fromRow(row)
   },
 
-  async list(userId: string): Promise<Device[]> {
+  async list(userId: UserId): Promise<Device[]> {
     const rows = await db<Row>('devices').where({ user_id: userId }).orderBy('device_id')
     return rows.map(fromRow)
   },
 
-  async count(userId: string): Promise<number> {
+  async count(userId: UserId): Promise<number> {
     const row = await db<Row>('devices').where({ user_id: userId }).count({ count: '*' }).first()
     return Number(row?.count ?? 0)
   },
@@ -52,20 +53,20 @@ export const devices = (db: Db) => ({
   },
 
   /** False when there is no such device. */
-  async rename(userId: string, deviceId: string, displayName: string | undefined): Promise<boolean> {
+  async rename(userId: UserId, deviceId: string, displayName: string | undefined): Promise<boolean> {
     const count = await db<Row>('devices')
       .where({ user_id: userId, device_id: deviceId })
       .update({ display_name: displayName ?? null })
     return count === 1
   },
 
-  async recordSighting(userId: string, deviceId: string, { at, ip, userAgent }: Sighting): Promise<void> {
+  async recordSighting(userId: UserId, deviceId: string, { at, ip, userAgent }: Sighting): Promise<void> {
     await db<Row>('devices')
       .where({ user_id: userId, device_id: deviceId })
       .update({ last_seen_at: at, last_seen_ip: ip, last_seen_user_agent: userAgent })
   },
 
-  async delete(userId: string, deviceIds: readonly string[]): Promise<void> {
+  async delete(userId: UserId, deviceIds: readonly string[]): Promise<void> {
     await db<Row>('devices').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },
 })

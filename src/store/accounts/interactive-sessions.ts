@@ -1,9 +1,10 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type InteractiveSession = {
   sessionHash: string
   /** Whose approval is sought; absent at registration. */
-  userId: string | undefined
+  userId: UserId | undefined
   /** Method and path of the request to approve. */
   operation: string
   flows: string[][]
@@ -16,7 +17,7 @@ export type InteractiveSession = {
 
 type Row = {
   session_hash: string
-  user_id: string | null
+  user_id: UserId | null
   operation: string
   flows: string
   sealed_body: string
@@ -57,7 +58,7 @@ export const interactiveSessions = (db: Db) => ({
     return (await db<Row>('interactive_sessions').where({ session_hash: sessionHash }).delete()) === 1
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('interactive_sessions').where({ user_id: userId }).delete()
   },
 

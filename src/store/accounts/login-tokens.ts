@@ -1,8 +1,9 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
-export type LoginToken = { tokenHash: string; userId: string; expiresAt: number }
+export type LoginToken = { tokenHash: string; userId: UserId; expiresAt: number }
 
-type Row = { token_hash: string; user_id: string; expires_at: number | string }
+type Row = { token_hash: string; user_id: UserId; expires_at: number | string }
 
 export const loginTokens = (db: Db) => ({
   async find(tokenHash: string): Promise<LoginToken | undefined> {
@@ -19,7 +20,7 @@ export const loginTokens = (db: Db) => ({
     return (await db<Row>('login_tokens').where({ token_hash: tokenHash }).delete()) === 1
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('login_tokens').where({ user_id: userId }).delete()
   },
 

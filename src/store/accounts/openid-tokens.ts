@@ -1,15 +1,16 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
-type Row = { token_hash: string; user_id: string; expires_at: number }
+type Row = { token_hash: string; user_id: UserId; expires_at: number }
 
 /** Tokens that prove to third parties who a user is; kept as hashes. */
 export const openidTokens = (db: Db) => ({
-  async insert(tokenHash: string, userId: string, expiresAt: number): Promise<void> {
+  async insert(tokenHash: string, userId: UserId, expiresAt: number): Promise<void> {
     await db<Row>('openid_tokens').insert({ token_hash: tokenHash, user_id: userId, expires_at: expiresAt })
   },
 
   /** Whose token it is, if it is valid at that time. */
-  async find(tokenHash: string, now: number): Promise<string | undefined> {
+  async find(tokenHash: string, now: number): Promise<UserId | undefined> {
     const row = await db<Row>('openid_tokens').where({ token_hash: tokenHash }).where('expires_at', '>', now).first()
     return row?.user_id
   },
@@ -18,7 +19,7 @@ export const openidTokens = (db: Db) => ({
     await db<Row>('openid_tokens').where('expires_at', '<=', now).delete()
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('openid_tokens').where({ user_id: userId }).delete()
   },
 })

@@ -1,8 +1,9 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type RefreshToken = {
   tokenHash: string
-  userId: string
+  userId: UserId
   deviceId: string
   /** Hash of the access token that was issued together with this one. */
   accessHash: string
@@ -15,7 +16,7 @@ export type RefreshToken = {
 
 type Row = {
   token_hash: string
-  user_id: string
+  user_id: UserId
   device_id: string
   access_hash: string
   created_at: number | string
@@ -50,7 +51,7 @@ export const refreshTokens = (db: Db) => ({
     await db<Row>('refresh_tokens').where({ token_hash: tokenHash }).update({ revoked_at: now })
   },
 
-  async revokeForDevice(userId: string, deviceId: string, now: number): Promise<void> {
+  async revokeForDevice(userId: UserId, deviceId: string, now: number): Promise<void> {
     await db<Row>('refresh_tokens').where({ user_id: userId, device_id: deviceId }).update({ revoked_at: now })
   },
 
@@ -60,7 +61,7 @@ export const refreshTokens = (db: Db) => ({
   },
 
   /** Forgets the device's tokens that were revoked before the time given. */
-  async deleteRevoked(userId: string, deviceId: string, before: number): Promise<void> {
+  async deleteRevoked(userId: UserId, deviceId: string, before: number): Promise<void> {
     await db<Row>('refresh_tokens')
       .where({ user_id: userId, device_id: deviceId })
       .where('revoked_at', '<', before)
@@ -72,7 +73,7 @@ export const refreshTokens = (db: Db) => ({
     await db<Row>('refresh_tokens').where('revoked_at', '<', before).delete()
   },
 
-  async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
     await db<Row>('refresh_tokens').where({ user_id: userId }).whereIn('device_id', deviceIds).delete()
   },
 })

@@ -2,11 +2,12 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { pairList } from '#store/engine/pair-list.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
 
 export type CrossSigningKey = {
-  userId: string
+  userId: UserId
   usage: KeyUsage
   /** Unpadded base64; the key id is `ed25519:` and this. */
   publicKey: string
@@ -16,25 +17,25 @@ export type CrossSigningKey = {
 
 /** A signature uploaded after the key it is on; the target is a device id or a master public key. */
 export type KeySignature = {
-  targetUser: string
+  targetUser: UserId
   targetKey: string
-  signerUser: string
+  signerUser: UserId
   signerKey: string
   signature: string
 }
 
-type KeyRow = { user_id: string; usage: KeyUsage; public_key: string; key_json: string }
+type KeyRow = { user_id: UserId; usage: KeyUsage; public_key: string; key_json: string }
 type SignatureRow = {
-  target_user: string
+  target_user: UserId
   target_key: string
-  signer_user: string
+  signer_user: UserId
   signer_key: string
   signature: string
 }
-type PermitRow = { user_id: string; until: number }
+type PermitRow = { user_id: UserId; until: number }
 
 export const crossSigning = (db: Db, kind: Engine['kind']) => ({
-  async listOf(userIds: readonly string[]): Promise<CrossSigningKey[]> {
+  async listOf(userIds: readonly UserId[]): Promise<CrossSigningKey[]> {
     if (userIds.length === 0) return []
     return (await db<KeyRow>('cross_signing_keys').whereRaw(...inList(kind, 'user_id', userIds))).map(keyOf)
   },
@@ -56,7 +57,7 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Signatures on keys of some users: their own, and the viewer's. */
-  async signaturesOn(targetUsers: readonly string[], viewer: string | undefined): Promise<KeySignature[]> {
+  async signaturesOn(targetUsers: readonly UserId[], viewer: UserId | undefined): Promise<KeySignature[]> {
     if (targetUsers.length === 0) return []
     const ownAndViewers = targetUsers.flatMap((target) => [
       [target, target] as const,
@@ -79,23 +80,23 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Forgets signatures on a key whose content has changed. */
-  async removeSignaturesOn(targetUser: string, targetKey: string): Promise<void> {
+  async removeSignaturesOn(targetUser: UserId, targetKey: string): Promise<void> {
     await db<SignatureRow>('cross_signing_signatures')
       .where({ target_user: targetUser, target_key: targetKey })
       .delete()
   },
 
   /** Lets the user replace the keys without a further proof until then, in ms. */
-  async permitReplacement(userId: string, until: number): Promise<void> {
+  async permitReplacement(userId: UserId, until: number): Promise<void> {
     await db<PermitRow>('cross_signing_permits').insert({ user_id: userId, until }).onConflict('user_id').merge()
   },
 
-  async mayReplaceUntil(userId: string): Promise<number> {
+  async mayReplaceUntil(userId: UserId): Promise<number> {
     const row = await db<PermitRow>('cross_signing_permits').where({ user_id: userId }).first()
     return Number(row?.until ?? 0)
   },
 
-  async withdrawPermit(userId: string): Promise<void> {
+  async withdrawPermit(userId: UserId): Promise<void> {
     await db<PermitRow>('cross_signing_permits').where({ user_id: userId }).delete()
   },
 

@@ -1,12 +1,13 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A device kept by the server until the user's next login; `data` is JSON text that only the user can read. */
-export type DehydratedDevice = { userId: string; deviceId: string; data: string }
+export type DehydratedDevice = { userId: UserId; deviceId: string; data: string }
 
-type Row = { user_id: string; device_id: string; device_data: string }
+type Row = { user_id: UserId; device_id: string; device_data: string }
 
 export const dehydratedDevices = (db: Db) => ({
-  async find(userId: string): Promise<DehydratedDevice | undefined> {
+  async find(userId: UserId): Promise<DehydratedDevice | undefined> {
     const row = await db<Row>('dehydrated_devices').where({ user_id: userId }).first()
     return row && { userId: row.user_id, deviceId: row.device_id, data: row.device_data }
   },

@@ -1,10 +1,11 @@
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The identity keys of a device as it uploaded them. */
 export type StoredDeviceKeys = {
-  userId: string
+  userId: UserId
   deviceId: string
   /** Canonical JSON of the upload without `signatures` and `unsigned`. */
   identity: string
@@ -15,7 +16,7 @@ export type StoredDeviceKeys = {
 /** Device keys beside the name the user gave the device. */
 export type NamedDeviceKeys = StoredDeviceKeys & { displayName: string | undefined }
 
-type Row = { user_id: string; device_id: string; identity: string; signatures: string }
+type Row = { user_id: UserId; device_id: string; identity: string; signatures: string }
 type NamedRow = Row & { display_name: string | null }
 
 /** Everything that belongs to a device and ends with it. */
@@ -30,13 +31,13 @@ const tablesOfDevice = [
 ]
 
 export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
-  async find(userId: string, deviceId: string): Promise<StoredDeviceKeys | undefined> {
+  async find(userId: UserId, deviceId: string): Promise<StoredDeviceKeys | undefined> {
     const row = await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).first()
     return row && fromRow(row)
   },
 
   /** Keeps the device from being deleted until the transaction ends; false when it is gone. */
-  async holdDevice(userId: string, deviceId: string): Promise<boolean> {
+  async holdDevice(userId: UserId, deviceId: string): Promise<boolean> {
     const row: unknown = await db('devices')
       .where({ user_id: userId, device_id: deviceId })
       .forShare()
@@ -45,7 +46,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** The keys of all devices of some users. */
-  async listOf(userIds: readonly string[]): Promise<NamedDeviceKeys[]> {
+  async listOf(userIds: readonly UserId[]): Promise<NamedDeviceKeys[]> {
     if (userIds.length === 0) return []
     const rows = (await db('device_keys as k')
       .leftJoin('devices as d', (on) => on.on('d.user_id', 'k.user_id').andOn('d.device_id', 'k.device_id'))
@@ -63,7 +64,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Removes all that devices leave behind: keys, signatures on and by them, messages. Answers which had identity keys. */
-  async forget(userId: string, deviceIds: readonly string[]): Promise<string[]> {
+  async forget(userId: UserId, deviceIds: readonly string[]): Promise<string[]> {
     if (deviceIds.length === 0) return []
     const withKeys = (await db<Row>('device_keys')
       .where({ user_id: userId })

@@ -1,15 +1,16 @@
 import type { Db } from '#store/engine/db.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A change that others must ask keys anew for. */
 export type DeviceListChange = {
-  userId: string
+  userId: UserId
   /** Absent: the cross-signing keys. */
   deviceId?: string
   /** Absent: everybody who shares a room; else the only user who may see it. */
-  observerId?: string
+  observerId?: UserId
 }
 
-type Row = { user_id: string; device_id: string; observer_id: string; position: number }
+type Row = { user_id: UserId; device_id: string; observer_id: string; position: number }
 
 export const deviceLists = (db: Db) => ({
   /** Notes changes at a position of the stream; a device keeps its newest one only. */
@@ -28,17 +29,17 @@ export const deviceLists = (db: Db) => ({
   },
 
   /** Users with a change after the position that the observer may see, wherever they are. */
-  async changedUsers(observerId: string, after: number): Promise<string[]> {
+  async changedUsers(observerId: UserId, after: number): Promise<UserId[]> {
     // Not "distinct": SQLite would read the whole table for it.
     const userIds = (await db<Row>('device_list_changes')
       .where('position', '>', after)
       .whereIn('observer_id', ['', observerId])
-      .pluck('user_id')) as string[]
+      .pluck('user_id')) as UserId[]
     return [...new Set(userIds)]
   },
 
   /** Changes for everybody after the position, in order: what other servers are told. */
-  async listAfter(after: number, limit: number): Promise<{ userId: string; deviceId: string; position: number }[]> {
+  async listAfter(after: number, limit: number): Promise<{ userId: UserId; deviceId: string; position: number }[]> {
     const rows = await db<Row>('device_list_changes')
       .where('position', '>', after)
       .where({ observer_id: '' })

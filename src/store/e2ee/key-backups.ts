@@ -1,10 +1,11 @@
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { pairList, type Pair } from '#store/engine/pair-list.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A version of a user's key backup. */
 export type KeyBackup = {
-  userId: string
+  userId: UserId
   version: number
   algorithm: string
   /** JSON text. */
@@ -17,7 +18,7 @@ export type KeyBackup = {
 }
 
 export type BackedUpSession = {
-  roomId: string
+  roomId: RoomId
   sessionId: string
   firstMessageIndex: number
   forwardedCount: number
@@ -27,10 +28,10 @@ export type BackedUpSession = {
 }
 
 /** Which keys of a version: all, those of a room, or one session. */
-export type BackupScope = { userId: string; version: number; roomId?: string; sessionId?: string }
+export type BackupScope = { userId: UserId; version: number; roomId?: RoomId; sessionId?: string }
 
 type BackupRow = {
-  user_id: string
+  user_id: UserId
   version: number
   algorithm: string
   auth_data: string
@@ -39,9 +40,9 @@ type BackupRow = {
   is_deleted: boolean | number
 }
 type SessionRow = {
-  user_id: string
+  user_id: UserId
   version: number
-  room_id: string
+  room_id: RoomId
   session_id: string
   first_message_index: number
   forwarded_count: number
@@ -51,13 +52,13 @@ type SessionRow = {
 
 export const keyBackups = (db: Db, kind: Engine['kind']) => ({
   /** The user's highest version, deleted or not. */
-  async newest(userId: string): Promise<KeyBackup | undefined> {
+  async newest(userId: UserId): Promise<KeyBackup | undefined> {
     const row = await db<BackupRow>('key_backups').where({ user_id: userId }).orderBy('version', 'desc').first()
     return row && backupOf(row)
   },
 
   /** The newest version that is not deleted. */
-  async current(userId: string): Promise<KeyBackup | undefined> {
+  async current(userId: UserId): Promise<KeyBackup | undefined> {
     const row = await db<BackupRow>('key_backups')
       .where({ user_id: userId, is_deleted: false })
       .orderBy('version', 'desc')
@@ -65,13 +66,13 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
     return row && backupOf(row)
   },
 
-  async find(userId: string, version: number): Promise<KeyBackup | undefined> {
+  async find(userId: UserId, version: number): Promise<KeyBackup | undefined> {
     const row = await db<BackupRow>('key_backups').where({ user_id: userId, version, is_deleted: false }).first()
     return row && backupOf(row)
   },
 
   /** As `find`, making other writers of the version wait until the transaction ends. */
-  async lock(userId: string, version: number): Promise<KeyBackup | undefined> {
+  async lock(userId: UserId, version: number): Promise<KeyBackup | undefined> {
     const row = await db<BackupRow>('key_backups')
       .where({ user_id: userId, version, is_deleted: false })
       .forUpdate()
@@ -96,7 +97,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Removes the rows of deleted versions below another. */
-  async sweepBelow(userId: string, version: number): Promise<void> {
+  async sweepBelow(userId: UserId, version: number): Promise<void> {
     await db<BackupRow>('key_backups')
       .where({ user_id: userId, is_deleted: true })
       .where('version', '<', version)
@@ -124,7 +125,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Those of some sessions, named by room and session id, that are backed up. */
-  async findSessions(userId: string, version: number, names: readonly Pair[]): Promise<BackedUpSession[]> {
+  async findSessions(userId: UserId, version: number, names: readonly Pair[]): Promise<BackedUpSession[]> {
     const rows = await db<SessionRow>('key_backup_sessions')
       .where({ user_id: userId, version })
       .whereRaw(...pairList(kind, ['room_id', 'session_id'], names))
@@ -132,7 +133,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Stores sessions, in place of what is there. */
-  async saveSessions(userId: string, version: number, sessions: readonly BackedUpSession[]): Promise<void> {
+  async saveSessions(userId: UserId, version: number, sessions: readonly BackedUpSession[]): Promise<void> {
     const rows = sessions.map((session) => sessionRow({ userId, version }, session))
     for (let start = 0; start < rows.length; start += 200)
       await db<SessionRow>('key_backup_sessions')

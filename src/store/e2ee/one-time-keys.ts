@@ -1,6 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { pairList, type Pair } from '#store/engine/pair-list.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What a device has left to hand out. */
 export type KeyStock = {
@@ -12,10 +13,10 @@ export type KeyStock = {
 
 /** A one-time or fallback key; `json` is its canonical JSON. */
 export type PublicKey = { algorithm: string; keyId: string; json: string }
-export type KeyClaim = { userId: string; deviceId: string; algorithm: string }
+export type KeyClaim = { userId: UserId; deviceId: string; algorithm: string }
 export type ClaimedKey = KeyClaim & PublicKey
 
-type Owner = { user_id: string; device_id: string }
+type Owner = { user_id: UserId; device_id: string }
 type KeyRow = Owner & { id: number; algorithm: string; key_id: string; key_json: string }
 type FallbackRow = Omit<KeyRow, 'id'> & { is_used: boolean | number }
 type StockRow = Owner & { one_time_key_counts: string; unused_fallback_types: string }
@@ -71,13 +72,13 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
 
   return {
     /** The stock of a device; every /sync reads this one row. */
-    async stock(userId: string, deviceId: string): Promise<KeyStock> {
+    async stock(userId: UserId, deviceId: string): Promise<KeyStock> {
       const row = await db<StockRow>('key_stocks').where({ user_id: userId, device_id: deviceId }).first()
       return row ? stockOf(row) : { oneTimeKeyCounts: {}, unusedFallbackTypes: [] }
     },
 
     /** Makes other uploads and claims of the device wait until the transaction ends. */
-    async lock(userId: string, deviceId: string): Promise<void> {
+    async lock(userId: UserId, deviceId: string): Promise<void> {
       await db<StockRow>('key_stocks')
         .insert({ user_id: userId, device_id: deviceId, one_time_key_counts: '{}', unused_fallback_types: '[]' })
         .onConflict([...ownerColumns])
@@ -85,20 +86,20 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       await db<StockRow>('key_stocks').where({ user_id: userId, device_id: deviceId }).forUpdate().first()
     },
 
-    async list(userId: string, deviceId: string): Promise<PublicKey[]> {
+    async list(userId: UserId, deviceId: string): Promise<PublicKey[]> {
       return (await db<KeyRow>('one_time_keys').where({ user_id: userId, device_id: deviceId }).orderBy('id')).map(
         publicKey,
       )
     },
 
     /** Adds keys behind those the device has. */
-    async add(userId: string, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
+    async add(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
       const rows = keys.map((key) => ({ user_id: userId, device_id: deviceId, ...keyColumns(key) }))
       for (let start = 0; start < rows.length; start += 200)
         await db('one_time_keys').insert(rows.slice(start, start + 200))
     },
 
-    async countFallbacks(userId: string, deviceId: string): Promise<number> {
+    async countFallbacks(userId: UserId, deviceId: string): Promise<number> {
       const row = (await db('fallback_keys')
         .where({ user_id: userId, device_id: deviceId })
         .count('* as count')
@@ -107,7 +108,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Replaces the fallback key of the algorithm; the same key once more stays used if it was. */
-    async saveFallback(userId: string, deviceId: string, key: PublicKey): Promise<void> {
+    async saveFallback(userId: UserId, deviceId: string, key: PublicKey): Promise<void> {
       const place = { user_id: userId, device_id: deviceId, algorithm: key.algorithm }
       const present = await db<FallbackRow>('fallback_keys').where(place).first()
       if (present?.key_id === key.keyId && present.key_json === key.json) return
@@ -118,7 +119,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Counts the device's keys anew and answers them. */
-    async restock(userId: string, deviceId: string): Promise<KeyStock> {
+    async restock(userId: UserId, deviceId: string): Promise<KeyStock> {
       const device = { user_id: userId, device_id: deviceId }
       const counts = (await db('one_time_keys')
         .where(device)

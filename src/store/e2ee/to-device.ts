@@ -2,28 +2,29 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { pairList } from '#store/engine/pair-list.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A message to one device; `content` is JSON text. */
 export type ToDeviceMessage = {
-  userId: string
+  userId: UserId
   deviceId: string
   position: number
-  sender: string
+  sender: UserId
   type: string
   content: string
 }
 
 /** What makes a repeated request the same one. */
-export type ToDeviceTransaction = { userId: string; deviceId: string; type: string; transactionId: string }
+export type ToDeviceTransaction = { userId: UserId; deviceId: string; type: string; transactionId: string }
 
 export type ToDeviceRange = { after?: number; upTo?: number; limit: number }
 
-type Row = { user_id: string; device_id: string; position: number; sender: string; type: string; content: string }
-type TransactionRow = { user_id: string; device_id: string; type: string; transaction_id: string; created_at: number }
+type Row = { user_id: UserId; device_id: string; position: number; sender: UserId; type: string; content: string }
+type TransactionRow = { user_id: UserId; device_id: string; type: string; transaction_id: string; created_at: number }
 
 export const toDevice = (db: Db, kind: Engine['kind']) => ({
   /** The devices of some users, kept from being deleted until the transaction ends: others can have no messages. */
-  async listDevices(userIds: readonly string[]): Promise<{ userId: string; deviceId: string }[]> {
+  async listDevices(userIds: readonly UserId[]): Promise<{ userId: UserId; deviceId: string }[]> {
     if (userIds.length === 0) return []
     const rows = (await db('devices')
       .whereRaw(...inList(kind, 'user_id', userIds))
@@ -56,7 +57,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Drops the oldest messages of those devices that have more than `most` waiting. */
-  async trim(devices: readonly (readonly [userId: string, deviceId: string])[], most: number): Promise<void> {
+  async trim(devices: readonly (readonly [userId: UserId, deviceId: string])[], most: number): Promise<void> {
     const full = (await db('to_device_messages')
       .whereRaw(...pairList(kind, ['user_id', 'device_id'], devices))
       .groupBy('user_id', 'device_id')
@@ -75,7 +76,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
 
   /** The oldest messages waiting for a device, after and up to positions of the stream. */
   async list(
-    { userId, deviceId }: { userId: string; deviceId: string },
+    { userId, deviceId }: { userId: UserId; deviceId: string },
     range: ToDeviceRange,
   ): Promise<ToDeviceMessage[]> {
     const query = db<Row>('to_device_messages')
@@ -88,7 +89,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Deletes what the device has received. */
-  async deleteUpTo(userId: string, deviceId: string, position: number): Promise<void> {
+  async deleteUpTo(userId: UserId, deviceId: string, position: number): Promise<void> {
     await db<Row>('to_device_messages')
       .where({ user_id: userId, device_id: deviceId })
       .where('position', '<=', position)

@@ -1,10 +1,11 @@
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Where a user wants to be told of events: one app on one device. */
 export type StoredPusher = {
-  userId: string
+  userId: UserId
   appId: string
   pushkey: string
   /** The device that set it up; it ends with that device. */
@@ -16,7 +17,7 @@ export type StoredPusher = {
 }
 
 type Row = {
-  user_id: string
+  user_id: UserId
   app_id: string
   pushkey: string
   device_id: string | null
@@ -25,7 +26,7 @@ type Row = {
 }
 
 export const pushers = (db: Db, kind: Engine['kind']) => ({
-  async list(userId: string): Promise<StoredPusher[]> {
+  async list(userId: UserId): Promise<StoredPusher[]> {
     const rows = await db<Row>('pushers').where({ user_id: userId }).orderBy(['created_at', 'app_id', 'pushkey'])
     return rows.map(fromRow)
   },
@@ -43,16 +44,16 @@ export const pushers = (db: Db, kind: Engine['kind']) => ({
     await db<Row>('pushers').insert(row).onConflict(['user_id', 'app_id', 'pushkey']).merge()
   },
 
-  async delete(userId: string, appId: string, pushkey: string): Promise<void> {
+  async delete(userId: UserId, appId: string, pushkey: string): Promise<void> {
     await db<Row>('pushers').where({ user_id: userId, app_id: appId, pushkey }).delete()
   },
 
   /** Deletes those that other users have with an app and key: the device has changed hands. */
-  async deleteOfOthers(userId: string, appId: string, pushkey: string): Promise<void> {
+  async deleteOfOthers(userId: UserId, appId: string, pushkey: string): Promise<void> {
     await db<Row>('pushers').where({ app_id: appId, pushkey }).whereNot({ user_id: userId }).delete()
   },
 
-  async deleteForDevices(userId: string, deviceIds: readonly string[]): Promise<void> {
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
     if (deviceIds.length === 0) return
     await db<Row>('pushers')
       .where({ user_id: userId })
@@ -60,7 +61,7 @@ export const pushers = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
-  async deleteForUser(userId: string): Promise<void> {
+  async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('pushers').where({ user_id: userId }).delete()
   },
 })

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
@@ -22,7 +22,7 @@ export type StoredEvent = {
   type: string
   /** Null for what is not state. */
   stateKey: string | null
-  sender: string
+  sender: UserId
   originServerTs: number
   /** JSON of what clients see of it, without event_id, room_id and unsigned. */
   clientJson: string
@@ -39,7 +39,7 @@ export type EventRow = {
   room_nid: number
   type: string
   state_key: string | null
-  sender: string
+  sender: UserId
   origin_server_ts: number
   client_json: string
   graph_json: string
@@ -62,7 +62,7 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
 })
 
 /** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */
-export type EventTransaction = { userId: string; deviceId: string; scope: string; transactionId: string }
+export type EventTransaction = { userId: UserId; deviceId: string; scope: string; transactionId: string }
 
 /** A stretch of a room's timeline, in the direction asked for. */
 export type Page = {
@@ -98,7 +98,7 @@ const newestOfRooms: Readonly<Record<Engine['kind'], string>> = {
 }
 
 export const events = (db: Db, kind: Engine['kind']) => ({
-  async find(eventId: string): Promise<StoredEvent | undefined> {
+  async find(eventId: EventId): Promise<StoredEvent | undefined> {
     const row = await db<EventRow>('events')
       .where({ event_id: eventId as EventId })
       .first()
@@ -106,7 +106,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Those that exist, in no order. */
-  async findMany(eventIds: readonly string[]): Promise<StoredEvent[]> {
+  async findMany(eventIds: readonly EventId[]): Promise<StoredEvent[]> {
     if (eventIds.length === 0) return []
     const rows = await db<EventRow>('events')
       .whereRaw(...inList(kind, 'event_id', eventIds))
@@ -189,7 +189,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
 
   /** The transaction ids a device gave to events at these positions. */
   async transactionIds(
-    sender: { userId: string; deviceId: string },
+    sender: { userId: UserId; deviceId: string },
     positions: readonly number[],
   ): Promise<Map<number, string>> {
     if (positions.length === 0) return new Map()

@@ -1,4 +1,4 @@
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
@@ -9,10 +9,10 @@ export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
 /** A user's present place in a room. */
 export type Member = {
   roomNid: number
-  userId: string
+  userId: UserId
   membership: Membership
   /** Who sent the member event: a leave by another is a kick. */
-  sender: string
+  sender: UserId
   /** Position of the member event. */
   position: number
   /** Since when they have been joined without a break, where that is known. */
@@ -24,9 +24,9 @@ export type Place = Member & { roomId: RoomId }
 
 type Row = {
   room_nid: number
-  user_id: string
+  user_id: UserId
   membership: Membership
-  sender: string
+  sender: UserId
   position: number
   is_forgotten: boolean | number
   joined_position: number | null
@@ -36,20 +36,20 @@ type Row = {
 export type Standing = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
 
 export const members = (db: Db, kind: Engine['kind']) => ({
-  async find(roomNid: number, userId: string): Promise<Member | undefined> {
+  async find(roomNid: number, userId: UserId): Promise<Member | undefined> {
     const row = await db<Row>('memberships').where({ room_nid: roomNid, user_id: userId }).first()
     return row && fromRow(row)
   },
 
   /** Every room the user is or was in. */
-  async listRooms(userId: string, memberships?: readonly Membership[]): Promise<Member[]> {
+  async listRooms(userId: UserId, memberships?: readonly Membership[]): Promise<Member[]> {
     const query = db<Row>('memberships').where({ user_id: userId })
     if (memberships) void query.whereIn('membership', memberships)
     return (await query).map(fromRow)
   },
 
   /** Every room the user is or was in, with its name, but of those she forgot only what she left after a position. */
-  async listPlaces(userId: string, leftAfter?: number): Promise<Place[]> {
+  async listPlaces(userId: UserId, leftAfter?: number): Promise<Place[]> {
     const query = db('memberships as m').join('rooms as r', 'r.nid', 'm.room_nid').where({ 'm.user_id': userId })
     if (leftAfter === undefined) void query.where({ 'm.is_forgotten': false })
     else void query.whereRaw('(m.is_forgotten = ? or m.position > ?)', [false, leftAfter])
@@ -101,7 +101,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Users with a place in some room whose accounts have ended. */
-  async listDeactivated(): Promise<string[]> {
+  async listDeactivated(): Promise<UserId[]> {
     return db('accounts as a')
       .join('memberships as m', 'm.user_id', 'a.user_id')
       .whereNotNull('a.deactivated_at')
@@ -111,7 +111,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** True when the user had left the room: only then can it be forgotten. */
-  async forget(roomNid: number, userId: string): Promise<boolean> {
+  async forget(roomNid: number, userId: UserId): Promise<boolean> {
     const forgotten = await db<Row>('memberships')
       .where({ room_nid: roomNid, user_id: userId })
       .whereIn('membership', ['leave', 'ban'])
@@ -120,15 +120,15 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Everybody who is joined to a room that the user is joined to, the user included. */
-  async usersSharingRooms(userId: string): Promise<string[]> {
+  async usersSharingRooms(userId: UserId): Promise<UserId[]> {
     return (await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
       .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
       .distinct('theirs.user_id')
-      .pluck('theirs.user_id')) as string[]
+      .pluck('theirs.user_id')) as UserId[]
   },
 
-  async shareRoom(one: string, other: string): Promise<boolean> {
+  async shareRoom(one: UserId, other: UserId): Promise<boolean> {
     const row: unknown = await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
       .where({ 'mine.user_id': one, 'mine.membership': 'join', 'theirs.user_id': other, 'theirs.membership': 'join' })
@@ -140,7 +140,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
    * Users whose sharing of rooms with the user may have changed after one position and up to another: those who joined
    * or left the user's rooms, and everybody in rooms the user joined or left. The caller compares with the present.
    */
-  async sharingCandidates(userId: string, after: number, upTo: number): Promise<string[]> {
+  async sharingCandidates(userId: UserId, after: number, upTo: number): Promise<UserId[]> {
     const range = (column: string) => db.raw('?? > ? and ?? <= ?', [column, after, column, upTo])
     const moved = (await db('memberships as mine')
       .join('room_state as s', 's.room_nid', 'mine.room_nid')
@@ -148,7 +148,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'k.type': 'm.room.member' })
       .whereRaw(range('s.from_position'))
       .distinct('k.state_key')
-      .pluck('k.state_key')) as string[]
+      .pluck('k.state_key')) as UserId[]
     const ownMoves = (await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
       .where({ 'mine.user_id': userId })
@@ -157,19 +157,19 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       // Who had left before shared nothing then, and shares nothing now.
       .whereRaw('(theirs.membership = ? or theirs.position > ?)', ['join', after])
       .distinct('theirs.user_id')
-      .pluck('theirs.user_id')) as string[]
+      .pluck('theirs.user_id')) as UserId[]
     return [...new Set([...moved, ...ownMoves])]
   },
 
   /** Of some users, those who are joined to a room that the user is joined to. */
-  async sharingAmong(userId: string, others: readonly string[]): Promise<string[]> {
+  async sharingAmong(userId: UserId, others: readonly UserId[]): Promise<UserId[]> {
     if (others.length === 0) return []
     return (await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
       .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
       .whereRaw(...inList(kind, 'theirs.user_id', others))
       .distinct('theirs.user_id')
-      .pluck('theirs.user_id')) as string[]
+      .pluck('theirs.user_id')) as UserId[]
   },
 })
 

@@ -1,4 +1,4 @@
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Branch } from './event-branches.ts'
 import type { Engine, Row } from '#store/engine/engine.ts'
@@ -12,7 +12,7 @@ export type PurgeStatus = 'scheduled' | 'active' | 'complete' | 'failed'
 export type Purge = {
   id: string
   kind: PurgeKind
-  roomId: string
+  roomId: RoomId
   /** Undefined for a room that was not known when it was asked for. */
   roomNid: number | undefined
   status: PurgeStatus
@@ -31,7 +31,7 @@ export type Lease = { owner: string; until: number; now: number }
 type PurgeRow = {
   id: string
   kind: PurgeKind
-  room_id: string
+  room_id: RoomId
   room_nid: number | null
   status: PurgeStatus
   plan: string
@@ -46,7 +46,7 @@ export type PassedEvent = {
   eventId: EventId
   type: string
   isState: boolean
-  sender: string
+  sender: UserId
   isRejected: boolean
   clientJson: string
 }
@@ -89,13 +89,13 @@ export const purges = (db: Db, kind: Engine['kind']) => {
     },
 
     /** What was asked for a room, the newest first. */
-    async listForRoom(roomId: string, what: PurgeKind): Promise<Purge[]> {
+    async listForRoom(roomId: RoomId, what: PurgeKind): Promise<Purge[]> {
       const rows = await db<PurgeRow>('purges').where({ room_id: roomId, kind: what }).orderBy('created_at', 'desc')
       return rows.map(toPurge)
     },
 
     /** Whether something of the room waits for its collection. */
-    async isUnderWay(roomId: string): Promise<boolean> {
+    async isUnderWay(roomId: RoomId): Promise<boolean> {
       return (await db('purges').where({ room_id: roomId }).whereIn('status', open).first('id')) !== undefined
     },
 
@@ -131,12 +131,12 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       await db('purges').where({ id, lease_owner: owner }).update({ lease_until: 0 })
     },
 
-    async block(roomId: string, by: string): Promise<void> {
+    async block(roomId: RoomId, by: UserId): Promise<void> {
       await db('blocked_rooms').insert({ room_id: roomId, blocked_by: by }).onConflict('room_id').ignore()
     },
 
     /** Whether nobody may enter the room: it is blocked, or what is left of it is being removed. */
-    async isClosed(roomId: string): Promise<boolean> {
+    async isClosed(roomId: RoomId): Promise<boolean> {
       const removed = db('purges').where({ room_id: roomId, kind: 'room' }).whereIn('status', open).select('room_id')
       const row: unknown = await db('blocked_rooms')
         .where({ room_id: roomId })
@@ -155,7 +155,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Takes a room and its names away from everybody; what else is stored of it can no longer be reached. */
-    async hideRoom(roomNid: number, roomId: string): Promise<void> {
+    async hideRoom(roomNid: number, roomId: RoomId): Promise<void> {
       await db('rooms').where({ nid: roomNid }).delete()
       await db('room_aliases').where({ room_id: roomId }).delete()
     },
@@ -192,7 +192,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
     },
 
-    async deleteReceipts(roomId: string, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
+    async deleteReceipts(roomId: RoomId, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
       return deleteSome('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
     },
 
@@ -200,7 +200,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return deleteSome(table, 'room_nid = ?', { values: [roomNid], limit })
     },
 
-    async deleteAccountData(roomId: string, limit: number): Promise<number> {
+    async deleteAccountData(roomId: RoomId, limit: number): Promise<number> {
       return deleteSome('account_data', 'room_id = ?', { values: [roomId], limit })
     },
 
@@ -220,7 +220,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
         event_id: EventId
         type: string
         state_key: string | null
-        sender: string
+        sender: UserId
         status: number
         client_json: string
       }[]

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { UserId } from '#protocol/ids.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
@@ -10,7 +11,7 @@ export type Readable = {
   /** In order, none touching another. */
   ranges: readonly PositionRange[]
   /** Whose events are left out, unless they are state. */
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
 }
 
 /** The same as a condition on a row of `events`; its text does not grow with the number of ranges or users. */

@@ -1,15 +1,16 @@
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** How far a user has read, by one type of receipt in one thread. */
 export type Receipt = {
-  roomId: string
-  userId: string
+  roomId: RoomId
+  userId: UserId
   type: string
   /** '' without thread, `main`, or the id of the thread's root. */
   threadId: string
-  eventId: string
+  eventId: EventId
   /** Position of that event. */
   eventPosition: number
   /** Milliseconds since the epoch. */
@@ -17,11 +18,11 @@ export type Receipt = {
 }
 
 type Row = {
-  room_id: string
-  user_id: string
+  room_id: RoomId
+  user_id: UserId
   type: string
   thread_id: string
-  event_id: string
+  event_id: EventId
   event_position: number
   received_at: number
   position: number
@@ -49,12 +50,12 @@ export const receipts = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Everything the user has told of one room. */
-  async listOfUser(roomId: string, userId: string): Promise<Receipt[]> {
+  async listOfUser(roomId: RoomId, userId: UserId): Promise<Receipt[]> {
     return (await db<Row>('receipts').where({ room_id: roomId, user_id: userId })).map(fromRow)
   },
 
   /** What was told in some rooms after one position of the stream and up to another. */
-  async listChanged(roomIds: readonly string[], { after, upTo }: { after: number; upTo: number }): Promise<Receipt[]> {
+  async listChanged(roomIds: readonly RoomId[], { after, upTo }: { after: number; upTo: number }): Promise<Receipt[]> {
     if (roomIds.length === 0) return []
     const rows = (await db('receipts')
       .whereRaw(...inList(kind, 'room_id', roomIds))

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { rowsOf, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
@@ -30,7 +30,7 @@ type RankedRow = {
 /** Which children of which parents, in the order of the stream. */
 export type ChildPage = {
   roomNid: number
-  parentIds: readonly string[]
+  parentIds: readonly EventId[]
   relType?: string | undefined
   eventType?: string | undefined
   /** Exclusive. */
@@ -84,14 +84,14 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       .whereNull('e.redacted_by')
 
   /** Equality lets the database walk the index in the order asked for. */
-  const isChildOf = (parentIds: readonly string[]): [string, Knex.RawBinding[]] =>
+  const isChildOf = (parentIds: readonly EventId[]): [string, Knex.RawBinding[]] =>
     parentIds.length === 1 ? ['r.parent_id = ?', [parentIds[0] ?? '']] : inList(kind, 'r.parent_id', parentIds)
 
   return {
     /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
     async forBundles(
       parentIds: readonly string[],
-      { roomNid, reader, readable }: { roomNid: number; reader: string; readable: Readable },
+      { roomNid, reader, readable }: { roomNid: number; reader: UserId; readable: Readable },
     ): Promise<RankedChild[]> {
       if (parentIds.length === 0) return []
       const [isParent, parents] = inList(kind, 'r.parent_id', parentIds)
@@ -156,8 +156,8 @@ export const relations = (db: Db, kind: Engine['kind']) => {
 
     /** What one user made of an event by one relation type and event type, the newest 1000. */
     async listBy(
-      parentId: string,
-      { roomNid, relType, eventType, sender }: { roomNid: number; relType: string; eventType: string; sender: string },
+      parentId: EventId,
+      { roomNid, relType, eventType, sender }: { roomNid: number; relType: string; eventType: string; sender: UserId },
     ): Promise<StoredEvent[]> {
       const query = children(roomNid)
         .where({ 'r.parent_id': parentId, 'r.rel_type': relType, 'r.sender': sender, 'e.type': eventType })
@@ -168,7 +168,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
 
     /** Ids of the newest children of some parents. */
     async childIds(
-      parentIds: readonly string[],
+      parentIds: readonly EventId[],
       { roomNid, relType, eventType, limit }: Pick<ChildPage, 'roomNid' | 'relType' | 'eventType' | 'limit'>,
     ): Promise<EventId[]> {
       const query = children(roomNid)
@@ -192,16 +192,16 @@ export const relations = (db: Db, kind: Engine['kind']) => {
 
     /** Of some events, those that others relate to by one of the relation types or from one of the senders. */
     async relatedBy(
-      eventIds: readonly string[],
+      eventIds: readonly EventId[],
       { roomNid, readable, relTypes, senders }: RelatedBy,
-    ): Promise<Set<string>> {
+    ): Promise<Set<EventId>> {
       if (eventIds.length === 0) return new Set()
       const query = children(roomNid)
         .whereRaw(...inList(kind, 'r.parent_id', eventIds))
         .whereRaw(...isReadable(kind, 'e', readable))
       if (relTypes) void query.whereIn('r.rel_type', relTypes)
       if (senders) void query.whereIn('r.sender', senders)
-      return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as string[])
+      return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as EventId[])
     },
 
     /** Roots of threads, the one written to last first, each with the position of its newest event. */

@@ -1,15 +1,15 @@
-import type { RoomAlias, RoomId } from '#protocol/ids.ts'
+import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 
 /** A name of this server for a room. */
-export type StoredAlias = { alias: RoomAlias; roomId: RoomId; createdBy: string; createdAt: number }
+export type StoredAlias = { alias: RoomAlias; roomId: RoomId; createdBy: UserId; createdAt: number }
 
 /** An alias is taken before its room is on disk; when the room is not there after this long, in ms, it never will be. */
 const makingMs = 300_000
 
 const hasRoom = 'exists (select 1 from rooms where rooms.room_id = room_aliases.room_id)'
 
-type Row = { alias: RoomAlias; room_id: RoomId; created_by: string; created_at: number }
+type Row = { alias: RoomAlias; room_id: RoomId; created_by: UserId; created_at: number }
 
 export const roomAliases = (db: Db) => ({
   /** Undefined also while the room is in the making, or when that broke off. */
@@ -22,14 +22,11 @@ export const roomAliases = (db: Db) => ({
   },
 
   /** The names of a room in order of their making. */
-  async listForRoom(roomId: string): Promise<RoomAlias[]> {
-    return db<Row>('room_aliases')
-      .where({ room_id: roomId as RoomId })
-      .orderBy(['created_at', 'alias'])
-      .pluck('alias')
+  async listForRoom(roomId: RoomId): Promise<RoomAlias[]> {
+    return db<Row>('room_aliases').where({ room_id: roomId }).orderBy(['created_at', 'alias']).pluck('alias')
   },
 
-  async countBy(userId: string): Promise<number> {
+  async countBy(userId: UserId): Promise<number> {
     const row = (await db<Row>('room_aliases').where({ created_by: userId }).count('* as count').first()) as
       { count: number | string } | undefined
     return Number(row?.count ?? 0)
@@ -56,10 +53,8 @@ export const roomAliases = (db: Db) => ({
   },
 
   /** Points all names of one room at another. */
-  async moveAll(from: string, to: RoomId): Promise<void> {
-    await db<Row>('room_aliases')
-      .where({ room_id: from as RoomId })
-      .update({ room_id: to })
+  async moveAll(from: RoomId, to: RoomId): Promise<void> {
+    await db<Row>('room_aliases').where({ room_id: from }).update({ room_id: to })
   },
 })
 

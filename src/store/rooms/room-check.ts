@@ -1,4 +1,4 @@
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 import { decodeAuth, encodeAuth } from './auth-links.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine, Row } from '#store/engine/engine.ts'
@@ -122,7 +122,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Receipts of a room for events that it does not have, or not there; `actual` is where they are. */
-    async lostReceipts(roomId: string, roomNid: number): Promise<(Row & { actual: number | null })[]> {
+    async lostReceipts(roomId: RoomId, roomNid: number): Promise<(Row & { actual: number | null })[]> {
       return (await db('receipts as r')
         .leftJoin('events as e', (join) => {
           join.on('e.event_id', 'r.event_id').andOn('e.room_nid', db.raw('?', [roomNid]))

@@ -1,4 +1,4 @@
-import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
 import type { Membership } from './members.ts'
@@ -19,9 +19,9 @@ export type SpanChange = {
 export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
 
 export type MemberWrite = {
-  userId: string
+  userId: UserId
   membership: Membership
-  sender: string
+  sender: UserId
   /** The membership that it replaces. */
   former?: Membership | undefined
 }
@@ -31,7 +31,7 @@ export type EventWrite = {
   eventId: EventId
   type: string
   stateKey: string | null
-  sender: string
+  sender: UserId
   originServerTs: number
   clientJson: string
   graphJson: string
@@ -47,7 +47,7 @@ export type EventWrite = {
   /** Set on state events that the rules allow: what they rest on, the create event included. */
   authIds?: readonly EventId[] | undefined
   memberships?: readonly MemberWrite[]
-  relation?: { parentId: string; relType: string } | undefined
+  relation?: { parentId: EventId; relType: string } | undefined
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it stands after the redaction. */
   redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined

@@ -1,4 +1,4 @@
-import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
@@ -36,7 +36,7 @@ type Row = {
 }
 
 export const rooms = (db: Db, kind: Engine['kind']) => ({
-  async find(roomId: string): Promise<StoredRoom | undefined> {
+  async find(roomId: RoomId): Promise<StoredRoom | undefined> {
     const row = await db<Row>('rooms')
       .where({ room_id: roomId as RoomId })
       .first()
@@ -44,13 +44,13 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Those that exist, in no order. */
-  async findMany(roomIds: readonly string[]): Promise<StoredRoom[]> {
+  async findMany(roomIds: readonly RoomId[]): Promise<StoredRoom[]> {
     if (roomIds.length === 0) return []
     return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
   },
 
   /** Lets nobody write to these rooms until the end of the transaction; on SQLite nobody can in any case. */
-  async lock(roomIds: readonly string[]): Promise<void> {
+  async lock(roomIds: readonly RoomId[]): Promise<void> {
     if (kind === 'sqlite' || roomIds.length === 0) return
     await db('rooms')
       .whereRaw(...inList(kind, 'room_id', roomIds))
@@ -69,7 +69,7 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** The ids of the rooms a user is joined to. */
-  async listJoined(userId: string): Promise<RoomId[]> {
+  async listJoined(userId: UserId): Promise<RoomId[]> {
     return db('memberships as m')
       .join('rooms as r', 'r.nid', 'm.room_nid')
       .where({ 'm.user_id': userId, 'm.membership': 'join' })

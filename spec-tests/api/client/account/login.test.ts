@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { testPassword } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const path = '/_matrix/client/v3/login'
 const whoami = '/_matrix/client/v3/account/whoami'
@@ -297,7 +298,7 @@ async function getLoginToken(client: Client): Promise<{ loginToken: string; expi
   return { loginToken: body.login_token, expiresInMs: body.expires_in_ms }
 }
 
-async function lock({ context }: Awaited<ReturnType<typeof startTestServer>>, userId: string, isLocked: boolean) {
+async function lock({ context }: Awaited<ReturnType<typeof startTestServer>>, userId: UserId, isLocked: boolean) {
   await context.store.accounts.accounts.setLocked(userId, isLocked)
   context.bus.publish('sessions.changed', userId)
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { testPassword, type TestUser } from '../../../support/server/client.ts'
 import { crossSigningOf, deviceKeysOf, newKey, signedBy, type TestKey } from '../../../support/server/device-crypto.ts'
 import { startTestServer } from '../../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const path = '/_matrix/client/v3/keys/device_signing/upload'
 const publish = (user: TestUser, body: unknown) => user.request('POST', path, body)
@@ -17,7 +18,7 @@ const proof = (user: TestUser, session: string) => ({
   password: testPassword,
   session,
 })
-const by = ({ userId }: { userId: string }, key: TestKey, name = key.publicKey) => ({ userId, name, key })
+const by = ({ userId }: { userId: UserId }, key: TestKey, name = key.publicKey) => ({ userId, name, key })
 
 /** A user with a device, its keys, and published cross-signing keys. */
 async function crossSigner(server: Awaited<ReturnType<typeof startTestServer>>, name: string) {

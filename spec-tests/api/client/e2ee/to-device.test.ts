@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 let transaction = 0
 const send = (user: TestUser, messages: unknown, { type = 'm.test', txnId = `t${transaction++}` } = {}) =>
@@ -15,7 +16,7 @@ const receive = async (user: TestUser, since?: string) => {
   return { events: body.to_device.events as { content: { number: number } }[], next: body.next_batch as string }
 }
 
-const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: string; deviceId: string }) =>
+const waiting = async ({ context }: TestServer, { userId, deviceId }: { userId: UserId; deviceId: string }) =>
   (await context.store.e2ee.toDevice.list({ userId, deviceId }, { limit: 100_000 })).length
 
 const numbers = (inbox: Awaited<ReturnType<typeof receive>>) => inbox.events.map(({ content }) => content.number)

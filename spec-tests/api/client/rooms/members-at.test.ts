@@ -3,6 +3,7 @@ import type { TestUser } from '../../../support/server/client.ts'
 import { accepted, act, createRoom, join, leave, putState } from '../../../support/rooms/rooms.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Visibility = 'world_readable' | 'shared' | 'invited' | 'joined'
 
@@ -56,7 +57,7 @@ describe('GET /rooms/{roomId}/members at a moment', () => {
         if (isCold) server.context.rooms.drop(roomId)
         for (const [place, at] of tokens) {
           const { chunk } = accepted(await readRoom(bob, [roomId, 'members'], { at, membership: 'join' }))
-          const present: string[] = chunk.map(({ state_key }: { state_key: string }) => state_key)
+          const present: UserId[] = chunk.map(({ state_key }: { state_key: UserId }) => state_key)
           const guests = present.filter((userId) => !others.has(userId))
           assert.deepEqual(guests, expected.includes(place) ? [`@${place}:test`] : [], place)
           assert.ok(present.includes(alice.userId))

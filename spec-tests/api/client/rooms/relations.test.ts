@@ -11,6 +11,7 @@ import {
   textsOf,
 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 type Body = TestReply['body']
 
@@ -24,7 +25,7 @@ async function sharedRoom(server: TestServer) {
 }
 
 /** The bundles of an event, read from memory and from disk, which must agree. */
-async function bundlesOf(server: TestServer, user: TestUser, [roomId, eventId]: [string, string]): Promise<Body> {
+async function bundlesOf(server: TestServer, user: TestUser, [roomId, eventId]: [RoomId, EventId]): Promise<Body> {
   const read = async () => accepted(await readRoom(user, [roomId, 'event', eventId])).unsigned['m.relations'] ?? {}
   const warm = await read()
   server.context.rooms.drop(roomId)

@@ -7,6 +7,7 @@ import { stateAtPosition, wholeStateAt } from '#services/rooms/state/state-at-po
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { createRoom, join } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const shapeOf = (room: LiveRoom | undefined) =>
   room && {
@@ -24,9 +25,9 @@ describe('the lines of rooms', () => {
     const roomIds = await Promise.all(
       Array.from({ length: 45 }, (_, n) => createRoom(alice, { preset: 'public_chat', name: `Room ${n}` })),
     )
-    await join(bob, roomIds[44] as string)
+    await join(bob, roomIds[44]!)
     const { store, rooms } = server.context
-    const asked = [...roomIds, '!unknown:test', roomIds[0] as string]
+    const asked: RoomId[] = [...roomIds, '!unknown:test', roomIds[0]!]
     const together = await new LiveRooms(store, 'test').findAll(asked)
     const alone = new LiveRooms(store, 'test')
     for (const [index, roomId] of asked.entries()) {
@@ -65,7 +66,7 @@ describe('the lines of rooms', () => {
     const roomId = await createRoom(await server.register('alice'))
     const { store, rooms } = server.context
     let writes = 0
-    const findMany = async (roomIds: readonly string[]) =>
+    const findMany = async (roomIds: readonly RoomId[]) =>
       (await store.rooms.rooms.findMany(roomIds)).map((room) => ({ ...room, revision: room.revision - ++writes }))
     const busy = { ...store, rooms: { ...store.rooms, rooms: { ...store.rooms.rooms, findMany } } }
     const line = (await readLiveRooms({ store: busy, serverName: 'test' }, [roomId])).get(roomId)

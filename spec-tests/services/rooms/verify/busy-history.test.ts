@@ -14,9 +14,10 @@ import { testPassword } from '../../../support/server/client.ts'
 import { eventsOf } from '../../../support/rooms/rooms.ts'
 import { assertRoomsAreRight } from '../../../support/rooms/room-check.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 const names = ['ann', 'bea', 'cyd']
-const userOf = (index: number): string => `@${names[index]}:test`
+const userOf = (index: number): UserId => `@${names[index]}:test`
 
 const user = fc.nat({ max: names.length - 1 })
 const act = fc.oneof(
@@ -33,8 +34,8 @@ type Act = { do: string; who: number; whom: number; pick: number }
 /** One step of a history; what the room does not allow is part of it. */
 async function perform(
   { context }: TestServer,
-  roomId: string,
-  { step, ...one }: Act & { step: number; ids: string[] },
+  roomId: RoomId,
+  { step, ...one }: Act & { step: number; ids: EventId[] },
 ) {
   const sender = userOf(one.who)
   const target = one.ids[one.pick % one.ids.length] ?? '$none'

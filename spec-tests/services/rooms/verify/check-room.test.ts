@@ -6,6 +6,7 @@ import type { RowChange } from '#store/rooms/room-check.ts'
 import { accepted, act, createRoom, join, leave, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { assertRoomsAreRight } from '../../../support/rooms/room-check.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 type Row = Record<string, unknown>
 
@@ -25,7 +26,7 @@ async function busyRoom(server: TestServer) {
   accepted(await bob.request('POST', roomPath(roomId, 'receipt', 'm.read', said), {}))
   accepted(await leave(bob, roomId))
   const room = (await server.context.store.rooms.rooms.find(roomId))!
-  const at = async (eventId: string) => (await server.context.store.rooms.events.find(eventId))!.position
+  const at = async (eventId: EventId) => (await server.context.store.rooms.events.find(eventId))!.position
   const topic = (await server.context.store.rooms.state.current([room.nid], ['m.room.topic']))[0]!
   const keyNid = (await server.context.store.rooms.check.keyNid('m.room.topic', ''))!
   const positions = {

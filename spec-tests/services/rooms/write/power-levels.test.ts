@@ -5,6 +5,7 @@ import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { initialPowerLevels } from '#services/rooms/write/initial-power-levels.ts'
 import { upgradedPowerLevels } from '#services/rooms/upgrade/upgraded-power-levels.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const creator = '@creator:test'
 const level = fc.integer({ min: -10, max: 200 })
@@ -60,13 +61,13 @@ describe('the power levels of a replacement room', () => {
     from: version,
     to: version,
     content: levels,
-    additional: fc.subarray(['@a:test', '@b:test']),
+    additional: fc.subarray<UserId>(['@a:test', '@b:test']),
   })
 
   it('give nobody more and nobody less than before, but for those who become or cease to be creators', () => {
     fc.assert(
       fc.property(upgrade, ({ from, to, content, additional }) => {
-        const replaced = { content: content as JsonObject, version: from, creators: ['@old:test'] }
+        const replaced = { content: content as JsonObject, version: from, creators: ['@old:test' as const] }
         const { final } = upgradedPowerLevels(replaced, { version: to, creator, additional })
         const before = isObject(replaced.content.users) ? replaced.content.users : {}
         const after = final.users as JsonObject
@@ -87,7 +88,7 @@ describe('the power levels of a replacement room', () => {
         const read = (powerLevels: JsonObject) =>
           readPowerLevels({ powerLevels: { content: powerLevels }, create: undefined }, to)
         const own = read(initial).ofUser(creator)
-        for (const user of ['@a:test', '@b:test', '@c:test']) assert.ok(own >= read(final).ofUser(user))
+        for (const user of ['@a:test', '@b:test', '@c:test'] as const) assert.ok(own >= read(final).ofUser(user))
         for (const type of ['m.room.name', 'm.room.tombstone', 'm.room.power_levels', 'org.example'])
           assert.ok(own >= read(initial).required(type, true))
       }),

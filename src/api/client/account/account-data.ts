@@ -3,11 +3,12 @@ import { endpoint } from '#http/endpoint.ts'
 import { findAccountData, putAccountData as put } from '#services/accounts/data/account-data.ts'
 import { JsonBody } from '#api/client/json-object.ts'
 import { requireSelf } from '#api/client/require-self.ts'
+import { RoomIdText, UserIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/user/:userId/account_data/:type'
 const roomPath = '/_matrix/client/v3/user/:userId/rooms/:roomId/account_data/:type'
-const Params = Type.Object({ userId: Type.String(), type: Type.String() })
-const RoomParams = Type.Object({ userId: Type.String(), roomId: Type.String(), type: Type.String() })
+const Params = Type.Object({ userId: UserIdText, type: Type.String() })
+const RoomParams = Type.Object({ userId: UserIdText, roomId: RoomIdText, type: Type.String() })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3useruseridaccount_datatype */
 export const getAccountData = endpoint({

@@ -5,13 +5,14 @@ import { changePassword } from '#services/accounts/passwords/change-password.ts'
 import { confirmInteractively } from '#services/accounts/sessions/confirm-interactively.ts'
 import { deactivate } from '#services/accounts/deactivate.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
+import { UserIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3accountwhoami */
 export const getWhoami = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/account/whoami',
   auth: 'guest',
-  reply: Type.Object({ user_id: Type.String(), device_id: Type.Optional(Type.String()), is_guest: Type.Boolean() }),
+  reply: Type.Object({ user_id: UserIdText, device_id: Type.Optional(Type.String()), is_guest: Type.Boolean() }),
   summary: 'Says whom the access token speaks for.',
   spec: 'client-server-api/#get_matrixclientv3accountwhoami',
   async handle(_ctx, _received, { userId, deviceId, isGuest }) {

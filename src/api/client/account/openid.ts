@@ -2,13 +2,14 @@ import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { createOpenidToken } from '#services/accounts/sessions/openid.ts'
 import { requireSelf } from '#api/client/require-self.ts'
+import { UserIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3useruseridopenidrequest_token */
 export const postOpenidToken = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/user/:userId/openid/request_token',
   auth: 'user',
-  params: Type.Object({ userId: Type.String() }),
+  params: Type.Object({ userId: UserIdText }),
   body: Type.Object({}),
   reply: Type.Object({
     access_token: Type.String(),

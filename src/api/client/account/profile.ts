@@ -4,9 +4,10 @@ import { endpoint } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { deleteProfileField, findProfile, setProfileField } from '#services/accounts/profile/profile.ts'
 import { checkFieldName } from '#services/accounts/profile/profile-field.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/profile/:userId/:keyName'
-const Params = Type.Object({ userId: Type.String(), keyName: Type.String() })
+const Params = Type.Object({ userId: UserIdText, keyName: Type.String() })
 const Fields = Type.Object({}, { additionalProperties: true })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuserid */
@@ -14,7 +15,7 @@ export const getProfile = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/profile/:userId',
   auth: 'none',
-  params: Type.Object({ userId: Type.String() }),
+  params: Type.Object({ userId: UserIdText }),
   reply: Fields,
   summary: "Shows a user's whole profile.",
   spec: 'client-server-api/#get_matrixclientv3profileuserid',

@@ -6,6 +6,7 @@ import { newUserId } from '#services/accounts/registration/new-user-id.ts'
 import { register, registerForAppservice, registrationFlows } from '#services/accounts/registration/register.ts'
 import { findRegistrationToken } from '#services/accounts/registration/registration-token.ts'
 import { readWishes, SessionReply, sessionReply, WishesBody } from './session-reply.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const Body = Type.Object({
   type: Type.Optional(Type.String()),
@@ -31,7 +32,7 @@ export const postRegister = endpoint({
   limit: 'register',
   query: Type.Object({ kind: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('guest')])) }),
   body: Body,
-  reply: Type.Composite([Type.Partial(SessionReply), Type.Object({ user_id: Type.String() })]),
+  reply: Type.Composite([Type.Partial(SessionReply), Type.Object({ user_id: UserIdText })]),
   summary: 'Makes an account, and logs its owner in unless told not to.',
   spec: 'client-server-api/#post_matrixclientv3register',
   async handle(ctx, { query, body }, requester) {

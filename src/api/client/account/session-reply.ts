@@ -1,8 +1,9 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { OpenedSession } from '#services/accounts/sessions/open-session.ts'
+import { UserIdText } from '#api/ids.ts'
 
 export const SessionReply = Type.Object({
-  user_id: Type.String(),
+  user_id: UserIdText,
   access_token: Type.String(),
   device_id: Type.String(),
   home_server: Type.String(),

@@ -3,10 +3,11 @@ import { endpoint } from '#http/endpoint.ts'
 import { deleteTag as remove, listTags, putTag as put } from '#services/accounts/data/tags.ts'
 import { JsonBody } from '#api/client/json-object.ts'
 import { requireSelf } from '#api/client/require-self.ts'
+import { RoomIdText, UserIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/user/:userId/rooms/:roomId/tags'
-const Room = Type.Object({ userId: Type.String(), roomId: Type.String() })
-const Tag = Type.Object({ userId: Type.String(), roomId: Type.String(), tag: Type.String() })
+const Room = Type.Object({ userId: UserIdText, roomId: RoomIdText })
+const Tag = Type.Object({ userId: UserIdText, roomId: RoomIdText, tag: Type.String() })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3useruseridroomsroomidtags */
 export const getTags = endpoint({

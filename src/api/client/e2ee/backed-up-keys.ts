@@ -8,14 +8,16 @@ import {
   type BackupState,
 } from '#services/e2ee/backed-up-keys.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const all = '/_matrix/client/v3/room_keys/keys'
 const ofRoom = `${all}/:roomId`
 const one = `${all}/:roomId/:sessionId`
 
 const Name = Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\u0000]*$' })
-const InRoom = Type.Object({ roomId: Name })
-const InSession = Type.Object({ roomId: Name, sessionId: Name })
+const RoomName = Type.Unsafe<RoomId>(Name)
+const InRoom = Type.Object({ roomId: RoomName })
+const InSession = Type.Object({ roomId: RoomName, sessionId: Name })
 const Version = Type.Object({ version: Type.String() })
 const State = Type.Object({ etag: Type.String(), count: Type.Integer() })
 
@@ -30,11 +32,13 @@ const Rooms = Type.Object({ rooms: Type.Record(Type.String(), Room) })
 // Keys of maps become ids, so they obey the same rule as ids in paths.
 const names = { propertyNames: Name }
 const RoomBody = Type.Object({ sessions: Type.Record(Type.String(), Session, names) })
-const RoomsBody = Type.Object({ rooms: Type.Record(Type.String(), RoomBody, names) })
+const RoomsBody = Type.Object({
+  rooms: Type.Unsafe<Record<RoomId, Static<typeof RoomBody>>>(Type.Record(Type.String(), RoomBody, names)),
+})
 
 type StoredSession = Awaited<ReturnType<typeof getBackedUpKey>>
 
-const stored = (roomId: string, sessionId: string, session: Static<typeof Session>): StoredSession => ({
+const stored = (roomId: RoomId, sessionId: string, session: Static<typeof Session>): StoredSession => ({
   roomId,
   sessionId,
   firstMessageIndex: session.first_message_index,
@@ -43,7 +47,7 @@ const stored = (roomId: string, sessionId: string, session: Static<typeof Sessio
   sessionData: JSON.stringify(session.session_data),
 })
 
-const storedRoom = (roomId: string, { sessions }: Static<typeof Room>) =>
+const storedRoom = (roomId: RoomId, { sessions }: Static<typeof Room>) =>
   Object.entries(sessions).map(([sessionId, session]) => stored(roomId, sessionId, session))
 
 const stateReply = ({ etag, keyCount }: BackupState) => ({ etag: String(etag), count: keyCount })
@@ -70,7 +74,7 @@ export const putBackupKeys = endpoint({
   summary: 'Backs keys of several rooms up.',
   spec: 'client-server-api/#put_matrixclientv3room_keyskeys',
   async handle(ctx, { query, body }, { userId }) {
-    const sessions = Object.entries(body.rooms).flatMap(([roomId, room]) => storedRoom(roomId, room))
+    const sessions = Object.entries(body.rooms).flatMap(([roomId, room]) => storedRoom(roomId as RoomId, room))
     return stateReply(await putBackedUpKeys(ctx, userId, { ...query, sessions }))
   },
 })

@@ -3,9 +3,10 @@ import { endpoint } from '#http/endpoint.ts'
 import { uploadCrossSigningKeys } from '#services/e2ee/cross-signing.ts'
 import { uploadSignatures } from '#services/e2ee/upload-signatures.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const CrossSigningKey = Type.Object({
-  user_id: Type.String(),
+  user_id: UserIdText,
   usage: Type.Array(Type.String()),
   keys: Type.Record(Type.String(), Type.String(), { minProperties: 1, maxProperties: 1 }),
   signatures: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.String()))),

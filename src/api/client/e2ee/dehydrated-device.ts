@@ -9,13 +9,14 @@ import {
 } from '#services/e2ee/dehydrated-device.ts'
 import { JsonBody } from '#api/client/json-object.ts'
 import { DeviceKeysBody, OneTimeKeys } from './keys.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device'
 const spec = 'https://github.com/matrix-org/matrix-spec-proposals/pull/3814'
 
 const Id = Type.Object({ device_id: Type.String() })
 const InDevice = Type.Object({ deviceId: Type.String() })
-const Event = Type.Object({ sender: Type.String(), type: Type.String(), content: JsonBody })
+const Event = Type.Object({ sender: UserIdText, type: Type.String(), content: JsonBody })
 
 /** https://github.com/matrix-org/matrix-spec-proposals/pull/3814 */
 export const putDehydratedDevice = endpoint({

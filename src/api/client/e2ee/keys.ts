@@ -7,11 +7,13 @@ import { queryKeys } from '#services/e2ee/query-keys.ts'
 import { uploadKeys } from '#services/e2ee/upload-keys.ts'
 import { readToken } from '#services/sync/v3/token.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import { ByUser, UserIdText } from '#api/ids.ts'
+import { entriesByUser } from '#protocol/ids.ts'
 
 const Signatures = Type.Record(Type.String(), Type.Record(Type.String(), Type.String()))
 
 const DeviceKeys = Type.Object({
-  user_id: Type.String(),
+  user_id: UserIdText,
   device_id: Type.String(),
   algorithms: Type.Array(Type.String()),
   keys: Type.Record(Type.String(), Type.String()),
@@ -64,7 +66,7 @@ export const postKeysQuery = endpoint({
   auth: 'user',
   limit: 'keys',
   body: Type.Object({
-    device_keys: Type.Record(Type.String(), Type.Array(Type.String())),
+    device_keys: ByUser(Type.Array(Type.String())),
     timeout: Timeout,
   }),
   reply: Type.Object({
@@ -77,7 +79,7 @@ export const postKeysQuery = endpoint({
   summary: 'Looks up the devices and the identity keys of users.',
   spec: 'client-server-api/#post_matrixclientv3keysquery',
   async handle(ctx, { body }, { userId }) {
-    const queries = Object.entries(body.device_keys).map(([asked, deviceIds]) => ({ userId: asked, deviceIds }))
+    const queries = entriesByUser(body.device_keys).map(([asked, deviceIds]) => ({ userId: asked, deviceIds }))
     const found = await queryKeys(ctx, userId, queries)
     return {
       device_keys: found.deviceKeys as Record<string, Record<string, (typeof DeviceKeys)['static']>>,
@@ -96,7 +98,7 @@ export const postKeysClaim = endpoint({
   auth: 'user',
   limit: 'keys',
   body: Type.Object({
-    one_time_keys: Type.Record(Type.String(), Type.Record(Type.String(), Type.String())),
+    one_time_keys: ByUser(Type.Record(Type.String(), Type.String())),
     timeout: Timeout,
   }),
   reply: Type.Object({
@@ -106,7 +108,7 @@ export const postKeysClaim = endpoint({
   summary: 'Claims one-time keys, to begin encrypted sessions with devices.',
   spec: 'client-server-api/#post_matrixclientv3keysclaim',
   async handle(ctx, { body }) {
-    const claims = Object.entries(body.one_time_keys).flatMap(([userId, devices]) =>
+    const claims = entriesByUser(body.one_time_keys).flatMap(([userId, devices]) =>
       Object.entries(devices).map(([deviceId, algorithm]) => ({ userId, deviceId, algorithm })),
     )
     const { oneTimeKeys, failures } = await claimKeys(ctx, claims)
@@ -121,7 +123,7 @@ export const getKeysChanges = endpoint({
   auth: 'user',
   limit: 'keys',
   query: Type.Object({ from: Type.String(), to: Type.String() }),
-  reply: Type.Object({ changed: Type.Array(Type.String()), left: Type.Array(Type.String()) }),
+  reply: Type.Object({ changed: Type.Array(UserIdText), left: Type.Array(UserIdText) }),
   summary: 'Lists whose keys changed between two answers of /sync.',
   spec: 'client-server-api/#get_matrixclientv3keyschanges',
   async handle(ctx, { query }, { userId }) {

@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { sendToDevice } from '#services/e2ee/to-device.ts'
+import { ByUser } from '#api/ids.ts'
+import { entriesByUser } from '#protocol/ids.ts'
 import { JsonBody } from '#api/client/json-object.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 255 })
@@ -13,7 +15,7 @@ export const putSendToDevice = endpoint({
   limit: 'keys',
   params: Type.Object({ eventType: Name, txnId: Name }),
   body: Type.Object({
-    messages: Type.Record(Type.String(), Type.Record(Type.String(), JsonBody)),
+    messages: ByUser(Type.Record(Type.String(), JsonBody)),
   }),
   reply: Type.Object({}),
   summary: 'Sends a message to devices, outside of any room.',
@@ -24,7 +26,7 @@ export const putSendToDevice = endpoint({
       deviceId,
       transactionId: params.txnId,
       type: params.eventType,
-      messages: Object.entries(body.messages).map(([target, contents]) => ({ userId: target, contents })),
+      messages: entriesByUser(body.messages).map(([target, contents]) => ({ userId: target, contents })),
     })
     return {}
   },

@@ -14,6 +14,7 @@ import {
 import type { PushRule } from '#protocol/push/push-ruleset.ts'
 import { changeRules, findRuleset } from '#services/push/rules.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const all = '/_matrix/client/v3/pushrules'
 const path = `${all}/global/:kind/:ruleId`
@@ -24,7 +25,7 @@ const Actions = Type.Object({ actions: Type.Array(Json) })
 const Enabled = Type.Object({ enabled: Type.Boolean() })
 const Rule = Type.Unsafe<PushRule>({ type: 'object' })
 
-async function requireRule(ctx: Context, userId: string, key: RuleKey): Promise<PushRule> {
+async function requireRule(ctx: Context, userId: UserId, key: RuleKey): Promise<PushRule> {
   const rule = findRule(await findRuleset(ctx, userId), key)
   if (!rule) throw notFound('The push rule was not found')
   return rule

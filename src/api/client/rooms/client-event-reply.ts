@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox'
+import { EventIdText, RoomIdText, UserIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#room-event-format */
 export const ClientEventReply = Type.Object({
-  event_id: Type.String(),
-  room_id: Type.String(),
+  event_id: EventIdText,
+  room_id: RoomIdText,
   type: Type.String(),
-  sender: Type.String(),
+  sender: UserIdText,
   origin_server_ts: Type.Integer(),
   state_key: Type.Optional(Type.String()),
   content: Type.Record(Type.String(), Type.Unknown()),

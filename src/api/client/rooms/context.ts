@@ -7,6 +7,7 @@ import { renderEvents, renderState } from '#services/rooms/read/render-events.ts
 import { parseRoomEventFilter } from '#services/rooms/read/room-event-filter.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { LimitQuery } from './page-query.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 const maxContext = 100
 
@@ -16,7 +17,7 @@ export const getContext = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/context/:eventId',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String(), eventId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText, eventId: EventIdText }),
   query: Type.Object({ limit: Type.Optional(LimitQuery), filter: Type.Optional(Type.String()) }),
   reply: Type.Object({
     start: Type.String(),

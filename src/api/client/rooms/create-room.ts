@@ -4,13 +4,14 @@ import { endpoint } from '#http/endpoint.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { createRoom } from '#services/rooms/write/create.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import { UserIdText, RoomIdText } from '#api/ids.ts'
 
 const Body = Type.Object({
   visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('private')])),
   room_alias_name: Type.Optional(Type.String()),
   name: Type.Optional(Type.String()),
   topic: Type.Optional(Type.String()),
-  invite: Type.Optional(Type.Array(Type.String(), { maxItems: 500 })),
+  invite: Type.Optional(Type.Array(UserIdText, { maxItems: 500 })),
   invite_3pid: Type.Optional(Type.Array(JsonBody)),
   room_version: Type.Optional(Type.String()),
   creation_content: Type.Optional(JsonBody),
@@ -33,7 +34,7 @@ export const postCreateRoom = endpoint({
   auth: 'user',
   limit: 'room_create',
   body: Body,
-  reply: Type.Object({ room_id: Type.String() }),
+  reply: Type.Object({ room_id: RoomIdText }),
   summary: 'Makes a room.',
   spec: 'client-server-api/#post_matrixclientv3createroom',
   async handle(ctx, { body }, requester) {

@@ -3,6 +3,7 @@ import { endpoint, JsonText } from '#http/endpoint.ts'
 import { renderEvents } from '#services/rooms/read/render-events.ts'
 import { readEvent } from '#services/rooms/read/single-event.ts'
 import { ClientEventReply } from './client-event-reply.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid */
 export const getEvent = endpoint({
@@ -10,7 +11,7 @@ export const getEvent = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/event/:eventId',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String(), eventId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText, eventId: EventIdText }),
   reply: ClientEventReply,
   summary: 'Shows one event.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomideventeventid',

@@ -6,6 +6,7 @@ import { parsePosition } from '#services/rooms/read/pagination-token.ts'
 import { renderState } from '#services/rooms/read/render-events.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
+import { ByUser, RoomIdText } from '#api/ids.ts'
 
 const MembershipQuery = Type.Union(
   (['join', 'invite', 'knock', 'leave', 'ban'] as const).map((membership) => Type.Literal(membership)),
@@ -17,7 +18,7 @@ export const getMembers = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/members',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   query: Type.Object({
     at: Type.Optional(Type.String()),
     membership: Type.Optional(MembershipQuery),
@@ -48,8 +49,8 @@ export const getJoinedMembers = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/joined_members',
   auth: 'user',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
-  reply: Type.Object({ joined: Type.Record(Type.String(), JoinedMember) }),
+  params: Type.Object({ roomId: RoomIdText }),
+  reply: Type.Object({ joined: ByUser(JoinedMember) }),
   summary: 'Lists who is in a room.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomidjoined_members',
   async handle(ctx, { params }, { userId }) {

@@ -13,13 +13,14 @@ import { leaveRoom } from '#services/rooms/membership/leave.ts'
 import { listJoinedRooms } from '#services/rooms/membership/list-joined.ts'
 import { resolveRoom } from '#services/rooms/directory/resolve-room.ts'
 import { unbanUser } from '#services/rooms/membership/unban.ts'
+import { RoomIdText, UserIdText } from '#api/ids.ts'
 
-const InRoom = Type.Object({ roomId: Type.String() })
+const InRoom = Type.Object({ roomId: RoomIdText })
 const AnyRoom = Type.Object({ roomIdOrAlias: Type.String() })
 const Reason = Type.Object({ reason: Type.Optional(Type.String()) })
-const Target = Type.Object({ user_id: Type.String(), reason: Type.Optional(Type.String()) })
+const Target = Type.Object({ user_id: UserIdText, reason: Type.Optional(Type.String()) })
 const Nothing = Type.Object({})
-const JoinedRoom = Type.Object({ room_id: Type.String() })
+const JoinedRoom = Type.Object({ room_id: RoomIdText })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3joined_rooms */
 export const getJoinedRooms = endpoint({
@@ -27,7 +28,7 @@ export const getJoinedRooms = endpoint({
   path: '/_matrix/client/v3/joined_rooms',
   auth: 'user',
   limit: 'default',
-  reply: Type.Object({ joined_rooms: Type.Array(Type.String()) }),
+  reply: Type.Object({ joined_rooms: Type.Array(RoomIdText) }),
   summary: 'Lists the rooms the user is in.',
   spec: 'client-server-api/#get_matrixclientv3joined_rooms',
   async handle(ctx, _received, { userId }) {
@@ -43,7 +44,7 @@ export const postInvite = endpoint({
   limit: 'invite',
   params: InRoom,
   body: Type.Object({
-    user_id: Type.Optional(Type.String()),
+    user_id: Type.Optional(UserIdText),
     reason: Type.Optional(Type.String()),
     medium: Type.Optional(Type.String()),
   }),

@@ -9,6 +9,7 @@ import { parseRoomEventFilter } from '#services/rooms/read/room-event-filter.ts'
 import { readTimeline } from '#services/rooms/read/timeline.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { clamped, directionOf, DirectionQuery, LimitQuery } from './page-query.ts'
+import { RoomIdText } from '#api/ids.ts'
 
 const maxMessages = 1000
 
@@ -18,7 +19,7 @@ export const getMessages = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/messages',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   query: Type.Object({
     dir: Type.Optional(DirectionQuery),
     from: Type.Optional(Type.String()),

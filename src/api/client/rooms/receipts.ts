@@ -3,6 +3,7 @@ import { invalidParam } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { setFullyRead, setReadMarkers } from '#services/rooms/ephemeral/read-markers.ts'
 import { setReceipt } from '#services/rooms/ephemeral/receipts.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidreceiptreceipttypeeventid */
 export const postReceipt = endpoint({
@@ -10,9 +11,9 @@ export const postReceipt = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/receipt/:receiptType/:eventId',
   auth: 'user',
   params: Type.Object({
-    roomId: Type.String(),
+    roomId: RoomIdText,
     receiptType: Type.Union([Type.Literal('m.read'), Type.Literal('m.read.private'), Type.Literal('m.fully_read')]),
-    eventId: Type.String(),
+    eventId: EventIdText,
   }),
   body: Type.Object({ thread_id: Type.Optional(Type.Unknown()) }),
   reply: Type.Object({}),
@@ -36,12 +37,12 @@ export const postReadMarkers = endpoint({
   method: 'POST',
   path: '/_matrix/client/v3/rooms/:roomId/read_markers',
   auth: 'user',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   body: Type.Object({
-    'm.fully_read': Type.Optional(Type.String()),
-    'm.read': Type.Optional(Type.String()),
-    'm.read.private': Type.Optional(Type.String()),
-    'org.matrix.msc2285.read.private': Type.Optional(Type.String()),
+    'm.fully_read': Type.Optional(EventIdText),
+    'm.read': Type.Optional(EventIdText),
+    'm.read.private': Type.Optional(EventIdText),
+    'org.matrix.msc2285.read.private': Type.Optional(EventIdText),
   }),
   reply: Type.Object({}),
   summary: 'Moves the marker of what is fully read, and receipts with it.',

@@ -6,6 +6,7 @@ import { renderEvents } from '#services/rooms/read/render-events.ts'
 import { readEvent } from '#services/rooms/read/single-event.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { clamped, directionOf, DirectionQuery, LimitQuery } from './page-query.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 const maxRelations = 100
 
@@ -20,8 +21,8 @@ export const getRelations = endpoint({
   auth: 'user',
   limit: 'default',
   params: Type.Object({
-    roomId: Type.String(),
-    eventId: Type.String(),
+    roomId: RoomIdText,
+    eventId: EventIdText,
     relType: Type.Optional(Type.String()),
     eventType: Type.Optional(Type.String()),
   }),

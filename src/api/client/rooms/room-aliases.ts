@@ -4,6 +4,7 @@ import { endpoint } from '#http/endpoint.ts'
 import { isValidRoomAlias } from '#protocol/ids.ts'
 import { createAlias, findAlias, listAliases } from '#services/rooms/directory/aliases.ts'
 import { deleteAlias } from '#services/rooms/directory/delete-alias.ts'
+import { RoomIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/directory/room/:roomAlias'
 const Params = Type.Object({ roomAlias: Type.String() })
@@ -16,7 +17,7 @@ export const putAlias = endpoint({
   auth: 'user',
   limit: 'default',
   params: Params,
-  body: Type.Object({ room_id: Type.String() }),
+  body: Type.Object({ room_id: RoomIdText }),
   reply: Nothing,
   summary: 'Points an alias at a room.',
   spec: 'client-server-api/#put_matrixclientv3directoryroomroomalias',
@@ -33,7 +34,7 @@ export const getAlias = endpoint({
   auth: 'none',
   limit: 'default',
   params: Params,
-  reply: Type.Object({ room_id: Type.String(), servers: Type.Array(Type.String()) }),
+  reply: Type.Object({ room_id: RoomIdText, servers: Type.Array(Type.String()) }),
   summary: 'Says which room an alias points at.',
   spec: 'client-server-api/#get_matrixclientv3directoryroomroomalias',
   async handle(ctx, { params: { roomAlias } }) {
@@ -66,7 +67,7 @@ export const getRoomAliases = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/aliases',
   auth: 'user',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   reply: Type.Object({ aliases: Type.Array(Type.String()) }),
   summary: "Lists this server's aliases of a room.",
   spec: 'client-server-api/#get_matrixclientv3roomsroomidaliases',

@@ -4,9 +4,10 @@ import type { Context } from '#context.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { isPublished, listPublicRooms, publishRoom, type DirectoryQuery } from '#services/rooms/directory/directory.ts'
 import type { RoomEntry } from '#services/rooms/directory/room-entries.ts'
+import { RoomIdText } from '#api/ids.ts'
 
 const Entry = Type.Object({
-  room_id: Type.String(),
+  room_id: RoomIdText,
   num_joined_members: Type.Integer(),
   world_readable: Type.Boolean(),
   guest_can_join: Type.Boolean(),
@@ -79,7 +80,7 @@ export const getVisibility = endpoint({
   path: '/_matrix/client/v3/directory/list/room/:roomId',
   auth: 'none',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   reply: Type.Object({ visibility: Visibility }),
   summary: 'Says whether a room is published.',
   spec: 'client-server-api/#get_matrixclientv3directorylistroomroomid',
@@ -94,7 +95,7 @@ export const putVisibility = endpoint({
   path: '/_matrix/client/v3/directory/list/room/:roomId',
   auth: 'user',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   body: Type.Object({ visibility: Type.Optional(Visibility) }),
   reply: Type.Object({}),
   summary: 'Publishes a room, or no longer.',

@@ -3,6 +3,7 @@ import { endpoint } from '#http/endpoint.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { setState } from '#services/rooms/write/set-state.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey */
 export const putState = endpoint({
@@ -14,10 +15,10 @@ export const putState = endpoint({
   ],
   auth: 'user',
   limit: 'message',
-  params: Type.Object({ roomId: Type.String(), eventType: Type.String(), stateKey: Type.Optional(Type.String()) }),
+  params: Type.Object({ roomId: RoomIdText, eventType: Type.String(), stateKey: Type.Optional(Type.String()) }),
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: JsonBody,
-  reply: Type.Object({ event_id: Type.String() }),
+  reply: Type.Object({ event_id: EventIdText }),
   summary: "Sets a part of a room's state.",
   spec: 'client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey',
   async handle(ctx, { params: { roomId, eventType: type, stateKey = '' }, query, body: content }, requester) {

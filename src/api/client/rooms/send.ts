@@ -3,6 +3,7 @@ import { endpoint } from '#http/endpoint.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { sendEvent } from '#services/rooms/write/send.ts'
 import { JsonBody } from '#api/client/json-object.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid */
 export const putSend = endpoint({
@@ -10,10 +11,10 @@ export const putSend = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/send/:eventType/:txnId',
   auth: 'user',
   limit: 'message',
-  params: Type.Object({ roomId: Type.String(), eventType: Type.String(), txnId: Type.String({ maxLength: 255 }) }),
+  params: Type.Object({ roomId: RoomIdText, eventType: Type.String(), txnId: Type.String({ maxLength: 255 }) }),
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: JsonBody,
-  reply: Type.Object({ event_id: Type.String() }),
+  reply: Type.Object({ event_id: EventIdText }),
   summary: 'Sends an event that is no state into a room.',
   spec: 'client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid',
   async handle(ctx, { params: { roomId, eventType: type, txnId: transactionId }, query, body }, requester) {

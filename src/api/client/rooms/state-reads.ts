@@ -5,6 +5,7 @@ import { openReading } from '#services/rooms/read/open-reading.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
 import { readState, readStateEvent } from '#services/rooms/read/state-at.ts'
 import { ClientEventReply, jsonArray } from './client-event-reply.ts'
+import { RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstate */
 export const getState = endpoint({
@@ -12,7 +13,7 @@ export const getState = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/state',
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   reply: Type.Array(ClientEventReply),
   summary: 'Lists the state of a room.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomidstate',
@@ -33,7 +34,7 @@ export const getStateKey = endpoint({
   ],
   auth: 'guest',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String(), eventType: Type.String(), stateKey: Type.Optional(Type.String()) }),
+  params: Type.Object({ roomId: RoomIdText, eventType: Type.String(), stateKey: Type.Optional(Type.String()) }),
   query: Type.Object({ format: Type.Union([Type.Literal('content'), Type.Literal('event')], { default: 'content' }) }),
   reply: Type.Record(Type.String(), Type.Unknown()),
   summary: "Shows one part of a room's state.",

@@ -6,6 +6,7 @@ import { renderEvents } from '#services/rooms/read/render-events.ts'
 import { listThreads } from '#services/rooms/read/threads.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { clamped } from './page-query.ts'
+import { RoomIdText } from '#api/ids.ts'
 
 const maxThreads = 100
 
@@ -15,7 +16,7 @@ export const getThreads = endpoint({
   path: '/_matrix/client/v1/rooms/:roomId/threads',
   auth: 'user',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   query: Type.Object({
     include: Type.Optional(Type.Union([Type.Literal('all'), Type.Literal('participated')])),
     limit: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -3,6 +3,7 @@ import { endpoint } from '#http/endpoint.ts'
 import { openReading } from '#services/rooms/read/open-reading.ts'
 import { findEventByTimestamp } from '#services/rooms/read/timestamp-to-event.ts'
 import { directionOf, DirectionQuery } from './page-query.ts'
+import { EventIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event */
 export const getTimestampToEvent = endpoint({
@@ -10,9 +11,9 @@ export const getTimestampToEvent = endpoint({
   path: '/_matrix/client/v1/rooms/:roomId/timestamp_to_event',
   auth: 'user',
   limit: 'default',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   query: Type.Object({ ts: Type.Integer(), dir: DirectionQuery }),
-  reply: Type.Object({ event_id: Type.String(), origin_server_ts: Type.Integer() }),
+  reply: Type.Object({ event_id: EventIdText, origin_server_ts: Type.Integer() }),
   summary: 'Finds the event closest to a moment.',
   spec: 'client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event',
   async handle(ctx, { params, query: { ts, dir } }, { userId }) {

@@ -2,13 +2,14 @@ import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { setTyping } from '#services/rooms/ephemeral/typing.ts'
 import { requireSelf } from '#api/client/require-self.ts'
+import { RoomIdText, UserIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid */
 export const putTyping = endpoint({
   method: 'PUT',
   path: '/_matrix/client/v3/rooms/:roomId/typing/:userId',
   auth: 'user',
-  params: Type.Object({ roomId: Type.String(), userId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText, userId: UserIdText }),
   body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Integer()) }),
   reply: Type.Object({}),
   summary: 'Tells a room that the user is typing, or has stopped.',

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 import { upgradeRoom } from '#services/rooms/upgrade/upgrade.ts'
+import { UserIdText, RoomIdText } from '#api/ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidupgrade */
 export const postUpgrade = endpoint({
@@ -9,10 +10,10 @@ export const postUpgrade = endpoint({
   path: '/_matrix/client/v3/rooms/:roomId/upgrade',
   auth: 'user',
   limit: 'room_create',
-  params: Type.Object({ roomId: Type.String() }),
+  params: Type.Object({ roomId: RoomIdText }),
   body: Type.Object({
     new_version: Type.String(),
-    additional_creators: Type.Optional(Type.Array(Type.String(), { maxItems: 500 })),
+    additional_creators: Type.Optional(Type.Array(UserIdText, { maxItems: 500 })),
   }),
   reply: Type.Object({ replacement_room: Type.String() }),
   summary: 'Replaces a room by one of another version.',

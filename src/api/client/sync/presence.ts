@@ -2,9 +2,10 @@ import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { findPresence, setPresence } from '#services/presence/presence.ts'
 import { requireSelf } from '#api/client/require-self.ts'
+import { UserIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/presence/:userId/status'
-const Params = Type.Object({ userId: Type.String() })
+const Params = Type.Object({ userId: UserIdText })
 const State = Type.Union([Type.Literal('online'), Type.Literal('unavailable'), Type.Literal('offline')])
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3presenceuseridstatus */

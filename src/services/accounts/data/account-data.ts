@@ -1,6 +1,6 @@
 import { badJson, forbidden, invalidParam, MatrixError, notFound, tooLarge } from '#base/errors.ts'
 import type { Context, Transaction } from '#context.ts'
-import { isValidRoomId } from '#protocol/ids.ts'
+import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/accounts/account-data.ts'
@@ -12,7 +12,7 @@ const kept: readonly string[] = [pushRulesType, 'm.fully_read']
 const maxTypeLength = 255
 
 /** Which object: without room, one of the account itself. */
-export type DataKey = { userId: string; roomId?: string | undefined; type: string }
+export type DataKey = { userId: UserId; roomId?: RoomId | undefined; type: string }
 
 const keyOf = ({ userId, roomId, type }: DataKey): AccountDataKey => ({ userId, roomId: roomId ?? '', type })
 
@@ -68,7 +68,7 @@ export type AccountDataChanges = { global: string[]; rooms: Map<string, string[]
  */
 export async function accountDataChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { after, upTo }: { after: number | undefined; upTo: number },
 ): Promise<AccountDataChanges> {
   const changes: AccountDataChanges = { global: [], rooms: new Map() }
@@ -90,5 +90,5 @@ function eventText(data: AccountData): string {
   return `{"type":${JSON.stringify(data.type)},"content":${content}}`
 }
 
-const pushRulesContent = (userId: string, stored: string | undefined): string =>
+const pushRulesContent = (userId: UserId, stored: string | undefined): string =>
   JSON.stringify({ global: fullRuleset(readPushRules(stored), userId) })

@@ -5,11 +5,12 @@ import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { CompiledFilter, Filter } from '#protocol/filters/filter.ts'
 import { filterViolation } from '#protocol/filters/filter-violation.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Keeps a filter and answers its id: the same filter has the same id. */
 export async function createFilter(
   { store, config }: Pick<Context, 'store' | 'config'>,
-  userId: string,
+  userId: UserId,
   filter: JsonObject,
 ): Promise<string> {
   const violation = filterViolation(filter)
@@ -26,7 +27,7 @@ export async function createFilter(
 /** Throws M_NOT_FOUND where the user has no such filter: clients then make it anew. */
 export async function findFilter(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   filterId: string,
 ): Promise<JsonObject> {
   const text = await store.accounts.filters.find(userId, filterId)
@@ -37,7 +38,7 @@ export async function findFilter(
 /** The filter that a `filter` parameter stands for: JSON, or the id of one of the user's; absent, one that lets all pass. */
 export async function resolveFilter(
   ctx: Pick<Context, 'store' | 'filters'>,
-  userId: string,
+  userId: UserId,
   param: string | undefined,
 ): Promise<CompiledFilter> {
   if (param === undefined || param === '') return ctx.filters.compile('', () => ({}))
@@ -47,7 +48,7 @@ export async function resolveFilter(
   return ctx.filters.find(key) ?? ctx.filters.compile(key, await storedFilter(ctx, userId, param))
 }
 
-const storedFilter = async (ctx: Pick<Context, 'store'>, userId: string, filterId: string) => {
+const storedFilter = async (ctx: Pick<Context, 'store'>, userId: UserId, filterId: string) => {
   const filter = (await findFilter(ctx, userId, filterId)) as Filter
   return () => filter
 }

@@ -1,17 +1,18 @@
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import type { Store } from '#store/open.ts'
+import { entriesByUser, type UserId } from '#protocol/ids.ts'
 
 /** The account data in which a user keeps the list. */
 export const ignoredUsersType = 'm.ignored_user_list'
 
-const nobody: ReadonlySet<string> = new Set()
+const nobody: ReadonlySet<UserId> = new Set()
 
 /** Whom users who were looked at lately ignore. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
 export class IgnoredUsers {
   readonly #store: Store
   readonly #capacity: number
   /** The least recently used first. */
-  readonly #lists = new Map<string, Promise<ReadonlySet<string>>>()
+  readonly #lists = new Map<UserId, Promise<ReadonlySet<UserId>>>()
 
   constructor(store: Store, capacity = 20_000) {
     this.#store = store
@@ -19,7 +20,7 @@ export class IgnoredUsers {
   }
 
   /** The same object as long as the list has not changed. */
-  of(userId: string): Promise<ReadonlySet<string>> {
+  of(userId: UserId): Promise<ReadonlySet<UserId>> {
     const list = this.#lists.get(userId) ?? this.#load(userId)
     this.#lists.delete(userId)
     this.#lists.set(userId, list)
@@ -29,11 +30,11 @@ export class IgnoredUsers {
   }
 
   /** What is being read at this moment may be of before the change: it is read again. */
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#lists.delete(userId)
   }
 
-  #load(userId: string): Promise<ReadonlySet<string>> {
+  #load(userId: UserId): Promise<ReadonlySet<UserId>> {
     const loading = this.#read(userId)
     loading.catch(() => {
       if (this.#lists.get(userId) === loading) this.#lists.delete(userId)
@@ -41,11 +42,11 @@ export class IgnoredUsers {
     return loading
   }
 
-  async #read(userId: string): Promise<ReadonlySet<string>> {
+  async #read(userId: UserId): Promise<ReadonlySet<UserId>> {
     const content = await this.#store.accounts.accountData.find({ userId, roomId: '', type: ignoredUsersType })
     const list = content === undefined ? undefined : (JSON.parse(content) as JsonObject).ignored_users
     if (!isObject(list) || Object.keys(list).length === 0) return nobody
     // Nobody can ignore themselves.
-    return new Set(Object.keys(list).filter((ignored) => ignored !== userId))
+    return new Set(entriesByUser(list).flatMap(([ignored]) => (ignored === userId ? [] : ignored)))
   }
 }

@@ -1,19 +1,20 @@
 import { noUserPushRules, type UserPushRules } from '#protocol/push/push-rules.ts'
 import type { Transaction } from '#store/open.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** The account data that holds a user's push rules: stored as what differs from the default ones. */
 export const pushRulesType = 'm.push_rules'
 
 type Needs = Pick<Transaction, 'accounts'>
 
-export async function findPushRules({ accounts }: Needs, userId: string): Promise<UserPushRules> {
+export async function findPushRules({ accounts }: Needs, userId: UserId): Promise<UserPushRules> {
   return readPushRules(await accounts.accountData.find({ userId, roomId: '', type: pushRulesType }))
 }
 
 /** Stores push rules that `protocol/push-rules` made, under a position of the account data stream. */
 export async function savePushRules(
   { accounts }: Needs,
-  { userId, rules }: { userId: string; rules: UserPushRules },
+  { userId, rules }: { userId: UserId; rules: UserPushRules },
   position: number,
 ): Promise<void> {
   await accounts.accountData.save({ userId, roomId: '', type: pushRulesType, content: JSON.stringify(rules) }, position)

@@ -2,12 +2,13 @@ import { badJson } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { lockAccountData, writeAccountData } from './account-data.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A tag's name has a limit of its own; all tags of a room share that of account data. */
 const maxNameBytes = 255
 
 /** A room as the user files it. */
-export type TaggedRoom = { userId: string; roomId: string }
+export type TaggedRoom = { userId: UserId; roomId: RoomId }
 
 /** The tags of a room by name. https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
 export async function listTags({ store }: Pick<Context, 'store'>, room: TaggedRoom): Promise<JsonObject> {

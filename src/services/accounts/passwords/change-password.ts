@@ -5,11 +5,12 @@ import { findAccount } from '#services/accounts/find-account.ts'
 import { endSessions } from '#services/accounts/sessions/log-out.ts'
 import { hashPassword } from './password-hash.ts'
 import { checkPassword } from './password-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'tokens' | 'bus' | 'sessions'>
 
 export type PasswordChange = {
-  userId: string
+  userId: UserId
   password: string
   /** Whether all devices but the one kept are logged out. */
   logOutDevices: boolean

@@ -1,17 +1,17 @@
 import type { Context, Transaction } from '#context.ts'
 import { forbidden, notFound } from '#base/errors.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
-import { isValidUserId, serverOf } from '#protocol/ids.ts'
+import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
 import { checkFieldName, checkFieldValue, checkProfileSize, isShownInRooms } from './profile-field.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'tokens'>
-type Requester = { userId: string; isSuspended: boolean }
+type Requester = { userId: UserId; isSuspended: boolean }
 
 /** All fields of a local user's profile; 404 for users that do not exist or have left for good. */
 export async function findProfile(
   ctx: Pick<Context, 'store' | 'config'>,
-  userId: string,
+  userId: UserId,
 ): Promise<{ [name: string]: JsonValue }> {
   if (!isValidUserId(userId) || serverOf(userId) !== ctx.config.server_name) throw notFound('There is no such user')
   const account = await ctx.store.accounts.accounts.find(userId)
@@ -23,7 +23,7 @@ export async function findProfile(
 export async function setProfileField(
   ctx: Needs,
   requester: Requester,
-  change: { userId: string; name: string; value: JsonValue },
+  change: { userId: UserId; name: string; value: JsonValue },
 ): Promise<void> {
   const { userId, name } = change
   checkChange(requester, change)
@@ -40,13 +40,13 @@ export async function setProfileField(
 export async function deleteProfileField(
   ctx: Needs,
   requester: Requester,
-  change: { userId: string; name: string },
+  change: { userId: UserId; name: string },
 ): Promise<void> {
   checkChange(requester, change)
   await carryOut(ctx, change, (tx) => tx.accounts.profiles.deleteField(change.userId, change.name))
 }
 
-type Field = { userId: string; name: string }
+type Field = { userId: UserId; name: string }
 
 /** Whoever follows `profile.changed` tells the rooms; what is noted here outlives a server that stops before. */
 async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => Promise<void>): Promise<void> {

@@ -3,13 +3,14 @@ import { userInUse } from '#base/errors.ts'
 import { newUserId } from './new-user-id.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'userNamespaces'>
 
 export type NewAccount = { localpart: string; password: string; admin?: boolean; userType?: string }
 
 /** Makes an account for whoever runs the server: registration rules do not apply, those for names and passwords do. */
-export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ userId: string }> {
+export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ userId: UserId }> {
   const { localpart, password, admin = false, userType } = account
   checkPassword(ctx, password)
   const userId = await newUserId(ctx, localpart)

@@ -12,6 +12,7 @@ import {
 } from '#services/accounts/sessions/open-session.ts'
 import { hashPassword } from '#services/accounts/passwords/password-hash.ts'
 import { checkPassword } from '#services/accounts/passwords/password-rules.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<
   Context,
@@ -26,7 +27,7 @@ export type Registration = ClientWishes & {
   inhibitLogin: boolean
 }
 
-export type Registered = { userId: string; session: OpenedSession | undefined }
+export type Registered = { userId: UserId; session: OpenedSession | undefined }
 
 /** How registration requests look once their body is read, so that the body of an earlier request can be read again. */
 export type RegistrationRequest = { body: JsonObject; read: (body: JsonObject) => Registration }

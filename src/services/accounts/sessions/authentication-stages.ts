@@ -4,11 +4,12 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { findAccount } from '#services/accounts/find-account.ts'
 import { verifyPassword } from '#services/accounts/passwords/password-hash.ts'
 import { findRegistrationToken } from '#services/accounts/registration/registration-token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
 /** What a client submits for a stage, and the user whose approval is sought. */
-export type StageAttempt = { auth: JsonObject; userId: string | undefined }
+export type StageAttempt = { auth: JsonObject; userId: UserId | undefined }
 
 /** Checks one stage: throws the refusal, or answers what was proved. */
 type Stage = (ctx: Needs, attempt: StageAttempt) => Promise<string>
@@ -39,7 +40,7 @@ async function passPassword(ctx: Needs, { auth, userId }: StageAttempt): Promise
 }
 
 /** The account the client names; the one that asks when it names none. */
-async function claimedAccount(ctx: Needs, auth: JsonObject, userId: string) {
+async function claimedAccount(ctx: Needs, auth: JsonObject, userId: UserId) {
   const { identifier, user } = auth
   const isNamed = typeof identifier === 'object' && identifier !== null && !Array.isArray(identifier)
   if (!isNamed) return findAccount(ctx, typeof user === 'string' ? user : userId)

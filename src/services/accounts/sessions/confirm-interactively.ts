@@ -1,12 +1,13 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { interact } from './interactive-auth.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
 /** A request of a logged-in user that a stolen access token alone must not be able to make. */
 export type Confirmation = {
-  requester: { userId: string; appserviceId: string | undefined }
+  requester: { userId: UserId; appserviceId: string | undefined }
   /** Method and path as requested, ids included: the approval holds for them alone. */
   endpoint: string
   body: unknown

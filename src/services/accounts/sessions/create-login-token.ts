@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Time enough to show and scan it. */
 const lifetimeMs = 120_000
@@ -7,7 +8,7 @@ const lifetimeMs = 120_000
 /** Makes a token with which another client can log in as the user, once. */
 export async function createLoginToken(
   ctx: Pick<Context, 'store' | 'clock' | 'tokens'>,
-  userId: string,
+  userId: UserId,
 ): Promise<{ loginToken: string; expiresInMs: number }> {
   const now = ctx.clock.now()
   const loginToken = ctx.tokens.secret(tokenPrefixes.login)

@@ -1,8 +1,9 @@
 import type { Context, Transaction } from '#context.ts'
 import { sessionsChanged } from './session-changes.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
-type Devices = { userId: string; deviceIds: readonly string[] }
+type Devices = { userId: UserId; deviceIds: readonly string[] }
 
 /** Ends devices with all that belongs to them; ids the user does not have are passed over. */
 export async function deleteDevices(ctx: Needs, devices: Devices): Promise<void> {

@@ -6,13 +6,14 @@ import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
 /** A request that needs approval. */
 export type Operation = {
   /** Whose approval; undefined at registration. */
-  userId: string | undefined
+  userId: UserId | undefined
   /** Method and path: a session approves this request alone. */
   name: string
   body: JsonObject

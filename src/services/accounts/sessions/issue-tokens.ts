@@ -1,10 +1,11 @@
 import type { Context, Transaction } from '#context.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type IssuedTokens = { accessToken: string; refreshToken: string | undefined; expiresInMs: number | undefined }
 
 export type TokenRequest = {
-  userId: string
+  userId: UserId
   deviceId: string
   /** Whether the client can refresh: only then access tokens expire. */
   refreshable: boolean

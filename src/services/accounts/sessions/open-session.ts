@@ -2,6 +2,7 @@ import type { Context, Transaction } from '#context.ts'
 import { forbidden } from '#base/errors.ts'
 import { checkDeviceId, checkDeviceName } from './device-names.ts'
 import { issueTokens, type IssuedTokens } from './issue-tokens.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'config' | 'clock' | 'tokens'>
 
@@ -14,7 +15,7 @@ export type ClientWishes = {
   refreshable: boolean
 }
 
-export type OpenedSession = IssuedTokens & { userId: string; deviceId: string }
+export type OpenedSession = IssuedTokens & { userId: UserId; deviceId: string }
 
 /** Refuses wishes that could not be granted, before any proof is asked for. */
 export function checkWishes({ deviceId, displayName }: ClientWishes): void {
@@ -26,7 +27,7 @@ export function checkWishes({ deviceId, displayName }: ClientWishes): void {
 export async function openSession(
   ctx: Needs,
   tx: Transaction,
-  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: string },
+  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: UserId },
 ): Promise<OpenedSession> {
   await addDevice(ctx, tx, { userId, deviceId, displayName })
   await tx.accounts.accessTokens.deleteForDevices(userId, [deviceId])
@@ -38,7 +39,7 @@ export async function openSession(
 export async function addDevice(
   ctx: Pick<Context, 'config' | 'clock'>,
   tx: Transaction,
-  device: { userId: string; deviceId: string; displayName: string | undefined },
+  device: { userId: UserId; deviceId: string; displayName: string | undefined },
 ): Promise<boolean> {
   const isNew = await tx.accounts.devices.insert({ ...device, createdAt: ctx.clock.now() })
   if (isNew && (await tx.accounts.devices.count(device.userId)) > ctx.config.limits.devices_per_user)

@@ -3,11 +3,12 @@ import { notFound } from '#base/errors.ts'
 import { recordKeyChange } from './delete-devices.ts'
 import { checkDeviceId, checkDeviceName } from './device-names.ts'
 import { addDevice } from './open-session.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'bus'>
 
 export type DeviceChange = {
-  requester: { userId: string; appserviceId: string | undefined }
+  requester: { userId: UserId; appserviceId: string | undefined }
   deviceId: string
   displayName: string | undefined
 }
@@ -26,7 +27,7 @@ export async function putDevice(ctx: Needs, { requester, deviceId, displayName }
   if (isShown) ctx.bus.publish('device_lists', [device.userId])
 }
 
-type NamedDevice = { userId: string; deviceId: string; displayName: string | undefined }
+type NamedDevice = { userId: UserId; deviceId: string; displayName: string | undefined }
 
 /** Answers whether others see the name: they do beside keys. */
 async function rename(tx: Transaction, { userId, deviceId, displayName }: NamedDevice): Promise<boolean> {

@@ -4,6 +4,7 @@ import { issueTokens, type IssuedTokens } from './issue-tokens.ts'
 import { refuseUnusable } from './refuse-unusable.ts'
 import { sessionsChanged } from './session-changes.ts'
 import { hashToken } from './token-hash.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions'>
 
@@ -37,7 +38,7 @@ export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedT
 /** Ends what a new access token replaces; the token was just used for the first time. */
 export async function confirmRefresh(
   ctx: Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>,
-  { replaces, accessHash, userId }: { replaces: string; accessHash: string; userId: string },
+  { replaces, accessHash, userId }: { replaces: string; accessHash: string; userId: UserId },
 ): Promise<void> {
   const now = ctx.clock.now()
   await ctx.store.transaction((tx) => endPredecessor(tx, { refreshHash: replaces, keptAccess: accessHash, now }))
@@ -59,7 +60,7 @@ async function endPredecessor(tx: Transaction, { refreshHash, keptAccess, now }:
 /** A copy of a used token is about: whoever holds the device must log in again. */
 async function endFamily(
   tx: Transaction,
-  { userId, deviceId, now }: { userId: string; deviceId: string; now: number },
+  { userId, deviceId, now }: { userId: UserId; deviceId: string; now: number },
 ): Promise<undefined> {
   await tx.accounts.refreshTokens.revokeForDevice(userId, deviceId, now)
   await tx.accounts.accessTokens.expireForDevice(userId, deviceId, now)

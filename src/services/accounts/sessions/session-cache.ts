@@ -1,8 +1,9 @@
 import type { Clock } from '#base/clock.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Who an access token speaks for. */
 export type Session = {
-  userId: string
+  userId: UserId
   deviceId: string | undefined
   isGuest: boolean
   isAdmin: boolean
@@ -63,7 +64,7 @@ export class SessionCache {
     }
   }
 
-  forget(userId: string): void {
+  forget(userId: UserId): void {
     this.#changes++
     for (const hash of this.#hashesOf.get(userId) ?? []) this.#entries.delete(hash)
     this.#hashesOf.delete(userId)

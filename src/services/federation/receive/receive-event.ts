@@ -1,5 +1,5 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
-import type { EventId, ServerName } from '#protocol/ids.ts'
+import type { EventId, ServerName, RoomId } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -15,7 +15,7 @@ import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
 import { settledRoom } from './settled-room.ts'
 import { storeOutliers } from './store-outliers.ts'
 
-export type Incoming = { origin: ServerName; roomId: string; pdu: JsonValue }
+export type Incoming = { origin: ServerName; roomId: RoomId; pdu: JsonValue }
 
 /** Gaps that end in the dark: for so many events of one past we ask what the state before them was. */
 const maxClaims = 5
@@ -61,7 +61,7 @@ async function enterPast(ctx: ReceiveNeeds, { roomId }: LiveRoom, entry: Entry):
   return result
 }
 
-async function enterInTurn(ctx: ReceiveNeeds, roomId: string, { past, event, claims }: Entry): Promise<ReceiveResult> {
+async function enterInTurn(ctx: ReceiveNeeds, roomId: RoomId, { past, event, claims }: Entry): Promise<ReceiveResult> {
   let result: ReceiveResult = { eventId: event.eventId, outcome: 'unresolved', reason: 'It rests on itself' }
   const room = await settledRoom(ctx, roomId)
   for (const one of await inOrder(past.events, room.version)) {

@@ -1,6 +1,6 @@
 import { aliasTaken, forbidden, invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import { isValidRoomAlias, serverOf, type RoomAlias } from '#protocol/ids.ts'
+import { isValidRoomAlias, serverOf, type RoomAlias, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { StoredAlias } from '#store/rooms/room-aliases.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
@@ -13,7 +13,7 @@ export async function findAlias(ctx: Pick<Context, 'store'>, alias: string): Pro
   return ctx.store.rooms.aliases.find(alias)
 }
 
-export type NewAlias = { alias: string; roomId: string; by: string }
+export type NewAlias = { alias: string; roomId: RoomId; by: UserId }
 
 /** Points a new alias of this server at a room, for its members. */
 export async function createAlias(
@@ -28,7 +28,7 @@ export async function createAlias(
 }
 
 /** Refuses a user who has made as many aliases as one may. */
-export async function requireAliasLeft(ctx: Pick<Context, 'store'>, userId: string): Promise<void> {
+export async function requireAliasLeft(ctx: Pick<Context, 'store'>, userId: UserId): Promise<void> {
   if ((await ctx.store.rooms.aliases.countBy(userId)) >= maxAliasesOfUser) throw forbidden('You have too many aliases')
 }
 
@@ -42,7 +42,7 @@ export function requireLocalAlias(ctx: Pick<Context, 'config'>, alias: string): 
 /** The aliases of a room, to its members and where the world may read along. */
 export async function listAliases(
   ctx: Pick<Context, 'store' | 'rooms'>,
-  { roomId, userId }: { roomId: string; userId: string },
+  { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<RoomAlias[]> {
   const room = await ctx.rooms.find(roomId)
   if (!room || (room.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, room))))

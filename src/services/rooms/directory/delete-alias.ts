@@ -5,10 +5,11 @@ import { requireLocalAlias } from './aliases.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
 import { nextContent, nextPowerLevels } from '#services/rooms/live/next-state.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = AppendNeeds & Pick<Context, 'config'>
 
-export type AliasDeletion = { alias: string; by: string; isAdmin: boolean }
+export type AliasDeletion = { alias: string; by: UserId; isAdmin: boolean }
 
 /** Takes an alias away: its maker may, who may set the room's canonical alias, and administrators. */
 export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDeletion): Promise<void> {
@@ -24,8 +25,8 @@ export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDelet
 /** Whether the user speaks for the room when it comes to its names and its place in the directory. */
 export async function maySetCanonicalAlias(
   ctx: Pick<Context, 'store' | 'rooms'>,
-  roomId: string,
-  userId: string,
+  roomId: RoomId,
+  userId: UserId,
 ): Promise<boolean> {
   const room = await ctx.rooms.find(roomId)
   if (room?.members.get(userId) !== 'join') return false
@@ -36,7 +37,7 @@ export async function maySetCanonicalAlias(
 /** The alias is gone whether or not its former user may say so in the room. */
 async function dropFromCanonicalAlias(
   ctx: Needs,
-  { roomId, alias, by }: { roomId: string; alias: string; by: string },
+  { roomId, alias, by }: { roomId: RoomId; alias: string; by: UserId },
 ): Promise<void> {
   try {
     await appendEvents(ctx, roomId, async (room) => {

@@ -4,6 +4,7 @@ import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { maySetCanonicalAlias } from './delete-alias.ts'
 import { roomEntries, type RoomEntry } from './room-entries.ts'
 import { isBare } from '#services/rooms/live/live-room.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type DirectoryQuery = {
   limit: number
@@ -78,11 +79,11 @@ function readToken(text: string): { side: Side; place: Place } {
 }
 
 /** Whether the room is published; throws M_NOT_FOUND for a room that is not known. */
-export async function isPublished(ctx: Pick<Context, 'store'>, roomId: string): Promise<boolean> {
+export async function isPublished(ctx: Pick<Context, 'store'>, roomId: RoomId): Promise<boolean> {
   return (await knownRoom(ctx, roomId)).isPublished
 }
 
-export type Publication = { roomId: string; by: string; isAdmin: boolean; isPublished: boolean }
+export type Publication = { roomId: RoomId; by: UserId; isAdmin: boolean; isPublished: boolean }
 
 /** Lists a room in the directory, or not: for who may set its canonical alias, and administrators. */
 export async function publishRoom(
@@ -94,7 +95,7 @@ export async function publishRoom(
   await ctx.store.rooms.rooms.setPublished(room.nid, wanted)
 }
 
-async function knownRoom({ store }: Pick<Context, 'store'>, roomId: string): Promise<StoredRoom> {
+async function knownRoom({ store }: Pick<Context, 'store'>, roomId: RoomId): Promise<StoredRoom> {
   const room = await store.rooms.rooms.find(roomId)
   if (!room || isBare(room)) throw notFound('The room is not known')
   return room

@@ -3,16 +3,16 @@ import { lockAccountData, writeAccountData } from '#services/accounts/data/accou
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { requireEvent, setReceipt } from './receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'config'>
 
-/** Event ids. */
 export type ReadMarkers = {
-  roomId: string
-  userId: string
-  fullyRead?: string | undefined
-  read?: string | undefined
-  readPrivate?: string | undefined
+  roomId: RoomId
+  userId: UserId
+  fullyRead?: EventId | undefined
+  read?: EventId | undefined
+  readPrivate?: EventId | undefined
 }
 
 /** Sets any of a member's marker and receipts. https://spec.matrix.org/v1.19/client-server-api/#fully-read-markers */
@@ -27,7 +27,7 @@ export async function setReadMarkers(ctx: Needs, markers: ReadMarkers): Promise<
 /** Moves the marker that parts what the member is done with from the rest; never backwards. */
 export async function setFullyRead(
   ctx: Needs,
-  { roomId, userId, eventId }: { roomId: string; userId: string; eventId: string },
+  { roomId, userId, eventId }: { roomId: RoomId; userId: UserId; eventId: EventId },
 ): Promise<void> {
   const room = await requireJoined(ctx, roomId, userId)
   const event = await requireEvent(ctx, room, eventId)
@@ -35,7 +35,7 @@ export async function setFullyRead(
   const moved = await ctx.store.transaction(async (tx) => {
     await lockAccountData(tx)
     const stored = await tx.accounts.accountData.find(key)
-    const replaced = stored && (await tx.rooms.events.find((JSON.parse(stored) as { event_id: string }).event_id))
+    const replaced = stored && (await tx.rooms.events.find((JSON.parse(stored) as { event_id: EventId }).event_id))
     if (replaced && !isLater(event, replaced)) return false
     await writeAccountData(tx, ctx.config.limits, { ...key, content: { event_id: eventId } })
     return true

@@ -5,15 +5,16 @@ import type { Receipt } from '#store/rooms/receipts.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInThread } from '#services/rooms/read/thread-of.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 export type ReceiptType = 'm.read' | 'm.read.private'
 
 /** How far a member says to have read; without thread: in all of them. */
 export type NewReceipt = {
-  roomId: string
-  userId: string
+  roomId: RoomId
+  userId: UserId
   type: ReceiptType
-  eventId: string
+  eventId: EventId
   threadId?: string | undefined
 }
 
@@ -42,7 +43,7 @@ function receiptsChanged(
 export async function requireEvent(
   { store }: Pick<Context, 'store'>,
   room: LiveRoom,
-  eventId: string,
+  eventId: EventId,
 ): Promise<StoredEvent> {
   const event = room.recent.find((recent) => recent.eventId === eventId) ?? (await store.rooms.events.find(eventId))
   if (event?.roomNid !== room.nid || event?.status !== 'accepted' || event.position <= room.purgedUpTo)
@@ -73,7 +74,7 @@ async function advance(
   )
 }
 
-export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: number }
+export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
 
 /**
  * What was told in some rooms after one position of the stream and up to another, as JSON text of one m.receipt event
@@ -81,7 +82,7 @@ export type ReceiptSpan = { roomIds: readonly string[]; after: number; upTo: num
  */
 export async function receiptChanges(
   { store }: Pick<Context, 'store'>,
-  userId: string,
+  userId: UserId,
   { roomIds, after, upTo }: ReceiptSpan,
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>()

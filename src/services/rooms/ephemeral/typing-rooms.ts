@@ -1,21 +1,22 @@
 import type { Clock } from '#base/clock.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
 const maxSilent = 1000
 
 type Typists = {
   /** User ids to what cancels their time-outs. */
-  users: Map<string, () => void>
+  users: Map<UserId, () => void>
   serial: number
 }
 
-export type TypingChange = { userIds: string[]; serial: number }
+export type TypingChange = { userIds: UserId[]; serial: number }
 
 /** Who is typing where, in memory alone. */
 export class TypingRooms {
   readonly #clock: Clock
   /** In the order of their last change. */
-  readonly #rooms = new Map<string, Typists>()
+  readonly #rooms = new Map<RoomId, Typists>()
   #silent = 0
   #serial: number
 
@@ -31,7 +32,7 @@ export class TypingRooms {
   }
 
   /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */
-  start({ roomId, userId }: { roomId: string; userId: string }, timeout: number, onEnd: () => void): boolean {
+  start({ roomId, userId }: { roomId: RoomId; userId: UserId }, timeout: number, onEnd: () => void): boolean {
     const typists = this.#rooms.get(roomId) ?? this.#open(roomId)
     const known = typists.users.get(userId)
     known?.()
@@ -46,7 +47,7 @@ export class TypingRooms {
   }
 
   /** True when the list changed. */
-  stop({ roomId, userId }: { roomId: string; userId: string }): boolean {
+  stop({ roomId, userId }: { roomId: RoomId; userId: UserId }): boolean {
     const typists = this.#rooms.get(roomId)
     const cancel = typists?.users.get(userId)
     if (!typists || !cancel) return false
@@ -59,22 +60,22 @@ export class TypingRooms {
   }
 
   /** Rooms whose list changed after a serial: with an empty list where the last one stopped. 0: where somebody types. */
-  changes(after: number): Map<string, TypingChange> {
-    const changes = new Map<string, TypingChange>()
+  changes(after: number): Map<RoomId, TypingChange> {
+    const changes = new Map<RoomId, TypingChange>()
     if (after >= this.#serial) return changes
     for (const [roomId, { users, serial }] of this.#rooms)
       if (serial > after && (after > 0 || users.size > 0)) changes.set(roomId, { userIds: [...users.keys()], serial })
     return changes
   }
 
-  #open(roomId: string): Typists {
+  #open(roomId: RoomId): Typists {
     const typists: Typists = { users: new Map(), serial: 0 }
     this.#rooms.set(roomId, typists)
     this.#silent++
     return typists
   }
 
-  #changed(roomId: string, typists: Typists): void {
+  #changed(roomId: RoomId, typists: Typists): void {
     this.#serial = Math.max(this.#serial + 1, this.#clock.now())
     typists.serial = this.#serial
     this.#rooms.delete(roomId)

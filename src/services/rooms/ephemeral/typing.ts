@@ -1,12 +1,13 @@
 import type { Context } from '#context.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 const defaultTimeoutMs = 30_000
 const maxTimeoutMs = 120_000
 
 type Needs = Pick<Context, 'rooms' | 'typing' | 'bus'>
 
-export type TypingNotice = { roomId: string; userId: string; isTyping: boolean; timeoutMs?: number | undefined }
+export type TypingNotice = { roomId: RoomId; userId: UserId; isTyping: boolean; timeoutMs?: number | undefined }
 
 /** Takes down that a member is typing, or no longer is. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
 export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutMs }: TypingNotice): Promise<void> {
@@ -18,11 +19,11 @@ export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutM
 }
 
 /** A member who has sent or left types no more. */
-export async function stopTyping(ctx: Needs, roomId: string, userId: string): Promise<void> {
+export async function stopTyping(ctx: Needs, roomId: RoomId, userId: UserId): Promise<void> {
   if (ctx.typing.stop({ roomId, userId })) await tellRoom(ctx, roomId)
 }
 
-async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: string): Promise<void> {
+async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: RoomId): Promise<void> {
   const room = await rooms.find(roomId)
   if (room) bus.publish('wake', [...room.localUsers])
 }

@@ -1,5 +1,5 @@
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import { relationOf } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
@@ -25,7 +25,7 @@ export function describeEvent({ pdu, eventId }: { pdu: Pdu; eventId: EventId }):
 export function membershipsOf(pdu: Pdu): MemberWrite[] {
   const membership = membershipOf(pdu)
   if (pdu.type !== 'm.room.member' || pdu.state_key === undefined || !membership) return []
-  return [{ userId: pdu.state_key, membership: membership as Membership, sender: pdu.sender }]
+  return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]
 }
 
 /** The event as it stands once it is written. */

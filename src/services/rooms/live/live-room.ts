@@ -1,5 +1,5 @@
 import type { Pdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as stateKeyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -78,9 +78,9 @@ export class LiveRoom {
   /** After this position every change of the state was made by the event that stands there, and by nothing else. */
   plainSince: number
   /** This server's users who are joined. */
-  readonly localUsers = new Set<string>()
+  readonly localUsers = new Set<UserId>()
   /** Since when those have been joined without a break; unknown of some who joined long ago. */
-  readonly #joinedAt = new Map<string, number>()
+  readonly #joinedAt = new Map<UserId, number>()
   /** What visibility depends on, as far as readers asked for it. */
   readonly histories: StateHistories = new Map()
   /** The newest committed events, oldest first; complete after `recentFrom`. */
@@ -91,7 +91,7 @@ export class LiveRoom {
   readonly replacedState = new Map<EventId, StateEntry | undefined>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
-  readonly #members = new Map<string, Membership>()
+  readonly #members = new Map<UserId, Membership>()
   readonly #serverName: string
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
@@ -118,7 +118,7 @@ export class LiveRoom {
   }
 
   /** Committed memberships. */
-  get members(): ReadonlyMap<string, Membership> {
+  get members(): ReadonlyMap<UserId, Membership> {
     return this.#members
   }
 
@@ -132,7 +132,7 @@ export class LiveRoom {
   }
 
   /** Since when a local user has been joined without a break. */
-  joinedAt(userId: string): number | undefined {
+  joinedAt(userId: UserId): number | undefined {
     return this.#joinedAt.get(userId)
   }
 
@@ -169,7 +169,7 @@ export class LiveRoom {
   commit(
     event: StoredEvent,
     entry: StateEntry | undefined,
-    member: { userId: string; membership: Membership } | undefined,
+    member: { userId: UserId; membership: Membership } | undefined,
   ): void {
     this.lastPosition = event.position
     this.recent.push(event)

@@ -5,6 +5,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import { isBare, type LiveRoom } from './live-room.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const roomsAtOnce = 20
 const maxLines = 2000
@@ -15,8 +16,8 @@ export class LiveRooms {
   readonly #store: Store
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
-  readonly #lines = new Map<string, Promise<LiveRoom | undefined>>()
-  readonly #sizes = new Map<string, number>()
+  readonly #lines = new Map<RoomId, Promise<LiveRoom | undefined>>()
+  readonly #sizes = new Map<RoomId, number>()
   #holders = 0
 
   constructor(store: Store, serverName: string) {
@@ -25,18 +26,18 @@ export class LiveRooms {
   }
 
   /** Runs work on one room strictly after the work that came before: events are built in turn. */
-  inTurn<T>(roomId: string, work: () => Promise<T>): Promise<T> {
+  inTurn<T>(roomId: RoomId, work: () => Promise<T>): Promise<T> {
     return this.#queue.run(roomId, work)
   }
 
   /** The line of a room that this server knows: a bare one it does not know yet. */
-  async find(roomId: string): Promise<LiveRoom | undefined> {
+  async find(roomId: RoomId): Promise<LiveRoom | undefined> {
     const room = await this.findStored(roomId)
     return room && isBare(room) ? undefined : room
   }
 
   /** The same, also of a bare room: for those who take in events of other servers. */
-  async findStored(roomId: string): Promise<LiveRoom | undefined> {
+  async findStored(roomId: RoomId): Promise<LiveRoom | undefined> {
     const known = this.#lines.get(roomId)
     const room = await (known ?? this.#load(roomId))
     if (room?.isBroken) {
@@ -48,14 +49,14 @@ export class LiveRooms {
   }
 
   /** As `find`, for callers to whom an unknown room is an error. */
-  async get(roomId: string): Promise<LiveRoom> {
+  async get(roomId: RoomId): Promise<LiveRoom> {
     const room = await this.find(roomId)
     if (!room) throw notFound('The room is not known')
     return room
   }
 
   /** The lines of several rooms, in the same order. */
-  async findAll(roomIds: readonly string[]): Promise<(LiveRoom | undefined)[]> {
+  async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
@@ -91,24 +92,24 @@ export class LiveRooms {
     this.#resize(room.roomId, room.state.size)
   }
 
-  drop(roomId: string): void {
+  drop(roomId: RoomId): void {
     this.#lines.delete(roomId)
     this.#resize(roomId, 0)
   }
 
-  #touch(roomId: string): void {
+  #touch(roomId: RoomId): void {
     const room = this.#lines.get(roomId)
     if (!room) return
     this.#lines.delete(roomId)
     this.#lines.set(roomId, room)
   }
 
-  #load(roomId: string): Promise<LiveRoom | undefined> {
+  #load(roomId: RoomId): Promise<LiveRoom | undefined> {
     return this.#keep(roomId, readLiveRooms(this.#source, [roomId]))
   }
 
   /** A few rooms at a time: what many large rooms hold must not be read in one go. */
-  #loadAll(roomIds: readonly string[]): void {
+  #loadAll(roomIds: readonly RoomId[]): void {
     let last: Promise<unknown> = Promise.resolve()
     for (let start = 0; start < roomIds.length; start += roomsAtOnce) {
       const slice = roomIds.slice(start, start + roomsAtOnce)
@@ -121,7 +122,7 @@ export class LiveRooms {
     }
   }
 
-  #keep(roomId: string, reading: Promise<ReadonlyMap<string, LiveRoom>>): Promise<LiveRoom | undefined> {
+  #keep(roomId: RoomId, reading: Promise<ReadonlyMap<RoomId, LiveRoom>>): Promise<LiveRoom | undefined> {
     const loading: Promise<LiveRoom | undefined> = reading.then(
       (liveRooms) => {
         const room = liveRooms.get(roomId)
@@ -140,7 +141,7 @@ export class LiveRooms {
   }
 
   /** A busy line must stay: its commits belong to it, and so do those of whoever builds on it now. */
-  async #evict(except: string): Promise<void> {
+  async #evict(except: RoomId): Promise<void> {
     for (const [roomId, loading] of [...this.#lines]) {
       if (this.#lines.size <= maxLines && this.#holders <= maxHolders) return
       const room = await loading.catch(() => undefined)
@@ -149,7 +150,7 @@ export class LiveRooms {
     }
   }
 
-  #resize(roomId: string, size: number): void {
+  #resize(roomId: RoomId, size: number): void {
     this.#holders += size - (this.#sizes.get(roomId) ?? 0)
     if (size > 0) this.#sizes.set(roomId, size)
     else this.#sizes.delete(roomId)

@@ -3,6 +3,7 @@ import { membershipOf, type JsonObject } from '#protocol/events/event.ts'
 import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.ts'
 import { loadStateEntries } from './load-state-entries.ts'
 import type { LiveRoom } from './live-room.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -17,7 +18,7 @@ export async function nextContent(
 }
 
 /** A user's membership as the next event will find it. */
-export async function nextMembership(ctx: Needs, room: LiveRoom, userId: string): Promise<string | undefined> {
+export async function nextMembership(ctx: Needs, room: LiveRoom, userId: UserId): Promise<string | undefined> {
   const content = await nextContent(ctx, room, ['m.room.member', userId])
   return content && membershipOf({ content })
 }

@@ -4,6 +4,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredStateEntry } from '#store/rooms/room-state.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { LiveRoom, type LiveRoomStart } from './live-room.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 type Source = { store: Pick<Store, 'rooms' | 'transaction'>; serverName: string }
 type Parts = { entries: readonly StoredStateEntry[] | undefined; members: LiveRoomStart['members'] | undefined }
@@ -14,9 +15,9 @@ const maxAttempts = 3
 /** Reads the lines of some rooms, by room id, in a few queries for all of them; unknown rooms are left out. */
 export async function readLiveRooms(
   source: Source,
-  roomIds: readonly string[],
+  roomIds: readonly RoomId[],
   attempt = 1,
-): Promise<Map<string, LiveRoom>> {
+): Promise<Map<RoomId, LiveRoom>> {
   const { store, serverName } = source
   const rooms = await store.rooms.rooms.findMany(roomIds)
   const nids = rooms.map(({ nid }) => nid)
@@ -24,8 +25,8 @@ export async function readLiveRooms(
   await nextTurn()
   const members = await store.rooms.members.listMemberships(nids)
   const now = new Map((await store.rooms.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
-  const liveRooms = new Map<string, LiveRoom>()
-  const moved: string[] = []
+  const liveRooms = new Map<RoomId, LiveRoom>()
+  const moved: RoomId[] = []
   for (const room of rooms) {
     const { nid, roomId, revision } = room
     if (now.get(nid) === revision)
@@ -40,7 +41,7 @@ export async function readLiveRooms(
 }
 
 /** The same while nobody can write to these rooms. */
-function readStillLines({ store, serverName }: Source, roomIds: readonly string[]): Promise<Map<string, LiveRoom>> {
+function readStillLines({ store, serverName }: Source, roomIds: readonly RoomId[]): Promise<Map<RoomId, LiveRoom>> {
   return store.transaction(async (tx) => {
     await tx.rooms.rooms.lock(roomIds)
     return readLiveRooms({ store: tx, serverName }, roomIds)

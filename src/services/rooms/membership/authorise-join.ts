@@ -4,6 +4,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { isRestrictedRule, joinRuleOf, roomsThatAdmit } from '#protocol/rooms/restricted-join.ts'
 import { nextContent, nextMembership, nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -12,7 +13,7 @@ type Needs = Pick<Context, 'store'>
  * whose name they enter. Throws M_FORBIDDEN when no condition of the room is met.
  * https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms
  */
-export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: string): Promise<JsonObject> {
+export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: UserId): Promise<JsonObject> {
   const joinRules = await nextContent(ctx, room, ['m.room.join_rules', ''])
   if (!joinRules || !isRestrictedRule(joinRuleOf({ content: joinRules }), room.version)) return {}
   const membership = await nextMembership(ctx, room, userId)
@@ -24,12 +25,12 @@ export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: string):
   return { join_authorised_via_users_server: authoriser }
 }
 
-async function isInOneOf(ctx: Needs, roomIds: readonly string[], userId: string): Promise<boolean> {
+async function isInOneOf(ctx: Needs, roomIds: readonly RoomId[], userId: UserId): Promise<boolean> {
   const joined = new Set<string>(await ctx.store.rooms.rooms.listJoined(userId))
   return roomIds.some((roomId) => joined.has(roomId))
 }
 
-async function memberWhoMayInvite(ctx: Needs, room: LiveRoom): Promise<string | undefined> {
+async function memberWhoMayInvite(ctx: Needs, room: LiveRoom): Promise<UserId | undefined> {
   const levels = await nextPowerLevels(ctx, room)
   for (const userId of room.localUsers)
     if (levels.ofUser(userId) >= levels.invite && (await nextMembership(ctx, room, userId)) === 'join') return userId

@@ -1,11 +1,12 @@
 import { unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { requireKnown } from './require-known.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** Drops a room that the user has left from all they see. */
 export async function forgetRoom(
   ctx: Pick<Context, 'rooms' | 'store'>,
-  { roomId, userId }: { roomId: string; userId: string },
+  { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<void> {
   const room = await requireKnown(ctx, roomId, userId)
   const hasLeft = room.nid !== undefined && (await ctx.store.rooms.members.forget(room.nid, userId))

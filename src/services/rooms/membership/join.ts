@@ -6,10 +6,11 @@ import { memberContent } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
 import { requireOpenRoom } from './require-open-room.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type Join = {
-  roomId: string
-  userId: string
+  roomId: RoomId
+  userId: UserId
   /** What the client says of its joining: the reason, and what it wants to stand in its member event besides. */
   content: JsonObject
 }

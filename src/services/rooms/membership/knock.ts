@@ -2,8 +2,9 @@ import { appendEvents } from '#services/rooms/write/append.ts'
 import { memberContent } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { requireOpenRoom } from './require-open-room.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
-export type Knock = { roomId: string; userId: string; reason?: string | undefined }
+export type Knock = { roomId: RoomId; userId: UserId; reason?: string | undefined }
 
 /** Asks the members of a room to be let in; throws M_NOT_FOUND for a room that is not known here. */
 export async function knockOnRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Knock): Promise<void> {

@@ -3,8 +3,9 @@ import { bareMember, type MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
 import { requireKnown } from './require-known.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
-export type Leave = { roomId: string; userId: string; reason?: string | undefined }
+export type Leave = { roomId: RoomId; userId: UserId; reason?: string | undefined }
 
 /** Ends a user's stay in a room, or rejects an invite, or takes a knock back; done before, it does nothing. */
 export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Leave): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type UserId } from '#protocol/ids.ts'
 import type { Profile } from '#store/accounts/profiles.ts'
 
 export type MemberOptions = {
@@ -13,7 +13,7 @@ export type MemberOptions = {
 /** The content of a member event: the membership, and how the user's profile presents them. */
 export async function memberContent(
   ctx: Pick<Context, 'store' | 'config'>,
-  userId: string,
+  userId: UserId,
   options: MemberOptions,
 ): Promise<JsonObject> {
   const isLocal = serverOf(userId) === ctx.config.server_name
@@ -23,7 +23,7 @@ export async function memberContent(
 /** The same for several users with one wish, in their order. */
 export async function memberContents(
   ctx: Pick<Context, 'store'>,
-  userIds: readonly string[],
+  userIds: readonly UserId[],
   options: MemberOptions,
 ): Promise<JsonObject[]> {
   const profiles = await ctx.store.accounts.profiles.findMany(userIds)

@@ -1,11 +1,12 @@
 import type { Context } from '#context.ts'
 import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** The effects that a change of membership has. */
 export type MembershipNeeds = AppendNeeds & Pick<Context, 'config' | 'typing'>
 
 /** Somebody acts on somebody else's place in a room. */
-export type MemberAction = { roomId: string; sender: string; userId: string; reason?: string | undefined }
+export type MemberAction = { roomId: RoomId; sender: UserId; userId: UserId; reason?: string | undefined }
 
 /** The content of a member event that says no more than it must. */
 export const bareMember = (membership: 'leave' | 'ban', reason: string | undefined) => ({

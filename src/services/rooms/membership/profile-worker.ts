@@ -8,6 +8,7 @@ import { leaveRoom } from './leave.ts'
 import { presentation } from './member-content.ts'
 import type { MembershipNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = MembershipNeeds & Pick<Context, 'log'>
 
@@ -25,9 +26,9 @@ export type Following = {
 export function startProfileWorker(ctx: Needs): Following {
   const queue = new KeyedQueue()
   const running = new Set<Promise<void>>()
-  const run = (userId: string, work: () => Promise<void>) => {
+  const run = (key: string, work: () => Promise<void>) => {
     const done = queue
-      .run(userId, work)
+      .run(key, work)
       .catch((error: unknown) => ctx.log.error('an account was not carried into its rooms', { error: String(error) }))
       .finally(() => running.delete(done))
     running.add(done)
@@ -45,10 +46,12 @@ export function startProfileWorker(ctx: Needs): Following {
   const unsubscribe = [
     ctx.bus.subscribe('profile.changed', (change) => {
       if (!isObject(change) || typeof change.userId !== 'string') return
-      const { userId } = change
+      const userId = change.userId as UserId
       run(userId, () => presentAnew(ctx, userId))
     }),
-    ctx.bus.subscribe('account.deactivated', (userId) => run(String(userId), () => leaveAllRooms(ctx, String(userId)))),
+    ctx.bus.subscribe('account.deactivated', (userId) =>
+      run(String(userId), () => leaveAllRooms(ctx, userId as UserId)),
+    ),
   ]
   return {
     settle,
@@ -60,7 +63,7 @@ export function startProfileWorker(ctx: Needs): Following {
 }
 
 /** Says in every room of the user how their profile presents them now, if that changed. */
-async function presentAnew(ctx: Needs, userId: string): Promise<void> {
+async function presentAnew(ctx: Needs, userId: UserId): Promise<void> {
   const change = await ctx.store.accounts.profiles.findUnshown(userId)
   if (change === undefined) return
   const content = { ...presentation(await ctx.store.accounts.profiles.find(userId)), membership: 'join' }
@@ -71,7 +74,7 @@ async function presentAnew(ctx: Needs, userId: string): Promise<void> {
 
 async function presentIn(
   ctx: AppendNeeds,
-  { roomId, userId, content }: { roomId: string; userId: string; content: { membership: string } },
+  { roomId, userId, content }: { roomId: RoomId; userId: UserId; content: { membership: string } },
 ): Promise<void> {
   await appendEvents(ctx, roomId, async (room) => {
     if ((await nextMembership(ctx, room, userId)) !== 'join') return []
@@ -80,7 +83,7 @@ async function presentIn(
 }
 
 /** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
-async function leaveAllRooms(ctx: Needs, userId: string): Promise<void> {
+async function leaveAllRooms(ctx: Needs, userId: UserId): Promise<void> {
   const memberships = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
   await inEach(ctx, memberships, async ({ roomNid }) => {
     const room = await ctx.store.rooms.rooms.findByNid(roomNid)

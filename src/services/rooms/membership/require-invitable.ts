@@ -1,16 +1,16 @@
 import { forbidden, inviteBlocked } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type UserId } from '#protocol/ids.ts'
 
 /**
  * Refuses users whom no invite can reach, and with M_INVITE_BLOCKED those who want none.
  * https://spec.matrix.org/v1.19/client-server-api/#invite-permission
  */
-export async function requireInvitable(ctx: Pick<Context, 'config' | 'store'>, userId: string): Promise<void> {
+export async function requireInvitable(ctx: Pick<Context, 'config' | 'store'>, userId: UserId): Promise<void> {
   // Inviting across servers takes the other server's signature.
   if (serverOf(userId) !== ctx.config.server_name) throw forbidden('Users of other servers cannot be invited')
-  const key = { userId, roomId: '', type: 'm.invite_permission_config' }
+  const key = { userId, roomId: '' as const, type: 'm.invite_permission_config' }
   const permission = await ctx.store.accounts.accountData.find(key)
   if (permission && (JSON.parse(permission) as JsonObject).default_action === 'block') throw inviteBlocked()
 }

@@ -1,12 +1,13 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { RoomPlan } from './purge-plan.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>
 
 export type RoomDeletion = {
-  roomId: string
-  by: string
+  roomId: RoomId
+  by: UserId
   /** Nobody may enter the room any more, also where this server does not know it. */
   block: boolean
   /** Also removes what is stored of it. */

@@ -7,6 +7,7 @@ import { deleteHistorySlice } from './history-slice.ts'
 import type { Progress } from './purge-plan.ts'
 import { rebaseBranches } from './rebase-branches.ts'
 import { deleteRoomSlice, firstRoomStep } from './room-slice.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 export type CollectNeeds = MembershipNeeds & Pick<Context, 'log' | 'clock' | 'processId'>
 
@@ -29,7 +30,7 @@ export async function deleteAll(ctx: CollectNeeds, isStopped: () => boolean = ()
 }
 
 /** Once all that was built on the line is on disk: a line read before that would lack it. */
-function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: string): Promise<void> {
+function dropSettled({ rooms }: Pick<CollectNeeds, 'rooms'>, roomId: RoomId): Promise<void> {
   return rooms.inTurn(roomId, async () => {
     const room = await rooms.find(roomId)
     await room?.lastWrite

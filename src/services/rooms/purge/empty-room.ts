@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { serverOf } from '#protocol/ids.ts'
+import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { Purge } from '#store/rooms/purges.ts'
 import { leaveRoom } from '#services/rooms/membership/leave.ts'
 import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
@@ -36,7 +36,7 @@ export async function emptyRoom(ctx: Needs, purge: Purge): Promise<Progress> {
   return plan.purge ? { ...written, step: 'hide' } : { ...written, status: 'complete' }
 }
 
-async function makeLeave(ctx: Needs, place: { roomId: string; userId: string }, shutdown: Shutdown): Promise<void> {
+async function makeLeave(ctx: Needs, place: { roomId: RoomId; userId: UserId }, shutdown: Shutdown): Promise<void> {
   try {
     await leaveRoom(ctx, place)
     shutdown.kicked_users.push(place.userId)

@@ -1,14 +1,15 @@
 import type { Context } from '#context.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 const topic = 'room.hidden'
 
 /** Makes every process read a room anew, or find that it is gone. */
-export function forgetLiveRoom(ctx: Pick<Context, 'rooms' | 'bus'>, roomId: string): void {
+export function forgetLiveRoom(ctx: Pick<Context, 'rooms' | 'bus'>, roomId: RoomId): void {
   ctx.rooms.drop(roomId)
   ctx.bus.publish(topic, roomId)
 }
 
 /** Follows what other processes hide; the answer stops it. */
 export function followHiddenRooms({ rooms, bus }: Pick<Context, 'rooms' | 'bus'>): () => void {
-  return bus.subscribe(topic, (roomId) => rooms.drop(String(roomId)))
+  return bus.subscribe(topic, (roomId) => rooms.drop(roomId as RoomId))
 }

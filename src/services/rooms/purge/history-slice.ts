@@ -47,7 +47,7 @@ async function doomed(tx: Transaction, page: readonly PassedEvent[], choice: Cho
 }
 
 /** Of those that go, the redactions whose targets stay. */
-async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<string>> {
+async function neededRedactions(tx: Transaction, going: readonly PassedEvent[], choice: Choice): Promise<Set<EventId>> {
   const redactions = going.filter(({ type }) => type === 'm.room.redaction')
   const targets = await tx.rooms.events.findMany(redactions.flatMap(({ clientJson }) => targetsOf(clientJson)))
   const staying = targets.filter(

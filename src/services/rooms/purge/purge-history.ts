@@ -4,13 +4,14 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { forgetLiveRoom } from './forget-live-room.ts'
 import type { HistoryPlan } from './purge-plan.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
 
 /** What counts as history: what came before an event, or before a moment in milliseconds. */
 export type HistoryPurge = {
-  roomId: string
-  before: { eventId: string } | { ts: number }
+  roomId: RoomId
+  before: { eventId: EventId } | { ts: number }
   /** Whether messages of this server's users leave the disk too; nobody is shown them in any case. */
   deleteLocal: boolean
 }
@@ -56,7 +57,7 @@ async function boundary(ctx: Needs, room: LiveRoom, before: HistoryPurge['before
   return Math.max(0, Math.min(wanted, room.lastPosition - 1, ...forwardExtremities.map(({ position }) => position - 1)))
 }
 
-async function positionBefore({ store }: Needs, room: LiveRoom, { eventId }: { eventId: string }): Promise<number> {
+async function positionBefore({ store }: Needs, room: LiveRoom, { eventId }: { eventId: EventId }): Promise<number> {
   const event = await store.rooms.events.find(eventId)
   if (!event || event.roomNid !== room.nid || event.status === 'outlier') throw notFound('The room has no such event')
   return event.position - 1

@@ -1,12 +1,13 @@
 import type { Purge } from '#store/rooms/purges.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What is to go of a room's history. */
 export type HistoryPlan = { upTo: number; deleteLocal: boolean }
 
 /** What is told of a deleted room, in the words of the administration API. */
 export type Shutdown = {
-  kicked_users: string[]
-  failed_to_kick_users: string[]
+  kicked_users: UserId[]
+  failed_to_kick_users: UserId[]
   local_aliases: string[]
   new_room_id: null
 }

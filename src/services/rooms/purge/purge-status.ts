@@ -2,6 +2,7 @@ import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { Purge, PurgeKind } from '#store/rooms/purges.ts'
 import { roomPlan, type Shutdown } from './purge-plan.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -13,7 +14,7 @@ export async function historyPurgeStatus(ctx: Needs, id: string): Promise<{ stat
 
 export type DeletionStatus = {
   delete_id: string
-  room_id: string
+  room_id: RoomId
   status: string
   shutdown_room: Shutdown
   error?: string
@@ -25,7 +26,7 @@ export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionSt
 }
 
 /** How all deletions of one room stand, the newest first. */
-export async function deletionStatuses(ctx: Needs, roomId: string): Promise<DeletionStatus[]> {
+export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<DeletionStatus[]> {
   const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
   if (found.length === 0) throw notFound('Nobody asked for a deletion of the room')
   return found.map(told)

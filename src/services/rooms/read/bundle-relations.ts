@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import { isObject, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import { relationOf, type Relation } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from './history-intervals.ts'
@@ -67,7 +67,7 @@ function childrenAfter(recent: readonly StoredEvent[], position: number): Child[
   return children
 }
 
-function bundleOf(parent: StoredEvent, children: readonly Child[], userId: string): Bundle {
+function bundleOf(parent: StoredEvent, children: readonly Child[], userId: UserId): Bundle {
   const ofType = (relType: string) =>
     children.filter(({ relation }) => relation.relType === relType).map(({ event }) => event)
   const bundle: Bundle = {

@@ -7,6 +7,7 @@ import type { Reading } from './open-reading.ts'
 import { readEventOf } from './single-event.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
 import { readTimeline } from './timeline.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 export type EventContext = {
   event: StoredEvent
@@ -25,7 +26,7 @@ export type EventContext = {
 export async function readContext(
   ctx: Pick<Context, 'rooms' | 'store'>,
   reading: Reading,
-  { eventId, limit, filter }: { eventId: string; limit: number; filter: CompiledRoomEventFilter },
+  { eventId, limit, filter }: { eventId: EventId; limit: number; filter: CompiledRoomEventFilter },
 ): Promise<EventContext> {
   const event = await readEventOf(ctx, reading, eventId)
   const { position } = event

@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import type { UserId } from '#protocol/ids.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import { historyVisibilityOf, type HistoryVisibility } from '#protocol/rooms/history-visibility.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -18,7 +19,7 @@ const visibilityType = 'm.room.history_visibility'
 export async function membershipIntervals(
   ctx: Needs,
   room: LiveRoom,
-  { userId, since }: { userId: string; since: number },
+  { userId, since }: { userId: UserId; since: number },
 ): Promise<readonly Interval<string>[]> {
   const entry = room.entry('m.room.member', userId)
   if (entry?.from === undefined) return []

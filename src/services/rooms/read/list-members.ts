@@ -8,6 +8,7 @@ import { nidOf } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
 import { firstReadable } from './readable.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -32,7 +33,7 @@ export async function listMembers(
   if (membership === undefined && notMembership === undefined) return events
   const isPresent = position >= room.lastPosition
   return events.filter((event) => {
-    const actual = (isPresent && room.members.get(event.stateKey ?? '')) || membershipIn(event)
+    const actual = (isPresent && room.members.get(memberOf(event))) || membershipIn(event)
     return (
       (membership !== undefined && actual === membership) || (notMembership !== undefined && actual !== notMembership)
     )
@@ -44,6 +45,8 @@ async function positionToTell(ctx: Needs, reading: Reading, at = Infinity): Prom
   const last = lastReadable(reading)
   return at >= last ? last : Math.min((await firstReadable(ctx, reading, at)) ?? last, last)
 }
+
+const memberOf = ({ stateKey }: StoredEvent): UserId => (stateKey ?? '') as UserId
 
 const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
   membershipOf(JSON.parse(clientJson) as Pick<Pdu, 'content'>)
@@ -58,14 +61,14 @@ async function firstMember({ store }: Needs, room: LiveRoom): Promise<StoredEven
 export async function listJoinedMembers(
   ctx: Needs,
   room: LiveRoom,
-): Promise<{ userId: string; displayName: string | undefined; avatarUrl: string | undefined }[]> {
+): Promise<{ userId: UserId; displayName: string | undefined; avatarUrl: string | undefined }[]> {
   const joined = [...room.members].filter(([, membership]) => membership === 'join')
   const positions = joined.flatMap(([userId]) => room.entry('m.room.member', userId)?.position ?? [])
   const events = await loadEvents(ctx, positions)
   return mapInTurns(events, (event) => {
     const { content } = JSON.parse(event.clientJson) as { content: JsonObject }
     return {
-      userId: event.stateKey ?? '',
+      userId: memberOf(event),
       displayName: textOf(content.displayname),
       avatarUrl: textOf(content.avatar_url),
     }

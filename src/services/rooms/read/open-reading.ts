@@ -3,6 +3,7 @@ import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { membershipIntervals, nidOf, visibilityIntervals } from './history-intervals.ts'
 import type { Reader } from './readable.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
 export type Reading = Reader & {
@@ -13,7 +14,7 @@ export type Reading = Reader & {
 type Needs = Pick<Context, 'rooms' | 'store' | 'ignoredUsers'>
 
 /** Throws M_FORBIDDEN for strangers, who hear the same whether the room exists or not. Those who left may look back. */
-export async function openReading(ctx: Needs, roomId: string, userId: string): Promise<Reading> {
+export async function openReading(ctx: Needs, roomId: RoomId, userId: UserId): Promise<Reading> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw stranger()
   const reader = { room, userId, ignored: await ctx.ignoredUsers.of(userId) }

@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
+import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { nidOf } from './history-intervals.ts'
@@ -58,8 +59,8 @@ async function endHolders(
   { store }: Needs,
   { room }: Reader,
   { shown, upTo }: { shown: readonly StoredEvent[]; upTo: number },
-): Promise<Set<string>> {
-  const holders = new Set<string>()
+): Promise<Set<EventId>> {
+  const holders = new Set<EventId>()
   for (const event of shown) {
     const { type, stateKey } = event
     if (stateKey === null) continue

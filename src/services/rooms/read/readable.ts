@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import type { UserId } from '#protocol/ids.ts'
 import type { HistoryVisibility } from '#protocol/rooms/history-visibility.ts'
 import type { PositionRange, Readable } from '#store/rooms/readable.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -6,12 +7,12 @@ import { membershipIntervals, visibilityIntervals } from './history-intervals.ts
 import { lastPosition, readableMoments, readableRanges } from './readable-ranges.ts'
 
 /** A user looking at a room, and whose words they do not want to hear. */
-export type Reader = { room: LiveRoom; userId: string; ignored: ReadonlySet<string> }
+export type Reader = { room: LiveRoom; userId: UserId; ignored: ReadonlySet<UserId> }
 
 type Needs = Pick<Context, 'store'>
 
 /** What is asked of an event to know whether a reader gets it. */
-export type Judged = { position: number; sender: string; stateKey: string | null }
+export type Judged = { position: number; sender: UserId; stateKey: string | null }
 
 /**
  * Which events of the room are for the reader: the one rule of all reads. It holds for events after a position; what

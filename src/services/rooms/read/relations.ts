@@ -5,6 +5,7 @@ import { scan, type Scanned } from './scan.ts'
 import type { SingleEvent } from './single-event.ts'
 import type { Direction } from './timeline.ts'
 import { readableEvents } from './readable.ts'
+import type { EventId } from '#protocol/ids.ts'
 
 export type RelationPage = {
   relType?: string | undefined
@@ -56,8 +57,8 @@ async function ancestors(
   ctx: Pick<Context, 'store'>,
   { room, event }: SingleEvent,
   { relType, eventType }: RelationPage,
-): Promise<string[]> {
-  const known = new Set<string>([event.eventId])
+): Promise<EventId[]> {
+  const known = new Set([event.eventId])
   let level = [event.eventId]
   for (let depth = 1; depth < recursionDepth && level.length > 0; depth++) {
     const conditions = { roomNid: nidOf(room), relType, eventType, limit: maxFollowed }

@@ -7,6 +7,7 @@ import { membershipIntervals, valueAt } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { Reader } from './readable.ts'
 import { findUnsignedData, type UnsignedData } from './unsigned-data.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
 export type Viewer = Reader & { deviceId?: string | undefined; withRoomId: boolean }
@@ -111,7 +112,7 @@ async function companionTexts(
   }
 }
 
-const previous = ({ content, sender }: { content: JsonObject; sender: string }): string =>
+const previous = ({ content, sender }: { content: JsonObject; sender: UserId }): string =>
   `,"prev_content":${JSON.stringify(content)},"prev_sender":${JSON.stringify(sender)}`
 
 type Texts = ReadonlyMap<number, string>

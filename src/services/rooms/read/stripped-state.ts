@@ -2,12 +2,13 @@ import type { Context } from '#context.ts'
 import { strippedStateTypes, toStrippedState, type StrippedState } from '#protocol/events/stripped-state.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** What a user outside the room is shown of it, with the member events of her and of who invited her. */
 export async function strippedState(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
-  userId: string,
+  userId: UserId,
 ): Promise<StrippedState[]> {
   const own = ['m.room.member', userId] as const
   await loadStateEntries(ctx, room, [own])

@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import type { StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
@@ -21,7 +22,7 @@ export type WantedState = {
   /** Whether it takes no state from the timeline but wants all of it here (MSC4222). */
   isAfter: boolean
   /** With lazy loading: of whom the client needs the member event, given who speaks in the timeline. */
-  lazyMembers: ((senders: readonly string[], isLimited: boolean) => readonly string[]) | undefined
+  lazyMembers: ((senders: readonly UserId[], isLimited: boolean) => readonly UserId[]) | undefined
 }
 
 type Needs = Pick<Context, 'store'>
@@ -51,7 +52,7 @@ export async function windowState(ctx: Needs, reader: Reader, beside: Beside): P
     membersAt(ctx, room, { ...beside, members: members ?? [] }),
     replaced(ctx, reader, { ...beside, shown: [...shown.values()], members }),
   ])
-  const told = new Map<string, StoredEvent>()
+  const told = new Map<EventId, StoredEvent>()
   for (const event of [...atEnd, ...lazy]) if (!shown.has(keyOfEvent(event) ?? '\0')) told.set(event.eventId, event)
   for (const event of before) told.set(event.eventId, event)
   return [...told.values()].filter((event) => filter.matches(filterable(event)))
@@ -88,13 +89,13 @@ function changesInMemory(room: LiveRoom, { upTo, knownAt }: Stretch): StoredEven
 function membersAt(
   ctx: Needs,
   room: LiveRoom,
-  { members, upTo, loader }: Beside & { members: readonly string[] },
+  { members, upTo, loader }: Beside & { members: readonly UserId[] },
 ): Promise<StoredEvent[]> {
   const entries = members.map((user) => room.entry(member, user)).filter((entry) => entry !== undefined)
   return stateAtPosition({ ...ctx, loader }, room, { position: upTo, entries })
 }
 
-type Shown = Beside & { shown: readonly StoredEvent[]; members: readonly string[] | undefined }
+type Shown = Beside & { shown: readonly StoredEvent[]; members: readonly UserId[] | undefined }
 
 /** What stood in the place of the first events of their keys, where it is news to the client and it may know it. */
 async function replaced(

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import { splitStateKey, stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
@@ -112,14 +112,14 @@ async function changesOf(
       const [type, key] = splitStateKey(place)
       const entry = id === null ? undefined : holderOf(room, place, id === event.eventId ? event : stored.get(id))
       entries.push({ type, stateKey: key, entry })
-      if (type === 'm.room.member') members.push(...membershipsAfter(key, entry))
+      if (type === 'm.room.member') members.push(...membershipsAfter(key as UserId, entry))
     }
   }
   return { entries, members }
 }
 
 /** Members are many: what they say of themselves is loaded again when somebody asks. */
-function membershipsAfter(userId: string, entry: StateEntry | undefined): MemberWrite[] {
+function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MemberWrite[] {
   if (!entry?.pdu) return [{ userId, membership: 'leave', sender: userId }]
   const memberships = membershipsOf(entry.pdu)
   if (entry.position !== undefined) entry.pdu = undefined

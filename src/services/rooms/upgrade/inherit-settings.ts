@@ -4,11 +4,12 @@ import { maxUserRules } from '#protocol/push/push-rules.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
 import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
+import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'rooms'>
 
 /** A user's move from a room to the one that replaces it. */
-type Move = { userId: string; from: string; to: string }
+type Move = { userId: UserId; from: RoomId; to: RoomId }
 
 /**
  * Files a room that the user has just entered as they had filed its predecessor: tags, notifications, direct chats.
@@ -16,12 +17,12 @@ type Move = { userId: string; from: string; to: string }
  */
 export async function inheritSettings(
   ctx: Needs,
-  { roomId, userId }: { roomId: string; userId: string },
+  { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<void> {
   const room = await ctx.rooms.get(roomId)
   const create = await nextContent(ctx, room, ['m.room.create', ''])
   const from = isObject(create?.predecessor) ? create.predecessor.room_id : undefined
-  if (typeof from !== 'string' || from === roomId || from.includes('\0')) return
+  if (typeof from !== 'string' || from === roomId || !isValidRoomId(from)) return
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
@@ -41,7 +42,7 @@ async function moveTags(tx: Transaction, { userId, from, to }: Move, position: n
 }
 
 async function moveDirectChats(tx: Transaction, { userId, from, to }: Move, position: number): Promise<void> {
-  const key = { userId, roomId: '', type: 'm.direct' }
+  const key = { userId, roomId: '' as const, type: 'm.direct' }
   const stored = await tx.accounts.accountData.find(key)
   if (stored === undefined) return
   const chats = JSON.parse(stored) as JsonObject

@@ -1,6 +1,6 @@
 import { forbidden, MatrixError } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { serverOf, type RoomId } from '#protocol/ids.ts'
+import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
 import { readLevel } from '#protocol/rooms/power-levels.ts'
 import { creatorsOf } from '#protocol/rooms/room-creators.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
@@ -17,7 +17,7 @@ import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { upgradedPowerLevels } from './upgraded-power-levels.ts'
 
-export type Upgrade = { roomId: string; by: string; newVersion: string; additionalCreators: readonly string[] }
+export type Upgrade = { roomId: RoomId; by: UserId; newVersion: string; additionalCreators: readonly UserId[] }
 
 /** State that says the same in the replacement room, whoever sends it there. */
 const carried = [
@@ -142,7 +142,7 @@ async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): P
 }
 
 /** Ordinary users fall silent in the old room, as far as the one who upgrades may see to that. */
-async function closeFormer(ctx: OpenNeeds, roomId: string, by: string): Promise<void> {
+async function closeFormer(ctx: OpenNeeds, roomId: RoomId, by: UserId): Promise<void> {
   try {
     await appendEvents(ctx, roomId, async (room) => {
       const content = (await nextContent(ctx, room, ['m.room.power_levels', ''])) ?? {}

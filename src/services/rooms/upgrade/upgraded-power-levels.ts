@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import type { UserId } from '#protocol/ids.ts'
+import { entriesByUser, type UserId } from '#protocol/ids.ts'
 import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { withTombstoneLevel } from '#services/rooms/write/initial-power-levels.ts'
@@ -9,10 +9,10 @@ export type FormerLevels = {
   content: JsonObject | undefined
   version: RoomVersion
   /** The old room's creators. */
-  creators: readonly string[]
+  creators: readonly UserId[]
 }
 
-export type NewOwners = { version: RoomVersion; creator: string; additional: readonly string[] }
+export type NewOwners = { version: RoomVersion; creator: UserId; additional: readonly UserId[] }
 
 /** The power levels of a replacement room: those it begins with, so that its creator may set all state, and those that stay. */
 export function upgradedPowerLevels(
@@ -21,11 +21,11 @@ export function upgradedPowerLevels(
 ): { initial: JsonObject; final: JsonObject } {
   const content = replaced.content
     ? normalized(replaced.content, replaced.version)
-    : defaultPowerLevels(creator as UserId, version)
+    : defaultPowerLevels(creator, version)
   const users = asObject(content.users)
   if (version.creatorsOutrankAll) {
     const owners = [creator, ...additional]
-    const others = Object.fromEntries(Object.entries(users).filter(([userId]) => !owners.includes(userId)))
+    const others = Object.fromEntries(entriesByUser(users).filter(([userId]) => !owners.includes(userId)))
     const final = withTombstoneLevel({ ...content, users: others }, version)
     return { initial: final, final }
   }

@@ -15,9 +15,10 @@ import { checkRoomRow } from './room-row.ts'
 import { checkSpans } from './spans.ts'
 import type { Subject } from './subject.ts'
 import { checkTransactions } from './transactions.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 /** A row that is not what the stored events say. */
-export type Difference = RowChange & { roomId: string }
+export type Difference = RowChange & { roomId: RoomId }
 
 type Needs = Pick<Context, 'store'>
 
@@ -29,7 +30,7 @@ const beforeAll = Number.MIN_SAFE_INTEGER
  * Recomputes everything derived of a room from its events and answers what differs. Events are read in pages; memory
  * grows with the changes of state alone. Throws M_NOT_FOUND for an unknown room.
  */
-export async function checkRoom(ctx: Needs, roomId: string): Promise<Difference[]> {
+export async function checkRoom(ctx: Needs, roomId: RoomId): Promise<Difference[]> {
   for (let attempt = 1; ; attempt++) {
     const room = await ctx.store.rooms.rooms.find(roomId)
     if (!room) throw notFound('The room is not known')

@@ -3,6 +3,7 @@ import { splitStateKey, stateKey } from '#protocol/state-resolution/state-map.ts
 import type { RowChange } from '#store/rooms/room-check.ts'
 import { nobody, type StateJournal } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 const table = 'memberships'
 const pageSize = 1000
@@ -14,11 +15,11 @@ type Row = Record<string, unknown>
 export async function checkMemberships(subject: Subject, journal: StateJournal): Promise<RowChange[]> {
   const { store, room } = subject
   const changes: RowChange[] = []
-  const met = new Set<string>()
+  const met = new Set<UserId>()
   for (let after = ''; ;) {
     const page = await store.rooms.check.memberships(room.nid, { after, limit: pageSize })
     for (const stored of page) {
-      const userId = stored.user_id as string
+      const userId = stored.user_id as UserId
       met.add(userId)
       const expected = await membershipRow(subject, journal, userId)
       changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored, expected }))
@@ -28,7 +29,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
     after = last.user_id as string
   }
   for (const key of journal.keys()) {
-    const [type, userId] = splitStateKey(key)
+    const [type, userId] = splitStateKey(key) as [string, UserId]
     if (type !== member || met.has(userId) || journal.current(key)?.entry === nobody) continue
     const expected = await membershipRow(subject, journal, userId)
     const row = expected && { ...expected, is_forgotten: false }
@@ -38,7 +39,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
 }
 
 /** Where nobody holds the key any more the user counts as gone. */
-async function membershipRow({ events }: Subject, journal: StateJournal, userId: string): Promise<Row | undefined> {
+async function membershipRow({ events }: Subject, journal: StateJournal, userId: UserId): Promise<Row | undefined> {
   const interval = journal.current(stateKey(member, userId))
   if (!interval) return undefined
   const entry = interval.entry === nobody ? undefined : await events.at(interval.entry)

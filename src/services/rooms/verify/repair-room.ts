@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import type { Difference } from './check-room.ts'
+import type { RoomId } from '#protocol/ids.ts'
 
 /** The room moved on after it was checked. */
 export class RoomMovedError extends Error {
@@ -9,7 +10,7 @@ export class RoomMovedError extends Error {
 /** Writes what the check of a room found, in one transaction; processes that hold the room in memory read it anew. */
 export async function repairRoom(
   { store }: Pick<Context, 'store'>,
-  { roomId, revision }: { roomId: string; revision: number },
+  { roomId, revision }: { roomId: RoomId; revision: number },
   differences: readonly Difference[],
 ): Promise<void> {
   await store.transaction(async (tx) => {

@@ -13,7 +13,7 @@ import { LiveRoom, type StateEntry } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 
 /** Adds an event to a room; answers once it is on disk. Throws M_FORBIDDEN where the auth rules refuse it. */
-export async function appendEvent(ctx: AppendNeeds, roomId: string, draft: EventDraft): Promise<Appended> {
+export async function appendEvent(ctx: AppendNeeds, roomId: RoomId, draft: EventDraft): Promise<Appended> {
   const [appended] = await appendEvents(ctx, roomId, [draft])
   if (!appended) throw new Error('An event was staged and lost')
   return appended
@@ -25,7 +25,7 @@ export type Drafting = (room: LiveRoom) => Promise<readonly EventDraft[]>
 /** Adds events to a room, each built on the one before, all or none of them. */
 export function appendEvents(
   ctx: AppendNeeds,
-  roomId: string,
+  roomId: RoomId,
   drafts: readonly EventDraft[] | Drafting,
 ): Promise<Appended[]> {
   return retryWhileStale(async () => {

@@ -14,12 +14,12 @@ import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 /** What somebody wants to happen in a room; the rest of the event follows from where the room stands. */
 export type EventDraft = {
   type: string
-  sender: string
+  sender: UserId
   content: JsonObject
   /** Present on state events. */
   stateKey?: string | undefined
   /** The event a redaction is aimed at. */
-  redacts?: string | undefined
+  redacts?: EventId | undefined
   /** Milliseconds since the epoch; absent: now. */
   originServerTs?: number | undefined
   /** Makes a retried request answer the same event. */

@@ -1,14 +1,14 @@
 import { badJson } from '#base/errors.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import { isValidRoomId, isValidUserId } from '#protocol/ids.ts'
+import { isValidRoomId, isValidUserId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 export type CreateWishes = {
-  creator: string
+  creator: UserId
   /** What the client asks for. */
   wished?: JsonObject | undefined
   /** Whom the preset makes creators beside the first, in versions that know such. */
-  partners: readonly string[]
+  partners: readonly UserId[]
 }
 
 /** The content of a room's create event; throws M_BAD_JSON for what no room could start with. */
@@ -38,7 +38,7 @@ function isPredecessor(value: JsonValue): boolean {
 }
 
 /** User ids that a client names as further creators. */
-export function readUserIds(users: JsonValue | undefined): string[] {
+export function readUserIds(users: JsonValue | undefined): UserId[] {
   if (users === undefined) return []
   if (!Array.isArray(users)) throw badJson('additional_creators is a list of user ids')
   return users.map((user) => {
@@ -47,7 +47,7 @@ export function readUserIds(users: JsonValue | undefined): string[] {
   })
 }
 
-function additionalCreators(users: readonly string[], creator: string): JsonObject {
+function additionalCreators(users: readonly UserId[], creator: UserId): JsonObject {
   const others = [...new Set(users)].filter((user) => user !== creator)
   return others.length > 0 ? { additional_creators: others } : {}
 }

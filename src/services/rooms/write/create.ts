@@ -1,6 +1,6 @@
 import { forbidden, invalidParam, roomInUse, unsupportedRoomVersion } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { isValidRoomAlias, type RoomAlias, type RoomId } from '#protocol/ids.ts'
+import { isValidRoomAlias, type RoomAlias, type RoomId, type UserId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { requireAliasLeft } from '#services/rooms/directory/aliases.ts'
 import { checkInitialState } from './check-initial-state.ts'
@@ -15,14 +15,14 @@ import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
 
 /** What a client may ask of a new room. */
 export type NewRoom = {
-  creator: string
+  creator: UserId
   isPublished: boolean
   /** Absent: what `isPublished` suggests. */
   preset?: Preset | undefined
   aliasName?: string | undefined
   name?: string | undefined
   topic?: string | undefined
-  invite: readonly string[]
+  invite: readonly UserId[]
   version?: string | undefined
   createContent?: JsonObject | undefined
   initialState: readonly StateEntry[]
@@ -73,7 +73,7 @@ export function requireVersion(id: string): RoomVersion {
   return version
 }
 
-async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise<RoomAlias> {
+async function freeAlias(ctx: OpenNeeds, name: string, creator: UserId): Promise<RoomAlias> {
   const alias = `#${name}:${ctx.config.server_name}`
   if (name === '' || name.includes(':') || !isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
   if (await ctx.store.rooms.aliases.find(alias)) throw roomInUse()
@@ -82,8 +82,8 @@ async function freeAlias(ctx: OpenNeeds, name: string, creator: string): Promise
 }
 
 /** Refuses the whole room rather than to leave somebody out of it. */
-async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<string[]> {
-  const userIds: string[] = [...new Set(invite.map(requireUserId))]
+async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<UserId[]> {
+  const userIds: UserId[] = [...new Set(invite.map(requireUserId))]
   if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
   for (const userId of userIds) await requireInvitable(ctx, userId)
   return userIds

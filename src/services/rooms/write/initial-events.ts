@@ -1,5 +1,6 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventDraft } from './build-event.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat'
 
@@ -7,7 +8,7 @@ export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat'
 export type StateEntry = { type: string; stateKey: string; content: JsonObject }
 
 export type RoomStart = {
-  creator: string
+  creator: UserId
   creatorMember: JsonObject
   powerLevels: JsonObject
   alias?: string | undefined

@@ -4,7 +4,7 @@ import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 export type LevelWishes = {
-  creator: string
+  creator: UserId
   /** Whom the preset puts on a level with the creator. */
   equals: readonly string[]
   /** Replaces whole keys of the content. */

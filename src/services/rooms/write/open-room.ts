@@ -1,18 +1,18 @@
 import { invalidRoomState, MatrixError, roomInUse } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { RoomAlias, RoomId } from '#protocol/ids.ts'
+import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { startRoom } from './append.ts'
 import { buildEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { LiveRoom } from '#services/rooms/live/live-room.ts'
 
-export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'tokens'>
+export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'locks' | 'tokens'>
 
 export type Opening = {
   version: RoomVersion
-  creator: string
+  creator: UserId
   createContent: JsonObject
   /** What follows the create event. */
   events: readonly EventDraft[]
@@ -24,7 +24,7 @@ export type Opening = {
 /** Makes a room of its first events, all or none of them; throws M_INVALID_ROOM_STATE where one is not allowed. */
 export function openRoom(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {
   // One room of a user after another, so that no two choose the same id.
-  return ctx.rooms.inTurn(`rooms of ${opening.creator}`, () => open(ctx, opening))
+  return ctx.locks.run(`rooms of ${opening.creator}`, () => open(ctx, opening))
 }
 
 async function open(ctx: OpenNeeds, opening: Opening): Promise<RoomId> {

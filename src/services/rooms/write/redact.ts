@@ -1,27 +1,27 @@
 import { forbidden, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { isValidEventId, type EventId } from '#protocol/ids.ts'
+import { isValidEventId, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import { appendEvents } from './append.ts'
-import type { AppendNeeds } from './append-needs.ts'
+import type { AppendOnceNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
 import { nextPowerLevels } from '#services/rooms/live/next-state.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 export type Redaction = {
-  roomId: string
-  sender: string
+  roomId: RoomId
+  sender: UserId
   /** May take back what any user of this server said. */
   isAdmin: boolean
-  target: string
+  target: EventId
   content: JsonObject
   transaction: EventTransaction
 }
 
 /** Empties an event of the room; throws M_NOT_FOUND where the room has none such, M_FORBIDDEN to who may not. */
-export async function redactEvent(ctx: AppendNeeds, redaction: Redaction): Promise<EventId> {
+export async function redactEvent(ctx: AppendOnceNeeds, redaction: Redaction): Promise<EventId> {
   const { roomId, sender, target, content, transaction } = redaction
   await requireJoined(ctx, roomId, sender)
   return appendOnce(ctx, transaction, async () => {

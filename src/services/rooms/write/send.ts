@@ -1,23 +1,23 @@
 import { badJson } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import { annotateOnce } from './annotate-once.ts'
 import { appendEvent } from './append.ts'
-import type { AppendNeeds } from './append-needs.ts'
+import type { AppendOnceNeeds } from './append-needs.ts'
 import { appendOnce } from './append-once.ts'
 import { checkThreadRoot } from './check-thread-root.ts'
 import { redactEvent } from './redact.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
 
-type Needs = AppendNeeds & Pick<Context, 'typing'>
+type Needs = AppendOnceNeeds & Pick<Context, 'typing'>
 
 export type Sending = {
-  roomId: string
+  roomId: RoomId
   type: string
-  sender: string
+  sender: UserId
   isAdmin: boolean
   content: JsonObject
   transaction: EventTransaction
@@ -40,8 +40,8 @@ export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> 
 }
 
 /** The event it is aimed at stands in the content, whatever the room version makes of it. */
-function sendRedaction(ctx: AppendNeeds, sending: Sending): Promise<EventId> {
+function sendRedaction(ctx: AppendOnceNeeds, sending: Sending): Promise<EventId> {
   const { redacts: target, ...content } = sending.content
   if (typeof target !== 'string') throw badJson('A redaction names the event that it redacts')
-  return redactEvent(ctx, { ...sending, target, content })
+  return redactEvent(ctx, { ...sending, target: target as EventId, content })
 }

@@ -1,4 +1,4 @@
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, UserId } from '#protocol/ids.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { Store } from '#store/open.ts'
 
@@ -45,7 +45,7 @@ export class SentTransactions {
     return loading
   }
 
-  async #load(userId: string, deviceId: string): Promise<Used> {
+  async #load(userId: UserId, deviceId: string): Promise<Used> {
     const sent = await this.#store.rooms.events.listTransactions({ userId, deviceId }, maxLoaded)
     this.#remembered += sent.length
     return { fingerprints: new Set(sent.map(fingerprintOf)), isComplete: sent.length < maxLoaded }

@@ -2,7 +2,7 @@ import { badJson } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { judgePowerLevelsForm } from '#protocol/auth-rules/power-levels.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append-needs.ts'
 import { checkThreadRoot } from './check-thread-root.ts'
@@ -16,10 +16,10 @@ import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 export type StateChange = {
-  roomId: string
+  roomId: RoomId
   type: string
   stateKey: string
-  sender: string
+  sender: UserId
   content: JsonObject
   /** Milliseconds since the epoch, from those who may say when it was. */
   originServerTs?: number | undefined
@@ -45,8 +45,8 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
 /** Some types of state have conditions of their own. */
 async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, sender, content }: StateChange) {
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, room, content)
-  if (type === 'm.room.member') requireUserId(stateKey)
-  if (type === 'm.room.member' && content.membership === 'invite') await requireInvitable(ctx, stateKey)
+  const member = type === 'm.room.member' ? requireUserId(stateKey) : undefined
+  if (member && content.membership === 'invite') await requireInvitable(ctx, member)
   await checkThreadRoot(ctx, room, content)
   if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, room, content)
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content

@@ -1,3 +1,4 @@
+import type { RoomId, UserId } from '#protocol/ids.ts'
 const maxRemembered = 5000
 
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
@@ -6,12 +7,12 @@ type Span = { since: number; upTo: number }
 /** Which members a device has been told of in a room, so that lazy loading does not repeat them. Forgetting only repeats. */
 export class LazyMembers {
   /** By device and room: users, and the position at which the answer ended that told of them. */
-  readonly #told = new Map<string, Map<string, number>>()
+  readonly #told = new Map<string, Map<UserId, number>>()
 
   /** The users the device has not been told of yet; they count as told once it goes on from this answer. */
-  take([device, roomId]: readonly [string, string], users: readonly string[], { since, upTo }: Span): string[] {
+  take([device, roomId]: readonly [string, string], users: readonly UserId[], { since, upTo }: Span): UserId[] {
     const key = `${device} ${roomId}`
-    const told = this.#told.get(key) ?? new Map<string, number>()
+    const told = this.#told.get(key) ?? new Map<UserId, number>()
     this.#told.delete(key)
     this.#told.set(key, told)
     this.#forgetOldest()
@@ -21,7 +22,7 @@ export class LazyMembers {
   }
 
   /** The device starts anew. */
-  forget(device: string, roomId: string): void {
+  forget(device: string, roomId: RoomId): void {
     this.#told.delete(`${device} ${roomId}`)
   }
 

@@ -2,14 +2,15 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Membership, Place } from '#store/rooms/members.ts'
 import type { SyncRequest } from './sync-request.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** What a room is to the user since her token. */
 export type RoomPlace = {
-  roomId: string
+  roomId: RoomId
   roomNid: number
   membership: Membership
   /** Who sent the user's member event. */
-  sender: string
+  sender: UserId
   /** Position of the user's member event. */
   position: number
   /** True when she knows nothing of the room yet: it is told from scratch. */
@@ -50,7 +51,7 @@ async function toldPlace({ store }: Needs, place: Place, { since, upTo }: Span):
 
 async function membershipAt(
   store: Needs['store'],
-  { roomNid, userId }: { roomNid: number; userId: string },
+  { roomNid, userId }: { roomNid: number; userId: UserId },
   position: number,
 ): Promise<Membership | undefined> {
   const event = await store.rooms.state.holderAt(roomNid, ['m.room.member', userId], position)

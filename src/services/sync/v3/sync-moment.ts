@@ -1,6 +1,7 @@
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import type { SyncRequest } from './sync-request.ts'
 import type { SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** One answer in the making: what was asked, and the moment it speaks of. */
 export type SyncMoment = {
@@ -9,9 +10,9 @@ export type SyncMoment = {
   now: SyncToken
   loader: EventLoader
   /** Of whom the user wants to hear nothing but state. */
-  ignored: ReadonlySet<string>
+  ignored: ReadonlySet<UserId>
   /** Whether the unread counts of all rooms may have changed since the token, though nothing happened in them. */
   countsMayDiffer: boolean
   /** Who may share a room with the user, or no longer share one, since the token. */
-  moved: Promise<readonly string[]>
+  moved: Promise<readonly UserId[]>
 }

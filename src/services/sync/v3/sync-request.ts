@@ -1,9 +1,10 @@
 import type { CompiledFilter } from '#protocol/filters/filter.ts'
 import type { SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 /** A /sync request, read and resolved. */
 export type SyncRequest = {
-  userId: string
+  userId: UserId
   deviceId: string | undefined
   /** Absent: an initial sync. */
   since: SyncToken | undefined

@@ -12,6 +12,7 @@ import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { writeToken, type SyncToken } from './token.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
 
@@ -102,7 +103,7 @@ async function movedUsers(
   { store }: Pick<Context, 'store'>,
   { userId, since }: SyncRequest,
   now: SyncToken,
-): Promise<readonly string[]> {
+): Promise<readonly UserId[]> {
   return since && since.events < now.events
     ? store.rooms.members.sharingCandidates(userId, since.events, now.events)
     : []

@@ -9,6 +9,7 @@ import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomWindow } from './room-window.ts'
+import type { UserId } from '#protocol/ids.ts'
 
 type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
 
@@ -54,7 +55,7 @@ async function stayWindow(
 async function lastStay(
   ctx: Context,
   room: LiveRoom,
-  { userId, upTo, since }: { userId: string; upTo: number; since: number | undefined },
+  { userId, upTo, since }: { userId: UserId; upTo: number; since: number | undefined },
 ): Promise<Stay | undefined> {
   const all = await membershipIntervals(ctx, room, { userId, since: 0 })
   const intervals = all.filter(({ from }) => from <= upTo)

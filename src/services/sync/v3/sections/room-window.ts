@@ -1,5 +1,6 @@
 import type { Context } from '#context.ts'
 import { readWindow, type Window } from '#services/rooms/read/read-window.ts'
+import type { UserId } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 
@@ -11,7 +12,7 @@ export type RoomSpan = {
   knownAt: number | undefined
   upTo: number
   /** Whom the summary of this answer names. */
-  heroes?: readonly string[] | undefined
+  heroes?: readonly UserId[] | undefined
 }
 
 /** What of a room's events and state this answer tells. */
@@ -40,7 +41,7 @@ export function roomWindow(ctx: Context, moment: SyncMoment, span: RoomSpan): Pr
 /** Those who speak in the timeline, heroes, and in a new room the reader herself, unless the device knows them already. */
 const lazyMembers =
   (ctx: Context, { request }: SyncMoment, { room, knownAt, upTo, heroes = [] }: RoomSpan) =>
-  (senders: readonly string[], isLimited: boolean): readonly string[] => {
+  (senders: readonly UserId[], isLimited: boolean): readonly UserId[] => {
     const { userId, deviceId, filter } = request
     const device = `${userId} ${deviceId ?? ''}`
     const wanted = [...new Set([...senders, ...heroes, ...(knownAt === undefined ? [userId] : [])])]
