@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { growth } from './compare/growth.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { ceiling } from './inside/ceiling.ts'
 import { resolve } from './inside/resolve.ts'
@@ -51,6 +52,10 @@ ${listOf(workloads)}
 Below it, of our own code alone:
 ${listOf(insideWorkloads)}
 
+Of whole servers, which they start themselves:
+  growth         processor time of one user's requests in --sizes rooms of --members, beside another checkout
+  hostile        latency of ordinary users and memory while somebody attacks
+
 Without --url the server of this repository is started with empty data (SQLite, or --database).
   --url URL          another homeserver, through its public API
   --secret SECRET    its registration secret (/_synapse/admin/v1/register)
@@ -60,6 +65,9 @@ Without --url the server of this repository is started with empty data (SQLite, 
   --database URL     postgres://… of an empty database, for our own server or Synapse; with --url the one it uses
   --with-ceiling     run the ceiling in the same run and give the ratio (send)
   --profile FOLDER   write a CPU profile of our own server there
+  --sizes A,B,…      numbers of rooms (growth; default 10,100,1000,3000,10000)
+  --messages N       messages in each room (growth; default 20)
+  --beside FOLDER    another checkout, measured in turns with this one (growth)
   --clients N --rooms N --members N --seconds N --rate N --days N --servers N`
 
 const { values, positionals } = parseArgs({
@@ -81,6 +89,9 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
     days: { type: 'string' },
     servers: { type: 'string' },
+    sizes: { type: 'string' },
+    messages: { type: 'string' },
+    beside: { type: 'string' },
   },
 })
 
@@ -118,13 +129,26 @@ async function runWorkload(workload: Workload): Promise<Figures> {
 
 const runInside = ({ run, defaults }: InsideWorkload): Promise<Figures> => run(optionsFor(defaults), values.database)
 
+const runGrowth = (): Promise<string> =>
+  growth({
+    sizes: (values.sizes ?? '10,100,1000,3000,10000').split(',').map(Number),
+    members: Number(values.members ?? 20),
+    messages: Number(values.messages ?? 20),
+    database: values.database,
+    beside: values.beside,
+  })
+
+const comparisons: Readonly<Record<string, () => Promise<string>>> = { growth: runGrowth }
+
 const [name = ''] = positionals
 const workload = workloads[name]
 const inside = insideWorkloads[name]
-if (values.help || !(workload ?? inside)) {
+const comparison = comparisons[name]
+if (values.help || !(workload ?? inside ?? comparison)) {
   console.log(help)
   process.exitCode = values.help ? 0 : 2
-} else if (inside) console.log(await runInside(inside))
+} else if (comparison) console.log(await comparison())
+else if (inside) console.log(await runInside(inside))
 else if (workload) {
   const figures = await runWorkload(workload)
   const bare = values['with-ceiling'] ? await runInside(ceiling) : {}

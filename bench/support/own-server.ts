@@ -12,15 +12,24 @@ export type OwnServerOptions = {
   database?: string | undefined
   /** Writes a CPU profile into this folder at the end. */
   profileTo?: string | undefined
+  /** The folder of another checkout of this repository, to be started instead. */
+  checkout?: string | undefined
+  /** More flags of Node. */
+  nodeFlags?: readonly string[]
+  /** Settings that differ, as environment variables. */
+  settings?: Readonly<Record<string, string>>
+  /** A file descriptor for what the server prints. */
+  stdout?: number
 }
 
-const main = new URL('../../src/main.ts', import.meta.url).pathname
-const secret = 'bench'
+const here = new URL('../..', import.meta.url).pathname
+export const secret = 'bench'
 /** As `npm start` has it. */
 const flags = ['--max-semi-space-size=16']
 
 /** Starts this repository's server in a process of its own, with empty data and without rate limits. */
-export async function startOwnServer({ database, profileTo }: OwnServerOptions = {}): Promise<OwnServer> {
+export async function startOwnServer(options: OwnServerOptions = {}): Promise<OwnServer> {
+  const { database, profileTo, checkout = here, nodeFlags = [], settings = {}, stdout } = options
   const dataDir = await mkdtemp(join(tmpdir(), 'myelin-bench-'))
   const port = await freePort()
   const metricsPort = await freePort()
@@ -35,11 +44,13 @@ export async function startOwnServer({ database, profileTo }: OwnServerOptions =
     MYELIN_LOGGING_LEVEL: 'warn',
     MYELIN_METRICS_PORT: String(metricsPort),
     ...(database === undefined ? {} : { MYELIN_DATABASE_URL: database }),
+    ...settings,
   }
   const profiling = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`]
-  const server = spawn(process.execPath, [...flags, ...profiling, main, 'start'], {
+  const main = join(checkout, 'src/main.ts')
+  const server = spawn(process.execPath, [...flags, ...nodeFlags, ...profiling, main, 'start'], {
     env,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', stdout ?? 'ignore', 'inherit'],
   })
   const url = `http://127.0.0.1:${port}`
   await untilAnswering(`${url}/_matrix/client/versions`, server)

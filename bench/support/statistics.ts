@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Figures } from './workload.ts'
 
 /** Middle and tail of some durations in milliseconds. */
@@ -25,6 +25,17 @@ export function processorSeconds(pid: number | undefined): number {
   const ticksPerSecond = 100
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
+
+/** Milliseconds of processor time of a process, as the scheduler counts them: fine enough for single requests. */
+export function processorMs(pid: number): number {
+  let nanoseconds = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  return nanoseconds / 1e6
+}
+
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 /** Runs work by several workers at once; each takes the next item as it gets free. */
 export async function inParallel<T>(

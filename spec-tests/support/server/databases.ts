@@ -8,10 +8,14 @@ import { leasePostgres } from './postgres.ts'
 /** Everything one test server keeps: a folder, and a migrated empty database. */
 export type TestDatabase = { url: string; folder: string; remove(): Promise<void> }
 
+export type TestEngine = 'sqlite' | 'postgres'
+
+const defaultEngine = (): TestEngine => (process.env.TEST_DATABASE === 'postgres' ? 'postgres' : 'sqlite')
+
 /** SQLite, or PostgreSQL when TEST_DATABASE=postgres; neither migrates for every test. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export async function createTestDatabase(engine = defaultEngine()): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'myelin-test-'))
-  const database = process.env.TEST_DATABASE === 'postgres' ? await leasePostgres() : await cloneSqlite(folder)
+  const database = engine === 'postgres' ? await leasePostgres() : await cloneSqlite(folder)
   return {
     url: database.url,
     folder,

@@ -1,0 +1,118 @@
+import { startFreshServer } from '../support/fresh-server.ts'
+import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
+import { table } from '../support/table.ts'
+import type { OwnServer } from '../support/own-server.ts'
+import type { User } from '../support/user.ts'
+import { makeUsers } from '../workloads/send.ts'
+
+const filter = JSON.stringify({ room: { timeline: { limit: 20 }, state: { lazy_load_members: true } } })
+const rounds = 5
+const requestsARound = 40
+
+export type GrowthOptions = {
+  /** How many rooms the user is in; one line of the table for each. */
+  sizes: readonly number[]
+  members: number
+  messages: number
+  /** postgres://…; absent: SQLite. */
+  database?: string | undefined
+  /** Another checkout, measured in turns with this one. */
+  beside?: string | undefined
+}
+
+/** What a user's requests cost as the number of their rooms grows, in milliseconds of processor time. */
+export async function growth(options: GrowthOptions): Promise<string> {
+  const sizes = options.sizes.toSorted((a, b) => a - b)
+  const checkouts = [undefined, ...(options.beside === undefined ? [] : [options.beside])]
+  const sides: Side[] = []
+  try {
+    for (const checkout of checkouts) sides.push(await openSide(checkout, { ...options, sizes }))
+    const rows: (string | number)[][] = []
+    for (const [index, size] of sizes.entries()) {
+      for (const side of sides) await grow(side, { size, index, ...options })
+      const measured = await measureInTurns(sides, index)
+      for (const [number, { name, pid }] of sides.entries()) {
+        const { resident_mb: resident = 0, peak_resident_mb: peak = 0 } = processFigures(pid)
+        rows.push([size, name, ...measured[number]!, resident, peak])
+      }
+    }
+    return table(header, rows)
+  } finally {
+    for (const { server } of sides) await server.stop()
+  }
+}
+
+const header = ['rooms', 'server', 'first ms', 'again ms', 'no news ms', 'one message ms', 'now MB', 'peak MB']
+
+type Side = {
+  name: string
+  server: OwnServer
+  pid: number
+  /** One for each size. */
+  readers: User[]
+  people: User[]
+  roomIds: string[]
+}
+
+async function openSide(checkout: string | undefined, options: GrowthOptions): Promise<Side> {
+  const server = await startFreshServer({ database: options.database, checkout })
+  const { pid } = server.target
+  if (pid === undefined) throw new Error('The server has no process')
+  const readers = await makeUsers(server.target, options.sizes.length)
+  const people = await makeUsers(server.target, Math.max(options.members, 8))
+  return { name: checkout ?? 'this', server, pid, readers, people, roomIds: [] }
+}
+
+/** Adds rooms until there are so many; readers of this size and all larger ones are in each. */
+async function grow(side: Side, { size, index, members, messages }: GrowthOptions & { size: number; index: number }) {
+  const { people, readers, roomIds } = side
+  const missing = Array.from({ length: size - roomIds.length }, (_, number) => roomIds.length + number)
+  await inParallel(missing, 8, async (number) => {
+    const inside = Array.from({ length: members - 1 }, (_, turn) => people[(number + turn) % people.length] as User)
+    const [owner, ...guests] = inside as [User, ...User[]]
+    const roomId = await owner.createRoom({ name: `Room ${number}` })
+    for (const guest of [...guests, ...readers.slice(index)]) await guest.join(roomId)
+    for (let turn = 0; turn < messages; turn++)
+      await (inside[turn % inside.length] as User).send(roomId, `message ${turn} of a conversation`)
+    roomIds[number] = roomId
+  })
+}
+
+/** Kinds of request one after another, the servers in turns within each. */
+async function measureInTurns(sides: readonly Side[], index: number): Promise<number[][]> {
+  const figures: number[][] = sides.map(() => [])
+  const inTurns = async (turns: number, measure: (side: Side, number: number) => Promise<number>) => {
+    const taken: number[][] = sides.map(() => [])
+    for (let turn = 0; turn < turns; turn++)
+      for (const [number, side] of sides.entries()) taken[number]!.push(await measure(side, number))
+    for (const [number, values] of taken.entries()) figures[number]!.push(round(median(values)))
+  }
+  const since = sides.map(() => '')
+  const initial = async ({ readers, pid }: Side, number: number) => {
+    const before = processorMs(pid)
+    since[number] = (await readers[index]!.sync({ timeout: '0', filter })).body['next_batch'] as string
+    return processorMs(pid) - before
+  }
+  await inTurns(1, initial)
+  await inTurns(3, initial)
+  await inTurns(rounds, (side, number) => follow(side, { index, number, since, isSending: false }))
+  await inTurns(rounds, (side, number) => follow(side, { index, number, since, isSending: true }))
+  return figures
+}
+
+type Following = { index: number; number: number; since: string[]; isSending: boolean }
+
+/** Incremental syncs one after another; only they are counted. */
+async function follow({ readers, people, roomIds, pid }: Side, { index, number, since, isSending }: Following) {
+  let spent = 0
+  for (let turn = 0; turn < requestsARound; turn++) {
+    // The owner of a room is the first of its people.
+    const room = (turn * 7) % roomIds.length
+    if (isSending) await people[room % people.length]!.send(roomIds[room]!, 'news')
+    const before = processorMs(pid)
+    const { body } = await readers[index]!.sync({ timeout: '0', filter, since: since[number]! })
+    spent += processorMs(pid) - before
+    since[number] = body['next_batch'] as string
+  }
+  return spent / requestsARound
+}
