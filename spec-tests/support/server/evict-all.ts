@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import { CompiledFilters } from '#services/accounts/data/compiled-filters.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 
@@ -6,9 +7,11 @@ import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 type Cached = { users: readonly { userId: string; deviceIds: readonly string[] }[]; roomIds: readonly string[] }
 
 /** Empties every cache that the store can fill again, as memory pressure would; no request may be under way. */
-export function evictAll(context: Context, { users, roomIds }: Cached): void {
+export function evictAll(context: Context, cached: Cached): void {
+  const roomIds = cached.roomIds as RoomId[]
   for (const roomId of roomIds) context.rooms.drop(roomId)
-  for (const { userId, deviceIds } of users) {
+  for (const { userId: id, deviceIds } of cached.users) {
+    const userId = id as UserId
     context.sessions.forget(userId)
     context.pushRulesets.forget(userId)
     context.ignoredUsers.forget(userId)
@@ -18,5 +21,6 @@ export function evictAll(context: Context, { users, roomIds }: Cached): void {
     }
   }
   context.filters = new CompiledFilters()
+  context.sentCounts.clear()
   context.sentTransactions = new SentTransactions(context.store)
 }
