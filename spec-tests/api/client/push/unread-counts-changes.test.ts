@@ -124,7 +124,7 @@ describe('unread counts of an open stream', () => {
       () => putState(bob, roomId, ['m.room.member', bob.userId], { membership: 'join', displayname: 'Bobby' }),
       async () => (own = accepted(await send(bob, inThread, 'c')).event_id),
       () => redact(bob, roomId, own),
-      () => putState(alice, roomId, ['m.room.power_levels'], { users: { [alice.userId]: 100, [carol.userId]: 50 } }),
+      () => putState(alice, roomId, ['m.room.power_levels'], { users: { [carol.userId]: 50 } }),
       () => send(carol, { msgtype: 'm.text', body: '@room', 'm.mentions': { room: true } }, 'd'),
       () => leave(carol, roomId),
       () => ignore(bob, carol),

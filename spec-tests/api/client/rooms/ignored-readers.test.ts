@@ -41,7 +41,7 @@ async function quarrel(server: Awaited<ReturnType<typeof startTestServer>>) {
   await sendRelated(bob, roomId, { relType: 'm.reference', parentId: root, body: 'unheard reference' })
   const bobsRoot = await sendText(bob, roomId, 'root of Bob')
   await sendRelated(carol, roomId, { relType: 'm.thread', parentId: bobsRoot, body: 'to Bob' })
-  accepted(await putState(alice, roomId, ['m.room.power_levels'], { users: { [alice.userId]: 100, [bob.userId]: 50 } }))
+  accepted(await putState(alice, roomId, ['m.room.power_levels'], { users: { [bob.userId]: 50 } }))
   return { alice, bob, carol, roomId, root, reply, unheard, reference, bobsRoot }
 }
 

@@ -13,6 +13,8 @@ export type RoomPlace = {
   sender: UserId
   /** Position of the user's member event. */
   position: number
+  /** Whether she has left and forgotten it. */
+  isForgotten: boolean
   /** True when she knows nothing of the room yet: it is told from scratch. */
   isNew: boolean
 }
@@ -39,13 +41,15 @@ const isInRoom = (membership: Membership): boolean => membership !== 'leave' && 
 type Span = { since: number | undefined; upTo: number }
 
 async function toldPlace({ store }: Needs, place: Place, { since, upTo }: Span): Promise<RoomPlace | undefined> {
-  const { roomId, roomNid, userId, sender, position } = place
+  const { roomId, roomNid, userId, sender, position, isForgotten } = place
   const membership = position > upTo ? await membershipAt(store, place, upTo) : place.membership
   if (!membership) return undefined
-  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo) }
+  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo), isForgotten }
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
   const before = await membershipAt(store, { roomNid, userId }, since)
+  // Whatever becomes of a room that she had left and forgot is no news to her.
+  if (isForgotten && before && !isInRoom(before)) return undefined
   return { ...told, isNew: membership === 'join' && before !== 'join' }
 }
 

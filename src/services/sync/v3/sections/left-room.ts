@@ -25,7 +25,8 @@ export async function leftRoom(
   const { userId, since, fullState } = moment.request
   const stay = await lastStay(ctx, room, { userId, upTo: place.position, since: since?.events })
   const window = await stayWindow(ctx, moment, { room, stay, isFull: fullState })
-  const leaving = (stay?.upTo ?? 0) < place.position ? await leaveEvent(ctx, moment, place) : []
+  const isTold = (stay?.upTo ?? 0) >= place.position || (stay && place.isForgotten)
+  const leaving = isTold ? [] : await leaveEvent(ctx, moment, place)
   const [timelineJson, stateJson] = await Promise.all([
     timelineTexts(ctx, moment, { room, events: [...window.events, ...leaving] }),
     stateTexts(ctx, moment, { room, events: window.state }),
