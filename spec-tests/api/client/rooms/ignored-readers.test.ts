@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { RoomId, UserId } from '#protocol/ids.ts'
+import { appendEvent } from '#services/rooms/write/append.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { accepted, createRoom, join, putState, sendText } from '../../../support/rooms/rooms.ts'
 import {
@@ -148,6 +150,22 @@ describe('threads', () => {
     }
     const { chunk } = accepted(await readRoomV1(alice, [roomId, 'threads']))
     assert.deepEqual(idsOf(chunk), [root])
+  })
+
+  it('N07 are none where another server began one at a reply in a thread', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const roomId = await createRoom(alice)
+    const root = await sendText(alice, roomId, 'root')
+    const reply = await sendRelated(alice, roomId, { relType: 'm.thread', parentId: root, body: 'reply' })
+    const content = { msgtype: 'm.text', body: 'inner', 'm.relates_to': { rel_type: 'm.thread', event_id: reply } }
+    const draft = { type: 'm.room.message', sender: alice.userId as UserId, content }
+    await appendEvent(server.context, roomId as RoomId, draft)
+    for (const isCold of [false, true]) {
+      if (isCold) server.context.rooms.drop(roomId as never)
+      assert.deepEqual(idsOf(accepted(await readRoomV1(alice, [roomId, 'threads'])).chunk), [root])
+      assert.deepEqual(bundleOf(accepted(await readRoom(alice, [roomId, 'event', reply]))), {})
+    }
   })
 
   it('N07 may begin at a reply to a message, and what was redacted', async () => {

@@ -7,7 +7,7 @@ import { keyStock } from '#services/e2ee/key-stock.ts'
 import { deviceSection, keyCounts, type DeviceSection } from './sections/device-section.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
-import { mayChangeCounts } from './sections/unread.ts'
+import { movesSettings } from './sections/unread.ts'
 import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
@@ -75,7 +75,7 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     now,
     loader: new EventLoader(ctx),
     ignored,
-    countsMayDiffer: request.since !== undefined && mayChangeCounts(accountData.global),
+    settingsMoved: request.since !== undefined && movesSettings(accountData.global),
     moved: movedUsers(ctx, request, now),
   }
   const [devices, rooms, presence] = await Promise.all([

@@ -22,7 +22,7 @@ export async function joinedRoom(
   const isFull = place.isNew || request.fullState
   const after = place.isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = room.lastPosition > after
-  if (!isFull && !hasEvents && !extras.any && !moment.countsMayDiffer) return undefined
+  if (!isFull && !hasEvents && !extras.any && !moment.settingsMoved) return undefined
   const summary = isFull || summaryMayDiffer(room, after) ? await roomSummary(moment, room) : undefined
   const heroes = summary?.['m.heroes']
   const knownAt = isFull ? undefined : after

@@ -32,6 +32,6 @@ function countsText({ total, main, threads }: Awaited<ReturnType<typeof unreadCo
 
 const texts = [pushRulesType, ignoredUsersType].map((type) => `{"type":${JSON.stringify(type)},`)
 
-/** Whether among a user's changed account data is what decides about the counts of all rooms. */
-export const mayChangeCounts = (global: readonly string[]): boolean =>
+/** Whether among a user's changed account data is what decides about the counts and invites of all rooms. */
+export const movesSettings = (global: readonly string[]): boolean =>
   global.some((json) => texts.some((text) => json.startsWith(text)))
