@@ -4,7 +4,7 @@ import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
 import { accepted } from '../../../support/rooms/rooms.ts'
-import { createRoom, invite, joinRoom, leaveRoom, say, setState } from '../../../support/rooms/talk.ts'
+import { createRoom, invite, joinRoom, leaveRoom, say, sendEvent, setState } from '../../../support/rooms/talk.ts'
 
 type State = Record<string, string>
 
@@ -166,5 +166,32 @@ describe('GET /sync around holes in the timeline', () => {
       for (const key of keys)
         if (!lazy_load_members || !key.startsWith('m.room.member')) assert.equal(others[key], expected[key])
     }
+  })
+
+  it('reads no event and no state for a member who follows: memory has it all', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const power_level_content_override = { events: { 'm.room.topic': 0 } }
+    const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Busy', power_level_content_override })
+    await joinRoom(bob, roomId)
+    const root = await say(bob, roomId, 'root')
+    const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 20 } } }
+    const { next_batch: first } = await sync(alice, { filter })
+    await say(bob, roomId, 'seen')
+    const { next_batch: since } = await sync(alice, { filter, since: first })
+    await sendEvent(bob, roomId, [
+      'm.room.message',
+      { body: 'x', 'm.relates_to': { rel_type: 'm.thread', event_id: root } },
+    ])
+    await setState(bob, roomId, ['m.room.topic', '', { topic: 'new' }])
+    const { rooms } = server.context.store
+    for (const module of [rooms.events, rooms.state, rooms.relations])
+      for (const name of Object.keys(module)) Object.assign(module, { [name]: () => assert.fail(`${name} was read`) })
+    const room = joined(await sync(alice, { filter, since }), roomId)
+    assert.deepEqual(
+      room.timeline.events.map(({ type }) => type),
+      ['m.room.message', 'm.room.topic'],
+    )
+    assert.equal(room.unread_notifications.notification_count, 3)
   })
 })
