@@ -24,6 +24,7 @@ import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import type { SyncStream } from '#services/sync/streams.ts'
 import type { LazyMembers } from './services/sync/v3/lazy-members.ts'
+import type { SentCounts } from './services/sync/v3/sent-counts.ts'
 import type { Store } from '#store/open.ts'
 
 export type { Transaction } from '#store/open.ts'
@@ -53,6 +54,8 @@ export type Context = {
   sentTransactions: SentTransactions
   /** Which members each device was told of. */
   lazyMembers: LazyMembers
+  /** Which unread counts each device was told last. */
+  sentCounts: SentCounts
   /** Filters ready for use. */
   filters: CompiledFilters
   /** Whom users ignore. */

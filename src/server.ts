@@ -41,6 +41,7 @@ import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
 import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
+import { SentCounts } from './services/sync/v3/sent-counts.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
@@ -233,6 +234,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     userNamespaces: noNamespaces,
     store,
     lazyMembers: new LazyMembers(caches),
+    sentCounts: new SentCounts(caches),
     filters: new CompiledFilters(caches),
     ignoredUsers: new IgnoredUsers(store, caches),
     pushRulesets: new PushRulesets(store, caches),

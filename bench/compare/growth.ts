@@ -109,7 +109,7 @@ async function follow({ readers, people, roomIds, pid }: Side, { index, number, 
   for (let turn = 0; turn < requestsARound; turn++) {
     // The owner of a room is the first of its people.
     const room = (turn * 7) % roomIds.length
-    if (isSending) await people[room % people.length]!.send(roomIds[room]!, 'news')
+    if (isSending) await people[room % people.length]!.send(roomIds[room] as RoomId, 'news')
     const before = processorMs(pid)
     const { body } = await readers[index]!.sync({ timeout: '0', filter, since: since[number]! })
     spent += processorMs(pid) - before

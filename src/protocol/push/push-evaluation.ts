@@ -1,6 +1,13 @@
 import { compileCondition, eventMatch, eventPropertyIs, type Condition } from './push-conditions.ts'
 import { maxMatchedLength, type FlatEvent, type PushContext } from './push-conditions.ts'
-import { ruleKinds, type PushAction, type PushRule, type RuleKind, type Ruleset } from './push-ruleset.ts'
+import {
+  ruleKinds,
+  type PushAction,
+  type PushCondition,
+  type PushRule,
+  type RuleKind,
+  type Ruleset,
+} from './push-ruleset.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 export type PushOutcome = {
@@ -15,8 +22,15 @@ export type PushOutcome = {
 
 type CompiledRule = { conditions: Condition[]; outcome: PushOutcome }
 
-/** A user's enabled rules in order of importance, ready for any number of events; `patternWords` measures their patterns. */
-export type CompiledRuleset = { userId: UserId; rules: CompiledRule[]; patternWords: number }
+/** A user's enabled rules in order of importance, ready for any number of events. */
+export type CompiledRuleset = {
+  userId: UserId
+  rules: CompiledRule[]
+  /** Measures the patterns of the rules, in words of 32 characters. */
+  patternWords: number
+  /** The numbers of members that the rules compare with. */
+  memberCounts: readonly number[]
+}
 
 const silence: PushOutcome = { notify: false, highlight: false, actions: [] }
 
@@ -25,7 +39,8 @@ export function compileRuleset(ruleset: Ruleset, userId: UserId): CompiledRulese
   const enabled = ruleKinds.flatMap((kind) =>
     ruleset[kind].filter((rule) => rule.enabled).map((rule) => compileRule(kind, rule)),
   )
-  return { userId, rules: enabled, patternWords: patternWordsOf(ruleset) }
+  const memberCounts = ruleKinds.flatMap((kind) => ruleset[kind].flatMap(({ conditions = [] }) => countsIn(conditions)))
+  return { userId, rules: enabled, patternWords: patternWordsOf(ruleset), memberCounts: [...new Set(memberCounts)] }
 }
 
 /** Steps that evaluating an event of so many characters may take at most, each of a few nanoseconds. */
@@ -41,6 +56,16 @@ function patternWordsOf(ruleset: Ruleset): number {
   ])
   return patterns.reduce<number>((sum, each) => (typeof each === 'string' ? sum + 1 + (each.length >>> 5) : sum), 0)
 }
+
+const countsIn = (conditions: readonly PushCondition[]): number[] =>
+  conditions.flatMap(({ kind, is }) => {
+    const digits = kind === 'room_member_count' && typeof is === 'string' ? /[0-9]+$/.exec(is)?.[0] : undefined
+    return digits === undefined ? [] : [Number(digits)]
+  })
+
+/** The same text for all numbers of members that the rules cannot tell apart. */
+export const memberCountClass = ({ memberCounts }: CompiledRuleset, count: number): string =>
+  memberCounts.map((bound) => Math.sign(count - bound)).join()
 
 /** What the most important rule that matches says; users are never told of their own events. */
 export function evaluate(ruleset: CompiledRuleset, event: FlatEvent, context: PushContext): PushOutcome {

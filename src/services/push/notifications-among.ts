@@ -1,98 +1,101 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
-import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.ts'
 import { flattenEvent } from '#protocol/push/push-conditions.ts'
 import { evaluate, evaluationSteps, type CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import { relationOf } from '#protocol/events/relation.ts'
-import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { nidOf } from '#services/rooms/read/history-intervals.ts'
+import { firstOf, hiddenBy, readableBy, type Reader } from '#services/rooms/read/readable.ts'
 import { mainTimeline } from '#services/rooms/read/thread-of.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
+import type { RoomForRules } from './room-for-rules.ts'
 import type { UnreadNotification, SeenEvent } from './unread-notifications.ts'
-import type { UserId } from '#protocol/ids.ts'
+import type { EventId } from '#protocol/ids.ts'
 
-const maxNotifications = 1000
 /** Some milliseconds of evaluating, after which others get their turn. */
 const stepsOfATurn = 1_000_000
 
-/** Events one after another, for a user's rules; notices of before may end by them. */
+/** Events one after another, for a user's rules; notifications of before may end by them. */
 export type Stretch = {
-  userId: UserId
   ruleset: CompiledRuleset
-  /** Oldest first. */
+  roomForRules: () => Promise<RoomForRules>
+  /** Oldest first, also those that the user does not get. */
   events: readonly StoredEvent[]
-  replaced: readonly UnreadNotification[]
+  /** How many events were looked at before these. */
+  lookedAt: number
+  notifications: readonly UnreadNotification[]
 }
+
+type Needs = Pick<Context, 'store' | 'unread'>
 
 /** What the user is to be notified of after these events: what she wrote herself she has read up to. */
 export async function notificationsAmong(
-  ctx: Pick<Context, 'store' | 'unread'>,
-  line: LiveRoom,
-  { userId, ruleset, events, replaced }: Stretch,
+  ctx: Needs,
+  reader: Reader,
+  { ruleset, roomForRules, events, lookedAt, notifications: former }: Stretch,
 ): Promise<UnreadNotification[]> {
-  let notifications = [...replaced]
+  let notifications = [...former]
   if (events.length === 0) return notifications
-  const room = await roomAsSeenBy(ctx, line, userId)
+  const { room, userId } = reader
+  const readable = await readableBy(ctx, reader, firstOf(events) - 1)
+  const threads = await threadsOfRedacted(ctx, reader, events)
   let steps = 0
-  for (const event of events) {
+  for (const [index, event] of events.entries()) {
     steps += evaluationSteps(ruleset, event.clientJson.length)
     if (steps > stepsOfATurn) {
       steps = 0
       await nextTurn()
     }
-    const seen = ctx.unread.seen(event, (stored) => see(stored, line))
-    if (seen.redacts !== undefined) notifications = notifications.filter(({ eventId }) => eventId !== seen.redacts)
-    if (event.sender === userId) {
-      if (event.stateKey === null) notifications = notifications.filter(({ threadId }) => threadId !== seen.threadId)
-      continue
+    const isOwn = event.sender === userId
+    if (event.type === 'm.room.redaction') notifications = await withoutRedacted(ctx, room, { notifications, event })
+    if (isOwn && event.stateKey === null) {
+      const written = threads.get(event.position) ?? ctx.unread.seen(event, (stored) => see(stored, room)).threadId
+      notifications = notifications.filter(({ threadId }) => threadId !== written)
     }
-    if (event.redactedBy !== null) continue
-    const { notify, highlight } = evaluate(ruleset, seen.flat, room(event.sender))
+    if (isOwn || event.redactedBy !== null || hiddenBy(readable, event)) continue
+    const { flat, threadId } = ctx.unread.seen(event, (stored) => see(stored, room))
+    const { notify, highlight } = evaluate(ruleset, flat, (await roomForRules()).seenBy(event.sender))
     if (!notify) continue
     const { position, eventId } = event
-    notifications.push({ position, eventId, threadId: seen.threadId, isHighlight: highlight })
+    notifications.push({ position, eventId, threadId, isHighlight: highlight, ordinal: lookedAt + index })
   }
-  return notifications.length > maxNotifications ? notifications.slice(-maxNotifications) : notifications
+  return notifications
 }
 
-/** The room around an event of a sender, as far as push rules ask. */
-async function roomAsSeenBy(ctx: Pick<Context, 'store'>, room: LiveRoom, userId: UserId) {
-  await loadStateEntries(ctx, room, [
-    ['m.room.member', userId],
-    ['m.room.power_levels', ''],
-    ['m.room.create', ''],
-  ])
-  const pduOf = (type: string, stateKey = '') => room.entry(type, stateKey)?.pdu
-  const displayName = pduOf('m.room.member', userId)?.content.displayname
-  const memberCount = room.count('join')
-  let levels: PowerLevels | undefined
-  const levelsNow = () =>
-    (levels ??= readPowerLevels(
-      { powerLevels: pduOf('m.room.power_levels'), create: pduOf('m.room.create') },
-      room.version,
-    ))
-  return (sender: UserId) => ({
-    memberCount,
-    // Few rules ask for levels, and few events get as far as such a rule.
-    get senderPowerLevel() {
-      return levelsNow().ofUser(sender)
-    },
-    get roomNotificationLevels() {
-      return levelsNow().notifications
-    },
-    ...(typeof displayName === 'string' ? { displayName } : {}),
-  })
+/** A redaction that had no right to its target changes nothing. */
+async function withoutRedacted(
+  { store }: Needs,
+  room: LiveRoom,
+  { notifications, event }: { notifications: UnreadNotification[]; event: StoredEvent },
+): Promise<UnreadNotification[]> {
+  const targetId = redactedBy(JSON.parse(event.clientJson) as JsonObject) as EventId | undefined
+  if (targetId === undefined || !notifications.some(({ eventId }) => eventId === targetId)) return notifications
+  const target = room.recent.find(({ eventId }) => eventId === targetId) ?? (await store.rooms.events.find(targetId))
+  return target?.redactedBy ? notifications.filter(({ eventId }) => eventId !== targetId) : notifications
+}
+
+/** What was redacted no longer says which thread it was written in. */
+async function threadsOfRedacted(
+  { store }: Needs,
+  { room, userId }: Reader,
+  events: readonly StoredEvent[],
+): Promise<ReadonlyMap<number, string>> {
+  const own = events.filter(({ sender, stateKey, redactedBy: by }) => sender === userId && stateKey === null && by)
+  if (own.length === 0) return new Map()
+  return store.rooms.relations.threadIds(
+    nidOf(room),
+    own.map(({ position }) => position),
+  )
 }
 
 /** Threads are told by the event itself: what merely relates to one rarely notifies. */
-function see({ clientJson, eventId, type, stateKey }: StoredEvent, { roomId }: LiveRoom): SeenEvent {
+function see({ clientJson, eventId, stateKey }: StoredEvent, { roomId }: LiveRoom): SeenEvent {
   const event = JSON.parse(clientJson) as JsonObject & { content: JsonObject }
   const relation = stateKey === null ? relationOf(event.content) : undefined
   return {
     flat: flattenEvent({ ...event, event_id: eventId, room_id: roomId }),
     threadId: relation?.relType === 'm.thread' ? relation.parentId : mainTimeline,
-    redacts: type === 'm.room.redaction' ? redactedBy(event) : undefined,
   }
 }
 

@@ -1,67 +1,104 @@
 import type { Context } from '#context.ts'
 import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
+import { membershipIntervals } from '#services/rooms/read/history-intervals.ts'
 import { previousEvents } from '#services/rooms/read/previous-events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { mainTimeline } from '#services/rooms/read/thread-of.ts'
-import { visibleEvents } from '#services/rooms/read/visibility.ts'
 import { notificationsAmong } from './notifications-among.ts'
+import { roomForRules, type RoomForRules } from './room-for-rules.ts'
 import type { UnreadNotification, ReadPositions, Tally, UnreadCount, UnreadCounts } from './unread-notifications.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
-/** Of a room that nobody has counted yet, so many of the newest events are looked at: clients show 99+ anyway. */
-const maxLookedAt = 300
+/** Only among so many of a room's newest events is anything unread: clients show 99+ anyway. */
+const maxLookedAt = 1000
 
 /**
- * How much of a room the user has yet to read and is to be notified of. Counted when somebody asks, and then only
- * what has come since: nothing is written when an event is sent.
+ * How much of a room a member has yet to read and is to be notified of. It follows from the room's events and state,
+ * the member's rules and receipts, whom she ignores, and since when she has been in, and from nothing else; it is
+ * counted when somebody asks, and then only what has come since, unless one of the others has changed.
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
 export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: UserId): Promise<UnreadCounts> {
   const [ruleset, ignored] = await Promise.all([ctx.pushRulesets.get(userId), ctx.ignoredUsers.of(userId)])
   const { tally, receiptMoves } = ctx.unread.slot(userId, room.roomId)
-  const replaced = tally && tally.ruleset === ruleset && tally.ignored === ignored ? tally : undefined
-  const knowsReceipts = replaced?.receiptMoves === receiptMoves
-  if (replaced && knowsReceipts && replaced.upTo >= room.lastPosition) return replaced.counts
-  const upTo = room.lastPosition
-  const read = knowsReceipts ? replaced.read : await readPositions(ctx, room.roomId, userId)
-  const notifications = await advance(ctx, room, { userId, ruleset, ignored, replaced, read, upTo })
-  const counts = countsOf(notifications)
-  ctx.unread.keep(userId, room.roomId, { ruleset, ignored, upTo, receiptMoves, read, notifications, counts })
-  return counts
+  const knowsReceipts = tally?.receiptMoves === receiptMoves
+  const isSame = tally?.ruleset === ruleset && tally.ignored === ignored
+  if (tally && isSame && knowsReceipts && tally.upTo >= room.lastPosition) return tally.counts
+  const read = knowsReceipts ? tally.read : await readPositions(ctx, room.roomId, userId)
+  const start = Math.max(read.everywhere ?? 0, await joinedAt(ctx, room, userId))
+  const counting = { userId, ruleset, ignored, tally, isSame, read, start, upTo: room.lastPosition }
+  const counted = await count(ctx, room, counting)
+  ctx.unread.keep(userId, room.roomId, { ...counted, ruleset, ignored, upTo: counting.upTo, receiptMoves, read })
+  return counted.counts
 }
 
-type Advance = {
+type Counting = {
   userId: UserId
   ruleset: CompiledRuleset
   ignored: ReadonlySet<UserId>
-  replaced: Tally | undefined
+  tally: Tally | undefined
+  /** Whether the tally was made by these rules and ignored users. */
+  isSame: boolean
   read: ReadPositions
+  /** Nothing counts up to here. */
+  start: number
   upTo: number
 }
 
-async function advance(
-  ctx: Needs,
-  room: LiveRoom,
-  { userId, ruleset, ignored, replaced, read, upTo }: Advance,
-): Promise<UnreadNotification[]> {
-  const joinedAt = room.entry('m.room.member', userId)?.position ?? upTo
-  const after = replaced?.upTo ?? read.everywhere ?? joinedAt
-  const newest = await previousEvents(ctx, room, { after, before: upTo + 1, limit: maxLookedAt })
-  const heard = newest.reverse().filter(({ sender }) => !ignored.has(sender))
-  const events = await visibleEvents(ctx, { room, userId }, heard)
-  const notifications = await notificationsAmong(ctx, room, {
-    userId,
-    ruleset,
-    events,
-    replaced: replaced?.notifications ?? [],
-  })
-  return notifications.filter(({ position, threadId }) => position > readUpTo(read, threadId))
+type Counted = Pick<Tally, 'notifications' | 'counts' | 'lookedAt' | 'lastOther' | 'roomVersion'>
+
+async function count(ctx: Needs, room: LiveRoom, counting: Counting): Promise<Counted> {
+  const { userId, ruleset, ignored, tally, read, start, upTo } = counting
+  let rulesRoom: Promise<RoomForRules> | undefined
+  const forRules = () => (rulesRoom ??= roomForRules(ctx, room, ruleset))
+  const base = (await usableTally(counting, forRules)) ?? unread
+  const after = Math.max(base.upTo, start)
+  const events = (await previousEvents(ctx, room, { after, before: upTo + 1, limit: maxLookedAt })).reverse()
+  const former = events.length < maxLookedAt ? base.notifications : []
+  const { lookedAt } = base
+  const stretch = { ruleset, roomForRules: forRules, events, lookedAt, notifications: former }
+  const all = await notificationsAmong(ctx, { room, userId, ignored }, stretch)
+  const first = lookedAt + events.length - maxLookedAt
+  const notifications = all.filter(
+    ({ position, threadId, ordinal }) => ordinal >= first && position > readUpTo(read, threadId, start),
+  )
+  return {
+    notifications,
+    counts: tally && hasSame(tally.notifications, notifications) ? tally.counts : countsOf(notifications),
+    lookedAt: lookedAt + events.length,
+    lastOther: events.findLast(({ sender }) => sender !== userId)?.position ?? base.lastOther,
+    roomVersion: rulesRoom ? (await rulesRoom).version : base.roomVersion,
+  }
 }
 
-const readUpTo = ({ everywhere, threads }: ReadPositions, threadId: string): number =>
-  Math.max(everywhere ?? 0, threads.get(threadId) ?? 0)
+type Base = Pick<Tally, 'upTo' | 'notifications' | 'lookedAt' | 'lastOther' | 'roomVersion'>
+
+const unread: Base = { upTo: 0, notifications: [], lookedAt: 0, lastOther: 0, roomVersion: undefined }
+
+/** What was counted before, if it still stands: where nobody else has written since the start, that is nothing. */
+async function usableTally(
+  { tally, isSame, start }: Counting,
+  forRules: () => Promise<RoomForRules>,
+): Promise<Base | undefined> {
+  if (!tally) return undefined
+  if (tally.lastOther <= start) return { ...tally, notifications: [], roomVersion: undefined }
+  if (!isSame) return undefined
+  const isCurrent = tally.roomVersion === undefined || tally.roomVersion === (await forRules()).version
+  return isCurrent ? tally : undefined
+}
+
+/** Since when the user has been in the room without a break. */
+async function joinedAt(ctx: Needs, room: LiveRoom, userId: UserId): Promise<number> {
+  const known = room.joinedAt(userId)
+  if (known !== undefined) return known
+  const memberships = await membershipIntervals(ctx, room, { userId, since: 0 })
+  return memberships.findLast(({ value }) => value === 'join')?.from ?? room.lastPosition
+}
+
+const readUpTo = ({ threads }: ReadPositions, threadId: string, start: number): number =>
+  Math.max(start, threads.get(threadId) ?? 0)
 
 /** The farther of public and private receipts. */
 async function readPositions({ store }: Needs, roomId: RoomId, userId: UserId): Promise<ReadPositions> {
@@ -70,6 +107,9 @@ async function readPositions({ store }: Needs, roomId: RoomId, userId: UserId): 
     threads.set(threadId, Math.max(eventPosition, threads.get(threadId) ?? 0))
   return { everywhere: threads.get(''), threads }
 }
+
+const hasSame = (one: readonly UnreadNotification[], other: readonly UnreadNotification[]): boolean =>
+  one.length === other.length && one.every((notification, index) => notification === other[index])
 
 function countsOf(notifications: readonly UnreadNotification[]): UnreadCounts {
   const threads = new Map<string, UnreadCount>()

@@ -5,7 +5,14 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** An unread event that its reader's rules notify of. */
-export type UnreadNotification = { position: number; eventId: EventId; threadId: string; isHighlight: boolean }
+export type UnreadNotification = {
+  position: number
+  eventId: EventId
+  threadId: string
+  isHighlight: boolean
+  /** Its number among the events that were looked at. */
+  ordinal: number
+}
 
 export type UnreadCount = { notification_count: number; highlight_count: number }
 
@@ -28,6 +35,12 @@ export type Tally = {
   ignored: ReadonlySet<UserId>
   /** Events up to here were looked at. */
   upTo: number
+  /** How many events were looked at. */
+  lookedAt: number
+  /** Position of the newest event looked at that another user sent. */
+  lastOther: number
+  /** Of the room as the rules saw it, once they had to look. */
+  roomVersion: string | undefined
   /** `receiptMoves` of the slot when `read` was read. */
   receiptMoves: number
   read: ReadPositions
@@ -38,7 +51,7 @@ export type Tally = {
 type Slot = { receiptMoves: number; tally: Tally | undefined }
 
 /** An event as all of its readers' rules look at it. */
-export type SeenEvent = { flat: FlatEvent; threadId: string; redacts: string | undefined }
+export type SeenEvent = { flat: FlatEvent; threadId: string }
 
 /** Bytes of a tally with its maps, and of a notification in it. */
 const tallyBytes = 600

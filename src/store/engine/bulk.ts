@@ -14,14 +14,17 @@ export type Bulk = {
   key: readonly string[]
   /** A column that must be null as well where an update is to change a row. */
   onlyNull?: string
+  /** What a column becomes where `replace` meets a row, if not the new value; an expression in SQL. */
+  merged?: Readonly<Record<string, string>>
   rows: readonly (readonly unknown[])[]
 }
 
-const conflict = ({ kind, key, columns }: Bulk): string => {
+const conflict = ({ kind, key, columns, merged = {} }: Bulk): string => {
   if (kind === 'insert') return ''
   if (kind === 'ignore') return ` on conflict (${key.join(', ')}) do nothing`
   const set = Object.keys(columns).filter((name) => !key.includes(name))
-  return ` on conflict (${key.join(', ')}) do update set ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`
+  const values = set.map((name) => `${name} = ${merged[name] ?? `excluded.${name}`}`)
+  return ` on conflict (${key.join(', ')}) do update set ${values.join(', ')}`
 }
 
 const stillNull = ({ onlyNull }: Bulk, table = ''): string[] => (onlyNull ? [`${table}${onlyNull} is null`] : [])

@@ -3,6 +3,7 @@ import { encodeAuth } from './auth-links.ts'
 import type { Bulk } from '#store/engine/bulk.ts'
 import { eventTables as tables } from './event-tables.ts'
 import { statusCodes } from './events.ts'
+import type { Membership } from './members.ts'
 import { noEvent, type EventWrite, type RoomWrite } from './room-write.ts'
 
 /** An event with the position it is given. */
@@ -19,7 +20,7 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
     ...roomRows(writes, placed),
     ...graphRows(placed, numbers),
     ...intervalRows(placed, numbers.keys),
-    memberships: lastOf(placed.flatMap(membershipRows), (row) => `${String(row[0])} ${String(row[1])}`),
+    memberships: membershipRows(placed),
     relations: placed.flatMap(({ event: { relation, sender }, position, nid }) =>
       relation ? [[relation.parentId, relation.relType, position, nid, sender]] : [],
     ),
@@ -132,8 +133,23 @@ function intervalRows(
   return { intervals, closedIntervals }
 }
 
-const membershipRows = ({ event: { memberships = [] }, position, nid }: Placed): unknown[][] =>
-  memberships.map(({ userId, membership, sender }) => [nid, userId, membership, sender, position, false])
+/** Where a user's membership changes several times in one batch, the last row says also what the others changed. */
+function membershipRows(placed: readonly Placed[]): unknown[][] {
+  const rows = new Map<string, { staysForgotten: boolean; joinedAt: number | null; row: unknown[] }>()
+  for (const { event, position, nid } of placed)
+    for (const { userId, membership, sender, former } of event.memberships ?? []) {
+      const key = `${nid} ${userId}`
+      const earlier = rows.get(key)
+      const staysForgotten = isOutside(membership) && isOutside(former) && (earlier?.staysForgotten ?? true)
+      const joinedAt = membership !== 'join' ? null : former === 'join' ? (earlier?.joinedAt ?? null) : position
+      const row = [nid, userId, membership, sender, position, staysForgotten, joinedAt]
+      rows.set(key, { staysForgotten, joinedAt, row })
+    }
+  return Array.from(rows.values(), ({ row }) => row)
+}
+
+/** Who left may have forgotten the room, and has until they come in sight of it again. */
+const isOutside = (membership: Membership | undefined): boolean => membership === 'leave' || membership === 'ban'
 
 const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): unknown[][] => [
   ...(r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : []),

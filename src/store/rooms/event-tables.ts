@@ -68,8 +68,22 @@ export const eventTables = {
   memberships: {
     kind: 'replace',
     table: 'memberships',
-    columns: { room_nid: big, user_id: text, membership: text, sender: text, position: big, is_forgotten: 'boolean' },
+    columns: {
+      room_nid: big,
+      user_id: text,
+      membership: text,
+      sender: text,
+      position: big,
+      is_forgotten: 'boolean',
+      joined_position: big,
+    },
     key: ['user_id', 'room_nid'],
+    merged: {
+      is_forgotten: 'memberships.is_forgotten and excluded.is_forgotten',
+      // Who stays joined joined before.
+      joined_position: `case when excluded.membership = 'join'
+        then coalesce(excluded.joined_position, memberships.joined_position) end`,
+    },
   },
   relations: insert('relations', { parent_id: text, rel_type: text, position: big, room_nid: big, sender: text }),
   transactions: insert('event_transactions', {

@@ -15,6 +15,8 @@ export type Member = {
   sender: UserId
   /** Position of the member event. */
   position: number
+  /** Since when they have been joined without a break, where that is known. */
+  joinedAt: number | undefined
   isForgotten: boolean
 }
 
@@ -30,7 +32,11 @@ type Row = {
   sender: UserId
   position: number
   is_forgotten: boolean | number
+  joined_position: number | null
 }
+
+/** A user's membership, and since when they have been joined if they are. */
+export type Standing = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
 
 export const members = (db: Db, kind: Engine['kind']) => ({
   async find(roomNid: number, userId: UserId): Promise<Member | undefined> {
@@ -72,20 +78,20 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Every user's membership in some rooms, by the numbers of these, in order of arrival. */
-  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Pick<Member, 'userId' | 'membership'>[]>> {
-    const places = new Map<number, Pick<Member, 'userId' | 'membership'>[]>()
+  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Standing[]>> {
+    const places = new Map<number, Standing[]>()
     if (roomNids.length === 0) return places
     const along = { room_nid: 'room_nid', membership: 'membership', row: 'rowid' }
-    const rows = await inPages<Pick<Row, 'room_nid' | 'user_id' | 'membership' | 'position'>>(kind, along, () =>
+    const rows = await inPages<Omit<Row, 'sender' | 'is_forgotten'>>(kind, along, () =>
       db('memberships')
         .whereRaw(...inList(kind, 'room_nid', roomNids))
-        .select('room_nid', 'user_id', 'membership', 'position'),
+        .select('room_nid', 'user_id', 'membership', 'position', 'joined_position'),
     )
-    rows.sort((one, other) => Number(one.position) - Number(other.position))
-    for (const { room_nid, user_id: userId, membership } of rows) {
+    rows.sort((one, other) => arrival(one) - arrival(other))
+    for (const { room_nid, user_id: userId, membership, joined_position } of rows) {
       const ofRoom = places.get(Number(room_nid)) ?? []
       if (ofRoom.length === 0) places.set(Number(room_nid), ofRoom)
-      ofRoom.push({ userId, membership })
+      ofRoom.push({ userId, membership, joinedAt: optionalNumber(joined_position) })
     }
     return places
   },
@@ -206,5 +212,12 @@ const fromRow = (row: Row): Member => ({
   membership: row.membership,
   sender: row.sender,
   position: Number(row.position),
+  joinedAt: optionalNumber(row.joined_position),
   isForgotten: Boolean(row.is_forgotten),
 })
+
+const optionalNumber = (value: number | null): number | undefined => (value === null ? undefined : Number(value))
+
+/** A new name or avatar is no arrival. */
+const arrival = ({ position, joined_position }: Pick<Row, 'position' | 'joined_position'>): number =>
+  Number(joined_position ?? position)

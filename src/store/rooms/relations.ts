@@ -5,6 +5,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { rowsOf, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
+import { isReadable, isShownTo, type PositionRange, type Readable } from './readable.ts'
 
 /** A child that its parent's bundle may need, with what is known of all children of its kind. */
 export type RankedChild = {
@@ -46,11 +47,19 @@ export type ThreadPage = {
   roomNid: number
   /** Only threads whose newest event comes before this position. */
   before: number
-  /** Events after this position do not count. */
-  upTo: number
+  /** Only what these allow counts. */
+  readable: Readable
   limit: number
   /** Only threads this user started or wrote in. */
   participant?: string | undefined
+}
+
+/** By which relations others must relate to an event: of one of these types, from one of these senders. */
+export type RelatedBy = {
+  roomNid: number
+  readable: Readable
+  relTypes?: readonly string[] | undefined
+  senders?: readonly string[] | undefined
 }
 
 const bundled = ['m.thread', 'm.replace', 'm.reference']
@@ -67,6 +76,9 @@ const isBundled = `(r.rel_type <> 'm.replace' or (
   and not exists (select 1 from relations o
     where o.room_nid = r.room_nid and o.rel_type = 'm.replace' and o.position = p.position)))`
 
+/** Events of a room whose bundles are wanted, and the positions of it that the reader may read. */
+export type BundleParents = { parentIds: readonly string[]; roomNid: number; ranges: readonly PositionRange[] }
+
 /** Who relates to what. A redacted event relates to nothing. */
 export const relations = (db: Db, kind: Engine['kind']) => {
   const children = (roomNid: number) =>
@@ -79,32 +91,35 @@ export const relations = (db: Db, kind: Engine['kind']) => {
   const isChildOf = (parentIds: readonly EventId[]): [string, Knex.RawBinding[]] =>
     parentIds.length === 1 ? ['r.parent_id = ?', [parentIds[0] ?? '']] : inList(kind, 'r.parent_id', parentIds)
 
+  /** In several rooms, for one reader: in the order of these. */
   const forBundlesIn = async (
-    rooms: readonly { parentIds: readonly string[]; roomNid: number; upTo: number }[],
-    reader: string,
+    rooms: readonly BundleParents[],
+    { reader, ignored }: { reader: UserId; ignored: ReadonlySet<UserId> },
   ): Promise<RankedChild[][]> => {
-    const rows = rooms.flatMap(({ parentIds, roomNid, upTo }, room) =>
-      parentIds.map((parentId) => [room, parentId, roomNid, upTo]),
+    const rows = rooms.flatMap(({ parentIds, roomNid, ranges }, room) =>
+      parentIds.flatMap((parentId) => ranges.map(({ from, to }) => [room, parentId, roomNid, from, to])),
     )
     if (rows.length === 0) return rooms.map(() => [])
-    const asked = askedRows(kind, { room: 'bigint', parent_id: 'text', room_nid: 'bigint', upto: 'bigint' }, rows)
+    const columns = { room: 'bigint', parent_id: 'text', room_nid: 'bigint', first: 'bigint', last: 'bigint' } as const
+    const asked = askedRows(kind, columns, rows)
+    const [isShown, shown] = isShownTo(kind, 'e', ignored)
     const sql = `select * from (
         select a.room as ask, r.parent_id, r.rel_type, r.position, e.event_id,
-          count(*) over (partition by r.parent_id, r.rel_type) as count,
+          count(*) over (partition by a.room, r.parent_id, r.rel_type) as count,
           max(case when r.sender = ? or p.sender = ? then 1 else 0 end)
-            over (partition by r.parent_id, r.rel_type) as participated,
-          row_number() over (partition by r.parent_id, r.rel_type
+            over (partition by a.room, r.parent_id, r.rel_type) as participated,
+          row_number() over (partition by a.room, r.parent_id, r.rel_type
             order by case r.rel_type when 'm.replace' then e.origin_server_ts else e.position end desc,
               e.event_id ${byBytes[kind]} desc) as place
         from ${asked.sql}
-        join relations r on r.parent_id = a.parent_id and r.room_nid = a.room_nid and r.position <= a.upto
+        join relations r on r.parent_id = a.parent_id and r.room_nid = a.room_nid and r.position between a.first and a.last
         join events e on e.position = r.position
         join events p on p.event_id = r.parent_id and p.room_nid = r.room_nid
-        where r.rel_type in (?, ?, ?) and e.status = ? and e.redacted_by is null and ${isBundled}
+        where r.rel_type in (?, ?, ?) and e.status = ? and e.redacted_by is null and ${isShown} and ${isBundled}
       ) ranked
       where place <= case rel_type when 'm.thread' then 1 when 'm.replace' then ${maxEdits} else ${maxReferences} end
       order by ask, parent_id, rel_type, place`
-    const values: Knex.RawBinding[] = [reader, reader, ...asked.bindings, ...bundled, statusCodes.accepted]
+    const values: Knex.RawBinding[] = [reader, reader, ...asked.bindings, ...bundled, statusCodes.accepted, ...shown]
     const raw: unknown = await db.raw(sql, values)
     return byAsk(rooms.length, rowsOf<RankedRow & { ask: number }>(raw), (row) => ({
       parentId: row.parent_id,
@@ -120,9 +135,10 @@ export const relations = (db: Db, kind: Engine['kind']) => {
     /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
     async forBundles(
       parentIds: readonly string[],
-      { roomNid, reader, upTo }: { roomNid: number; reader: string; upTo: number },
+      { roomNid, reader, readable }: { roomNid: number; reader: UserId; readable: Readable },
     ): Promise<RankedChild[]> {
-      return (await forBundlesIn([{ parentIds, roomNid, upTo }], reader))[0] ?? []
+      const { ranges, ignored } = readable
+      return (await forBundlesIn([{ parentIds, roomNid, ranges }], { reader, ignored }))[0] ?? []
     },
 
     /** The same for parents in several rooms, in the order of these. */
@@ -176,34 +192,42 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return (await query.pluck('e.event_id')) as EventId[]
     },
 
+    /** Of events at some positions, the roots of the threads they were written in, also of those redacted since. */
+    async threadIds(roomNid: number, positions: readonly number[]): Promise<Map<number, EventId>> {
+      if (positions.length === 0) return new Map()
+      const rows = (await db('relations')
+        .where({ room_nid: roomNid, rel_type: 'm.thread' })
+        .whereRaw(...inList(kind, 'position', positions))
+        .select('position', 'parent_id')) as { position: number; parent_id: EventId }[]
+      return new Map(rows.map((row) => [Number(row.position), row.parent_id]))
+    },
+
     /** Of some events, those that others relate to by one of the relation types or from one of the senders. */
     async relatedBy(
       eventIds: readonly EventId[],
-      {
-        roomNid,
-        relTypes,
-        senders,
-      }: { roomNid: number; relTypes?: readonly string[] | undefined; senders?: readonly string[] | undefined },
-    ): Promise<Set<string>> {
+      { roomNid, readable, relTypes, senders }: RelatedBy,
+    ): Promise<Set<EventId>> {
       if (eventIds.length === 0) return new Set()
-      const query = children(roomNid).whereRaw(...inList(kind, 'r.parent_id', eventIds))
+      const query = children(roomNid)
+        .whereRaw(...inList(kind, 'r.parent_id', eventIds))
+        .whereRaw(...isReadable(kind, 'e', readable))
       if (relTypes) void query.whereIn('r.rel_type', relTypes)
       if (senders) void query.whereIn('r.sender', senders)
-      return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as string[])
+      return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as EventId[])
     },
 
     /** Roots of threads, the one written to last first, each with the position of its newest event. */
     async threads({
       roomNid,
       before,
-      upTo,
+      readable,
       limit,
       participant,
     }: ThreadPage): Promise<{ root: StoredEvent; latest: number }[]> {
       const query = children(roomNid)
         .join('events as p', 'p.event_id', 'r.parent_id')
         .where({ 'r.rel_type': 'm.thread', 'p.room_nid': roomNid, 'p.status': statusCodes.accepted })
-        .where('r.position', '<=', upTo)
+        .whereRaw(...isReadable(kind, 'e', readable))
         .groupBy('p.position')
         .havingRaw('max(r.position) < ?', [before])
         .orderByRaw('max(r.position) desc')

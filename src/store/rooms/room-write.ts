@@ -18,7 +18,13 @@ export type StateIntervalChange = {
 
 export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
 
-export type MemberWrite = { userId: UserId; membership: Membership; sender: UserId }
+export type MemberWrite = {
+  userId: UserId
+  membership: Membership
+  sender: UserId
+  /** The membership that it replaces. */
+  former?: Membership | undefined
+}
 
 /** An event and everything derived from it, ready to be written in one transaction. */
 export type EventWrite = {

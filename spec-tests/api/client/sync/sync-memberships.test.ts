@@ -98,9 +98,11 @@ describe('GET /sync on who comes and goes', () => {
       assert.ok(keysOf(joined(answer, roomId).timeline).includes('m.room.topic|'))
     }
 
+    const ignoring = await sync(alice)
     await alice.request('PUT', path, { ignored_users: {} })
     const answer = await sync(alice)
     assert.ok(answer.rooms.invite?.[den])
+    assert.ok((await sync(alice, { since: ignoring.next_batch })).rooms.invite?.[den])
     assert.deepEqual(bodiesOf(joined(answer, roomId)), ['unheard'])
   })
 })

@@ -34,7 +34,7 @@ export const getContext = endpoint({
     const limit = Math.min(query.limit ?? 10, maxContext)
     const reading = await openReading(ctx, roomId, userId)
     const { event, before, after, state, start, end } = await readContext(ctx, reading, { eventId, limit, filter })
-    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
+    const viewer = { ...reading, deviceId, withRoomId: true }
     const [first = '', ...others] = await renderEvents(ctx, viewer, [event, ...before, ...after])
     return new JsonText(
       jsonObject({

@@ -16,8 +16,8 @@ export const getEvent = endpoint({
   summary: 'Shows one event.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomideventeventid',
   async handle(ctx, { params: { roomId, eventId } }, { userId, deviceId }) {
-    const { room, event } = await readEvent(ctx, { roomId, eventId, userId })
-    const [text = ''] = await renderEvents(ctx, { room, userId, deviceId, withRoomId: true }, [event])
+    const { event, ...reader } = await readEvent(ctx, { roomId, eventId, userId })
+    const [text = ''] = await renderEvents(ctx, { ...reader, deviceId, withRoomId: true }, [event])
     return new JsonText(text)
   },
 })

@@ -42,7 +42,7 @@ export const getRoomInitialSync = endpoint({
       limit,
       filter: parseRoomEventFilter(undefined),
     })
-    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
+    const viewer = { ...reading, deviceId, withRoomId: true }
     const membership = reading.room.members.get(userId)
     const messages = jsonObject({
       start: JSON.stringify(writePosition(position)),

@@ -32,7 +32,7 @@ export const getMembers = endpoint({
     const reading = await openReading(ctx, params.roomId, userId)
     const { membership, not_membership: notMembership } = query
     const events = await listMembers(ctx, reading, { at, membership, notMembership })
-    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
+    const viewer = { ...reading, deviceId, withRoomId: true }
     return new JsonText(jsonObject({ chunk: jsonArray(await renderState(ctx, viewer, events)) }))
   },
 })

@@ -47,7 +47,7 @@ export const getMessages = endpoint({
     const limit = clamped(query.limit ?? 10, maxMessages)
     const { items, position, isEnd } = await readTimeline(ctx, reading, { from, to, direction, limit, filter })
     const members = filter.lazyLoadMembers ? await membersOfSenders(ctx, reading, items) : undefined
-    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
+    const viewer = { ...reading, deviceId, withRoomId: true }
     return new JsonText(
       jsonObject({
         start: JSON.stringify(query.from ?? writePosition(from)),

@@ -57,7 +57,7 @@ export const getRelations = endpoint({
     })
     return new JsonText(
       jsonObject({
-        chunk: jsonArray(await renderEvents(ctx, { room: parent.room, userId, deviceId, withRoomId: true }, items)),
+        chunk: jsonArray(await renderEvents(ctx, { ...parent, deviceId, withRoomId: true }, items)),
         next_batch: isEnd ? undefined : JSON.stringify(writePosition(position)),
         prev_batch: query.from === undefined ? undefined : JSON.stringify(query.from),
         recursion_depth: query.recurse ? String(recursionDepth) : undefined,

@@ -19,7 +19,7 @@ export const getState = endpoint({
   spec: 'client-server-api/#get_matrixclientv3roomsroomidstate',
   async handle(ctx, { params }, { userId, deviceId }) {
     const reading = await openReading(ctx, params.roomId, userId)
-    const viewer = { room: reading.room, userId, deviceId, withRoomId: true }
+    const viewer = { ...reading, deviceId, withRoomId: true }
     return new JsonText(jsonArray(await renderState(ctx, viewer, await readState(ctx, reading))))
   },
 })
@@ -43,7 +43,7 @@ export const getStateKey = endpoint({
     const reading = await openReading(ctx, roomId, userId)
     const event = await readStateEvent(ctx, reading, [eventType, stateKey])
     if (query.format === 'content') return (JSON.parse(event.clientJson) as { content: JsonObject }).content
-    const [text = ''] = await renderEvents(ctx, { room: reading.room, userId, deviceId, withRoomId: true }, [event])
+    const [text = ''] = await renderEvents(ctx, { ...reading, deviceId, withRoomId: true }, [event])
     return new JsonText(text)
   },
 })

@@ -35,7 +35,7 @@ export const getThreads = endpoint({
     })
     return new JsonText(
       jsonObject({
-        chunk: jsonArray(await renderEvents(ctx, { room: reading.room, userId, deviceId, withRoomId: true }, items)),
+        chunk: jsonArray(await renderEvents(ctx, { ...reading, deviceId, withRoomId: true }, items)),
         next_batch: isEnd ? undefined : JSON.stringify(writePosition(position)),
       }),
     )

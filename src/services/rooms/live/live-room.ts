@@ -3,7 +3,7 @@ import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { Membership } from '#store/rooms/members.ts'
+import type { Membership, Standing } from '#store/rooms/members.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 
@@ -21,6 +21,12 @@ export type StateEntry = {
 
 type WritableEntry = { -readonly [Field in keyof StateEntry]: StateEntry[Field] }
 const writable = (entry: StateEntry): WritableEntry => entry
+
+/** What held from one position until the next interval begins; before the first one nothing did. */
+export type Interval<Value> = { from: number; value: Value }
+
+/** Past values of a state key; good as long as the present entry of the key began at `from`. */
+export type StateHistory = { from: number; intervals: readonly Interval<string>[] }
 
 /** A state key that another event holds from now on, or none. */
 export type StateEntryChange = { type: string; stateKey: string; entry: StateEntry | undefined }
@@ -42,11 +48,14 @@ export type CommittedChange = {
 export type BuildBase = Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forwardExtremityPdus'>
 
 const maxRecent = 50
+const maxHistories = 500
 
 /** Bytes of a state key with its entry, of a member, and of an event besides its JSON, in the maps of a room. */
 const entryBytes = 360
 const memberBytes = 120
 const eventBytes = 400
+/** Of the past values of a state key. */
+const historyBytes = 500
 
 export type LiveRoomStart = {
   nid: number | undefined
@@ -58,7 +67,7 @@ export type LiveRoomStart = {
   lastPosition: number
   purgedUpTo: number
   entries: Iterable<StateEntry>
-  members: Iterable<{ userId: UserId; membership: Membership }>
+  members: Iterable<Standing>
   /** This server's name, to know its own users among the members. */
   serverName: string
   /** Known only from a join under way: none of this server's users has joined it yet. */
@@ -100,6 +109,10 @@ export class LiveRoom {
   /** Of PDUs that were loaded into state entries. */
   #loadedBytes = 0
   readonly #replacedState = new Map<EventId, StateEntry | undefined>()
+  /** Since when local users have been joined without a break; unknown of some who joined long ago. */
+  readonly #joinedAt = new Map<UserId, number>()
+  /** What visibility depends on, as far as readers asked for it. */
+  readonly #histories = new Map<StateKey, StateHistory>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
   readonly #members = new Map<UserId, Membership>()
@@ -121,7 +134,7 @@ export class LiveRoom {
     this.#recentFrom = start.lastPosition
     this.#plainSince = start.lastPosition
     for (const entry of start.entries) this.#state.set(keyOf(entry.type, entry.stateKey), entry)
-    for (const { userId, membership } of start.members) this.#setMember(userId, membership)
+    for (const { joinedAt, ...member } of start.members) this.#setMember(member, joinedAt)
   }
 
   /** The room's number in the store; undefined until its create event is committed. */
@@ -210,7 +223,8 @@ export class LiveRoom {
   /** Estimated bytes in memory, without the recent events. */
   get weight(): number {
     const entries = this.#state.size + this.#pending.size + (this.#authGraph?.size ?? 0)
-    return entries * entryBytes + this.#members.size * memberBytes + this.#loadedBytes
+    const histories = this.#histories.size * historyBytes
+    return entries * entryBytes + this.#members.size * memberBytes + this.#loadedBytes + histories
   }
 
   /** Estimated bytes of the recent events, and of the state they replaced. */
@@ -225,6 +239,16 @@ export class LiveRoom {
   /** The committed entry of a state key. */
   entry(type: string, stateKey: string): StateEntry | undefined {
     return this.#state.get(keyOf(type, stateKey))
+  }
+
+  /** Since when a local user has been joined without a break. */
+  joinedAt(userId: UserId): number | undefined {
+    return this.#joinedAt.get(userId)
+  }
+
+  /** The past values of a state key, where a reader asked for them since it changed. */
+  historyOf(key: StateKey): StateHistory | undefined {
+    return this.#histories.get(key)
   }
 
   /** The entry that the next event builds on: also one that waits for its commit. */
@@ -299,6 +323,14 @@ export class LiveRoom {
     if (position > this.#recentFrom) this.#replacedState.set(eventId, replaced)
   }
 
+  /** Keeps the past values of a state key for the next reader. */
+  cacheHistory(key: StateKey, history: StateHistory): void {
+    this.#histories.delete(key)
+    this.#histories.set(key, history)
+    const [oldest] = this.#histories.keys()
+    if (this.#histories.size > maxHistories && oldest !== undefined) this.#histories.delete(oldest)
+  }
+
   /** The room's auth graph, which grows with what is loaded into it. */
   openAuthGraph(): AuthGraph {
     return (this.#authGraph ??= new AuthGraph())
@@ -328,7 +360,7 @@ export class LiveRoom {
     if (this.#recent.length > maxRecent) this.#dropOldest()
     if (!isPlain) this.#plainSince = event.position
     for (const { type, stateKey, entry } of entries) this.#setEntry(keyOf(type, stateKey), entry, event)
-    for (const { userId, membership } of members) this.#setMember(userId, membership)
+    for (const member of members) this.#setMember(member, event.position)
     for (const one of redacted) this.#redact(one)
   }
 
@@ -370,16 +402,20 @@ export class LiveRoom {
     this.#replacedState.delete(oldest.eventId)
   }
 
-  #setMember(userId: UserId, membership: Membership): void {
+  #setMember({ userId, membership }: Pick<Standing, 'userId' | 'membership'>, since: number | undefined): void {
     const replaced = this.#members.get(userId)
+    if (replaced === 'join' && membership === 'join') return
     if (replaced) this.#counts[replaced]--
     this.#counts[membership]++
+    // Members are in order of arrival, as the store lists them.
+    this.#members.delete(userId)
     this.#members.set(userId, membership)
-    if (membership !== 'join') this.#localUsers.delete(userId)
-    else if (this.#isLocal(userId)) {
-      this.#localUsers.add(userId)
-      this.#isPlaceholder = false
-    }
+    this.#localUsers.delete(userId)
+    this.#joinedAt.delete(userId)
+    if (membership !== 'join' || !this.#isLocal(userId)) return
+    this.#localUsers.add(userId)
+    if (since !== undefined) this.#joinedAt.set(userId, since)
+    this.#isPlaceholder = false
   }
 
   #isLocal(userId: UserId): boolean {

@@ -4,7 +4,9 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { relationOf, type Relation } from '#protocol/events/relation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from './history-intervals.ts'
-import type { Reader } from './visibility.ts'
+import { firstOf, hiddenBy, readableBy, type Reader } from './readable.ts'
+import { mayRootThread } from './thread-root.ts'
+import type { Readable } from '#store/rooms/readable.ts'
 
 /** What others said about an event, as its bundle sums it up. */
 export type Bundle = {
@@ -25,25 +27,28 @@ export async function findBundles(
   // State events get no bundles, and nobody relates to a redaction or a reaction.
   const parents = events.filter(({ type, stateKey }) => stateKey === null && !childless.has(type))
   if (parents.length === 0) return new Map()
+  const readable = await readableBy(ctx, reader, firstOf(parents) - 1)
   const { recentFrom } = reader.room
-  const recent = recentBundles(
-    reader,
-    parents.filter(({ position }) => position > recentFrom),
-  )
+  const recent = recentBundles(reader, {
+    readable,
+    parents: parents.filter(({ position }) => position > recentFrom),
+  })
   const old = parents.filter(({ position }) => position <= recentFrom)
-  return old.length === 0 ? recent : new Map([...recent, ...(await storedBundles(ctx, reader, old))])
+  if (old.length === 0) return recent
+  return new Map([...recent, ...(await storedBundles(ctx, reader, { readable, parents: old }))])
 }
+
+/** Events, and what of what relates to them is for the reader. */
+type Family = { readable: Readable; parents: readonly StoredEvent[] }
 
 const childless = new Set(['m.room.redaction', 'm.reaction'])
 
 type Child = { event: StoredEvent; relation: Relation }
 
 /** Everything that relates to an event of `recent` is newer and therefore in `recent` too. */
-function recentBundles({ room, userId }: Reader, parents: readonly StoredEvent[]): Map<EventId, Bundle> {
+function recentBundles({ room, userId }: Reader, { readable, parents }: Family): Map<EventId, Bundle> {
   const bundles = new Map<EventId, Bundle>()
-  const first = parents.reduce((least, { position }) => Math.min(least, position), Infinity)
-  const last = lastReadable({ room, userId })
-  const children = childrenAfter(room.recent, first).filter(({ event }) => event.position <= last)
+  const children = childrenAfter(room.recent, firstOf(parents)).filter(({ event }) => !hiddenBy(readable, event))
   if (children.length === 0) return bundles
   for (const parent of parents) {
     const own = children.filter(({ relation }) => relation.parentId === parent.eventId)
@@ -73,7 +78,7 @@ function bundleOf(parent: StoredEvent, children: readonly Child[], userId: UserI
   }
   const thread = ofType('m.thread')
   const latest = thread.at(-1)
-  if (latest) {
+  if (latest && mayRootThread(parent)) {
     const isParticipant = [parent, ...thread].some(({ sender }) => sender === userId)
     bundle.thread = { latest, count: thread.length, isParticipant }
   }
@@ -97,32 +102,28 @@ const newerEditFirst = (one: StoredEvent, other: StoredEvent): number =>
 async function storedBundles(
   ctx: Pick<Context, 'store'>,
   { room, userId }: Reader,
-  parents: readonly StoredEvent[],
+  { readable, parents }: Family,
 ): Promise<Map<EventId, Bundle>> {
   const ranked = await ctx.store.rooms.relations.forBundles(
     parents.map(({ eventId }) => eventId),
-    { roomNid: nidOf(room), reader: userId, upTo: lastReadable({ room, userId }) },
+    { roomNid: nidOf(room), reader: userId, readable },
   )
   const whole = ranked.filter(({ relType }) => relType !== 'm.reference').map(({ position }) => position)
   const events = new Map(
     (await ctx.store.rooms.events.atPositions(whole)).map((event) => [event.position, event] as const),
   )
+  const roots = new Set(parents.filter(mayRootThread).map(({ eventId }) => eventId))
   const bundles = new Map<EventId, Bundle>()
   for (const { parentId, relType, eventId, position, count, isParticipant } of ranked) {
     const bundle = bundles.get(parentId) ?? { edits: [], references: [] }
     bundles.set(parentId, bundle)
     const event = events.get(position)
     if (relType === 'm.reference') bundle.references.unshift({ eventId, position })
-    else if (event && relType === 'm.thread') bundle.thread = { latest: event, count, isParticipant }
-    else if (event && holdsNewContent(event)) bundle.edits.push(event)
+    else if (event && relType === 'm.thread' && roots.has(parentId))
+      bundle.thread = { latest: event, count, isParticipant }
+    else if (event && relType === 'm.replace' && holdsNewContent(event)) bundle.edits.push(event)
   }
   return bundles
-}
-
-/** Those who left learn nothing of what came later. */
-function lastReadable({ room, userId }: Reader): number {
-  const isJoined = room.members.get(userId) === 'join'
-  return isJoined ? room.lastPosition : (room.entry('m.room.member', userId)?.from ?? room.lastPosition)
 }
 
 const contentOf = ({ clientJson }: StoredEvent): Pdu['content'] =>

@@ -1,4 +1,5 @@
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
+import type { Readable } from '#store/rooms/readable.ts'
 import type { Store } from '#store/open.ts'
 import { gather } from '#base/gather.ts'
 
@@ -93,13 +94,16 @@ function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 
     }
     return asks.map((ask) => found.get(ask) ?? [])
   })
-  type BundleAsk = { parentIds: readonly string[]; roomNid: number; reader: string; upTo: number }
+  type BundleAsk = { parentIds: readonly string[]; roomNid: number; reader: UserId; readable: Readable }
   const bundles = gather(maxAsked, async (asks: readonly BundleAsk[]) => {
     const found = new Map<BundleAsk, Awaited<ReturnType<typeof relations.forBundles>>>()
-    for (const [reader, same] of Map.groupBy(asks, (ask) => ask.reader)) {
-      const lists = await relations.forBundlesIn(same, reader)
-      same.forEach((ask, index) => found.set(ask, lists[index] ?? []))
-    }
+    // One answer has one reader, who ignores the same users in all rooms.
+    for (const [ignored, same] of Map.groupBy(asks, (ask) => ask.readable.ignored))
+      for (const [reader, own] of Map.groupBy(same, (ask) => ask.reader)) {
+        const rooms = own.map(({ parentIds, roomNid, readable: { ranges } }) => ({ parentIds, roomNid, ranges }))
+        const lists = await relations.forBundlesIn(rooms, { reader, ignored })
+        own.forEach((ask, index) => found.set(ask, lists[index] ?? []))
+      }
     return asks.map((ask) => found.get(ask) ?? [])
   })
   return {

@@ -1,27 +1,35 @@
 import type { Context } from '#context.ts'
+import type { UserId } from '#protocol/ids.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import { historyVisibilityOf, type HistoryVisibility } from '#protocol/rooms/history-visibility.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import type { UserId } from '#protocol/ids.ts'
-
-/** What held from one position until the next span begins; before the first span nothing did. */
-export type Interval<Value> = { from: number; value: Value }
+import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
+import type { Interval, LiveRoom } from '#services/rooms/live/live-room.ts'
 
 type Needs = Pick<Context, 'store'>
+type Content = Pick<Pdu, 'content'>
 
-/** The user's memberships, oldest first, as far as they matter from a position on: from memory unless one began later. */
+/** Longer histories of a key are not kept. */
+const maxIntervals = 100
+
+const visibilityType = 'm.room.history_visibility'
+
+/** The user's memberships, oldest first, as far as they matter from a position on: from memory where none began later. */
 export async function membershipIntervals(
   ctx: Needs,
   room: LiveRoom,
   { userId, since }: { userId: UserId; since: number },
-): Promise<Interval<string>[]> {
+): Promise<readonly Interval<string>[]> {
   const entry = room.entry('m.room.member', userId)
   if (entry?.from === undefined) return []
-  if (entry.from <= since) return [{ from: entry.from, value: room.members.get(userId) ?? 'leave' }]
-  const history = await ctx.store.rooms.state.history(nidOf(room), ['m.room.member', userId])
-  return history.map(({ from, event }) => ({ from, value: (event && membershipOf(contentOf(event))) ?? 'leave' }))
+  const from = room.joinedAt(userId) ?? entry.from
+  if (from <= since) return [{ from, value: room.members.get(userId) ?? 'leave' }]
+  return history(ctx, room, {
+    key: ['m.room.member', userId],
+    from: entry.from,
+    valueOf: (event) => (event && membershipOf(event)) ?? 'leave',
+  })
 }
 
 /** The room's history visibilities in the same way. */
@@ -29,16 +37,42 @@ export async function visibilityIntervals(
   ctx: Needs,
   room: LiveRoom,
   { since }: { since: number },
-): Promise<Interval<HistoryVisibility>[]> {
-  const type = 'm.room.history_visibility'
-  const entry = room.entry(type, '')
+): Promise<readonly Interval<HistoryVisibility>[]> {
+  const entry = room.entry(visibilityType, '')
   if (entry?.from === undefined) return []
   if (entry.from <= since) {
-    await loadStateEntries(ctx, room, [[type, '']])
+    await loadStateEntries(ctx, room, [[visibilityType, '']])
     return [{ from: entry.from, value: historyVisibilityOf(entry.pdu) }]
   }
-  const history = await ctx.store.rooms.state.history(nidOf(room), [type, ''])
-  return history.map(({ from, event }) => ({ from, value: historyVisibilityOf(event && contentOf(event)) }))
+  const intervals = await history(ctx, room, {
+    key: [visibilityType, ''],
+    from: entry.from,
+    valueOf: historyVisibilityOf,
+  })
+  return intervals as readonly Interval<HistoryVisibility>[]
+}
+
+type Past = {
+  key: readonly [type: string, stateKey: string]
+  /** Since when the present holder holds the key. */
+  from: number
+  valueOf: (event: Content | undefined) => string
+}
+
+/** Every value a key has had: read once, and again when the key has changed. */
+async function history(ctx: Needs, room: LiveRoom, { key, from, valueOf }: Past): Promise<readonly Interval<string>[]> {
+  const name = keyOf(...key)
+  const known = room.historyOf(name)
+  if (known?.from === from) return known.intervals
+  const intervals: Interval<string>[] = []
+  for (const { from: start, event } of await ctx.store.rooms.state.history(nidOf(room), key)) {
+    const value = valueOf(event && contentOf(event))
+    if (intervals.at(-1)?.value !== value) intervals.push({ from: start, value })
+  }
+  // What was read is of a later moment where the key has changed meanwhile.
+  if (room.entry(...key)?.from === from && intervals.length <= maxIntervals)
+    room.cacheHistory(name, { from, intervals })
+  return intervals
 }
 
 /** What held just after a position. */
@@ -56,4 +90,4 @@ export function nidOf(room: LiveRoom): number {
   return room.nid
 }
 
-const contentOf = (event: StoredEvent): Pick<Pdu, 'content'> => JSON.parse(event.clientJson) as Pick<Pdu, 'content'>
+const contentOf = (event: StoredEvent): Content => JSON.parse(event.clientJson) as Content

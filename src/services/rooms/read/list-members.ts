@@ -7,7 +7,7 @@ import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
-import { firstReadable } from './visibility.ts'
+import { firstReadable } from './readable.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>

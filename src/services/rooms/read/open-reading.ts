@@ -1,7 +1,8 @@
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { membershipIntervals, nidOf, visibilityIntervals } from './history-intervals.ts'
-import type { Reader } from './visibility.ts'
+import type { Reader } from './readable.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
@@ -10,33 +11,41 @@ export type Reading = Reader & {
   leftAt: number | undefined
 }
 
+type Needs = Pick<Context, 'rooms' | 'store' | 'ignoredUsers'>
+
 /** Throws M_FORBIDDEN for strangers, who hear the same whether the room exists or not. Those who left may look back. */
-export async function openReading(
-  ctx: Pick<Context, 'rooms' | 'store'>,
-  roomId: RoomId,
-  userId: UserId,
-): Promise<Reading> {
+export async function openReading(ctx: Needs, roomId: RoomId, userId: UserId): Promise<Reading> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw stranger()
+  const reader = { room, userId, ignored: await ctx.ignoredUsers.of(userId) }
   const membership = room.members.get(userId)
-  if (membership === 'join') return { room, userId, leftAt: undefined }
-  const [visibility] = await visibilityIntervals(ctx, room, { since: room.lastPosition })
-  if (visibility?.value === 'world_readable') return { room, userId, leftAt: undefined }
+  if (membership === 'join') return { ...reader, leftAt: undefined }
+  if (await isWorldReadable(ctx, room)) return { ...reader, leftAt: undefined }
   if (membership === undefined) throw stranger()
-  const leftAt = await lastLeave(ctx, { room, userId })
-  if (
-    leftAt === undefined ||
-    leftAt <= room.purgedUpTo ||
-    (await ctx.store.rooms.members.find(nidOf(room), userId))?.isForgotten
-  )
-    throw stranger()
-  return { room, userId, leftAt }
+  const leftAt = await lastLeave(ctx, reader)
+  if (leftAt === undefined || leftAt <= room.purgedUpTo || (await hasForgotten(ctx, reader))) throw stranger()
+  return { ...reader, leftAt }
 }
 
 /** The newest position that the reader may look at. */
 export const lastReadable = ({ room, leftAt }: Reading): number => leftAt ?? room.lastPosition
 
 const stranger = () => forbidden('You are not in this room')
+
+/** Whether the user forgot a room, and has not come in sight of it again. */
+export async function hasForgotten(
+  { store }: Pick<Context, 'store'>,
+  { room, userId }: Pick<Reader, 'room' | 'userId'>,
+): Promise<boolean> {
+  const membership = room.members.get(userId)
+  if (membership !== 'leave' && membership !== 'ban') return false
+  return (await store.rooms.members.find(nidOf(room), userId))?.isForgotten ?? false
+}
+
+export async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
+  const [visibility] = await visibilityIntervals(ctx, room, { since: room.lastPosition })
+  return visibility?.value === 'world_readable'
+}
 
 /** Where the user's last stay in the room ended, if they ever were in it. */
 async function lastLeave(ctx: Pick<Context, 'store'>, { room, userId }: Reader): Promise<number | undefined> {

@@ -4,7 +4,7 @@ import { nidOf } from './history-intervals.ts'
 import { scan, type Scanned } from './scan.ts'
 import type { SingleEvent } from './single-event.ts'
 import type { Direction } from './timeline.ts'
-import { visibleEvents } from './visibility.ts'
+import { readableEvents } from './readable.ts'
 import type { EventId } from '#protocol/ids.ts'
 
 export type RelationPage = {
@@ -47,7 +47,7 @@ export async function readRelations(
         direction,
         limit,
       }),
-    keep: (events) => visibleEvents(ctx, parent, events),
+    keep: (events) => readableEvents(ctx, parent, events),
     after: ({ position }) => (isBackwards ? position - 1 : position),
   })
 }

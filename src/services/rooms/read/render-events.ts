@@ -5,11 +5,12 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Bundle } from './bundle-relations.ts'
 import { membershipIntervals, valueAt } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { Reader } from './readable.ts'
 import { findUnsignedData, type UnsignedData } from './unsigned-data.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
-export type Viewer = { room: LiveRoom; userId: UserId; deviceId?: string | undefined; withRoomId: boolean }
+export type Viewer = Reader & { deviceId?: string | undefined; withRoomId: boolean }
 
 type Needs = Pick<Context, 'store' | 'clock'>
 

@@ -3,6 +3,8 @@ export type Scan<Item> = {
   /** Where to begin. */
   from: number
   limit: number
+  /** How many items may be looked at; the client goes on from the place reached. */
+  maxRead?: number | undefined
   /** Up to `count` items that follow a place in the list, in order. */
   read(from: number, count: number): Promise<Item[]>
   /** Those of them that the reader gets, in the same order. */
@@ -20,15 +22,22 @@ export type Scanned<Item> = {
 }
 
 const laterBatch = 500
-/** What one request may cost; the client goes on from the place reached. */
-const maxRead = 5000
+/** What one request may cost unless it says less. */
+const mostRead = 5000
 
 /** Reads on until the page is full: what the reader does not get never ends a list early. */
-export async function scan<Item>({ from, limit, read, keep, after }: Scan<Item>): Promise<Scanned<Item>> {
+export async function scan<Item>({
+  from,
+  limit,
+  maxRead = mostRead,
+  read,
+  keep,
+  after,
+}: Scan<Item>): Promise<Scanned<Item>> {
   const items: Item[] = []
   let position = from
   let count = limit + 1
-  for (let seen = 0; seen < maxRead; count = laterBatch) {
+  for (let seen = 0; seen < maxRead; count = Math.min(laterBatch, maxRead)) {
     const batch = await read(position, count)
     const kept = await keep(batch)
     const free = limit - items.length

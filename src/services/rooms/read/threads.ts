@@ -2,8 +2,9 @@ import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
+import { mayRootThread } from './thread-root.ts'
 import { scan, type Scanned } from './scan.ts'
-import { visibleEvents } from './visibility.ts'
+import { readableBy, readableEvents } from './readable.ts'
 
 export type ThreadSelection = {
   /** Just after this position. */
@@ -22,6 +23,7 @@ export async function listThreads(
   const { room, userId } = reading
   const upTo = lastReadable(reading)
   const participant = onlyParticipated ? userId : undefined
+  const readable = await readableBy(ctx, reading)
   const { items, ...place } = await scan({
     from: Math.min(from, upTo),
     limit,
@@ -29,17 +31,17 @@ export async function listThreads(
       ctx.store.rooms.relations.threads({
         roomNid: nidOf(room),
         before: position + 1,
-        upTo,
+        readable,
         limit: count,
         participant,
       }),
     async keep(threads) {
-      const roots = await visibleEvents(
+      const roots = await readableEvents(
         ctx,
         reading,
         threads.map(({ root }) => root),
       )
-      const visible = new Set(roots.map(({ position }) => position))
+      const visible = new Set(roots.filter(mayRootThread).map(({ position }) => position))
       return threads.filter(({ root }) => visible.has(root.position))
     },
     after: ({ latest }) => latest - 1,

@@ -4,7 +4,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
 import type { Direction } from './timeline.ts'
-import { visibleEvents } from './visibility.ts'
+import { readableEvents } from './readable.ts'
 
 const batch = 100
 const maxBatches = 20
@@ -18,7 +18,7 @@ export async function findEventByTimestamp(
   const query = { roomNid: nidOf(reading.room), ts, direction, upTo: lastReadable(reading), limit: batch }
   for (let skip = 0; skip < maxBatches * batch; skip += batch) {
     const events = await ctx.store.rooms.events.nearTimestamp({ ...query, skip })
-    const [closest] = await visibleEvents(ctx, reading, events)
+    const [closest] = await readableEvents(ctx, reading, events)
     if (closest) return closest
     if (events.length < batch) break
   }

@@ -1,12 +1,13 @@
 import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { findBundles, type Bundle, type Bundles } from './bundle-relations.ts'
+import { findBundles, type Bundles } from './bundle-relations.ts'
 import { findReplacedState, type ReplacedState } from './replaced-state.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { visibleEvents, type Reader } from './visibility.ts'
+import { firstOf, isWithin, readableBy, type Reader } from './readable.ts'
 
-/** Other events that go into the `unsigned` of some events: all of them visible to the reader. */
+/** Other events that go into the `unsigned` of some events, as far as they are for the reader. */
 export type UnsignedData = {
   /** By the id of what they redacted. */
   redactions: ReadonlyMap<EventId, StoredEvent>
@@ -26,29 +27,23 @@ export async function findUnsignedData(
     findReplacedState(ctx, reader.room, events),
     findBundles(ctx, reader, events),
   ])
-  const places = [...redactions.values(), ...replacedState.values(), ...[...bundles.values()].flatMap(eventsOf)]
-  const visible = new Set((await visibleEvents(ctx, reader, places)).map(({ position }) => position))
-  const isVisible = ({ position }: { position: number }) => visible.has(position)
+  if (redactions.size + replacedState.size === 0) return { redactions, replacedState: new Map(), bundles }
+  const { ranges } = await readableBy(ctx, reader, firstOf([...redactions.values(), ...replacedState.values()]) - 1)
+  const isVisible = ({ position }: { position: number }) => isWithin(ranges, position)
   return {
-    redactions: mapped(redactions, (redaction) => (isVisible(redaction) ? redaction : undefined)),
+    // That an event is redacted clients know by this, whoever did it.
+    redactions: mapped(redactions, (redaction) => (isVisible(redaction) ? heardFrom(reader, redaction) : undefined)),
     replacedState: mapped(replacedState, (replaced) => ({ ...replaced, isVisible: isVisible(replaced) })),
-    bundles: mapped(bundles, (bundle) => withoutHidden(bundle, isVisible)),
+    bundles,
   }
 }
 
-const eventsOf = ({ thread, edits, references }: Bundle): { position: number }[] => [
-  ...(thread ? [thread.latest] : []),
-  ...edits,
-  ...references,
-]
-
-function withoutHidden(bundle: Bundle, isVisible: (event: { position: number }) => boolean): Bundle {
-  const { thread, edits, references } = bundle
-  return {
-    ...(thread && isVisible(thread.latest) && { thread }),
-    edits: edits.filter(isVisible).slice(0, 1),
-    references: references.filter(isVisible),
-  }
+/** A redaction without the words of an ignored user. */
+function heardFrom({ ignored }: Reader, redaction: StoredEvent): StoredEvent {
+  if (!ignored.has(redaction.sender)) return redaction
+  const { content, ...event } = JSON.parse(redaction.clientJson) as { content: JsonObject }
+  const { redacts } = content
+  return { ...redaction, clientJson: JSON.stringify({ ...event, content: redacts === undefined ? {} : { redacts } }) }
 }
 
 function mapped<Key, From, To>(map: ReadonlyMap<Key, From>, change: (value: From) => To | undefined): Map<Key, To> {

@@ -1,7 +1,7 @@
 import { membershipOf } from '#protocol/events/event.ts'
 import { splitStateKey, stateKey } from '#protocol/state-resolution/state-map.ts'
 import type { RowChange } from '#store/rooms/room-check.ts'
-import { noEvent, type StateJournal } from './state-journal.ts'
+import { noEvent, type JournalSpan, type StateJournal } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -21,7 +21,10 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
     for (const stored of page) {
       const userId = stored.user_id as UserId
       met.add(userId)
-      const expected = await membershipRow(subject, journal, userId)
+      const { joined_position, ...others } = (await membershipRow(subject, journal, userId)) ?? {}
+      // Rows of before the column was there do not know it, and of purged history nobody does.
+      const isKnown = room.purgedUpTo === 0 && (stored.joined_position !== null || others.membership !== 'join')
+      const expected = others.membership === undefined ? undefined : isKnown ? { ...others, joined_position } : others
       changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored, expected }))
     }
     const last = page.at(-1)
@@ -40,9 +43,26 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
 
 /** Where no event holds the key any more the user counts as gone. */
 async function membershipRow({ events }: Subject, journal: StateJournal, userId: UserId): Promise<Row | undefined> {
-  const interval = journal.current(stateKey(member, userId))
+  const intervals = journal.intervals(stateKey(member, userId))
+  const interval = intervals.at(-1)
   if (!interval) return undefined
-  const entry = interval.entry === noEvent ? undefined : await events.at(interval.entry)
-  if (!entry) return { membership: 'leave' }
-  return { membership: membershipOf(entry.pdu) ?? 'leave', sender: entry.pdu.sender, position: interval.from }
+  const entry = await eventOf(events, interval)
+  if (!entry) return { membership: 'leave', joined_position: null }
+  const membership = membershipOf(entry.pdu) ?? 'leave'
+  const joinedAt = membership === 'join' ? await startOfStay(events, intervals) : null
+  return { membership, sender: entry.pdu.sender, position: interval.from, joined_position: joinedAt }
 }
+
+/** Where the last of the user's memberships in a row that are joins begins. */
+async function startOfStay(events: Subject['events'], intervals: readonly JournalSpan[]): Promise<number | null> {
+  let start: number | null = null
+  for (const interval of intervals.toReversed()) {
+    const entry = await eventOf(events, interval)
+    if (membershipOf(entry?.pdu) !== 'join') break
+    start = interval.from
+  }
+  return start
+}
+
+const eventOf = async (events: Subject['events'], { entry }: JournalSpan) =>
+  entry === noEvent ? undefined : events.at(entry)

@@ -1,7 +1,8 @@
 import type { Context } from '#context.ts'
-import type { Pdu } from '#protocol/events/event.ts'
+import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { Membership } from '#store/rooms/members.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import { authEventIdsWithCreate, describeEvent, membershipsOf } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
@@ -128,8 +129,12 @@ const writeOf = (
   status: 'accepted',
   intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld: replaced !== undefined }] : [],
   authIds: entry && authEventIdsWithCreate(pdu, version),
-  memberships: entry ? membershipsOf(pdu) : [],
+  memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, former: formerMembership(replaced) })) : [],
 })
+
+/** Of a member event: the membership before it, committed or waiting as well. */
+const formerMembership = (replaced: StateEntry | undefined): Membership | undefined =>
+  replaced?.pdu && (membershipOf(replaced.pdu) as Membership)
 
 const changeOf = (
   { eventId, memberships = [], redaction }: EventWrite,

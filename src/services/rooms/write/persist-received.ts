@@ -67,7 +67,7 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
       pdu.state_key !== undefined && status !== 'rejected' ? authEventIdsWithCreate(pdu, room.version) : undefined,
     relation: status === 'accepted' && !redacted ? described.relation : undefined,
     intervals: transition?.entries.map((change) => intervalOf(room, change, eventId)) ?? [],
-    memberships: transition?.members ?? [],
+    memberships: transition?.members.map((member) => ({ ...member, former: room.members.get(member.userId) })) ?? [],
     redaction,
     awaits,
     redacted,

@@ -8,6 +8,7 @@ import type { AppendOnceNeeds } from './append-once.ts'
 import type { EventDraft } from './build-event.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { appendOnce } from './append-once.ts'
+import { checkThreadRoot } from './check-thread-root.ts'
 import { redactEvent } from './redact.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
@@ -33,6 +34,7 @@ export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> 
   const room = await requireJoined(ctx, roomId, sender)
   const draft = { type, sender, content, transaction, originServerTs }
   return appendOnce(ctx, transaction, async () => {
+    await checkThreadRoot(ctx, room, content)
     const { eventId } = await annotateOnce(ctx, { room, draft }, () => appendEvent(ctx, roomId, draft))
     await stopTyping(ctx, roomId, sender)
     return eventId

@@ -5,6 +5,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append.ts'
+import { checkThreadRoot } from './check-thread-root.ts'
 import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
@@ -48,6 +49,7 @@ async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, send
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, room, content)
   const member = type === 'm.room.member' ? requireUserId(stateKey) : undefined
   if (member && content.membership === 'invite') await requireInvitable(ctx, member)
+  await checkThreadRoot(ctx, room, content)
   if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, room, content)
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.

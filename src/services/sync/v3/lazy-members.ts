@@ -1,8 +1,8 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** Bytes of a user id with its position in a map. */
 const memberBytes = 120
-import type { RoomId } from '#protocol/ids.ts'
 
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
 type Span = { since: number; upTo: number }
@@ -10,16 +10,16 @@ type Span = { since: number; upTo: number }
 /** Which members a device has been told of in a room, so that lazy loading does not repeat them. Forgetting only repeats. */
 export class LazyMembers {
   /** By device and room: users, and the position at which the answer ended that told of them. */
-  readonly #told: Cache<string, Map<string, number>>
+  readonly #told: Cache<string, Map<UserId, number>>
 
   constructor(caches: CacheBudget) {
     this.#told = caches.cache({ name: 'lazy_members', share: 5, weigh: ({ size }) => size * memberBytes })
   }
 
   /** The users the device has not been told of yet; they count as told once it goes on from this answer. */
-  take([device, roomId]: readonly [string, string], users: readonly string[], { since, upTo }: Span): string[] {
+  take([device, roomId]: readonly [string, string], users: readonly UserId[], { since, upTo }: Span): UserId[] {
     const key = `${device} ${roomId}`
-    const told = this.#told.get(key) ?? new Map<string, number>()
+    const told = this.#told.get(key) ?? new Map<UserId, number>()
     const untold = users.filter((user) => (told.get(user) ?? Infinity) > since)
     for (const user of untold) told.set(user, upTo)
     if (untold.length > 0) this.#told.set(key, told)

@@ -14,6 +14,8 @@ export type RoomPlace = {
   sender: UserId
   /** Position of the user's member event. */
   position: number
+  /** Whether she has left and forgotten it. */
+  isForgotten: boolean
   /** True when she knows nothing of the room yet: it is told from scratch. */
   isNew: boolean
 }
@@ -43,16 +45,18 @@ type Interval = { userId: UserId; since: number | undefined; upTo: number }
 
 async function toldPlace(
   { store }: Needs,
-  { roomId, roomNid, sender, position, membership: present }: AccountRoom,
+  { roomId, roomNid, sender, position, isForgotten, membership: present }: AccountRoom,
   { userId, since, upTo }: Interval,
 ): Promise<RoomPlace | undefined> {
   const key = { roomNid, userId }
   const membership = position > upTo ? await membershipAt(store, key, upTo) : present
   if (!membership) return undefined
-  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo) }
+  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo), isForgotten }
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
   const before = await membershipAt(store, key, since)
+  // Whatever becomes of a room that the user had left and forgot is no news to them.
+  if (isForgotten && before && !isInRoom(before)) return undefined
   return { ...told, isNew: membership === 'join' && before !== 'join' }
 }
 

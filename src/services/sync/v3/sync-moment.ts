@@ -14,6 +14,11 @@ export type SyncMoment = {
   loader: EventLoader
   /** Of whom the user wants to hear nothing but state. */
   ignored: ReadonlySet<UserId>
+  /**
+   * Whether the user's push rules or ignored users changed since the token: then the unread counts of all rooms, and
+   * which invites she is told, may differ though nothing happened in them.
+   */
+  settingsMoved: boolean
   /** Who may share a room with the user, or no longer share one, since the token. */
   moved: Promise<readonly UserId[]>
 }

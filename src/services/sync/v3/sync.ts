@@ -9,6 +9,7 @@ import { deviceSection, keyCounts, type DeviceSection } from './sections/device-
 import { movedUsers } from './moved-users.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
+import { movesSettings } from './sections/unread.ts'
 import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
@@ -74,16 +75,17 @@ async function timed<T>(
 async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
   const { now, streams } = await currentToken(ctx, request)
   const ignored = await ctx.ignoredUsers.of(request.userId)
+  const interval = { after: request.since?.accountData, upTo: now.accountData }
+  const accountData = await accountDataChanges(ctx, request.userId, interval)
   const moment: SyncMoment = {
     request,
     now,
     streams,
     loader: new EventLoader(ctx),
     ignored,
+    settingsMoved: request.since !== undefined && movesSettings(accountData.global),
     moved: streams.has('members') ? movedUsers(ctx, request, now) : Promise.resolve([]),
   }
-  const interval = { after: request.since?.accountData, upTo: now.accountData }
-  const accountData = await accountDataChanges(ctx, request.userId, interval)
   const [devices, rooms, presence] = await Promise.all([
     deviceSection(ctx, moment),
     roomsSection(ctx, moment, accountData),

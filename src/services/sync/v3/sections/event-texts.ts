@@ -16,9 +16,10 @@ export const timelineTexts = async (ctx: Context, moment: SyncMoment, { room, ev
 export const stateTexts = async (ctx: Context, moment: SyncMoment, { room, events }: Events): Promise<string[]> =>
   cut(moment, await renderState(ctx, viewerOf(moment, room), events))
 
-const viewerOf = ({ request: { userId, deviceId } }: SyncMoment, room: LiveRoom): Viewer => ({
+const viewerOf = ({ request: { userId, deviceId }, ignored }: SyncMoment, room: LiveRoom): Viewer => ({
   room,
   userId,
+  ignored,
   deviceId,
   withRoomId: false,
 })

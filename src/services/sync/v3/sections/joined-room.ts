@@ -1,68 +1,63 @@
 import type { Context } from '#context.ts'
+import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
-import { readTimeline, type Timeline } from '#services/sync/v3/timeline.ts'
 import { tokenBefore } from '#services/sync/v3/token.ts'
-import { roomState } from './room-state.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomSummary, summaryMayDiffer } from './room-summary.ts'
+import { roomWindow } from './room-window.ts'
 import { unreadSection } from './unread.ts'
 import type { RoomExtras } from './room-extras.ts'
+
+type JoinedRoom = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
 
 /** JSON text of one joined room's part of the answer; undefined when there is nothing to tell. */
 export async function joinedRoom(
   ctx: Context,
   moment: SyncMoment,
-  { place, room, extras }: { place: RoomPlace; room: LiveRoom; extras: RoomExtras },
+  { place, room, extras }: JoinedRoom,
 ): Promise<string | undefined> {
   const { request, now } = moment
   const isFull = place.isNew || request.fullState
   const after = place.isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = room.lastPosition > after
-  if (!isFull && !hasEvents && !extras.any) return undefined
-  const [read, summary] = await Promise.all([
-    readTimeline(ctx, room, {
-      userId: request.userId,
-      after,
-      upTo: now.events,
-      filter: request.filter.timeline,
-      ignored: moment.ignored,
-    }),
-    isFull || summaryMayDiffer(room, after) ? roomSummary(moment, room) : undefined,
-  ])
-  // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
-  const timeline = { ...read, limited: read.limited || (place.isNew && request.since !== undefined) }
-  const state =
-    isFull || hasEvents
-      ? await roomState(ctx, moment, {
-          room,
-          timeline,
-          after: isFull ? undefined : after,
-          upTo: now.events,
-          heroes: summary?.['m.heroes'],
-        })
-      : []
-  const hasNews = timeline.events.length > 0 || timeline.limited || state.length > 0 || summary !== undefined
-  if (!isFull && !hasNews && !extras.any) return undefined
-  const [timelineJson, stateJson, unread] = await Promise.all([
-    timelineTexts(ctx, moment, { room, events: timeline.events }),
-    stateTexts(ctx, moment, { room, events: state }),
+  if (!isFull && !hasEvents && !extras.any && !moment.settingsMoved) return undefined
+  const summary = isFull || summaryMayDiffer(room, after) ? await roomSummary(moment, room) : undefined
+  const heroes = summary?.['m.heroes']
+  const knownAt = isFull ? undefined : after
+  const [window, unread] = await Promise.all([
+    isFull || hasEvents ? roomWindow(ctx, moment, { room, after, knownAt, upTo: now.events, heroes }) : nothing,
     unreadSection(ctx, room, moment),
   ])
+  const hasNews = window.events.length > 0 || window.limited || window.state.length > 0 || summary !== undefined
+  if (!isFull && !hasNews && !extras.any && !unread.isNews) return undefined
+  unread.told()
+  // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
+  const limited = window.limited || (place.isNew && request.since !== undefined)
+  const [timelineJson, stateJson] = await Promise.all([
+    timelineTexts(ctx, moment, { room, events: window.events }),
+    stateTexts(ctx, moment, { room, events: window.state }),
+  ])
   const parts = [
-    `"timeline":${timelineText(timeline, timelineJson, now.events)}`,
+    `"timeline":${timelineText({ ...window, limited }, timelineJson, now.events)}`,
     stateText(moment, stateJson),
     `"summary":${JSON.stringify(summary ?? {})}`,
     `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}`,
     `"account_data":{"events":[${extras.accountData.join(',')}]}`,
-    unread,
+    unread.json,
   ]
   return `{${parts.join(',')}}`
 }
 
+const nothing: Window = { events: [], limited: false, state: [], leftOut: [] }
+
 /** A token to page back from stands even in an empty timeline. */
-export const timelineText = ({ events: [first], limited }: Timeline, json: readonly string[], upTo: number): string =>
+export const timelineText = (
+  { events: [first], limited }: Pick<Window, 'events' | 'limited'>,
+  json: readonly string[],
+  upTo: number,
+): string =>
   `{"events":[${json.join(',')}],"limited":${limited},"prev_batch":"${tokenBefore(first?.position ?? upTo + 1)}"}`
 
 /** Under the name the client asked for; the older draft of MSC4222 is what clients still read. */

@@ -1,14 +1,14 @@
 import type { Context } from '#context.ts'
 import { filterable } from '#services/rooms/read/filterable.ts'
-import { membershipIntervals } from '#services/rooms/read/history-intervals.ts'
+import { membershipIntervals, valueAt } from '#services/rooms/read/history-intervals.ts'
+import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
-import { readTimeline } from '#services/sync/v3/timeline.ts'
 import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
-import { roomState } from './room-state.ts'
+import { roomWindow } from './room-window.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
@@ -22,41 +22,49 @@ export async function leftRoom(
   moment: SyncMoment,
   { place, room, accountData }: LeftRoom,
 ): Promise<string> {
-  const { request } = moment
-  const since = place.isNew ? undefined : request.since?.events
-  const upTo = await endOfStay(ctx, room, { userId: request.userId, upTo: place.position })
-  const timeline = await readTimeline(ctx, room, {
-    userId: request.userId,
-    after: since ?? 0,
-    upTo,
-    filter: request.filter.timeline,
-    ignored: moment.ignored,
-  })
-  const after = request.fullState ? undefined : since
-  const state = upTo === 0 ? [] : await roomState(ctx, moment, { room, timeline, after, upTo })
-  const leaving = upTo < place.position ? await leaveEvent(ctx, moment, place) : []
+  const { userId, since, fullState } = moment.request
+  const stay = await lastStay(ctx, room, { userId, upTo: place.position, since: since?.events })
+  const window = await stayWindow(ctx, moment, { room, stay, isFull: fullState })
+  const isTold = (stay?.upTo ?? 0) >= place.position || (stay && place.isForgotten)
+  const leaving = isTold ? [] : await leaveEvent(ctx, moment, place)
   const [timelineJson, stateJson] = await Promise.all([
-    timelineTexts(ctx, moment, { room, events: [...timeline.events, ...leaving] }),
-    stateTexts(ctx, moment, { room, events: state }),
+    timelineTexts(ctx, moment, { room, events: [...window.events, ...leaving] }),
+    stateTexts(ctx, moment, { room, events: window.state }),
   ])
   const parts = [
-    `"timeline":${timelineText(timeline, timelineJson, place.position)}`,
+    `"timeline":${timelineText(window, timelineJson, place.position)}`,
     stateText(moment, stateJson),
     `"account_data":{"events":[${accountData.join(',')}]}`,
   ]
   return `{${parts.join(',')}}`
 }
 
-/** Where the user's last stay in the room ended; 0 when she never was in it. */
-async function endOfStay(
+/** The user's last stay in a room: where it ended, and up to where the client knows the room, if it does. */
+type Stay = { upTo: number; knownAt: number | undefined }
+
+async function stayWindow(
+  ctx: Context,
+  moment: SyncMoment,
+  { room, stay, isFull }: { room: LiveRoom; stay: Stay | undefined; isFull: boolean },
+): Promise<Window> {
+  if (!stay) return { events: [], limited: false, state: [], leftOut: [] }
+  const { upTo, knownAt } = stay
+  return roomWindow(ctx, moment, { room, after: knownAt ?? 0, knownAt: isFull ? undefined : knownAt, upTo })
+}
+
+/** Undefined when she never was in the room. A client knows the room if she was in it at its token, or had left it. */
+async function lastStay(
   ctx: Context,
   room: LiveRoom,
-  { userId, upTo }: { userId: UserId; upTo: number },
-): Promise<number> {
+  { userId, upTo, since }: { userId: UserId; upTo: number; since: number | undefined },
+): Promise<Stay | undefined> {
   const all = await membershipIntervals(ctx, room, { userId, since: 0 })
   const intervals = all.filter(({ from }) => from <= upTo)
   const lastJoin = intervals.findLastIndex(({ value }) => value === 'join')
-  return lastJoin === -1 ? 0 : (intervals[lastJoin + 1]?.from ?? upTo)
+  if (lastJoin === -1) return undefined
+  const end = intervals[lastJoin + 1]?.from ?? upTo
+  const isKnown = since !== undefined && (since >= end || valueAt(intervals, since) === 'join')
+  return { upTo: end, knownAt: isKnown ? since : undefined }
 }
 
 /** The event that made the user's place in the room what it is, if she wants to hear of such. */

@@ -10,7 +10,7 @@ const maxHeroes = 5
 const names = { 'm.room.name': 'name', 'm.room.canonical_alias': 'alias' }
 const summarized = new Set(['m.room.member', ...Object.keys(names)])
 
-export type RoomSummary = { 'm.heroes'?: string[]; 'm.joined_member_count': number; 'm.invited_member_count': number }
+export type RoomSummary = { 'm.heroes'?: UserId[]; 'm.joined_member_count': number; 'm.invited_member_count': number }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_roomsummary */
 export async function roomSummary(moment: SyncMoment, room: LiveRoom): Promise<RoomSummary> {
@@ -40,15 +40,15 @@ async function isNamed({ loader }: SyncMoment, room: LiveRoom): Promise<boolean>
 }
 
 /** The first members besides the reader, after whom a nameless room is named: those who are there, else those who were. */
-function heroesOf(room: LiveRoom, userId: UserId): string[] {
+function heroesOf(room: LiveRoom, userId: UserId): UserId[] {
   const present = membersWith(room, userId, (membership) => membership === 'join' || membership === 'invite')
   return present.length > 0
     ? present
     : membersWith(room, userId, (membership) => membership === 'leave' || membership === 'ban')
 }
 
-function membersWith(room: LiveRoom, userId: UserId, isWanted: (membership: Membership) => boolean): string[] {
-  const heroes: string[] = []
+function membersWith(room: LiveRoom, userId: UserId, isWanted: (membership: Membership) => boolean): UserId[] {
+  const heroes: UserId[] = []
   for (const [member, membership] of room.members) {
     if (member === userId || !isWanted(membership)) continue
     if (heroes.push(member) === maxHeroes) break

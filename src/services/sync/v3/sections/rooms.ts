@@ -83,7 +83,9 @@ async function roomText(
   if (place.membership === 'join') return joinedRoom(ctx, moment, { place, room, extras })
   const since = moment.request.since?.events
   const isNews =
-    since === undefined || place.position > since || (moment.request.fullState && sectionOf(place) !== 'leave')
+    since === undefined ||
+    place.position > since ||
+    (sectionOf(place) !== 'leave' && (moment.request.fullState || moment.settingsMoved))
   if (!isNews) return undefined
   if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, room, accountData: extras.accountData })
   if (place.membership === 'invite' && moment.ignored.has(place.sender)) return undefined
