@@ -252,6 +252,29 @@ describe('a follower', () => {
       assert.deepEqual(seen, names)
     }))
 
+  it('goes on although two processes whose clocks are far apart take the cursor from each other', () =>
+    withStore(async (store, clock) => {
+      const names: string[] = []
+      for (let count = 0; count < 20; count++) names.push(...(await write(store, 'account_data', 1)))
+      const ahead = { ...clock, now: () => clock.now() + 1000 * cursorLeaseMs }
+      const seen: string[] = []
+      const handle = async (batch: Batch<Stream>) => {
+        await store.ping()
+        seen.push(...namesIn(batch))
+      }
+      const workers = [clock, ahead].map((own) =>
+        startFollowerWorker(newProcess(store, own), recorder(seen, { batchSize: 1, handle })),
+      )
+      for (let round = 0; round < 5; round++) {
+        await Promise.all(workers.map((worker) => worker.settle()))
+        await clock.advance(cursorLeaseMs)
+      }
+      await Promise.all(workers.map((worker) => worker.stop()))
+
+      assert.deepEqual(firstSeen(seen), names)
+      assert.ok(seen.length < 3 * names.length, `${seen.length} entries were handled`)
+    }))
+
   it('keeps the order of each key in shards that do not wait for each other', () =>
     withStore(async (store, clock) => {
       const names = await write(store, 'account_data', 12)

@@ -4,7 +4,7 @@ import { accountDataChanged, deviceListsChanged, eventsCommitted, receiptMoved, 
 import type { FollowedStream, StreamEntries } from '#store/jobs/stream-reads.ts'
 import { Alarm } from './alarm.ts'
 import { backoffMs } from './backoff.ts'
-import { HeldCursor } from './held-cursor.ts'
+import { cursorLeaseMs, HeldCursor } from './held-cursor.ts'
 import { ofShard } from './shards.ts'
 import { allWorkers, type Worker } from './worker.ts'
 
@@ -165,11 +165,18 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
       const batch = await this.#read(stream, after, newest[stream])
       if (batch.entries.length > 0) await this.#handle(batch)
       isMore = true
-      if (!(await this.#cursor.move(stream, batch.upTo))) return true
+      if (!(await this.#cursor.move(stream, batch.upTo))) return this.#yield()
     }
     this.#failures = 0
     if (!isMore) this.#behindSince = undefined
     return isMore
+  }
+
+  /** Two processes whose clocks differ by more than a lease would take the cursor from each other without end. */
+  #yield(): false {
+    this.#ctx.log.warn('a follower lost its cursor to another process', { follower: this.#name })
+    this.#pause.set(cursorLeaseMs, () => this.#wake())
+    return false
   }
 
   /** After a failure one position at a time, so that what fails is alone. */

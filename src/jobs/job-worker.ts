@@ -53,6 +53,8 @@ class JobWorker implements Worker {
   #filling: Promise<void> | undefined
   #isAskedAgain = false
   #isStopping = false
+  /** Ends once another process has had the time to finish what it took. */
+  readonly #pause: Alarm
   #failures = 0
 
   constructor(ctx: Needs, kinds: readonly JobKind[], atOnce: number) {
@@ -60,6 +62,7 @@ class JobWorker implements Worker {
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]))
     this.#atOnce = atOnce
     this.#alarm = new Alarm(ctx.clock)
+    this.#pause = new Alarm(ctx.clock)
     this.#end = ctx.bus.subscribe(jobsChanged, ({ kind }) => {
       if (!this.#kinds.has(kind)) return
       // It may have been cancelled.
@@ -76,7 +79,7 @@ class JobWorker implements Worker {
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#end()
-    this.#alarm.clear()
+    for (const alarm of [this.#alarm, this.#pause]) alarm.clear()
     for (const { controller } of this.#runs.keys()) controller.abort()
     await this.settle()
   }
@@ -103,7 +106,7 @@ class JobWorker implements Worker {
   }
 
   async #begin(): Promise<boolean> {
-    if (this.#isStopping || this.#runs.size >= this.#atOnce) return false
+    if (this.#isStopping || this.#pause.isSet || this.#runs.size >= this.#atOnce) return false
     const { store, clock, processId: owner } = this.#ctx
     const now = clock.now()
     const job = await store.jobs.jobs.claim({ kinds: [...this.#kinds.keys()], owner, now, until: now + jobLeaseMs })
@@ -120,7 +123,7 @@ class JobWorker implements Worker {
 
   /** With all hands busy the end of a run looks again. */
   async #setAlarm(): Promise<void> {
-    if (this.#isStopping || this.#runs.size >= this.#atOnce) return
+    if (this.#isStopping || this.#pause.isSet || this.#runs.size >= this.#atOnce) return
     const due = await this.#ctx.store.jobs.jobs.nextDue([...this.#kinds.keys()])
     if (due === undefined) this.#alarm.clear()
     else this.#alarm.set(Math.min(lookEveryMs, due - this.#ctx.clock.now()), () => this.#wake())
@@ -180,9 +183,11 @@ class JobWorker implements Worker {
     run.controller.abort()
   }
 
+  /** Two processes whose clocks differ by more than a lease would take a job from each other without end. */
   #lose(run: Run): void {
     run.isLost = true
     run.controller.abort()
+    if (!this.#isStopping) this.#pause.set(jobLeaseMs, () => this.#wake())
   }
 }
 
