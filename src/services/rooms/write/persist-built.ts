@@ -4,6 +4,7 @@ import { serverOf, type EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
+import { makeFormerLeave } from './former-accounts.ts'
 import type { Appended, AppendNeeds } from './append-needs.ts'
 import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
 import { authEventIdsWithCreate } from '#services/rooms/events/auth-event-ids.ts'
@@ -65,6 +66,7 @@ async function write(ctx: AppendNeeds, room: LiveRoom, { staged, isPublished }: 
       },
     )
     announce(ctx, room, events)
+    await makeFormerLeave(ctx, events)
   } catch (error) {
     room.isBroken = true
     throw error
