@@ -162,7 +162,8 @@ function startWork(context: Context): Worker {
   ])
 }
 
-async function closeContext({ bus, store, metrics, checkThreads }: Context): Promise<void> {
+async function closeContext({ bus, store, metrics, checkThreads, presence }: Context): Promise<void> {
+  presence.stop()
   await checkThreads.close()
   await bus.close()
   await store.close()

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#base/clock.ts'
+import { systemTokens } from '#base/tokens.ts'
 import type { Context } from '#context.ts'
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
@@ -25,6 +26,7 @@ export async function withReceiver<T>(url: string | undefined, work: (receiver: 
     rooms: new LiveRooms(store, 'home'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('home'),
+    tokens: systemTokens,
     config: { server_name: 'home' } as Context['config'],
     findKey: async (server) => ({ ...keyOf(server), validUntil: Infinity }),
     missingEvents: {

@@ -1,24 +1,44 @@
 import { forbidden, MatrixError } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { Authenticators } from '#http/requester.ts'
-import { authenticate, authenticateAdmin, authenticateIfKnown } from '#services/accounts/sessions/authenticate.ts'
+import { addressKey } from '#http/rate-limit.ts'
+import type { Authenticators, Credentials } from '#http/requester.ts'
+import { authenticate, authenticateAdmin, authenticateIfGiven } from '#services/accounts/sessions/authenticate.ts'
+
+/** Whoever tries unknown tokens is counted by address; a known one costs nothing. */
+async function counting<T>(ctx: Context, { ip }: Pick<Credentials, 'ip'>, find: () => Promise<T>): Promise<T> {
+  try {
+    return await find()
+  } catch (error) {
+    if (error instanceof MatrixError && error.errcode === 'M_UNKNOWN_TOKEN')
+      ctx.rateBuckets.spend('bad_token', addressKey(ip))
+    throw error
+  }
+}
 
 /** Who may ask what, on top of who it is. */
 export const authenticators: Authenticators<Context> = {
-  optional: authenticateIfKnown,
+  async optional(ctx, credentials) {
+    try {
+      return await counting(ctx, credentials, () => authenticateIfGiven(ctx, credentials))
+    } catch (error) {
+      // A token that says nothing counts as none.
+      if (error instanceof MatrixError && error.errcode === 'M_UNKNOWN_TOKEN') return undefined
+      throw error
+    }
+  },
 
   async user(ctx, credentials) {
-    const requester = await authenticate(ctx, credentials)
+    const requester = await counting(ctx, credentials, () => authenticate(ctx, credentials))
     if (requester.isGuest) throw new MatrixError(403, 'M_GUEST_ACCESS_FORBIDDEN', 'Guests may not do this')
     return requester
   },
 
-  guest: authenticate,
+  guest: (ctx, credentials) => counting(ctx, credentials, () => authenticate(ctx, credentials)),
 
-  admin: authenticateAdmin,
+  admin: (ctx, credentials) => counting(ctx, credentials, () => authenticateAdmin(ctx, credentials)),
 
   async appservice(ctx, credentials) {
-    const { userId, appserviceId } = await authenticate(ctx, credentials)
+    const { userId, appserviceId } = await counting(ctx, credentials, () => authenticate(ctx, credentials))
     if (appserviceId === undefined) throw forbidden('Only application services may do this')
     return { userId, appserviceId }
   },

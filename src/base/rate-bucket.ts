@@ -25,17 +25,21 @@ export class RateBuckets {
     return this.#levels.size
   }
 
-  /** Takes a token, or refuses with M_LIMIT_EXCEEDED and the time until there is one again. */
-  spend(name: BucketName, key: string): void {
-    if (!this.#limits.enabled) return
+  /**
+   * Takes a token, or as many as the act costs, or refuses with M_LIMIT_EXCEEDED and the time until there are enough. An
+   * act that costs more than the burst needs a full bucket, and leaves a debt.
+   */
+  spend(name: BucketName, key: string, cost = 1): void {
+    if (!this.#limits.enabled || cost === 0) return
     const { per_second: perSecond, burst } = this.#limits[name]
     const now = this.#clock.now()
     const id = `${name} ${key}`
     const before = this.#levels.get(id) ?? { tokens: burst, at: now }
     const passed = Math.max(0, now - before.at)
     const tokens = Math.min(burst, before.tokens + (passed * perSecond) / 1000)
-    this.#remember(id, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
-    if (tokens < 1) throw limitExceeded(((1 - tokens) * 1000) / perSecond)
+    const needed = Math.min(cost, burst)
+    this.#remember(id, { tokens: tokens < needed ? tokens : tokens - cost, at: now })
+    if (tokens < needed) throw limitExceeded(((needed - tokens) * 1000) / perSecond)
   }
 
   #remember(id: string, level: Level): void {

@@ -59,7 +59,8 @@ async function admit(
   const { method, url = '/', headers } = request
   const credentials = { method: method ?? '', url, headers, query, ip, body: early }
   const requester = auth === 'none' ? undefined : await authenticators[auth](ctx, credentials)
-  limitRate(ctx.rateBuckets, limit, { requester, ip })
+  // Where nobody needs a token, having one moves nobody out of the bucket of their address.
+  limitRate(ctx.rateBuckets, limit, { requester: auth === 'optional' ? undefined : requester, ip })
   return { requester, json: auth === 'server' ? early : await read() }
 }
 

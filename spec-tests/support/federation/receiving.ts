@@ -1,3 +1,4 @@
+import { systemTokens } from '#base/tokens.ts'
 import type { Context } from '#context.ts'
 import { authEventIds, prevEventIds, type JsonValue, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
@@ -94,6 +95,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     rooms: new LiveRooms(store, 'test'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('test'),
+    tokens: systemTokens,
     config: { server_name: 'test' } as Context['config'],
     findKey: findTestKey,
     missingEvents,

@@ -8,6 +8,22 @@ type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions' | 'tokens'>
 /** The kind of the job that leaves the rooms of a user who is gone; its key is the user id. */
 export const leaveRoomsJob = 'leave-rooms'
 
+/** Makes users leave all their rooms who are gone already: of whatever way they came into one since. */
+export async function leaveRoomsOf(
+  { store, tokens, clock, bus }: Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>,
+  userIds: readonly UserId[],
+): Promise<void> {
+  for (const userId of userIds)
+    await store.jobs.jobs.addAgain({
+      id: tokens.id(16),
+      kind: leaveRoomsJob,
+      key: userId,
+      payload: {},
+      now: clock.now(),
+    })
+  if (userIds.length > 0) bus.publish(jobsChanged, { kind: leaveRoomsJob })
+}
+
 /** Ends an account for good; a job leaves its rooms. */
 export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId; erase: boolean }): Promise<void> {
   const now = ctx.clock.now()

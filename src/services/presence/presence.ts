@@ -1,39 +1,30 @@
 import { presenceChanged } from '#bus/topics.ts'
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import type { PresenceContent, PresenceState } from './presences.ts'
+import type { PresenceContent, PresenceState, Sighting } from './presences.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type NewPresence = { userId: UserId; state: PresenceState; status?: string | undefined }
+type Needs = Pick<Context, 'store' | 'bus' | 'presence' | 'log'>
 
-/** Tells those who share a room with the user how she is there; many changes within a moment are told together. */
-export async function setPresence(
-  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
-  { userId, state, status }: NewPresence,
-): Promise<void> {
-  const { presence } = ctx
-  if (!presence.set(userId, state, status)) return
-  presence.unannounced.add(userId)
-  await presence.announcements.run('everybody', () => announce(ctx))
+export type NewPresence = { userId: UserId; deviceId?: string; state: PresenceState; status?: string | undefined }
+
+/** Shows those who share a room with the user how she is there on this device, and what she says of herself. */
+export async function setPresence(ctx: Needs, { userId, deviceId = '', state, status }: NewPresence): Promise<void> {
+  const isSaid = ctx.presence.say(userId, status)
+  const isSeen = ctx.presence.see({ userId, deviceId, state, isStated: true })
+  watch(ctx)
+  if (isSaid || isSeen) await announce(ctx, [userId])
 }
 
-async function announce({ store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>): Promise<void> {
-  const changed = [...presence.unannounced]
-  presence.unannounced.clear()
-  const concerned = new Set(changed)
-  for (const userId of changed)
-    for (const other of await store.rooms.members.usersSharingRooms(userId)) concerned.add(other)
-  bus.publish(presenceChanged, { userIds: [...concerned] })
-}
-
-/** The same without touching what the user says of herself; without a state she is merely seen, which wakes nobody. */
-export async function markPresence(
-  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
-  userId: UserId,
-  state: PresenceState | undefined,
-): Promise<void> {
-  if (state === undefined) return ctx.presence.see(userId)
-  await setPresence(ctx, { userId, state, status: ctx.presence.find(userId)?.status_msg })
+/**
+ * Takes note of a device that syncs, without touching what the user says of herself.
+ * NOTSPEC: a sync that names no presence leaves a device what its user made it by PUT /presence, for clients that set it
+ * by that request alone would undo it with the next sync; otherwise it shows the device online.
+ */
+export async function markPresence(ctx: Needs, sighting: Sighting): Promise<void> {
+  const isNews = ctx.presence.see(sighting)
+  watch(ctx)
+  if (isNews) await announce(ctx, [sighting.userId])
 }
 
 /** Presence is for those who share a room. */
@@ -44,4 +35,26 @@ export async function findPresence(
   if (userId !== reader && !(await store.rooms.members.shareRoom(reader, userId)))
     throw forbidden("You are not allowed to see this user's presence")
   return presence.find(userId) ?? { presence: 'offline' }
+}
+
+/** Time makes users less present, which others hear of as well. */
+function watch(ctx: Needs): void {
+  ctx.presence.watch((userIds) => {
+    announce(ctx, userIds).catch((error: unknown) => ctx.log.warn('presence was not announced', { error }))
+  })
+}
+
+/** Many changes within a moment are announced together. */
+async function announce(ctx: Pick<Context, 'store' | 'bus' | 'presence'>, userIds: readonly UserId[]): Promise<void> {
+  for (const userId of userIds) ctx.presence.unannounced.add(userId)
+  await ctx.presence.announcements.run('everybody', () => announceAll(ctx))
+}
+
+async function announceAll({ store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>): Promise<void> {
+  const changed = [...presence.unannounced]
+  presence.unannounced.clear()
+  const concerned = new Set(changed)
+  for (const userId of changed)
+    for (const other of await store.rooms.members.usersSharingRooms(userId)) concerned.add(other)
+  bus.publish(presenceChanged, { userIds: [...concerned] })
 }

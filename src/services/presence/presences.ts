@@ -13,32 +13,54 @@ export type PresenceContent = {
   currently_active?: boolean
 }
 
+/** What a device shows of itself. */
+export type Sighting = {
+  userId: UserId
+  /** '' for what acts without a device. */
+  deviceId: string
+  /** Absent: it is there, and shows what its user said of it, or that it is online. */
+  state?: PresenceState | undefined
+  /** Whether its user said so, and not merely its sync. */
+  isStated?: boolean
+  /** For how long a request of it may wait, in ms. */
+  staysFor?: number
+}
+
+type Device = { state: PresenceState; isStated: boolean; seenAt: number; seenUntil: number }
+
 type Presence = {
+  devices: Map<string, Device>
+  /** As it was shown last. */
   state: PresenceState
   status: string | undefined
   activeAt: number | undefined
   serial: number
-  /** Nobody said it: she is online as long as she has been seen lately. */
-  isImplied?: boolean
 }
 
-/** How long nobody has to be heard of to count as gone. */
+/** How long nothing has to be heard of a device that was online, and after how long it counts as gone. */
+const idleAfterMs = 2 * 60 * 1000
 const goneAfterMs = 5 * 60 * 1000
+/** Time passes for all together, so often. */
+const sweepEveryMs = 30_000
+/** Beyond, the device of a user that was seen first is forgotten. */
+const maxDevices = 50
+const strength: Readonly<Record<PresenceState, number>> = { offline: 0, unavailable: 1, online: 2 }
 
-/** Who is there, in memory alone. */
+/** Who is there, in memory alone: of the devices of a user, the one that is there most counts. */
 export class Presences {
   /** Of everybody together: a change may concern thousands. */
   readonly announcements: Coalescer
   /** Whose newest presence has yet to be announced. */
   readonly unannounced = new Set<UserId>()
-  readonly #clock: Pick<Clock, 'now'>
+  readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
   /** In the order of their last change. */
   readonly #users = new Map<UserId, Presence>()
   #serial: number
+  #stopSweeping: (() => void) | undefined
 
   constructor(
-    clock: Pick<Clock, 'now' | 'after'>,
+    clock: Pick<Clock, 'now' | 'every' | 'after'>,
     { capacity = 50_000, onError = () => {} }: { capacity?: number; onError?: (error: unknown) => void } = {},
   ) {
     this.#clock = clock
@@ -58,39 +80,43 @@ export class Presences {
     return presence && this.#content(presence)
   }
 
-  /** The user is there, although she does not say so: no news to anybody, but told to who asks or meets her. */
-  see(userId: UserId): void {
-    const known = this.#users.get(userId)
-    if (known && !known.isImplied) return
-    if (known) known.activeAt = this.#clock.now()
-    else
-      this.#keep(userId, {
-        state: 'online',
-        status: undefined,
-        activeAt: this.#clock.now(),
-        serial: 0,
-        isImplied: true,
-      })
+  /** Takes note of a device; true when it is news to others. */
+  see({ userId, deviceId, state, isStated = false, staysFor = 0 }: Sighting): boolean {
+    const now = this.#clock.now()
+    const presence = this.#users.get(userId) ?? this.#add(userId)
+    const known = presence.devices.get(deviceId)
+    const kept = known?.isStated ? known : { state: 'online' as const, isStated: false }
+    const shown = state === undefined ? kept : { state, isStated }
+    presence.devices.delete(deviceId)
+    presence.devices.set(deviceId, { ...shown, seenAt: now, seenUntil: now + staysFor })
+    const [first] = presence.devices.keys()
+    if (presence.devices.size > maxDevices && first !== undefined) presence.devices.delete(first)
+    if (shown.state === 'online') presence.activeAt = now
+    return this.#settle(userId, presence)
   }
 
-  /** True when it is news to others. */
-  set(userId: UserId, state: PresenceState, status: string | undefined): boolean {
-    const replaced = this.#users.get(userId)
-    const activeAt = state === 'online' ? this.#clock.now() : replaced?.activeAt
-    if (replaced?.state === state && replaced.status === status && !replaced.isImplied) {
-      replaced.activeAt = activeAt
-      return false
-    }
-    this.#serial = Math.max(this.#serial + 1, this.#clock.now())
-    this.#users.delete(userId)
-    this.#keep(userId, { state, status, activeAt, serial: this.#serial })
+  /** What the user says of herself; true when it is news to others. */
+  say(userId: UserId, status: string | undefined): boolean {
+    const presence = this.#users.get(userId) ?? this.#add(userId)
+    if (presence.status === status) return false
+    presence.status = status
+    this.#change(userId, presence)
     return true
   }
 
-  #keep(userId: UserId, presence: Presence): void {
-    this.#users.set(userId, presence)
-    const [oldest] = this.#users.keys()
-    if (this.#users.size > this.#capacity && oldest !== undefined) this.#users.delete(oldest)
+  /** Calls `changed` with those whom time has made less present, as long as anybody is there. */
+  watch(changed: (userIds: UserId[]) => void): void {
+    this.#stopSweeping ??= this.#clock.every(sweepEveryMs, () => {
+      const users = [...this.#users].filter(([userId, presence]) => this.#settle(userId, presence))
+      if (users.length > 0) changed(users.map(([userId]) => userId))
+      if (![...this.#users.values()].some(({ devices }) => devices.size > 0)) this.stop()
+    })
+  }
+
+  /** Ends the watch. */
+  stop(): void {
+    this.#stopSweeping?.()
+    this.#stopSweeping = undefined
   }
 
   /** Who changed after a serial. 0: everybody who is there. */
@@ -105,9 +131,52 @@ export class Presences {
     return changes
   }
 
-  #content({ state: told, status, activeAt, isImplied }: Presence): PresenceContent {
-    const isGone = isImplied && this.#clock.now() - (activeAt ?? 0) > goneAfterMs
-    const state = isGone ? 'offline' : told
+  /** Lets go of devices that are gone, and notes whether the user is there more or less than before. */
+  #settle(userId: UserId, presence: Presence): boolean {
+    for (const [deviceId, { seenUntil }] of presence.devices)
+      if (this.#clock.now() - seenUntil > goneAfterMs) presence.devices.delete(deviceId)
+    const state = this.#stateOf(presence)
+    if (state === presence.state) return false
+    presence.state = state
+    this.#change(userId, presence)
+    return true
+  }
+
+  #change(userId: UserId, presence: Presence): void {
+    this.#serial = Math.max(this.#serial + 1, this.#clock.now())
+    presence.serial = this.#serial
+    this.#users.delete(userId)
+    this.#users.set(userId, presence)
+  }
+
+  #add(userId: UserId): Presence {
+    const presence: Presence = {
+      devices: new Map(),
+      state: 'offline',
+      status: undefined,
+      activeAt: undefined,
+      serial: 0,
+    }
+    this.#users.set(userId, presence)
+    const [oldest] = this.#users.keys()
+    if (this.#users.size > this.#capacity && oldest !== undefined) this.#users.delete(oldest)
+    return presence
+  }
+
+  #stateOf({ devices }: Presence): PresenceState {
+    const now = this.#clock.now()
+    let strongest: PresenceState = 'offline'
+    for (const { state, seenUntil } of devices.values()) {
+      const isIdle = state === 'online' && now - seenUntil > idleAfterMs
+      const shown = now - seenUntil > goneAfterMs ? 'offline' : isIdle ? 'unavailable' : state
+      if (strength[shown] > strength[strongest]) strongest = shown
+    }
+    return strongest
+  }
+
+  #content(presence: Presence): PresenceContent {
+    const { status, activeAt } = presence
+    const state = this.#stateOf(presence)
     return {
       presence: state,
       ...(status === undefined ? {} : { status_msg: status }),

@@ -57,6 +57,11 @@ export const accounts = (db: Db) => ({
     return rows.map(fromRow)
   },
 
+  /** Those of some users whose accounts have ended. */
+  async deactivatedAmong(userIds: readonly UserId[]): Promise<UserId[]> {
+    return db<Row>('accounts').whereIn('user_id', userIds).whereNotNull('deactivated_at').pluck('user_id')
+  },
+
   async hasAdmin(): Promise<boolean> {
     const row = await db<Row>('accounts').where({ is_admin: true }).whereNull('deactivated_at').first('user_id')
     return row !== undefined

@@ -10,6 +10,8 @@ const put = (user: TestUser, body: object) => user.request('PUT', pathOf(user), 
 const told = ({ presence }: Synced, { userId }: TestUser) =>
   presence.events.filter(({ sender }) => sender === userId).map(({ content }) => content)
 
+const states = (answer: Synced, user: TestUser) => told(answer, user).map(({ presence }) => presence)
+
 describe('presence', () => {
   it('N27 is announced together when many change it within a moment, and told as it stands then', async () => {
     await using server = await startTestServer()
@@ -114,18 +116,80 @@ describe('presence', () => {
     assert.deepEqual(told(await sync(bob, { since: met.next_batch }), alice), [])
   })
 
-  it('is online for who merely syncs, and wakes nobody', async () => {
+  it('N12 is online for who merely syncs, which those who share a room hear of', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
     const { next_batch: since } = await sync(bob)
+    const waiting = sync(bob, { since, timeout: '60000' })
+    await server.clock.waiting()
+
     await sync(alice)
 
-    assert.deepEqual((await sync(bob, { since })).presence?.events ?? [], [])
-    assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'online')
-    await server.clock.advance(6 * 60_000)
+    assert.deepEqual(states(await waiting, alice), ['online'])
+    const { next_batch: next } = await waiting
+    await sync(alice)
+    assert.deepEqual(states(await sync(bob, { since: next }), alice), [])
+  })
+
+  it('N12 fades with time, first to unavailable, and others hear of it', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    await sync(alice)
+    let { next_batch: since } = await sync(bob)
+    const seen: string[] = []
+    for (let minute = 0; minute < 8; minute++) {
+      await server.clock.advance(60_000)
+      const answer = await sync(bob, { since })
+      since = answer.next_batch
+      seen.push(...states(answer, alice).map(String))
+    }
+
+    assert.deepEqual(seen, ['unavailable', 'offline'])
     assert.equal(accepted(await bob.request('GET', pathOf(alice))).presence, 'offline')
-    assert.deepEqual(told(await sync(bob), alice), [])
+    assert.deepEqual(states(await sync(bob), alice), [])
+  })
+
+  it('N12 does not fade while a sync waits', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    const { next_batch: since } = await sync(alice)
+    const waiting = sync(alice, { since, timeout: '300000' })
+    await server.clock.waiting()
+
+    await server.clock.advance(299_000)
+    const during = accepted(await bob.request('GET', pathOf(alice))).presence
+    await server.clock.advance(1000)
+    await waiting
+
+    assert.equal(during, 'online')
+  })
+
+  it('N12 is that of the device which is there most', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const phone = await server.login('alice')
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    const now = async () => accepted(await bob.request('GET', pathOf(alice))).presence
+
+    await sync(alice, { set_presence: 'online' })
+    await sync(phone, { set_presence: 'offline' })
+    const hidden = await now()
+    await sync(alice, { set_presence: 'unavailable' })
+    const away = await now()
+    accepted(await put(phone, { presence: 'online' }))
+    const both = await now()
+    accepted(await put(phone, { presence: 'offline' }))
+    await sync(phone)
+    const again = await now()
+    await sync(alice, { set_presence: 'offline' })
+
+    assert.deepEqual(
+      [hidden, away, both, again, await now()],
+      ['online', 'unavailable', 'online', 'unavailable', 'offline'],
+    )
   })
 
   it('is offline until it is told, by its owner alone and in one of three words', async () => {

@@ -233,7 +233,8 @@ describe('GET /sync', () => {
   it('tells a lazily loaded member again when the answer that told it never arrived', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const heroes = Array.from({ length: 5 }, (_, n) => `@hero${n}:test`)
+    const heroes: string[] = []
+    for (let n = 0; n < 5; n++) heroes.push((await server.register(`hero${n}`)).userId)
     const roomId = await createRoom(alice, { preset: 'public_chat', invite: heroes })
     await joinRoom(bob, roomId)
     for (const text of ['one', 'two']) await say(alice, roomId, text)

@@ -46,7 +46,8 @@ export const putPresence = endpoint({
     requireSelf(requester, userId)
     // What others read of a user is not for who is suspended to change.
     if (body.status_msg) refuseSuspended(requester)
-    await setPresence(ctx, { userId, state: body.presence, status: body.status_msg ?? undefined })
+    const { userId: self, deviceId = '' } = requester
+    await setPresence(ctx, { userId: self, deviceId, state: body.presence, status: body.status_msg ?? undefined })
     return {}
   },
 })

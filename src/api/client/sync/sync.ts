@@ -29,14 +29,14 @@ const getSync = endpoint({
   spec: 'https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync',
   async handle(ctx, { query, signal }, { userId, deviceId }) {
     const since = query.since === undefined || query.since === '' ? undefined : readToken(query.since)
-    // NOTSPEC: who merely syncs is online, but that wakes nobody: it is told to who asks or meets her.
-    await markPresence(ctx, userId, query.set_presence)
+    const timeout = Math.min(Math.max(query.timeout ?? 0, 0), maxTimeout)
+    await markPresence(ctx, { userId, deviceId: deviceId ?? '', state: query.set_presence, staysFor: timeout })
     return new JsonText(
       await answerSync(ctx, {
         userId,
         deviceId,
         since,
-        timeout: Math.min(Math.max(query.timeout ?? 0, 0), maxTimeout),
+        timeout,
         filter: await resolveFilter(ctx, userId, query.filter),
         fullState: query.full_state ?? false,
         stateAfter: stateAfterName(query),

@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { forbidden, MatrixError, missingToken, unknownToken } from '#base/errors.ts'
+import { forbidden, missingToken, unknownToken } from '#base/errors.ts'
 import { confirmRefresh } from './refresh.ts'
 import { userLocked } from './refuse-unusable.ts'
 import type { CachedSession, Session } from './session-cache.ts'
@@ -33,15 +33,9 @@ export async function authenticate(ctx: Needs, request: TokenBearer): Promise<Se
   return cached.session
 }
 
-/** The same where a token is not needed: one that says nothing counts as none. */
-export async function authenticateIfKnown(ctx: Needs, request: TokenBearer): Promise<Session | undefined> {
-  if (tokenOf(request) === undefined) return undefined
-  try {
-    return await authenticate(ctx, request)
-  } catch (error) {
-    if (error instanceof MatrixError && error.errcode === 'M_UNKNOWN_TOKEN') return undefined
-    throw error
-  }
+/** The same where a token is not needed. */
+export async function authenticateIfGiven(ctx: Needs, request: TokenBearer): Promise<Session | undefined> {
+  return tokenOf(request) === undefined ? undefined : authenticate(ctx, request)
 }
 
 /** The same for the server's administrators only. */

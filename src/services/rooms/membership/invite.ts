@@ -1,16 +1,17 @@
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { memberContent } from './member-content.ts'
-import type { MemberAction, MembershipNeeds } from './membership-needs.ts'
+import type { MemberAction, EnteringNeeds } from './membership-needs.ts'
 import { requireInvitable } from './require-invitable.ts'
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
 
 /** Invites a user of this server to a room. */
 export async function inviteUser(
-  ctx: MembershipNeeds,
+  ctx: EnteringNeeds,
   { roomId, sender, userId, reason, isDirect }: MemberAction & { isDirect?: boolean | undefined },
 ): Promise<void> {
   requireUserId(userId)
+  ctx.rateBuckets.spend('invite', sender)
   await requireJoined(ctx, roomId, sender)
   await requireInvitable(ctx, userId)
   const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })

@@ -3,7 +3,7 @@ import { appendEvents } from '#services/rooms/write/append.ts'
 import { joinAuthority } from './authorise-join.ts'
 import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
 import { memberContent } from './member-content.ts'
-import type { MembershipNeeds } from './membership-needs.ts'
+import type { EnteringNeeds } from './membership-needs.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
 import { requireOpenRoom } from './require-open-room.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
@@ -27,7 +27,8 @@ const reserved: readonly string[] = [
 ]
 
 /** Lets a user enter a room of this server; throws M_NOT_FOUND for a room that is not known here. */
-export async function joinRoom(ctx: MembershipNeeds, { roomId, userId, content: given }: Join): Promise<void> {
+export async function joinRoom(ctx: EnteringNeeds, { roomId, userId, content: given }: Join): Promise<void> {
+  ctx.rateBuckets.spend('join', userId)
   await requireOpenRoom(ctx, roomId)
   // NOTSPEC: more keys than the reason reach the event, as bridges expect.
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))

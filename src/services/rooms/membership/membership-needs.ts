@@ -5,6 +5,9 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 /** The effects that a change of membership has. */
 export type MembershipNeeds = AppendNeeds & Pick<Context, 'config' | 'typing'>
 
+/** Those of acts that are limited by whatever request they are made. */
+export type EnteringNeeds = MembershipNeeds & Pick<Context, 'rateBuckets'>
+
 /** Somebody acts on somebody else's place in a room. */
 export type MemberAction = { roomId: RoomId; sender: UserId; userId: UserId; reason?: string | undefined }
 

@@ -1,9 +1,8 @@
 import { MatrixError } from '#base/errors.ts'
-import { jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { startJobWorker, type JobRun } from '#jobs/job-worker.ts'
 import type { Worker } from '#jobs/worker.ts'
-import { leaveRoomsJob } from '#services/accounts/deactivate.ts'
+import { leaveRoomsJob, leaveRoomsOf } from '#services/accounts/deactivate.ts'
 import { showProfileJob } from '#services/accounts/profile/profile.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import type { AppendNeeds } from '#services/rooms/write/append.ts'
@@ -26,9 +25,11 @@ export function startProfileWorker(ctx: Needs): Worker {
     { kind: leaveRoomsJob, run: async ({ key, signal }: JobRun) => leaveAllRooms(ctx, key as UserId, signal) },
   ]
   const worker = startJobWorker(ctx, kinds, { atOnce: usersAtOnce })
-  const adding = addDeactivated(ctx).catch((error: unknown) =>
-    ctx.log.error('deactivated members could not be looked for', { error }),
-  )
+  // Accounts that were deactivated while they entered a room, or before there were jobs.
+  const adding = ctx.store.rooms.members
+    .listDeactivated()
+    .then((userIds) => leaveRoomsOf(ctx, userIds))
+    .catch((error: unknown) => ctx.log.error('deactivated members could not be looked for', { error }))
   const settle = async () => {
     await adding
     await worker.settle()
@@ -38,20 +39,6 @@ export function startProfileWorker(ctx: Needs): Worker {
     await worker.stop()
   }
   return { settle, stop }
-}
-
-/** Accounts that were deactivated while they entered a room, or before there were jobs. */
-async function addDeactivated({ store, tokens, clock, bus }: Needs): Promise<void> {
-  const userIds = await store.rooms.members.listDeactivated()
-  for (const userId of userIds)
-    await store.jobs.jobs.addAgain({
-      id: tokens.id(16),
-      kind: leaveRoomsJob,
-      key: userId,
-      payload: {},
-      now: clock.now(),
-    })
-  if (userIds.length > 0) bus.publish(jobsChanged, { kind: leaveRoomsJob })
 }
 
 /** Says in every room of the user how their profile presents them now. */

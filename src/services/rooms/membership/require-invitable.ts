@@ -1,4 +1,4 @@
-import { forbidden, inviteBlocked } from '#base/errors.ts'
+import { forbidden, inviteBlocked, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { serverOf, type UserId } from '#protocol/ids.ts'
@@ -10,6 +10,8 @@ import { serverOf, type UserId } from '#protocol/ids.ts'
 export async function requireInvitable(ctx: Pick<Context, 'config' | 'store'>, userId: UserId): Promise<void> {
   // Inviting across servers takes the other server's signature.
   if (serverOf(userId) !== ctx.config.server_name) throw forbidden('Users of other servers cannot be invited')
+  const account = await ctx.store.accounts.accounts.find(userId)
+  if (!account || account.deactivatedAt !== undefined) throw notFound('There is no such user')
   const key = { userId, roomId: '' as const, type: 'm.invite_permission_config' }
   const permission = await ctx.store.accounts.accountData.find(key)
   if (permission && (JSON.parse(permission) as JsonObject).default_action === 'block') throw inviteBlocked()

@@ -10,10 +10,14 @@ import type { LiveRoom, LockedRoom, StateEntry } from '#services/rooms/live/live
 import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { makeFormerLeave } from './former-accounts.ts'
 import { redactionBy } from './redactions.ts'
 
 /** The effects that adding an event to a room has. */
-export type AppendNeeds = Pick<Context, 'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey'>
+export type AppendNeeds = Pick<
+  Context,
+  'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'tokens'
+>
 
 /** An event on disk. */
 export type Appended = { eventId: EventId; position: number }
@@ -155,6 +159,7 @@ async function commitBuilt(
   const events = batch.filter(isBuilt).map(({ uncommitted }) => uncommitted)
   if (events.length === 0) return batch.filter((one): one is Appended => !isBuilt(one))
   const positions = await commitEvents(ctx, room, { events, isPublished })
+  await makeFormerLeave(ctx, events.map(({ write }) => write)) // prettier-ignore
   let next = 0
   return batch.map((one) => (isBuilt(one) ? { eventId: one.eventId, position: positions[next++] ?? 0 } : one))
 }

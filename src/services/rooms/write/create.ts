@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, roomInUse, unsupportedRoomVersion } from '#base/errors.ts'
+import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isValidRoomAlias, type RoomAlias, type RoomId, type UserId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
@@ -30,11 +31,13 @@ export type NewRoom = {
   powerLevels?: JsonObject | undefined
 }
 
+type Needs = OpenNeeds & Pick<Context, 'rateBuckets'>
+
 /**
  * Makes a room with everything its creator asks for, all or nothing.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
  */
-export async function createRoom(ctx: OpenNeeds, options: NewRoom): Promise<RoomId> {
+export async function createRoom(ctx: Needs, options: NewRoom): Promise<RoomId> {
   const { creator, isPublished } = options
   const version = requireVersion(options.version ?? ctx.config.rooms.default_version)
   const alias = options.aliasName === undefined ? undefined : await freeAlias(ctx, options.aliasName, creator)
@@ -84,9 +87,12 @@ async function freeAlias(ctx: OpenNeeds, name: string, creator: UserId): Promise
 }
 
 /** Refuses the whole room rather than leave a user out of it. */
-async function invitees(ctx: OpenNeeds, { invite, creator }: NewRoom): Promise<UserId[]> {
+async function invitees(ctx: Needs, { invite, creator }: NewRoom): Promise<UserId[]> {
   const userIds: UserId[] = [...new Set(invite.map(requireUserId))]
+  const { invites_per_new_room: most } = ctx.config.limits
+  if (userIds.length > most) throw invalidParam(`A new room has at most ${most} invites: invite the others afterwards`)
   if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
+  ctx.rateBuckets.spend('invite', creator, userIds.length)
   for (const userId of userIds) await requireInvitable(ctx, userId)
   return userIds
 }

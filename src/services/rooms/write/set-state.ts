@@ -1,7 +1,7 @@
 import { badJson } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { judgePowerLevelsForm } from '#protocol/auth-rules/power-levels.ts'
-import type { JsonObject } from '#protocol/events/event.ts'
+import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append.ts'
@@ -10,6 +10,7 @@ import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { inheritByTombstone } from '#services/rooms/upgrade/inherit-settings.ts'
+import { nextMembership } from '#services/rooms/live/next-state.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts'
@@ -26,7 +27,7 @@ export type StateChange = {
   originServerTs?: number | undefined
 }
 
-type Needs = AppendNeeds & Pick<Context, 'config'>
+type Needs = AppendNeeds & Pick<Context, 'config' | 'rateBuckets'>
 
 /** Sets a room's state; what is set already answers the event that set it. */
 export async function setState(ctx: Needs, change: StateChange): Promise<EventId> {
@@ -48,6 +49,7 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
 async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, sender, content }: StateChange) {
   if (type === 'm.room.canonical_alias' && stateKey === '') await checkCanonicalAlias(ctx, room, content)
   const member = type === 'm.room.member' ? requireUserId(stateKey) : undefined
+  if (member) await countAct(ctx, room, { sender, member, membership: content.membership })
   if (member && content.membership === 'invite') await requireInvitable(ctx, member)
   await checkThreadRoot(ctx, room, content)
   if (type === 'm.room.power_levels') await refuseMalformedLevels(ctx, room, content)
@@ -55,6 +57,15 @@ async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, send
   // Clients do not choose in whose name they enter.
   const { join_authorised_via_users_server: _authoriser, ...own } = content
   return { ...own, ...(await joinAuthority(ctx, room, sender)) }
+}
+
+type Act = { sender: UserId; member: UserId; membership: JsonValue | undefined }
+
+/** Invites, joins and knocks are limited by whatever request they are made; a new name in a room is none of these. */
+async function countAct(ctx: Needs, room: LiveRoom, { sender, member, membership }: Act): Promise<void> {
+  if (membership === 'invite') return ctx.rateBuckets.spend('invite', sender)
+  const isEntering = member === sender && (membership === 'join' || membership === 'knock')
+  if (isEntering && (await nextMembership(ctx, room, sender)) !== 'join') ctx.rateBuckets.spend('join', sender)
 }
 
 /** What is wrong whoever says it is a bad request, not a lack of rights. */
