@@ -17,7 +17,8 @@ export const ConfigSchema = Type.Object(
     public_base_url: Type.Optional(
       Type.String({
         format: 'uri',
-        description: 'Where clients reach this server, for .well-known; absent: https and a public server_name, else http://localhost and the port.',
+        description:
+          'Where clients reach this server, for .well-known; absent: https and a public server_name, else http://localhost and the port.',
       }),
     ),
     data_dir: Type.String({
