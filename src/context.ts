@@ -19,6 +19,8 @@ import type { UnreadNotifications } from './services/push/unread-notifications.t
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
+import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
+import type { SyncStream } from '#services/sync/streams.ts'
 import type { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import type { Store } from '#store/open.ts'
 
@@ -53,12 +55,14 @@ export type Context = {
   pushRulesets: PushRulesets
   /** What each user is to be notified of. */
   unread: UnreadNotifications
+  /** What devices have left of one-time keys. */
+  keyStocks: KeyStocks
   typing: TypingRooms
   presence: Presences
   /** Tells this run of this process from all others. */
   processId: string
-  /** Long polls, keyed by user id. */
-  waiters: Waiters
+  /** Long polls by user and by device, and which streams have moved for these. */
+  waiters: Waiters<SyncStream>
   /** Access tokens seen lately. */
   sessions: SessionCache
   /** Which user ids application services keep for themselves. */

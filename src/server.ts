@@ -33,15 +33,19 @@ import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
+import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { KeyStocks } from '#services/e2ee/key-stocks.ts'
+import { syncStreams } from '#services/sync/streams.ts'
+import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
 import { LazyMembers } from './services/sync/v3/lazy-members.ts'
 import { deleteExpiredEvery, deleteExpired } from './services/maintenance/delete-expired.ts'
 import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
+import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { recurring, type Worker } from './jobs/recurring.ts'
-import type { UserId } from '#protocol/ids.ts'
 
 /** What tests replace; in production all of it is made here from the configuration. */
 export type Effects = {
@@ -82,7 +86,10 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
     throw error
   })
   const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
   const release = async () => {
+    await closeControl()
     await work.stop()
     await closeContext(context)
     await claim?.release()
@@ -162,18 +169,15 @@ async function closeContext({ bus, store, metrics, checkThreads }: Context): Pro
 
 /** What other processes say concerns this one's waiting requests and caches. */
 function followBus(context: Context): () => void {
-  const stopWaking = context.bus.subscribe('wake', (userIds) => {
-    for (const userId of userIds as UserId[]) context.waiters.wake(userId)
-  })
-  const stopForgetting = followSessionChanges(context)
-  const stopFollowingDevices = followDeviceLists(context)
-  const stopFollowingPush = followPushChanges(context)
-  return () => {
-    stopWaking()
-    stopForgetting()
-    stopFollowingDevices()
-    stopFollowingPush()
-  }
+  const followed = [
+    // Caches first: who is woken must not find what they held before.
+    followSessionChanges(context),
+    followKeyStocks(context),
+    followPushChanges(context),
+    followDeviceLists(context),
+    startWakingWaiters(context),
+  ]
+  return () => followed.forEach((end) => end())
 }
 
 /** Works with a server's effects but serves nobody: for commands, also beside the running server. */
@@ -186,13 +190,16 @@ export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T
 
 /** The same before it is known whether the data belongs to this server. */
 export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
-  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects: {} })
+  const effects = { bus: controlBus(controlPath(config)) }
+  const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects })
   try {
     return await work(context)
   } finally {
     await closeContext(context)
   }
 }
+
+const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
@@ -201,7 +208,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const tokens = effects.tokens ?? systemTokens
   const metrics = effects.metrics ?? createMetrics()
   const log = effects.log ?? openLog(config, { requestIds, metrics })
-  const waiters = new Waiters()
+  const waiters = new Waiters(syncStreams)
   metrics.countWaiting(() => waiters.size)
   const { signingKey, store } = await openData(config, { clock, metrics, tokens, given: effects.store }).catch(
     (error: unknown) => {
@@ -225,6 +232,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     ignoredUsers: new IgnoredUsers(store),
     pushRulesets: new PushRulesets(store),
     unread: new UnreadNotifications(),
+    keyStocks: new KeyStocks(store),
     typing: new TypingRooms(clock),
     presence: new Presences(clock),
     processId: tokens.id(8),
@@ -232,7 +240,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     checkThreads: new CheckThreads(),
     rooms: new LiveRooms(store, config.server_name),
     sentTransactions: new SentTransactions(store),
-    bus: effects.bus ?? localBus(),
+    bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
   }
 }

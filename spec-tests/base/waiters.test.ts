@@ -1,68 +1,97 @@
 import assert from 'node:assert/strict'
 import { Waiters } from '#base/waiters.ts'
 
-/** A reader who was told everything up to the moment answered. */
-const read = (waiters: Waiters, key: string): number => {
-  const ticket = waiters.register(key)
-  ticket.release()
+type Stream = 'events' | 'typing'
+
+const newWaiters = (limits?: { maxRemembered: number }) => new Waiters<Stream>(['events', 'typing'], limits)
+
+/** A reader who knows everything up to the moment answered. */
+const read = (waiters: Waiters<Stream>, key: string): number => {
+  waiters.register({ keys: [key] }).release()
   return waiters.moment
 }
 
+/** Whether the ticket has been called by now. */
+const isWoken = ({ woken }: { woken: Promise<void> }): Promise<boolean> =>
+  Promise.race([woken.then(() => true), Promise.resolve().then(() => Promise.resolve().then(() => false))])
+
 describe('waiters', () => {
-  it('wakes everybody who waits for a key, and nobody else', async () => {
-    const waiters = new Waiters()
-    const woken: string[] = []
-    const tickets = ['alice', 'alice', 'bob'].map((key, index) => {
-      const ticket = waiters.register(key)
-      void ticket.woken.then(() => woken.push(`${key} ${index}`))
-      return ticket
-    })
-    waiters.wake('alice')
-    await Promise.resolve()
-    assert.deepEqual(woken, ['alice 0', 'alice 1'])
+  it('wake everybody who waits for a key, and nobody else', async () => {
+    const waiters = newWaiters()
+    const tickets = ['alice', 'alice', 'bob'].map((key) => waiters.register({ keys: [key] }))
+
+    waiters.move('alice', 'events')
+
+    assert.deepEqual(await Promise.all(tickets.map(isWoken)), [true, true, false])
     assert.equal(waiters.size, 3)
     for (const ticket of tickets) ticket.release()
+    tickets[0]?.release()
     assert.equal(waiters.size, 0)
   })
 
-  it('remembers a wake-up between the registration and the wait', async () => {
-    const waiters = new Waiters()
-    const ticket = waiters.register('alice')
-    waiters.wake('alice')
+  it('wake by any key of a request, but not by the streams that it ignores', async () => {
+    const waiters = newWaiters()
+    const phone = waiters.register({ keys: ['alice', 'alice phone'], ignores: ['typing'] })
+    const tablet = waiters.register({ keys: ['alice', 'alice tablet'] })
+
+    waiters.move('alice', 'typing')
+    assert.deepEqual([await isWoken(phone), await isWoken(tablet)], [false, true])
+    waiters.move('alice phone', 'events')
+    assert.equal(await isWoken(phone), true)
+  })
+
+  it('remember a wake-up between the registration and the wait', async () => {
+    const waiters = newWaiters()
+    const ticket = waiters.register({ keys: ['alice'] })
+    waiters.move('alice', 'events')
     await ticket.woken
   })
 
-  it('tells whether a key was woken since a reader saw it', () => {
-    const waiters = new Waiters()
+  it('tell which streams have moved since a reader saw them', () => {
+    const waiters = newWaiters()
     const moment = read(waiters, 'alice')
-    waiters.wake('bob')
-    assert.equal(waiters.wokenSince('alice', moment), false)
-    waiters.wake('alice')
-    assert.equal(waiters.wokenSince('alice', moment), true)
-    assert.equal(waiters.wokenSince('alice', read(waiters, 'alice')), false)
+    waiters.move('bob', 'events')
+    assert.deepEqual(waiters.movedSince('alice', moment), [])
+    waiters.move('alice', 'typing')
+    assert.deepEqual(waiters.movedSince('alice', moment), ['typing'])
+    assert.deepEqual(waiters.movedSince('alice', read(waiters, 'alice')), [])
   })
 
-  it('takes keys that nobody asked for as woken', () => {
-    const waiters = new Waiters()
-    waiters.wake('alice')
-    assert.equal(waiters.wokenSince('alice', waiters.moment), true)
+  it('take all streams of keys that were never registered as moved', () => {
+    const waiters = newWaiters()
+    waiters.move('alice', 'events')
+    assert.deepEqual(waiters.movedSince('alice', waiters.moment), ['events', 'typing'])
   })
 
-  it('takes a key that it had to forget as woken, even when it is asked for again', () => {
-    const waiters = new Waiters({ maxRemembered: 1 })
+  it('take a key that they had to forget as moved, even when it is registered again', () => {
+    const waiters = newWaiters({ maxRemembered: 1 })
     const moment = read(waiters, 'alice')
     read(waiters, 'bob')
-    waiters.wake('alice')
-    assert.equal(waiters.wokenSince('alice', moment), true)
-    waiters.register('alice')
-    assert.equal(waiters.wokenSince('alice', moment), true)
+    waiters.move('alice', 'events')
+    assert.deepEqual(waiters.movedSince('alice', moment), ['events', 'typing'])
+    waiters.register({ keys: ['alice'] })
+    assert.deepEqual(waiters.movedSince('alice', moment), ['events', 'typing'])
   })
 
-  it('never forgets a key that somebody waits for', async () => {
-    const waiters = new Waiters({ maxRemembered: 1 })
-    const ticket = waiters.register('alice')
-    for (const key of ['bob', 'carol', 'dave']) read(waiters, key)
-    waiters.wake('alice')
-    await ticket.woken
+  it('never forget a key for which a request waits, the one just registered least of all', async () => {
+    const waiters = newWaiters({ maxRemembered: 1 })
+    const tickets = ['alice', 'bob'].map((key) => waiters.register({ keys: [key] }))
+    for (const key of ['carol', 'dave']) read(waiters, key)
+
+    waiters.move('alice', 'events')
+    waiters.move('bob', 'events')
+
+    assert.deepEqual(await Promise.all(tickets.map(isWoken)), [true, true])
+  })
+
+  it('wake everybody when messages that say for whom were lost', async () => {
+    const waiters = newWaiters()
+    const moment = read(waiters, 'bob')
+    const ticket = waiters.register({ keys: ['alice'] })
+
+    waiters.moveAll('events')
+
+    assert.equal(await isWoken(ticket), true)
+    assert.deepEqual(waiters.movedSince('bob', moment), ['events'])
   })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { presenceChanged } from '#bus/topics.ts'
 import { createServer } from 'node:net'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +21,7 @@ const wait = endpoint({
   spec: 'spec-tests/http',
   async handle(ctx, received) {
     const signal = received.signal()
-    const ticket = ctx.waiters.register('@alice:test')
+    const ticket = ctx.waiters.register({ keys: ['@alice:test'] })
     await Promise.race([ticket.woken, ctx.clock.sleep(30_000, signal)])
     ticket.release()
     return { ended: signal.aborted ? 'by the server' : 'by news or time' }
@@ -75,8 +76,8 @@ describe('a server', () => {
 
     await one.clock.advance(1000)
     assert.equal(one.context.clock.now() - two.context.clock.now(), 1000)
-    const ticket = two.context.waiters.register('@alice:test')
-    one.context.bus.publish('wake', ['@alice:test'])
+    const ticket = two.context.waiters.register({ keys: ['@alice:test'] })
+    one.context.bus.publish(presenceChanged, { userIds: ['@alice:test'] })
     const woken = await Promise.race([ticket.woken.then(() => true), new Promise((resolve) => setImmediate(resolve))])
     assert.equal(woken, undefined)
     const metrics = await (await fetch(`${two.metricsUrl}/metrics`)).text()
@@ -90,7 +91,7 @@ describe('a server', () => {
     await using server = await startTestServer({ endpoints: [wait] })
     const poll = server.anonymous.request('GET', '/wait')
     await server.clock.waiting()
-    server.context.bus.publish('wake', ['@bob:test', '@alice:test'])
+    server.context.bus.publish(presenceChanged, { userIds: ['@bob:test', '@alice:test'] })
     assert.deepEqual((await poll).body, { ended: 'by news or time' })
     assert.equal(server.context.waiters.size, 0)
   })

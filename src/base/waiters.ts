@@ -1,76 +1,117 @@
 const maxRemembered = 200_000
 
 type Key = {
-  /** The newest wake-up; that of a key which is new counts as just now. */
-  lastWoken: number
-  readonly waiting: Set<() => void>
+  /** By stream: the newest moment at which it moved. Those of a key that is new count as moved just now. */
+  readonly moved: number[]
+  readonly waiting: Set<Waiting>
 }
 
-/**
- * Long polls by key. Register before reading, so that no wake-up is lost between the read and the wait. The last
- * wake-up of each key that was ever registered is remembered, so that a reader who was told everything up to one moment
- * can see, without reading, that nothing came since. Keys that nobody asks for cost next to nothing to wake.
- */
-export class Waiters {
-  readonly #keys = new Map<string, Key>()
-  readonly #maxRemembered: number
-  #moment = 0
+type Waiting = { wake: () => void; ignores: ReadonlySet<number> }
 
-  constructor(limits: { maxRemembered: number } = { maxRemembered }) {
+/** Woken by any stream that it does not ignore. */
+export type Interest<Stream> = { keys: readonly string[]; ignores?: readonly Stream[] }
+
+export type Ticket = { woken: Promise<void>; release(): void }
+
+/**
+ * Long polls by key: a user, or one of its devices. Register before reading, so that no wake-up is lost between the
+ * read and the wait. For each key that was ever registered the moment is remembered at which each stream last moved, so
+ * that a reader who knows everything up to one moment can see, without reading, which streams may hold something new.
+ * Keys that no request ever named cost next to nothing to wake.
+ */
+export class Waiters<Stream extends string> {
+  readonly #streams: readonly Stream[]
+  readonly #indexOf: ReadonlyMap<Stream, number>
+  readonly #maxRemembered: number
+  /** The least recently registered first. */
+  readonly #keys = new Map<string, Key>()
+  #moment = 0
+  #size = 0
+
+  constructor(streams: readonly Stream[], limits: { maxRemembered: number } = { maxRemembered }) {
+    this.#streams = streams
+    this.#indexOf = new Map(streams.map((stream, index) => [stream, index]))
     this.#maxRemembered = limits.maxRemembered
   }
 
   /** How many wait now. */
   get size(): number {
-    let size = 0
-    for (const { waiting } of this.#keys.values()) size += waiting.size
-    return size
+    return this.#size
   }
 
-  /** A number that grows with every wake-up in this process. */
+  /** A number that grows with every movement in this process. */
   get moment(): number {
     return this.#moment
   }
 
-  /** Whether the key was, or may have been, woken after a moment. */
-  wokenSince(key: string, moment: number): boolean {
-    return (this.#keys.get(key)?.lastWoken ?? Infinity) > moment
-  }
-
-  /** A ticket that remembers any wake-up of the key from now on. */
-  register(key: string): Ticket {
-    let wake = (): void => {}
-    const woken = new Promise<void>((resolve) => (wake = resolve))
-    const { waiting } = this.#remember(key)
-    waiting.add(wake)
-    return { woken, release: () => void waiting.delete(wake) }
-  }
-
-  wake(key: string): void {
+  /** The streams that have moved, or may have moved, for the key after a moment. */
+  movedSince(key: string, moment: number): Stream[] {
     const known = this.#keys.get(key)
-    if (!known) return
-    known.lastWoken = ++this.#moment
-    for (const wake of known.waiting) wake()
+    return known ? this.#streams.filter((_, index) => (known.moved[index] ?? 0) > moment) : [...this.#streams]
+  }
+
+  /** A ticket that remembers any movement from now on that it is interested in. */
+  register({ keys, ignores = [] }: Interest<Stream>): Ticket {
+    const { promise: woken, resolve } = Promise.withResolvers<void>()
+    const waiting = { wake: resolve, ignores: new Set(ignores.map((stream) => this.#index(stream))) }
+    const known = keys.map((key) => this.#remember(key, waiting))
+    this.#forgetOldest()
+    this.#size++
+    let isReleased = false
+    return {
+      woken,
+      release: () => {
+        if (isReleased) return
+        isReleased = true
+        this.#size--
+        for (const key of known) key.waiting.delete(waiting)
+      },
+    }
+  }
+
+  /** A stream has moved for a key: who waits for it is woken. */
+  move(key: string, stream: Stream): void {
+    const known = this.#keys.get(key)
+    if (known) this.#moveKnown(known, this.#index(stream))
+  }
+
+  /** A stream may have moved for anybody: messages that say for whom were lost. */
+  moveAll(stream: Stream): void {
+    for (const known of this.#keys.values()) this.#moveKnown(known, this.#index(stream))
+  }
+
+  #moveKnown(known: Key, index: number): void {
+    known.moved[index] = ++this.#moment
+    for (const { wake, ignores } of known.waiting) if (!ignores.has(index)) wake()
   }
 
   /** The key as the one that was asked for last. */
-  #remember(key: string): Key {
-    // Before it was known its wake-ups were missed: tokens of that time must not look up to date.
-    const known = this.#keys.get(key) ?? { lastWoken: ++this.#moment, waiting: new Set() }
+  #remember(key: string, waiting: Waiting): Key {
+    // Before it was known its movements were missed: tokens of that time must not look up to date.
+    const known = this.#keys.get(key) ?? this.#newKey()
     this.#keys.delete(key)
     this.#keys.set(key, known)
-    if (this.#keys.size > this.#maxRemembered) this.#forgetOldest()
+    known.waiting.add(waiting)
     return known
   }
 
-  /** Those who wait are kept: their wake-up is still owed to them. */
+  #newKey(): Key {
+    const moment = ++this.#moment
+    return { moved: this.#streams.map(() => moment), waiting: new Set() }
+  }
+
+  /** Those with requests that wait are kept: their wake-up is still owed to them. */
   #forgetOldest(): void {
+    if (this.#keys.size <= this.#maxRemembered) return
     for (const [key, { waiting }] of this.#keys) {
-      if (waiting.size > 0) continue
-      this.#keys.delete(key)
-      return
+      if (this.#keys.size <= this.#maxRemembered) return
+      if (waiting.size === 0) this.#keys.delete(key)
     }
   }
-}
 
-export type Ticket = { woken: Promise<void>; release(): void }
+  #index(stream: Stream): number {
+    const index = this.#indexOf.get(stream)
+    if (index === undefined) throw new Error(`There is no stream ${stream}`)
+    return index
+  }
+}

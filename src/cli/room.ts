@@ -74,7 +74,9 @@ async function checkOne(
   if (!isRepair || found.length === 0) return found.length
   const { repairRoom } = await import('#services/rooms/verify/repair-room.ts')
   const present = await ctx.store.rooms.rooms.find(roomId)
+  const { forgetLiveRoom } = await import('#services/rooms/purge/forget-live-room.ts')
   if (present) await repairRoom(ctx, present, found)
+  forgetLiveRoom(ctx, roomId)
   const left: Difference[] = await checkRoom(ctx, roomId)
   terminal.print(`${roomId}: repaired, ${left.length} differences remain\n`)
   return left.length

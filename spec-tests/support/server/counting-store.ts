@@ -3,30 +3,34 @@ import type { Store } from '#store/open.ts'
 /** What was asked of a store: calls of its modules, and what they answered or wrote, row by row. */
 export type Counts = { calls: number; rows: number }
 
-/** The same store, which counts. */
-export function countingStore(store: Store): { store: Store; counts: Counts } {
+/** The same store, which counts, and writes down the names of what is called. */
+export function countingStore(store: Store): { store: Store; counts: Counts; names: string[] } {
   const counts: Counts = { calls: 0, rows: 0 }
+  const names: string[] = []
   const counted =
-    (method: (...given: unknown[]) => unknown) =>
+    (name: string, method: (...given: unknown[]) => unknown) =>
     (...given: unknown[]) => {
       const answer = method(...given)
       if (!(answer instanceof Promise)) return answer
       counts.calls++
+      names.push(name)
       return answer.then((value: unknown) => {
         counts.rows += rowsIn(value)
         return value
       })
     }
   // Modules stand in groups, one for each domain.
-  const wrap = (module: Record<string, unknown>): Record<string, unknown> =>
+  const wrap = (module: Record<string, unknown>, path: string): Record<string, unknown> =>
     Object.fromEntries(
-      Object.entries(module).map(([name, part]) => {
-        if (typeof part === 'function') return [name, counted(part.bind(module) as (...given: unknown[]) => unknown)]
-        return [name, isModule(part) ? wrap(part) : part]
+      Object.entries(module).map(([key, part]) => {
+        const name = `${path}.${key}`
+        if (typeof part === 'function')
+          return [key, counted(name, part.bind(module) as (...given: unknown[]) => unknown)]
+        return [key, isModule(part) ? wrap(part, name) : part]
       }),
     )
-  const modules = Object.entries(store).map(([name, module]) => [name, isModule(module) ? wrap(module) : module])
-  return { store: Object.fromEntries(modules) as Store, counts }
+  const modules = Object.entries(store).map(([name, module]) => [name, isModule(module) ? wrap(module, name) : module])
+  return { store: Object.fromEntries(modules) as Store, counts, names }
 }
 
 const isModule = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

@@ -1,10 +1,11 @@
+import { accountDeactivated } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
 
-/** Ends an account for good; its rooms are left by whoever follows `account.deactivated`. */
+/** Ends an account for good; its rooms are left by whoever listens to `accountDeactivated`. */
 export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId; erase: boolean }): Promise<void> {
   const removed = await ctx.store.transaction(async (tx) => {
     await tx.accounts.accounts.deactivate(userId, { at: ctx.clock.now(), erase })
@@ -20,5 +21,5 @@ export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId
     return removeDevices(tx, { userId, deviceIds })
   })
   devicesDeleted(ctx, removed)
-  ctx.bus.publish('account.deactivated', userId)
+  ctx.bus.publish(accountDeactivated, { userId })
 }

@@ -1,9 +1,10 @@
+import { keyStocksChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { ClaimedKey, KeyClaim } from '#store/e2ee/one-time-keys.ts'
 import { partitionByServer, unreachable } from './remote-users.ts'
 
-type Needs = Pick<Context, 'store' | 'config'>
+type Needs = Pick<Context, 'store' | 'config' | 'bus'>
 
 /** User id to device id to `algorithm:id` to key. */
 export type ClaimedKeys = Record<string, Record<string, Record<string, JsonValue>>>
@@ -20,7 +21,10 @@ export async function claimKeys(
 /** Hands out keys of devices of this server, each once. */
 export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
   if (claims.length === 0) return {}
-  return byDevice(await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims)))
+  const claimed = await ctx.store.transaction((tx) => tx.e2ee.oneTimeKeys.claim(claims))
+  const devices = claimed.map(({ userId, deviceId }) => ({ userId, deviceId }))
+  if (devices.length > 0) ctx.bus.publish(keyStocksChanged, { devices })
+  return byDevice(claimed)
 }
 
 function byDevice(keys: readonly ClaimedKey[]): ClaimedKeys {

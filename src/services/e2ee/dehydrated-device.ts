@@ -5,9 +5,8 @@ import type { DehydratedDevice } from '#store/e2ee/dehydrated-devices.ts'
 import { deleteDevices, devicesDeleted, removeDevices } from '#services/accounts/sessions/delete-devices.ts'
 import { checkDeviceId } from '#services/accounts/sessions/device-names.ts'
 import { addDevice } from '#services/accounts/sessions/open-session.ts'
-import { announceDeviceLists } from './device-lists.ts'
 import { eventOf, type ToDeviceEvent } from './to-device.ts'
-import { checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
+import { announceUpload, checkUpload, saveKeys, type KeysUpload } from './upload-keys.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'config' | 'clock' | 'sessions'>
@@ -30,7 +29,7 @@ export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: D
     return ended
   })
   if (removed) devicesDeleted(ctx, removed)
-  announceDeviceLists(ctx, [userId])
+  announceUpload(ctx, device, true)
 }
 
 /** The user's dehydrated device. */

@@ -1,3 +1,4 @@
+import { deviceListsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { serverOf, type UserId } from '#protocol/ids.ts'
 
@@ -38,26 +39,27 @@ export async function deviceListChanges(
   }
 }
 
-/** Tells the process, and the others, that keys changed; to be called after the commit. */
+/** Tells this process and the others that keys changed; to be called after the commit. */
 export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly UserId[]): void {
-  if (userIds.length > 0) bus.publish('device_lists', [...userIds])
+  if (userIds.length > 0) bus.publish(deviceListsChanged, { userIds: [...userIds] })
 }
 
 type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 
 /** Wakes the long polls of this process that announced changes concern; the answer ends it. */
 export function followDeviceLists(ctx: Follower): () => void {
-  return ctx.bus.subscribe('device_lists', (userIds) => {
-    void wakeObservers(ctx, userIds as UserId[]).catch((error: unknown) =>
-      ctx.log.warn('waking for a device list failed', { error }),
-    )
+  return ctx.bus.subscribe(deviceListsChanged, ({ userIds }) => {
+    void wakeObservers(ctx, userIds).catch((error: unknown) => {
+      ctx.log.warn('waking for a device list failed', { error })
+      ctx.waiters.moveAll('device_lists')
+    })
   })
 }
 
 async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
-    waiters.wake(userId)
+    waiters.move(userId, 'device_lists')
     for (const observer of await store.rooms.members.usersSharingRooms(userId))
-      if (serverOf(observer) === config.server_name) waiters.wake(observer)
+      if (serverOf(observer) === config.server_name) waiters.move(observer, 'device_lists')
   }
 }

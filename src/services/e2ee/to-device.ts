@@ -1,3 +1,4 @@
+import { toDeviceQueued, type Device } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
@@ -35,15 +36,15 @@ export async function sendToDevice(
     await tx.e2ee.toDevice.forgetTransactions(now - transactionLifeMs)
     return deliver(tx, send, local)
   })
-  if (reached.length > 0) ctx.bus.publish('wake', reached)
+  if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })
 }
 
-/** Answers the users who got something. */
+/** Answers the devices that got something. */
 async function deliver(
   tx: Transaction,
   { sender, type }: ToDeviceSend,
   targets: readonly MessagesToUser[],
-): Promise<string[]> {
+): Promise<Device[]> {
   const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
   const deliveries = devices.flatMap((device) => {
@@ -57,7 +58,7 @@ async function deliver(
     deliveries.map(({ userId, deviceId }) => [userId, deviceId] as const),
     maxWaiting,
   )
-  return [...new Set(deliveries.map(({ userId }) => userId))]
+  return deliveries.map(({ userId, deviceId }) => ({ userId, deviceId }))
 }
 
 function contentFor(deviceId: string, contents: Readonly<Record<string, JsonObject>>): JsonObject | undefined {

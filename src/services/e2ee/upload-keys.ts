@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
+import { keyStocksChanged, type Device } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
 import type { KeyStock, PublicKey } from '#store/e2ee/one-time-keys.ts'
@@ -8,7 +9,6 @@ import { checkFallbackKeys, checkOneTimeKeys, type OneTimeKeyUpload } from './ch
 import { announceDeviceLists } from './device-lists.ts'
 import { countsOf } from './key-stock.ts'
 import { invalidSignature } from './refusals.ts'
-import type { UserId } from '#protocol/ids.ts'
 
 /** More than any client holds private halves of; libolm keeps 100. */
 const maxOneTimeKeys = 1000
@@ -18,7 +18,6 @@ const maxFallbackKeys = 20
 const maxSignaturesBytes = 16_384
 
 type Needs = Pick<Context, 'store' | 'bus'>
-type Device = { userId: UserId; deviceId: string }
 
 export type KeysUpload = {
   deviceKeys?: DeviceKeysUpload | undefined
@@ -32,8 +31,14 @@ export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload)
   if (!keys.identity && keys.oneTimeKeys.length + keys.fallbackKeys.length === 0)
     return countsOf(await ctx.store.e2ee.oneTimeKeys.stock(device.userId, device.deviceId))
   const { changed, stock } = await ctx.store.transaction((tx) => saveKeys(tx, device, keys))
-  if (changed) announceDeviceLists(ctx, [device.userId])
+  announceUpload(ctx, device, changed)
   return countsOf(stock)
+}
+
+/** Must follow the commit of `saveKeys`. */
+export function announceUpload(ctx: Pick<Context, 'bus'>, { userId, deviceId }: Device, changed: boolean): void {
+  ctx.bus.publish(keyStocksChanged, { devices: [{ userId, deviceId }] })
+  if (changed) announceDeviceLists(ctx, [userId])
 }
 
 /** Keys that may be stored as they are. */
@@ -52,7 +57,7 @@ export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): C
   }
 }
 
-/** The part inside a transaction; when it answers a change, `announceDeviceLists` must follow the commit. */
+/** The part inside a transaction; `announceUpload` must follow the commit. */
 export async function saveKeys(
   tx: Transaction,
   device: Device,

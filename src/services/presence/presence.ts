@@ -1,3 +1,4 @@
+import { presenceChanged } from '#bus/topics.ts'
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { PresenceContent, PresenceState } from './presences.ts'
@@ -11,7 +12,7 @@ export async function setPresence(
   { userId, state, status }: NewPresence,
 ): Promise<void> {
   if (presence.set(userId, state, status))
-    bus.publish('wake', [userId, ...(await store.rooms.members.usersSharingRooms(userId))])
+    bus.publish(presenceChanged, { userIds: [userId, ...(await store.rooms.members.usersSharingRooms(userId))] })
 }
 
 /** The same without touching what the user says of herself; without a state she is merely seen, which wakes nobody. */

@@ -1,5 +1,7 @@
+import { accountDataChanged, receiptMoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import type { RoomId, UserId } from '#protocol/ids.ts'
+import { ignoredUsersType } from '#services/accounts/data/ignored-users.ts'
+import { pushRulesType } from '#services/accounts/data/stored-push-rules.ts'
 
 /** Keeps what this process knows of rules, ignored users and unread events in step with changes anywhere; the answer stops it. */
 export function followPushChanges({
@@ -8,15 +10,15 @@ export function followPushChanges({
   ignoredUsers,
   unread,
 }: Pick<Context, 'bus' | 'pushRulesets' | 'ignoredUsers' | 'unread'>): () => void {
-  const stopRules = bus.subscribe('push_rules', (userId) => pushRulesets.forget(userId as UserId))
-  const stopIgnored = bus.subscribe('ignored_users', (userId) => ignoredUsers.forget(userId as UserId))
-  const stopReceipts = bus.subscribe('receipts', (message) => {
-    const { userId, roomId } = message as { userId: UserId; roomId: RoomId }
-    unread.receiptMoved(userId, roomId)
+  const stopAccountData = bus.subscribe(accountDataChanged, ({ userId, changes }) => {
+    for (const { roomId, type } of changes) {
+      if (roomId === '' && type === pushRulesType) pushRulesets.forget(userId)
+      if (roomId === '' && type === ignoredUsersType) ignoredUsers.forget(userId)
+    }
   })
+  const stopReceipts = bus.subscribe(receiptMoved, ({ userId, roomId }) => unread.receiptMoved(userId, roomId))
   return () => {
-    stopRules()
-    stopIgnored()
+    stopAccountData()
     stopReceipts()
   }
 }

@@ -1,9 +1,10 @@
 import { forbidden, invalidParam, notFound, unknown, type MatrixError } from '#base/errors.ts'
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { fullRuleset, isRefusal, type Refusal, type UserPushRules } from '#protocol/push/push-rules.ts'
 import type { Ruleset } from '#protocol/push/push-ruleset.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
-import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
+import { findPushRules, pushRulesType, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** The rules in force for a user, the default ones among them. */
@@ -23,8 +24,7 @@ export async function changeRules(
     if (isRefusal(rules)) throw errorOf(rules)
     await savePushRules(tx, { userId, rules }, position)
   })
-  bus.publish('push_rules', userId)
-  bus.publish('wake', [userId])
+  bus.publish(accountDataChanged, { userId, changes: [{ roomId: '', type: pushRulesType }] })
 }
 
 const errors: Readonly<Record<Refusal['refused'], (message: string) => MatrixError>> = {

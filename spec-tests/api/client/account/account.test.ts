@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { accountDeactivated } from '#bus/topics.ts'
 import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { resetPassword } from '#services/accounts/passwords/change-password.ts'
 import { testClient, testPassword } from '../../../support/server/client.ts'
@@ -142,7 +143,7 @@ describe('deactivation', () => {
   it('tells whoever makes the user leave, and erases the profile only when asked to', async () => {
     await using server = await startTestServer()
     const told: unknown[] = []
-    server.context.bus.subscribe('account.deactivated', (userId) => told.push(userId))
+    server.context.bus.subscribe(accountDeactivated, ({ userId }) => told.push(userId))
     const users = [await server.register('alice'), await server.register('bob')]
 
     for (const [index, user] of users.entries()) {

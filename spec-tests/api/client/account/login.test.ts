@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sessionsChanged } from '#bus/topics.ts'
 import { testPassword } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -300,5 +301,5 @@ async function getLoginToken(client: Client): Promise<{ loginToken: string; expi
 
 async function lock({ context }: Awaited<ReturnType<typeof startTestServer>>, userId: UserId, isLocked: boolean) {
   await context.store.accounts.accounts.setLocked(userId, isLocked)
-  context.bus.publish('sessions.changed', userId)
+  context.bus.publish(sessionsChanged, { userId })
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { profileChanged } from '#bus/topics.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const profile = (userId: string, key?: string) =>
@@ -126,7 +127,7 @@ describe('profiles', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
     const told: unknown[] = []
-    server.context.bus.subscribe('profile.changed', (change) => told.push(change))
+    server.context.bus.subscribe(profileChanged, (change) => told.push(change))
 
     await alice.request('PUT', mine('displayname'), { displayname: 'Alice' })
     await alice.request('DELETE', mine('displayname'))

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sessionsChanged } from '#bus/topics.ts'
 import { testClient, testPassword } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
@@ -120,7 +121,7 @@ describe('access tokens', () => {
 
     for (const { userId } of [alice, bob])
       await server.context.store.transaction((tx) => tx.accounts.accessTokens.deleteForUser(userId))
-    server.context.bus.publish('sessions.changed', alice.userId)
+    server.context.bus.publish(sessionsChanged, { userId: alice.userId })
 
     assert.equal(await use(server, alice.accessToken), 'ended')
     assert.equal(await use(server, bob.accessToken), 'lives')

@@ -168,13 +168,13 @@ describe('receipts', () => {
     let { moment } = waiters
     accepted(await read(bob, [roomId, one], 'm.read.private'))
     assert.deepEqual(
-      [alice, bob].map(({ userId }) => waiters.wokenSince(userId, moment)),
+      [alice, bob].map(({ userId }) => waiters.movedSince(userId, moment).includes('receipts')),
       [false, true],
     )
     moment = waiters.moment
     accepted(await read(bob, [roomId, two]))
     assert.deepEqual(
-      [alice, bob].map(({ userId }) => waiters.wokenSince(userId, moment)),
+      [alice, bob].map(({ userId }) => waiters.movedSince(userId, moment).includes('receipts')),
       [true, true],
     )
   })

@@ -1,10 +1,10 @@
 import { badJson, forbidden, invalidParam, MatrixError, notFound, tooLarge } from '#base/errors.ts'
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { fullRuleset } from '#protocol/push/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/accounts/account-data.ts'
-import { ignoredUsersType } from './ignored-users.ts'
 import { pushRulesType, readPushRules } from './stored-push-rules.ts'
 
 /** What has its own endpoints: these check what they write. */
@@ -32,8 +32,8 @@ export async function putAccountData(
 ): Promise<void> {
   if (kept.includes(key.type)) throw new MatrixError(405, 'M_BAD_JSON', `Cannot set ${key.type} through this API.`)
   await ctx.store.transaction((tx) => writeAccountData(tx, ctx.config.limits, { ...key, content }))
-  if (key.roomId === undefined && key.type === ignoredUsersType) ctx.bus.publish('ignored_users', key.userId)
-  ctx.bus.publish('wake', [key.userId])
+  const { userId, roomId, type } = keyOf(key)
+  ctx.bus.publish(accountDataChanged, { userId, changes: [{ roomId, type }] })
 }
 
 type Limits = Context['config']['limits']

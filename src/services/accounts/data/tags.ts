@@ -1,4 +1,5 @@
 import { badJson } from '#base/errors.ts'
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { lockAccountData, writeAccountData } from './account-data.ts'
@@ -45,7 +46,8 @@ async function changeTags(
     if (tags) await writeAccountData(tx, config.limits, { ...room, type: 'm.tag', content: { tags } })
     return tags !== undefined
   })
-  if (isChanged) bus.publish('wake', [room.userId])
+  if (isChanged)
+    bus.publish(accountDataChanged, { userId: room.userId, changes: [{ roomId: room.roomId, type: 'm.tag' }] })
 }
 
 function tagsIn(stored: string | undefined): JsonObject {

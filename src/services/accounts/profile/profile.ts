@@ -1,3 +1,4 @@
+import { profileChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { forbidden, notFound } from '#base/errors.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
@@ -48,14 +49,14 @@ export async function deleteProfileField(
 
 type Field = { userId: UserId; name: string }
 
-/** Whoever follows `profile.changed` tells the rooms; what is noted here outlives a server that stops before. */
+/** Whoever listens to `profileChanged` tells the rooms; what is noted here outlives a server that stops before. */
 async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => Promise<void>): Promise<void> {
   const { userId, name } = field
   await ctx.store.transaction(async (tx) => {
     await change(tx)
     if (isShownInRooms(name)) await tx.accounts.profiles.markUnshown(userId, ctx.tokens.id(8))
   })
-  ctx.bus.publish('profile.changed', { userId, name })
+  ctx.bus.publish(profileChanged, { userId, name })
 }
 
 function checkChange(requester: Requester, { userId, name }: Field): void {

@@ -16,7 +16,6 @@ export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ 
   const userId = await newUserId(ctx, localpart)
   const passwordHash = await hashPassword(ctx, password)
   await ctx.store.transaction((tx) => addAccount(ctx, tx, { userId, passwordHash, isAdmin: admin, userType }))
-  ctx.bus.publish('account.created', { userId })
   return { userId }
 }
 

@@ -84,6 +84,5 @@ async function enroll(ctx: Needs, account: AccountRow, { wanted, tokenHash }: En
     await addAccount(ctx, tx, { ...account, isAdmin: token?.grantsAdmin ?? false })
     return wanted.inhibitLogin ? undefined : openSession(ctx, tx, { ...wanted, userId })
   })
-  ctx.bus.publish('account.created', { userId })
   return { userId, session }
 }

@@ -1,5 +1,6 @@
+import * as topics from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
-import { sessionsChanged } from './session-changes.ts'
+import { announceSessions } from './session-changes.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
@@ -35,8 +36,7 @@ export async function recordKeyChange(tx: Transaction, { userId, deviceIds }: De
 /** Tells everybody else: sessions, pushers, device lists and open connections of these devices end too. */
 export function devicesDeleted(ctx: Pick<Context, 'bus' | 'sessions'>, removed: RemovedDevices): void {
   const { userId, deviceIds, hadKeys } = removed
-  sessionsChanged(ctx, userId)
-  ctx.bus.publish('devices.deleted', { userId, deviceIds: [...deviceIds] })
-  ctx.bus.publish('wake', [userId])
-  if (hadKeys) ctx.bus.publish('device_lists', [userId])
+  announceSessions(ctx, userId)
+  ctx.bus.publish(topics.devicesDeleted, { devices: deviceIds.map((deviceId) => ({ userId, deviceId })) })
+  if (hadKeys) ctx.bus.publish(topics.deviceListsChanged, { userIds: [userId] })
 }

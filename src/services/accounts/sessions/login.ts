@@ -5,7 +5,7 @@ import { findAccount } from '#services/accounts/find-account.ts'
 import { checkWishes, openSession, type ClientWishes, type OpenedSession } from './open-session.ts'
 import { verifyPassword } from '#services/accounts/passwords/password-hash.ts'
 import { refuseUnusable } from './refuse-unusable.ts'
-import { sessionsChanged } from './session-changes.ts'
+import { announceSessions } from './session-changes.ts'
 import { hashToken } from './token-hash.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions' | 'rateBuckets'>
@@ -61,6 +61,6 @@ async function enter(ctx: Needs, { userId, passwordHash }: Account, wishes: Clie
     refuseUnusable(account)
     return openSession(ctx, tx, { userId, ...wishes })
   })
-  sessionsChanged(ctx, userId)
+  announceSessions(ctx, userId)
   return session
 }

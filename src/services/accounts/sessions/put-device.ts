@@ -1,3 +1,4 @@
+import { deviceListsChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { notFound } from '#base/errors.ts'
 import { recordKeyChange } from './delete-devices.ts'
@@ -24,7 +25,7 @@ export async function putDevice(ctx: Needs, { requester, deviceId, displayName }
     await addDevice(ctx, tx, device)
     return false
   })
-  if (isShown) ctx.bus.publish('device_lists', [device.userId])
+  if (isShown) ctx.bus.publish(deviceListsChanged, { userIds: [device.userId] })
 }
 
 type NamedDevice = { userId: UserId; deviceId: string; displayName: string | undefined }

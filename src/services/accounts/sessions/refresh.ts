@@ -2,7 +2,7 @@ import type { Context, Transaction } from '#context.ts'
 import { unknownToken } from '#base/errors.ts'
 import { issueTokens, type IssuedTokens } from './issue-tokens.ts'
 import { refuseUnusable } from './refuse-unusable.ts'
-import { sessionsChanged } from './session-changes.ts'
+import { announceSessions } from './session-changes.ts'
 import { hashToken } from './token-hash.ts'
 import type { UserId } from '#protocol/ids.ts'
 
@@ -30,7 +30,7 @@ export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedT
     await tx.accounts.refreshTokens.deleteRevoked(userId, deviceId, now - revokedMemoryMs)
     return issueTokens(ctx, tx, { userId, deviceId, refreshable: true, replaces: tokenHash })
   })
-  sessionsChanged(ctx, userId)
+  announceSessions(ctx, userId)
   if (issued === undefined) throw unknownToken('The refresh token was used before', true)
   return issued
 }
@@ -42,7 +42,7 @@ export async function confirmRefresh(
 ): Promise<void> {
   const now = ctx.clock.now()
   await ctx.store.transaction((tx) => endPredecessor(tx, { refreshHash: replaces, keptAccess: accessHash, now }))
-  sessionsChanged(ctx, userId)
+  announceSessions(ctx, userId)
 }
 
 type Succession = { refreshHash: string; keptAccess: string; now: number }

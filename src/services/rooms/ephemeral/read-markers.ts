@@ -1,3 +1,4 @@
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { lockAccountData, writeAccountData } from '#services/accounts/data/account-data.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -40,7 +41,7 @@ export async function setFullyRead(
     await writeAccountData(tx, ctx.config.limits, { ...key, content: { event_id: eventId } })
     return true
   })
-  if (moved) ctx.bus.publish('wake', [userId])
+  if (moved) ctx.bus.publish(accountDataChanged, { userId, changes: [{ roomId, type: key.type }] })
 }
 
 const isLater = (one: StoredEvent, other: StoredEvent): boolean => one.position > other.position

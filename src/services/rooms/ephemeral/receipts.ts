@@ -1,4 +1,5 @@
 import { invalidParam, notFound } from '#base/errors.ts'
+import { receiptMoved } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Receipt } from '#store/rooms/receipts.ts'
@@ -35,8 +36,7 @@ function receiptsChanged(
   room: LiveRoom,
   { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
 ): void {
-  bus.publish('receipts', { roomId, userId })
-  bus.publish('wake', type === 'm.read' ? [...room.localUsers] : [userId])
+  bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
 }
 
 /** The event of the room that a receipt or marker names. */

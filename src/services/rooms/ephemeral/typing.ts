@@ -1,3 +1,4 @@
+import { typingChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
@@ -25,5 +26,5 @@ export async function stopTyping(ctx: Needs, roomId: RoomId, userId: UserId): Pr
 
 async function tellRoom({ rooms, bus }: Pick<Needs, 'rooms' | 'bus'>, roomId: RoomId): Promise<void> {
   const room = await rooms.find(roomId)
-  if (room) bus.publish('wake', [...room.localUsers])
+  if (room) bus.publish(typingChanged, { roomId, userIds: [...room.localUsers] })
 }

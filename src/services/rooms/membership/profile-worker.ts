@@ -1,7 +1,7 @@
 import { MatrixError } from '#base/errors.ts'
 import { KeyedQueue } from '#base/keyed-queue.ts'
+import { accountDeactivated, profileChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import { isObject } from '#protocol/events/event.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import type { AppendNeeds } from '#services/rooms/write/append-needs.ts'
 import { leaveRoom } from './leave.ts'
@@ -44,14 +44,8 @@ export function startProfileWorker(ctx: Needs): Following {
     while (running.size > 0) await Promise.all(running)
   }
   const unsubscribe = [
-    ctx.bus.subscribe('profile.changed', (change) => {
-      if (!isObject(change) || typeof change.userId !== 'string') return
-      const userId = change.userId as UserId
-      run(userId, () => presentAnew(ctx, userId))
-    }),
-    ctx.bus.subscribe('account.deactivated', (userId) =>
-      run(String(userId), () => leaveAllRooms(ctx, userId as UserId)),
-    ),
+    ctx.bus.subscribe(profileChanged, ({ userId }) => run(userId, () => presentAnew(ctx, userId))),
+    ctx.bus.subscribe(accountDeactivated, ({ userId }) => run(userId, () => leaveAllRooms(ctx, userId))),
   ]
   return {
     settle,

@@ -1,5 +1,6 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import { purgeRequested } from '#bus/topics.ts'
 import type { RoomPlan } from './purge-plan.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
@@ -41,6 +42,6 @@ export async function requestRoomDeletion(
       createdAt: ctx.clock.now(),
     })
   })
-  ctx.bus.publish('purge.requested', id)
+  ctx.bus.publish(purgeRequested, { id })
   return id
 }

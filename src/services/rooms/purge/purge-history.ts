@@ -1,4 +1,5 @@
 import { notFound, unknown } from '#base/errors.ts'
+import { purgeRequested } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
@@ -43,7 +44,7 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
     })
     forgetLiveRoom(ctx, roomId)
   })
-  ctx.bus.publish('purge.requested', id)
+  ctx.bus.publish(purgeRequested, { id })
   return id
 }
 

@@ -1,3 +1,4 @@
+import { purgeRequested } from '#bus/topics.ts'
 import { deleteAll, leaseMs, type CollectNeeds } from './delete-slices.ts'
 import { followHiddenRooms } from './forget-live-room.ts'
 
@@ -29,7 +30,7 @@ export function startPurgeWorker(ctx: CollectNeeds): PurgeWorker {
       .catch((error: unknown) => ctx.log.error('purges could not be worked on', { error: String(error) }))
       .finally(() => (running = undefined))
   }
-  const unfollow = [ctx.bus.subscribe('purge.requested', start), followHiddenRooms(ctx)]
+  const unfollow = [ctx.bus.subscribe(purgeRequested, start), followHiddenRooms(ctx)]
   start()
   return {
     settle: async () => {

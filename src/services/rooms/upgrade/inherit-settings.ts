@@ -1,8 +1,9 @@
+import { accountDataChanged } from '#bus/topics.ts'
 import type { Context, Transaction } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import { maxUserRules } from '#protocol/push/push-rules.ts'
 import { lockAccountData } from '#services/accounts/data/account-data.ts'
-import { findPushRules, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
+import { findPushRules, pushRulesType, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import { nextContent } from '#services/rooms/live/next-state.ts'
 import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
@@ -44,8 +45,14 @@ export async function inheritSettings(
     await moveDirectChats(tx, move, position)
     await movePushRule(tx, move, position)
   })
-  ctx.bus.publish('push_rules', userId)
-  ctx.bus.publish('wake', [userId])
+  ctx.bus.publish(accountDataChanged, {
+    userId,
+    changes: [
+      { roomId, type: 'm.tag' },
+      { roomId: '', type: 'm.direct' },
+      { roomId: '', type: pushRulesType },
+    ],
+  })
 }
 
 /** The content of a room's state under the empty key; undefined where the room or the state is not known here. */

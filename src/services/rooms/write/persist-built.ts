@@ -1,3 +1,4 @@
+import { eventsCommitted } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
@@ -62,9 +63,9 @@ async function write(ctx: AppendNeeds, room: LiveRoom, { staged, isPublished }: 
         staged.forEach((one, index) =>
           take(room, one, { write: events[index] as EventWrite, position: positions[index] ?? 0 }),
         )
+        announce(ctx, room, events)
       },
     )
-    announce(ctx, room, events)
   } catch (error) {
     room.isBroken = true
     throw error
@@ -80,17 +81,24 @@ function take(room: LiveRoom, staged: Staged, { write, position }: { write: Even
   if (staged.redaction) room.redact({ ...staged.redaction, redactedBy: staged.eventId })
 }
 
-/** Wakes this server's users whom a change of the room concerns: its members, and those whose membership changed. */
+/**
+ * Tells whom of this server's users committed events concern: the room's members, and those whose membership changed.
+ * Called while the commit is taken into memory, before the position of the stream moves past it.
+ */
 export function announce(
   ctx: Pick<Context, 'bus' | 'signingKey'>,
   room: LiveRoom,
   events: readonly Pick<EventWrite, 'memberships'>[],
 ): void {
-  const concerned = [...room.localUsers]
-  for (const { memberships = [] } of events)
-    for (const { userId } of memberships) if (serverOf(userId) === ctx.signingKey.serverName) concerned.push(userId)
-  ctx.bus.publish('wake', concerned)
-  ctx.bus.publish('events', { roomId: room.roomId, position: room.lastPosition })
+  const userIds = [...room.localUsers]
+  const changed = events.flatMap(({ memberships = [] }) => memberships)
+  for (const { userId } of changed) if (serverOf(userId) === ctx.signingKey.serverName) userIds.push(userId)
+  ctx.bus.publish(eventsCommitted, {
+    roomId: room.roomId,
+    position: room.lastPosition,
+    userIds,
+    changesMembers: changed.length > 0,
+  })
 }
 
 function eventWrite(

@@ -56,9 +56,9 @@ export async function persistReceived(ctx: AppendNeeds, room: LiveRoom, received
         room.nid = nid
         room.depth = depth
         take(room, received, { write, position: positions[0] ?? 0 })
+        if (write.status === 'accepted') announce(ctx, room, [write])
       },
     )
-    if (write.status === 'accepted') announce(ctx, room, [write])
     return written.positions[0] ?? 0
   } catch (error) {
     room.isBroken = true

@@ -1,4 +1,5 @@
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
+import type { SyncStream } from '#services/sync/streams.ts'
 import type { SyncRequest } from './sync-request.ts'
 import type { SyncToken } from './token.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -8,6 +9,8 @@ export type SyncMoment = {
   request: SyncRequest
   /** The token that the answer will carry: nothing later is told. */
   now: SyncToken
+  /** The streams that may hold something new: nothing else is read. */
+  streams: ReadonlySet<SyncStream>
   loader: EventLoader
   /** Of whom the user wants to hear nothing but state. */
   ignored: ReadonlySet<UserId>

@@ -4,13 +4,15 @@ import type { Ticket } from '#base/waiters.ts'
 import { accountDataChanges } from '#services/accounts/data/account-data.ts'
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { keyStock } from '#services/e2ee/key-stock.ts'
+import { deviceKey, type SyncStream } from '#services/sync/streams.ts'
 import { deviceSection, keyCounts, type DeviceSection } from './sections/device-section.ts'
 import { roomsSection } from './sections/rooms.ts'
 import { presenceSection } from './sections/presence.ts'
 import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
-import { writeToken, type SyncToken } from './token.ts'
+import { ignoredStreams, keysOf, movedStreams } from './moved-streams.ts'
+import { noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
@@ -21,13 +23,13 @@ type Answer = { json: string; hasNews: boolean }
  */
 export async function sync(ctx: Context, request: SyncRequest): Promise<string> {
   const deadline = ctx.clock.now() + request.timeout
-  const { changes } = ctx.sessions
+  const { moment } = ctx.waiters
   const wait = async (ticket: Ticket) => {
     await waitForNews(ctx, ticket, { deadline, signal: request.signal })
-    if (ctx.sessions.changes !== changes) await requireDevice(ctx, request)
+    await requireDevice(ctx, request, moment)
   }
   for (;;) {
-    const ticket = ctx.waiters.register(request.userId)
+    const ticket = ctx.waiters.register({ keys: keysOf(request), ignores: ignoredStreams(request.filter) })
     try {
       const last = request.signal.aborted || request.timeout === 0 || ctx.clock.now() >= deadline
       if (!last && isUpToDate(ctx, request)) {
@@ -43,14 +45,18 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
   }
 }
 
-/** Whoever was logged out while she waited gets no more news. */
-async function requireDevice({ store }: Context, { userId, deviceId }: SyncRequest): Promise<void> {
-  if (deviceId !== undefined && !(await store.accounts.devices.find(userId, deviceId))) throw unknownToken()
+/** A device that was deleted while its request waited gets no more news. */
+async function requireDevice(
+  { store, waiters }: Context,
+  { userId, deviceId }: SyncRequest,
+  moment: number,
+): Promise<void> {
+  if (deviceId === undefined || !waiters.movedSince(deviceKey({ userId, deviceId }), moment).includes('session')) return
+  if (!(await store.accounts.devices.find(userId, deviceId))) throw unknownToken()
 }
 
-/** Known without reading anything: nobody has woken the user since her token was written, in this same process. */
-const isUpToDate = (ctx: Context, { userId, since, fullState }: SyncRequest): boolean =>
-  since !== undefined && !fullState && since.process === ctx.processId && !ctx.waiters.wokenSince(userId, since.moment)
+/** Known without reading anything: no stream has moved since the token was written, in this same process. */
+const isUpToDate = (ctx: Context, request: SyncRequest): boolean => movedStreams(ctx, request).size === 0
 
 /** Counts how long the making takes; waiting is not in it. */
 async function timed<T>(
@@ -65,14 +71,15 @@ async function timed<T>(
 }
 
 async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
-  const now = await currentToken(ctx)
+  const { now, streams } = await currentToken(ctx, request)
   const ignored = await ctx.ignoredUsers.of(request.userId)
   const moment: SyncMoment = {
     request,
     now,
+    streams,
     loader: new EventLoader(ctx),
     ignored,
-    moved: movedUsers(ctx, request, now),
+    moved: streams.has('members') ? movedUsers(ctx, request, now) : Promise.resolve([]),
   }
   const interval = { after: request.since?.accountData, upTo: now.accountData }
   const accountData = await accountDataChanges(ctx, request.userId, interval)
@@ -114,26 +121,33 @@ const nextToken = (now: SyncToken, { toDevice, isDelivering }: DeviceSection): S
 /** Nothing happened: the token stands, and only the key counts are told, which clients want in every answer. */
 async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<string> {
   const token = since && `"next_batch":"${writeToken(since)}"`
-  const keys = deviceId === undefined ? undefined : keyCounts(await keyStock(ctx, userId, deviceId))
+  const keys = deviceId === undefined ? undefined : keyCounts(await keyStock(ctx, { userId, deviceId }))
   return `{${[token, keys].filter((part) => part !== undefined).join(',')}}`
 }
 
-/** The moment is read first: a wake-up while the answer is made shows again at the next request. */
-async function currentToken(ctx: Context): Promise<SyncToken> {
-  const moment = ctx.waiters.moment
-  const typing = ctx.typing.serial
-  const presence = ctx.presence.serial
-  const events = ctx.store.eventWriter.position()
-  const { receipts, account_data, to_device, device_lists } = await ctx.store.streams.positions()
-  return {
-    events,
-    receipts,
-    accountData: account_data,
-    toDevice: to_device,
-    deviceLists: device_lists,
-    presence,
-    typing,
-    process: ctx.processId,
-    moment,
+const storedStreams = ['receipts', 'account_data', 'to_device', 'device_lists'] as const
+
+/**
+ * The token of the answer, and the streams to read for it. The moment comes first: what moves while the answer is made
+ * shows again at the next request. A stream that has not moved for the reader keeps the position of the token before:
+ * it may hold something by now that has yet to be announced.
+ */
+async function currentToken(
+  ctx: Context,
+  request: SyncRequest,
+): Promise<{ now: SyncToken; streams: ReadonlySet<SyncStream> }> {
+  const { moment } = ctx.waiters
+  const streams = movedStreams(ctx, request)
+  const now: SyncPositions = { ...(request.since ?? noPositions) }
+  if (streams.has('events')) now.events = ctx.store.eventWriter.position()
+  if (streams.has('typing')) now.typing = ctx.typing.serial
+  if (streams.has('presence')) now.presence = ctx.presence.serial
+  if (storedStreams.some((stream) => streams.has(stream))) {
+    const stored = await ctx.store.streams.positions()
+    if (streams.has('receipts')) now.receipts = stored.receipts
+    if (streams.has('account_data')) now.accountData = stored.account_data
+    if (streams.has('to_device')) now.toDevice = stored.to_device
+    if (streams.has('device_lists')) now.deviceLists = stored.device_lists
   }
+  return { now: { ...now, process: ctx.processId, moment }, streams }
 }

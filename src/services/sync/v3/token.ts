@@ -12,6 +12,17 @@ export type SyncPositions = {
   typing: number
 }
 
+/** Before anything happened. */
+export const noPositions: SyncPositions = {
+  events: 0,
+  receipts: 0,
+  accountData: 0,
+  toDevice: 0,
+  deviceLists: 0,
+  presence: 0,
+  typing: 0,
+}
+
 /** A `since` token: the positions, and the moment of which process they were read at. */
 export type SyncToken = SyncPositions & { process: string; moment: number }
 

@@ -17,13 +17,18 @@ export type DeviceSection = {
 }
 
 /** To-device messages, device lists and key counts. Counts stand in every answer: clients read silence as zero. */
-export async function deviceSection(ctx: Context, { request, now, moved }: SyncMoment): Promise<DeviceSection> {
+export async function deviceSection(
+  ctx: Context,
+  { request, now, streams, moved }: SyncMoment,
+): Promise<DeviceSection> {
   const { userId, deviceId, since } = request
   if (deviceId === undefined) return { json: '', toDevice: now.toDevice, isDelivering: false, hasNews: false }
   const [inbox, lists, stock] = await Promise.all([
-    toDeviceMessages(ctx, { userId, deviceId, since: since?.toDevice, upTo: now.toDevice }),
+    streams.has('to_device')
+      ? toDeviceMessages(ctx, { userId, deviceId, since: since?.toDevice, upTo: now.toDevice })
+      : { events: [], position: now.toDevice },
     since ? deviceListChanges(ctx, userId, { from: since, to: now, moved }) : { changed: [], left: [] },
-    keyStock(ctx, userId, deviceId),
+    keyStock(ctx, { userId, deviceId }),
   ])
   const json = [
     `"to_device":{"events":${JSON.stringify(inbox.events)}}`,

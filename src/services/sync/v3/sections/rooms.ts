@@ -14,9 +14,12 @@ type AccountData = Awaited<ReturnType<typeof accountDataChanges>>
 
 export type RoomsSection = { json: string; hasNews: boolean }
 
+const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
+
 /** The `rooms` of an answer. */
 export async function roomsSection(ctx: Context, moment: SyncMoment, accountData: AccountData): Promise<RoomsSection> {
-  const { request, now } = moment
+  const { request, now, streams } = moment
+  if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', hasNews: false }
   const places = await roomPlaces(ctx, request, now.events)
   const liveRooms = await ctx.rooms.findAll(places.map(({ roomId }) => roomId))
   await warmNewRooms(ctx, moment, { places, liveRooms })
@@ -65,12 +68,14 @@ async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liv
   if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
 }
 
+const noTyping: ReturnType<Context['typing']['changes']> = new Map()
+
 type ExtrasSource = { places: readonly RoomPlace[]; accountData: AccountData }
 
 /** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
 async function roomExtras(
   ctx: Context,
-  { request, now }: SyncMoment,
+  { request, now, streams }: SyncMoment,
   { places, accountData }: ExtrasSource,
 ): Promise<(place: RoomPlace) => RoomExtras> {
   const { since, userId, filter } = request
@@ -84,7 +89,7 @@ async function roomExtras(
       ? accountDataChanges(ctx, userId, { after: undefined, upTo: now.accountData })
       : accountData,
   ])
-  const typing = ctx.typing.changes(since?.typing ?? 0)
+  const typing = streams.has('typing') ? ctx.typing.changes(since?.typing ?? 0) : noTyping
   const typingNow = since && fresh.length > 0 ? ctx.typing.changes(0) : typing
   return ({ roomId, isNew }) => {
     const typists = (isNew ? typingNow : typing).get(roomId)?.userIds

@@ -1,0 +1,110 @@
+import type { JsonValue } from '#protocol/events/event.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
+
+/** What one kind of message is about; its payload travels between processes as JSON. */
+export type Topic<Payload extends JsonValue> = {
+  readonly name: string
+  /** Never set: carries the type of the payload. */
+  readonly payload?: Payload
+}
+
+const topic = <Payload extends JsonValue>(name: string): Topic<Payload> => ({ name })
+
+export type Device = { userId: UserId; deviceId: string }
+
+// A topic is here only while somebody publishes it and somebody listens; spec-tests/bus/topics.test.ts checks that.
+
+/**
+ * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
+ * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
+ * From: services/rooms/write. Listeners: services/sync/wake-waiters.
+ */
+export const eventsCommitted = topic<{
+  roomId: RoomId
+  /** Of the newest event. */
+  position: number
+  userIds: UserId[]
+  /** Whether somebody's membership changed. */
+  changesMembers: boolean
+}>('events.committed')
+
+/**
+ * A user's receipt moved. `userIds`: who may know of it.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes.
+ */
+export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: UserId[] }>('receipt.moved')
+
+/**
+ * Who types in a room changed. `userIds`: the room's users of this server.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters.
+ */
+export const typingChanged = topic<{ roomId: RoomId; userIds: UserId[] }>('typing.changed')
+
+/**
+ * Presence of somebody changed. `userIds`: who may know of it.
+ * From: services/presence. Listeners: services/sync/wake-waiters.
+ */
+export const presenceChanged = topic<{ userIds: UserId[] }>('presence.changed')
+
+/**
+ * Account data of a user was set; `roomId` is '' for what belongs to no room. Push rules are account data as well.
+ * From: services/accounts/data, services/push, services/rooms. Listeners: services/sync/wake-waiters,
+ * services/push/follow-changes.
+ */
+export const accountDataChanged = topic<{ userId: UserId; changes: { roomId: RoomId | ''; type: string }[] }>(
+  'account_data.changed',
+)
+
+/**
+ * To-device messages wait for some devices.
+ * From: services/e2ee. Listeners: services/sync/wake-waiters.
+ */
+export const toDeviceQueued = topic<{ devices: Device[] }>('to_device.queued')
+
+/**
+ * Others must ask for the keys of these users anew.
+ * From: services/e2ee, services/accounts. Listeners: services/e2ee/device-lists.
+ */
+export const deviceListsChanged = topic<{ userIds: UserId[] }>('device_lists.changed')
+
+/**
+ * One-time or fallback keys of some devices were uploaded or claimed.
+ * From: services/e2ee. Listeners: services/e2ee/key-stock.
+ */
+export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed')
+
+/**
+ * Access tokens or the account of a user changed.
+ * From: services/accounts. Listeners: services/accounts/sessions/session-changes.
+ */
+export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
+
+/**
+ * Devices are gone with all that belonged to them.
+ * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
+ */
+export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
+
+/**
+ * A field of a user's profile changed.
+ * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
+ */
+export const profileChanged = topic<{ userId: UserId; name: string }>('profile.changed')
+
+/**
+ * An account ended for good.
+ * From: services/accounts. Listeners: services/rooms/membership/profile-worker.
+ */
+export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
+
+/**
+ * A room, or history of one, is to be deleted.
+ * From: services/rooms/purge. Listeners: services/rooms/purge/purge-worker.
+ */
+export const purgeRequested = topic<{ id: string }>('purge.requested')
+
+/**
+ * A room must be read anew, or is gone.
+ * From: services/rooms/purge. Listeners: services/rooms/purge/forget-live-room.
+ */
+export const roomHidden = topic<{ roomId: RoomId }>('room.hidden')
