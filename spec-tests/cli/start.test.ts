@@ -75,6 +75,23 @@ describe('myelin start and user', () => {
     })
   }
 
+  it('N24 ends with exit code 1, and a line that says why, when an error is caught nowhere', async () => {
+    const fault = 'process.on("SIGUSR2", () => { throw new Error("out of luck") })'
+    const module = `data:text/javascript,${encodeURIComponent(fault)}`
+    const child = launch(['start'], { NODE_OPTIONS: `--import=${module}` })
+    const ended = once(child, 'exit')
+    const lines: Record<string, unknown>[] = []
+    for await (const line of createInterface(child.stdout)) {
+      if (line.startsWith('{')) lines.push(JSON.parse(line))
+      if (lines.at(-1)?.['message'] === 'ready') child.kill('SIGUSR2')
+    }
+    const last = lines.find(({ level }) => level === 'error')
+
+    assert.deepEqual(await ended, [1, null])
+    assert.equal(last?.['message'], 'the server cannot go on and ends')
+    assert.match(JSON.stringify(last['error']), /out of luck/)
+  })
+
   it('invites the first administrator with a token that works once, and nobody once there is one', async () => {
     const { url, invitation, stop } = await serve()
     const token = /: (\S+)$/.exec(invitation ?? '')?.[1]

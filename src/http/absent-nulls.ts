@@ -60,11 +60,17 @@ function members({ allOf = [] }: TSchema): Drop[] {
   return (allOf as TSchema[]).map(dropOf).filter((drop) => drop !== 'nothing')
 }
 
-function knowsNull({ type, const: only, enum: choices = [], anyOf = [] }: TSchema): boolean {
-  return (
-    [type].flat().includes('null') || only === null || choices.includes(null) || (anyOf as TSchema[]).some(knowsNull)
-  )
+/** What the schema says nothing about is judged elsewhere, null included. */
+function knowsNull(schema: TSchema): boolean {
+  const { type, const: only, enum: choices, anyOf, allOf } = schema as Partial<Forms>
+  if (type !== undefined) return [type].flat().includes('null')
+  if (anyOf) return anyOf.some(knowsNull)
+  if (allOf) return allOf.every(knowsNull)
+  if (choices) return choices.includes(null)
+  return only === undefined || only === null
 }
+
+type Forms = { type: string | string[]; const: unknown; enum: unknown[]; anyOf: TSchema[]; allOf: TSchema[] }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -232,8 +232,11 @@ describe('T41 malformed keys', () => {
       }),
       { numRuns: 120, examples: [[['device_keys', 'signatures', alice.userId], { '': '' }]] },
     )
-    for (const body of [[], null, 'text', { device_keys: null }, { one_time_keys: null }, { fallback_keys: null }])
+    for (const body of [[], null, 'text'])
       assert.equal((await upload(alice, JSON.stringify(body))).status, 400)
+    // N33: null for what may be left out is as good as nothing.
+    for (const body of [{ device_keys: null }, { one_time_keys: null }, { fallback_keys: null }])
+      assert.equal((await upload(alice, JSON.stringify(body))).status, 200)
   })
 })
 
@@ -241,6 +244,7 @@ describe('T41 malformed keys', () => {
 const isHarmless = (names: readonly string[], value: unknown): boolean => {
   if (names.length === 1) return value === null
   const text = typeof value === 'string'
+  if (names.length === 1 && value === null) return true
   const name = names.at(-1) ?? ''
   if (name === 'key') return text
   if (name === 'algorithms') return Array.isArray(value) && value.length === 0
