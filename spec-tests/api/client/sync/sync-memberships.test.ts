@@ -105,4 +105,23 @@ describe('GET /sync on who comes and goes', () => {
     assert.ok((await sync(alice, { since: ignoring.next_batch })).rooms.invite?.[den])
     assert.deepEqual(bodiesOf(joined(answer, roomId)), ['unheard'])
   })
+
+  it('names the same heroes warm and cold, whatever members call themselves since', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const members = []
+    for (let number = 0; number < 6; number++) members.push(await server.register(`member${number}`))
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    for (const member of members) await joinRoom(member, roomId)
+    const [first, second] = [members[0]!, members[1]!]
+    await setState(first, roomId, ['m.room.member', first.userId, { membership: 'join', displayname: 'First' }])
+    await leaveRoom(second, roomId)
+    await joinRoom(second, roomId)
+    const heroes = async () => joined(await sync(alice), roomId).summary['m.heroes']
+    const warm = await heroes()
+    server.context.rooms.drop(roomId as never)
+    assert.deepEqual([warm, await heroes()], [expectedHeroes, expectedHeroes])
+  })
 })
+
+const expectedHeroes = ['@member0:test', '@member2:test', '@member3:test', '@member4:test', '@member5:test']
