@@ -22,7 +22,7 @@ const streams: readonly Stream[] = ['account_data', 'device_lists']
 
 /** Runs some work over a fresh store. */
 async function withStore(work: (store: Store, clock: FakeClock) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase()
+  const database = await createTestDatabase({ isNew: true })
   const clock = fakeClock()
   const store = await openStore({ url: database.url, poolSize: 4, now: () => clock.now() })
   try {

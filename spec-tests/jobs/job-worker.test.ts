@@ -14,7 +14,7 @@ type House = { store: Store; clock: FakeClock; process(store?: Store): Process }
 type Process = Pick<Context, 'store' | 'bus' | 'clock' | 'log' | 'metrics' | 'processId'>
 
 async function inHouse(work: (house: House) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase()
+  const database = await createTestDatabase({ isNew: true })
   const clock = fakeClock()
   const store = await openStore({ url: database.url, poolSize: 4, now: () => clock.now() })
   let processes = 0

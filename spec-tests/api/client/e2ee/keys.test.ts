@@ -232,8 +232,7 @@ describe('T41 malformed keys', () => {
       }),
       { numRuns: 120, examples: [[['device_keys', 'signatures', alice.userId], { '': '' }]] },
     )
-    for (const body of [[], null, 'text'])
-      assert.equal((await upload(alice, JSON.stringify(body))).status, 400)
+    for (const body of [[], null, 'text']) assert.equal((await upload(alice, JSON.stringify(body))).status, 400)
     // N33: null for what may be left out is as good as nothing.
     for (const body of [{ device_keys: null }, { one_time_keys: null }, { fallback_keys: null }])
       assert.equal((await upload(alice, JSON.stringify(body))).status, 200)

@@ -15,6 +15,9 @@ export type AccountRoom = {
   isForgotten: boolean
 }
 
+/** A membership as an event or a row of the store gives it; an event does not say whether the room was forgotten. */
+export type NewMembership = Omit<AccountRoom, 'isForgotten'> & { isForgotten?: boolean }
+
 /** Bytes of a room in the index: the record, its places in maps and logs, and the ids. */
 const roomBytes = 450
 
@@ -45,10 +48,13 @@ export class AccountIndex {
   }
 
   /** Takes a room in, or a new membership in it. */
-  put(room: AccountRoom, movedAt: number): AccountRoom {
+  put(room: NewMembership, movedAt: number): AccountRoom {
     const known = this.#rooms.get(room.roomId)
     if (known && known.position > room.position) return known
-    const kept = known ? Object.assign(known, room) : room
+    // Who forgot a room has forgotten it until they come in sight of it again.
+    const stays = known !== undefined && known.isForgotten && isOutside(known) && isOutside(room)
+    const taken = { ...room, isForgotten: room.isForgotten ?? stays }
+    const kept = known ? Object.assign(known, taken) : taken
     this.#rooms.set(kept.roomId, kept)
     this.#events.moved(kept, movedAt)
     return kept
@@ -87,3 +93,6 @@ export class AccountIndex {
     return position < this.receiptsFrom ? undefined : this.#receipts.since(position)
   }
 }
+
+const isOutside = ({ membership }: Pick<AccountRoom, 'membership'>): boolean =>
+  membership === 'leave' || membership === 'ban'

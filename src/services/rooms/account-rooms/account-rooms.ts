@@ -2,7 +2,7 @@ import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import type { Store } from '#store/open.ts'
 import type { RoomWrite, Written } from '#store/rooms/room-write.ts'
-import { AccountIndex, type AccountRoom } from './account-index.ts'
+import { AccountIndex, type NewMembership } from './account-index.ts'
 
 type Change = (index: AccountIndex) => void
 
@@ -87,14 +87,12 @@ export class AccountRooms {
       const position = positions[at] ?? 0
       if (status === 'accepted') movedAt = position
       for (const { userId, membership, sender } of memberships)
-        this.#changeOf(userId, (index) =>
-          this.#put(index, { roomId, roomNid: nid, membership, sender, position, isForgotten: false }),
-        )
+        this.#changeOf(userId, (index) => this.#put(index, { roomId, roomNid: nid, membership, sender, position }))
     })
     if (movedAt > 0) this.#change(this.#watchers.get(roomId) ?? [], (index) => index.eventAt(roomId, movedAt))
   }
 
-  #put(index: AccountIndex, room: AccountRoom, movedAt = room.position): void {
+  #put(index: AccountIndex, room: NewMembership, movedAt = room.position): void {
     const before = index.rooms.size
     const { roomId, membership } = index.put(room, movedAt)
     if (membership === 'join') this.#watch(roomId, index)

@@ -29,7 +29,9 @@ export function upgradedPowerLevels(
     const final = withTombstoneLevel({ ...content, users: others }, version)
     return { initial: final, final }
   }
-  const final = replaced.version.creatorsOutrankAll ? withoutCreators(content, replaced.creators) : content
+  const final = replaced.version.creatorsOutrankAll
+    ? withoutCreators(content, replaced.creators)
+    : { ...content, users }
   const highest = Math.max(100, ...levelsIn(final))
   return { initial: { ...final, users: { ...asObject(final.users), [creator]: highest } }, final }
 }

@@ -14,18 +14,18 @@ export type MovedRooms = {
 
 /**
  * The rooms in which anything moved since the token: the cost is that of what moved, however many rooms the user is in.
- * A full answer speaks of all.
+ * A full answer speaks of all, and so does one after a change of what decides about counts and invites everywhere.
  */
 export async function movedRooms(
   ctx: Pick<Context, 'store' | 'accountRooms' | 'typing'>,
-  { request, now, streams }: SyncMoment,
+  { request, now, streams, settingsMoved }: SyncMoment,
   accountData: AccountDataChanges,
 ): Promise<MovedRooms> {
   const { userId, since, fullState } = request
   const index = await ctx.accountRooms.of(userId)
   if (!since) return { rooms: [...index.rooms.values()], receipts: new Map() }
   const moved = streams.has('events') ? index.eventsSince(since.events) : []
-  const withEvents = fullState ? [...index.rooms.values()] : moved
+  const withEvents = fullState || settingsMoved ? [...index.rooms.values()] : moved
   const typing = streams.has('typing') ? ctx.typing.changes(since.typing).keys() : []
   const others = roomsNamed(index, [...typing, ...accountData.rooms.keys()])
   const roomIds = roomsWithReceipts(ctx, index, { after: since.receipts, upTo: now.receipts })
