@@ -15,7 +15,15 @@ export async function leasePostgres(): Promise<{ url: string; release(): Promise
     const url = databaseUrl(`${family}_${number}`)
     if (await exists(admin, `${family}_${number}`)) await empty(url)
     else await create(admin, { family, name: `${family}_${number}` })
-    return { url, release: () => admin.end() }
+    // Runs with other migrations drop what is not in use, as while its server restarts.
+    const holder = await connect(url)
+    return {
+      url,
+      async release() {
+        await holder.end()
+        await admin.end()
+      },
+    }
   } catch (error) {
     await admin.end()
     throw error
