@@ -25,8 +25,9 @@ async function tally(): Promise<void> {
   const counts = new Map<string, number>()
   for (let number = 0; number < Number(values.count); number++) {
     const violations = await violationsOf(sequenceOf(Number(values.seed), number), wanted)
-    const broken = new Set(violations.map(({ invariant }) => invariant))
-    for (const name of broken) counts.set(name, (counts.get(name) ?? 0) + 1)
+    const broken = new Map(violations.toReversed().map(({ invariant, message }) => [invariant, message]))
+    for (const [name, message] of broken) console.log(`SEQUENCE_NUMBER=${number} ${name}: ${message}`)
+    for (const name of broken.keys()) counts.set(name, (counts.get(name) ?? 0) + 1)
   }
   console.log(`of ${values.count} sequences of seed ${values.seed}`, Object.fromEntries(counts))
 }

@@ -18,9 +18,10 @@ export function wantedInvariants(chosen = process.env.SEQUENCE_INVARIANTS): Read
   return new Set(invariantNames.filter((name) => names.includes(name)))
 }
 
-/** Lives through a sequence, on both stores where a PostgreSQL is given. */
+/** Lives through a sequence, on both stores where a PostgreSQL is given and not one of them chosen. */
 export async function violationsOf(sequence: Sequence, wanted = wantedInvariants()): Promise<Violation[]> {
-  if (!process.env.TEST_POSTGRES_URL || !wanted.has('engines'))
+  const { TEST_DATABASE: chosen, TEST_POSTGRES_URL: url } = process.env
+  if (chosen === 'postgres' || !url || !wanted.has('engines'))
     return (await runSequence(sequence, { wanted })).violations
   const run = (engine: TestEngine) => runSequence(sequence, { engine, wanted })
   const [sqlite, postgres] = [await run('sqlite'), await run('postgres')]

@@ -8,7 +8,7 @@ const seed = Number(SEQUENCE_SEED ?? 1)
 
 describe('sequences of acts, reads, evictions and restarts', () => {
   it(`end in the same view for every client (seed ${seed}, ${seconds} s)`, async function () {
-    this.timeout((seconds + 180) * 1000)
+    this.timeout((seconds + 600) * 1000)
     const wanted = wantedInvariants()
     const failure = SEQUENCE
       ? await judge(SEQUENCE, wanted)

@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Answer } from '../../support/http-client.ts'
 import { inParallel } from '../../support/statistics.ts'
 import type { User } from '../../support/user.ts'
 import { client, repeat, type Attack, type Field } from '../attack.ts'
+
+/** The burst of the bucket, and what it fills by while the attack lasts. */
+const maxInvites = 100
 
 async function readOn({ signal }: Field, user: User): Promise<void> {
   let since = ''
@@ -56,21 +60,33 @@ export const rateAttacks: Attack[] = [
     async run(field) {
       const user = await field.target.newUser()
       const roomId = await user.createRoom()
+      let accepted = 0
+      const count = ({ status }: Answer, invites: number) => void (accepted += status === 200 ? invites : 0)
       const state = `${client}/rooms/${encodeURIComponent(roomId)}/state/m.room.member`
-      await repeat(field, { times: 1000, atOnce: 4 }, (turn) =>
-        user.attempt('PUT', `${state}/${encodeURIComponent(`@i${turn}:bench`)}`, { membership: 'invite' }),
+      await repeat(field, { times: 1000, atOnce: 4 }, async (turn) =>
+        count(
+          await user.attempt('PUT', `${state}/${encodeURIComponent(`@i${turn}:bench`)}`, { membership: 'invite' }),
+          1,
+        ),
       )
       const invite = Array.from({ length: 100 }, (_, number) => `@j${number}:bench`)
-      await repeat(field, { times: 20, atOnce: 4 }, () => user.attempt('POST', `${client}/createRoom`, { invite }))
+      await repeat(field, { times: 20, atOnce: 4 }, async () =>
+        count(await user.attempt('POST', `${client}/createRoom`, { invite }), invite.length),
+      )
+      if (accepted > maxInvites) field.fail(`${accepted} invites accepted`)
     },
   },
   {
     name: 'N28 bad tokens',
     summary: '20,000 requests with tokens that nobody has',
-    run: (field) =>
-      repeat(field, { times: 20_000, atOnce: 8 }, (turn) =>
-        field.target.http.ask({ method: 'GET', path: `${client}/account/whoami`, token: `wrong${turn}` }),
-      ),
+    async run(field) {
+      let limited = 0
+      await repeat(field, { times: 20_000, atOnce: 8 }, async (turn) => {
+        const ask = { method: 'GET', path: `${client}/account/whoami`, token: `wrong${turn}` }
+        if ((await field.target.http.ask(ask)).status === 429) limited++
+      })
+      if (limited === 0) field.fail('never limited')
+    },
   },
 ]
 

@@ -7,7 +7,8 @@ import { encodePublicKey } from '#protocol/events/signing-key.ts'
 import { hasSignatureOfInvite } from '#protocol/events/third-party-invite.ts'
 import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { keyOf, member, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
+import { member, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
+import { keyOf } from '../../support/generators/server-keys.ts'
 
 const alice = '@alice:one'
 const inviter = '@inviter:two' as UserId

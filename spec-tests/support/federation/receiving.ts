@@ -15,7 +15,7 @@ import { openStore } from '#store/open.ts'
 import { localBus } from '#bus/local.ts'
 import { fakeClock } from '../server/clock.ts'
 import { createTestDatabase } from '../server/databases.ts'
-import { keyOf } from '../generators/scripted-room.ts'
+import { keyOf } from '../generators/server-keys.ts'
 
 /** Finds the key that a server of the tests has under any key id; it never expires. */
 export const findTestKey: FindKey = async (server, keyId) => ({

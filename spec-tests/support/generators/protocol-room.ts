@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto'
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { checkAuthEvents, type CitedEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import { stateFrom, type AuthState } from '#protocol/auth-rules/rejection.ts'
 import { eventId, roomIdOfCreate } from '#protocol/events/event-id.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
-import { signingKeyFromSeed, type SigningKey } from '#protocol/events/signing-key.ts'
+import { keyOf } from './server-keys.ts'
 
 export const creator = '@creator:one'
 
@@ -21,18 +20,6 @@ export type RoomSetup = {
   powerLevels?: JsonObject | null
   joinRule?: string
   members?: Record<string, string>
-}
-
-const keys = new Map<ServerName, SigningKey>()
-
-/** A server's key, the same in every run. */
-export function keyOf(serverName: ServerName): SigningKey {
-  const known = keys.get(serverName)
-  if (known) return known
-  const seed = createHash('sha256').update(serverName).digest('base64')
-  const key = signingKeyFromSeed({ serverName, keyId: 'ed25519:test' }, seed)
-  keys.set(serverName, key)
-  return key
 }
 
 /** A room made of signed events, each following the one before; nothing is checked while it is built. */

@@ -2,12 +2,12 @@ import { hash } from 'node:crypto'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import { eventId } from '#protocol/events/event-id.ts'
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { requiredSigners, signEvent } from '#protocol/events/signatures.ts'
-import { signingKeyFromSeed, type KeyId, type SigningKey } from '#protocol/events/signing-key.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { RoomReplay } from '../federation/room-replay.ts'
+import { keyOf } from './server-keys.ts'
 
 /** What somebody does in a room, before it becomes an event; an id only where the first room versions let one choose. */
 export type Act = {
@@ -96,10 +96,4 @@ function references(ids: readonly EventId[], version: RoomVersion): EventId[] | 
 /** What an honest server might have named its event in the first room versions. */
 function chosenId(draft: UnsignedPdu): EventId {
   return `$${hash('sha256', canonicalJson(draft), 'base64url').slice(0, 20)}:${serverOf(draft.sender)}`
-}
-
-/** A server's key as rooms of tests use it, the same under any key id. */
-export function keyOf(serverName: ServerName, keyId: KeyId = 'ed25519:1'): SigningKey {
-  const seed = hash('sha256', serverName, 'base64').replace(/=+$/, '')
-  return signingKeyFromSeed({ serverName, keyId }, seed)
 }

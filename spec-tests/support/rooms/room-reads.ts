@@ -1,6 +1,5 @@
-import type { TestClient, TestReply, TestUser } from '../server/client.ts'
+import type { TestClient, TestReply } from '../server/client.ts'
 import { accepted, roomPath } from './rooms.ts'
-import type { EventId } from '#protocol/ids.ts'
 
 type Query = Record<string, string | number | boolean>
 
@@ -38,28 +37,3 @@ export async function readAllMessages(
 /** What people said, in the order of the events. */
 export const textsOf = (events: TestReply['body'][]): string[] =>
   events.flatMap(({ type, content }) => (type === 'm.room.message' ? [content.body ?? '(redacted)'] : []))
-
-let transactions = 0
-
-/** Sends any event and answers its id. */
-export async function sendEvent(user: TestUser, roomId: string, [type, content]: [string, object]): Promise<EventId> {
-  const path = roomPath(roomId, 'send', type, `transaction ${transactions++}`)
-  return accepted(await user.request('PUT', path, content)).event_id
-}
-
-/** Sends a text that relates to another event, with itself as the new content when it is an edit. */
-export const sendRelated = (
-  user: TestUser,
-  roomId: string,
-  { relType, parentId, body }: { relType: string; parentId: string; body: string },
-): Promise<EventId> => {
-  const text = { msgtype: 'm.text', body }
-  const relation = { 'm.relates_to': { rel_type: relType, event_id: parentId } }
-  return sendEvent(user, roomId, [
-    'm.room.message',
-    { ...text, ...relation, ...(relType === 'm.replace' && { 'm.new_content': text }) },
-  ])
-}
-
-export const redact = (user: TestUser, roomId: string, eventId: string) =>
-  user.request('PUT', roomPath(roomId, 'redact', eventId, `transaction ${transactions++}`), {})

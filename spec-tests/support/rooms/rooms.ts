@@ -23,11 +23,44 @@ export const act = (user: TestUser, action: string, roomId: string, target: stri
 
 export const leave = (user: TestUser, roomId: string) => user.request('POST', roomPath(roomId, 'leave'), {})
 
+let transactions = 0
+
+/** Of each request its own. */
+const newTransaction = (): string => `transaction ${transactions++}`
+
 /** Sends a text and answers the event id; throws when the server refuses. */
-export async function sendText(user: TestUser, roomId: string, body: string, txnId = body): Promise<EventId> {
+export async function sendText(
+  user: TestUser,
+  roomId: string,
+  body: string,
+  txnId = newTransaction(),
+): Promise<EventId> {
   const path = roomPath(roomId, 'send', 'm.room.message', txnId)
   return accepted(await user.request('PUT', path, { msgtype: 'm.text', body })).event_id
 }
+
+/** Sends any event and answers its id. */
+export async function sendEvent(user: TestUser, roomId: string, [type, content]: [string, object]): Promise<EventId> {
+  const path = roomPath(roomId, 'send', type, newTransaction())
+  return accepted(await user.request('PUT', path, content)).event_id
+}
+
+/** Sends a text that relates to another event, with itself as the new content when it is an edit. */
+export const sendRelated = (
+  user: TestUser,
+  roomId: string,
+  { relType, parentId, body }: { relType: string; parentId: string; body: string },
+): Promise<EventId> => {
+  const text = { msgtype: 'm.text', body }
+  const relation = { 'm.relates_to': { rel_type: relType, event_id: parentId } }
+  return sendEvent(user, roomId, [
+    'm.room.message',
+    { ...text, ...relation, ...(relType === 'm.replace' && { 'm.new_content': text }) },
+  ])
+}
+
+export const redact = (user: TestUser, roomId: string, eventId: string) =>
+  user.request('PUT', roomPath(roomId, 'redact', eventId, newTransaction()), {})
 
 export const putState = (user: TestUser, roomId: string, [type, stateKey = '']: [string, string?], content: object) =>
   user.request('PUT', roomPath(roomId, 'state', type, stateKey), content)

@@ -1,7 +1,8 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import { signJson } from '#protocol/events/signatures.ts'
 import { encodePublicKey } from '#protocol/events/signing-key.ts'
-import { keyOf, member, type Draft } from '../generators/protocol-room.ts'
+import { member, type Draft } from '../generators/protocol-room.ts'
+import { keyOf } from '../generators/server-keys.ts'
 
 const identityServer = keyOf('identity.example')
 

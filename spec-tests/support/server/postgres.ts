@@ -18,7 +18,15 @@ export async function leasePostgres({ isNew }: { isNew: boolean }): Promise<{ ur
     const url = databaseUrl(name)
     if (await exists(admin, name)) await empty(url)
     else await create(admin, { family, name, isNew })
-    return { url, release: () => admin.end() }
+    // Runs with other migrations drop what is not in use, as while its server restarts.
+    const holder = await connect(url)
+    return {
+      url,
+      async release() {
+        await holder.end()
+        await admin.end()
+      },
+    }
   } catch (error) {
     await admin.end()
     throw error

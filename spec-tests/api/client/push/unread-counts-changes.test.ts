@@ -2,8 +2,16 @@ import type { RoomId } from '#protocol/ids.ts'
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../../support/server/client.ts'
 import { evictAll } from '../../../support/server/evict-all.ts'
-import { redact } from '../../../support/rooms/room-reads.ts'
-import { accepted, createRoom, join, leave, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import {
+  accepted,
+  createRoom,
+  join,
+  leave,
+  putState,
+  redact,
+  roomPath,
+  sendText,
+} from '../../../support/rooms/rooms.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import { sync, type SyncQuery } from '../../../support/server/sync.ts'
 

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, join, leave, putState, refused, sendText } from '../../../support/rooms/rooms.ts'
 import {
-  readAllMessages,
-  readMessages,
-  readRoom,
-  readRoomV1,
+  accepted,
+  act,
+  createRoom,
+  join,
+  leave,
+  putState,
+  refused,
   sendRelated,
-  textsOf,
-} from '../../../support/rooms/room-reads.ts'
+  sendText,
+} from '../../../support/rooms/rooms.ts'
+import { readAllMessages, readMessages, readRoom, readRoomV1, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 type Visibility = 'world_readable' | 'shared' | 'invited' | 'joined'

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { appendEvents } from '#services/rooms/write/append.ts'
-import { accepted, createRoom, join, putState, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import {
-  readAllMessages,
-  readMessages,
-  readRoom,
+  accepted,
+  createRoom,
+  join,
+  putState,
+  refused,
+  roomPath,
   sendEvent,
   sendRelated,
-  textsOf,
-} from '../../../support/rooms/room-reads.ts'
+  sendText,
+} from '../../../support/rooms/rooms.ts'
+import { readAllMessages, readMessages, readRoom, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 type Event = { event_id: string; type: string; state_key?: string; sender: string }

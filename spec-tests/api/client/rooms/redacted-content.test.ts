@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, putState, sendText } from '../../../support/rooms/rooms.ts'
-import { readAllMessages, readRoom, readRoomV1, redact, sendRelated } from '../../../support/rooms/room-reads.ts'
+import { accepted, createRoom, join, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { readAllMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 /** Everything a member can read of the room, as one text. */

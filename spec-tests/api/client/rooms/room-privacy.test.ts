@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestReply, TestUser } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, putState, sendText } from '../../../support/rooms/rooms.ts'
-import { readRoom, readRoomV1, sendRelated } from '../../../support/rooms/room-reads.ts'
+import { accepted, act, createRoom, putState, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 /** Every way to look into a room; `eventId` is one of its events. */

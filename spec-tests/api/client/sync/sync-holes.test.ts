@@ -3,8 +3,7 @@ import type { TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
-import { accepted } from '../../../support/rooms/rooms.ts'
-import { createRoom, invite, joinRoom, leaveRoom, say, sendEvent, setState } from '../../../support/rooms/talk.ts'
+import { accepted, act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
 
 type State = Record<string, string>
 
@@ -51,15 +50,15 @@ describe('GET /sync around holes in the timeline', () => {
         await server.register('carol'),
       ]
       const roomId = await createRoom(alice, { preset: 'private_chat' })
-      await setState(alice, roomId, ['m.room.history_visibility', '', { history_visibility: visibility }])
-      await setState(alice, roomId, ['m.room.name', '', { name: 'Den' }])
-      await setState(alice, roomId, ['m.room.topic', '', { topic: 'secrets' }])
-      await setState(alice, roomId, ['m.room.encryption', '', { algorithm: 'm.megolm.v1.aes-sha2' }])
-      await invite(alice, roomId, carol.userId)
-      await joinRoom(carol, roomId)
+      accepted(await putState(alice, roomId, ['m.room.history_visibility'], { history_visibility: visibility }))
+      accepted(await putState(alice, roomId, ['m.room.name'], { name: 'Den' }))
+      accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'secrets' }))
+      accepted(await putState(alice, roomId, ['m.room.encryption'], { algorithm: 'm.megolm.v1.aes-sha2' }))
+      accepted(await act(alice, 'invite', roomId, carol.userId))
+      accepted(await join(carol, roomId))
       const { next_batch: since } = await sync(bob)
-      await invite(alice, roomId, bob.userId)
-      await joinRoom(bob, roomId)
+      accepted(await act(alice, 'invite', roomId, bob.userId))
+      accepted(await join(bob, roomId))
       for (const query of [{ since }, {}, { filter: { room: { timeline: { limit: 1 } } } }]) {
         const room = joined(await sync(bob, query), roomId)
         assert.deepEqual(applied(room), await stateNow(bob, roomId))
@@ -71,14 +70,14 @@ describe('GET /sync around holes in the timeline', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat', name: 'One' })
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const filter = { room: { timeline: { types: ['m.room.message'], limit: 2 } } }
     const follow = follower(bob, roomId, { filter })
     assert.deepEqual((await follow()).known, await stateNow(bob, roomId))
-    await say(alice, roomId, 'one')
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'between messages' }])
-    await say(alice, roomId, 'two')
-    await setState(alice, roomId, ['m.room.name', '', { name: 'after messages' }])
+    await sendText(alice, roomId, 'one')
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'between messages' }))
+    await sendText(alice, roomId, 'two')
+    accepted(await putState(alice, roomId, ['m.room.name'], { name: 'after messages' }))
     assert.deepEqual((await follow()).known, await stateNow(bob, roomId))
   })
 
@@ -87,14 +86,14 @@ describe('GET /sync around holes in the timeline', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const levels = { power_level_content_override: { events: { 'm.room.topic': 0 } } }
     const roomId = await createRoom(alice, { preset: 'public_chat', room_version: '11', ...levels })
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const filter = { room: { timeline: { not_senders: [bob.userId] } } }
     const follow = follower(alice, roomId, { filter })
     await follow()
-    await say(alice, roomId, 'before')
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'older' }])
-    await setState(bob, roomId, ['m.room.topic', '', { topic: 'newer' }])
-    await say(alice, roomId, 'after')
+    await sendText(alice, roomId, 'before')
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'older' }))
+    accepted(await putState(bob, roomId, ['m.room.topic'], { topic: 'newer' }))
+    await sendText(alice, roomId, 'after')
     const { known, room } = await follow()
     assert.deepEqual(known, await stateNow(alice, roomId))
     assert.deepEqual(
@@ -122,17 +121,17 @@ describe('GET /sync around holes in the timeline', () => {
         TestUser, TestUser, TestUser, TestUser, TestUser, TestUser,
       ] // prettier-ignore
       const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Named' })
-      for (const user of [bob, carol, dave]) await joinRoom(user, roomId)
-      for (const text of ['one', 'two', 'three']) await say(alice, roomId, text)
+      for (const user of [bob, carol, dave]) accepted(await join(user, roomId))
+      for (const text of ['one', 'two', 'three']) await sendText(alice, roomId, text)
       const filter = { room: { state: { lazy_load_members }, timeline: { limit: 2 } } }
       const { next_batch: since } = await sync(bob, { filter })
-      await leaveRoom(dave, roomId)
-      await joinRoom(frank, roomId)
-      await leaveRoom(frank, roomId)
-      await invite(alice, roomId, erin.userId)
+      accepted(await leave(dave, roomId))
+      accepted(await join(frank, roomId))
+      accepted(await leave(frank, roomId))
+      accepted(await act(alice, 'invite', roomId, erin.userId))
       const renamed = { membership: 'join', displayname: 'Caroline' }
-      await setState(carol, roomId, ['m.room.member', carol.userId, renamed])
-      for (const text of ['four', 'five', 'six', 'seven']) await say(alice, roomId, text)
+      accepted(await putState(carol, roomId, ['m.room.member', carol.userId], renamed))
+      for (const text of ['four', 'five', 'six', 'seven']) await sendText(alice, roomId, text)
       for (const isCold of [false, true]) {
         if (isCold) server.context.rooms.drop(roomId as never)
         const room = joined(await sync(bob, { since, filter }), roomId)
@@ -150,12 +149,12 @@ describe('GET /sync around holes in the timeline', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Short', topic: 'stay' })
-    for (let number = 0; number < 12; number++) await say(alice, roomId, `${number}`)
+    for (let number = 0; number < 12; number++) await sendText(alice, roomId, `${number}`)
     const { next_batch: since } = await sync(bob)
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const expected = await stateNow(bob, roomId)
-    await leaveRoom(bob, roomId)
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'later' }])
+    accepted(await leave(bob, roomId))
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'later' }))
     for (const lazy_load_members of [false, true]) {
       const filter = { room: { state: { lazy_load_members }, timeline: { limit: 5 } } }
       const room = (await sync(bob, { since, filter })).rooms.leave?.[roomId]
@@ -173,17 +172,17 @@ describe('GET /sync around holes in the timeline', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const power_level_content_override = { events: { 'm.room.topic': 0 } }
     const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Busy', power_level_content_override })
-    await joinRoom(bob, roomId)
-    const root = await say(bob, roomId, 'root')
+    accepted(await join(bob, roomId))
+    const root = await sendText(bob, roomId, 'root')
     const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 20 } } }
     const { next_batch: first } = await sync(alice, { filter })
-    await say(bob, roomId, 'seen')
+    await sendText(bob, roomId, 'seen')
     const { next_batch: since } = await sync(alice, { filter, since: first })
     await sendEvent(bob, roomId, [
       'm.room.message',
       { body: 'x', 'm.relates_to': { rel_type: 'm.thread', event_id: root } },
     ])
-    await setState(bob, roomId, ['m.room.topic', '', { topic: 'new' }])
+    accepted(await putState(bob, roomId, ['m.room.topic'], { topic: 'new' }))
     const { rooms } = server.context.store
     for (const module of [rooms.events, rooms.state, rooms.relations])
       for (const name of Object.keys(module)) Object.assign(module, { [name]: () => assert.fail(`${name} was read`) })

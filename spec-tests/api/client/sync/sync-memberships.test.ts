@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { act, leave } from '../../../support/rooms/rooms.ts'
+import { accepted, act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
-import { createRoom, invite, joinRoom, kick, leaveRoom, say, setState } from '../../../support/rooms/talk.ts'
 
 const withLeft = { room: { include_leave: true } }
 const part = encodeURIComponent
@@ -12,11 +11,11 @@ describe('GET /sync on who comes and goes', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, {})
-    await setState(alice, roomId, ['m.room.history_visibility', '', { history_visibility: 'joined' }])
-    await invite(alice, roomId, bob.userId)
+    accepted(await putState(alice, roomId, ['m.room.history_visibility'], { history_visibility: 'joined' }))
+    accepted(await act(alice, 'invite', roomId, bob.userId))
     const { next_batch: since } = await sync(bob)
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'secret' }])
-    await leaveRoom(bob, roomId)
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'secret' }))
+    accepted(await leave(bob, roomId))
 
     for (const query of [{ since }, { filter: withLeft }, { since, full_state: 'true' }]) {
       const { rooms } = await sync(bob, query)
@@ -31,12 +30,12 @@ describe('GET /sync on who comes and goes', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat' })
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(bob)
-    await say(alice, roomId, 'before')
-    await kick(alice, roomId, bob.userId)
-    await say(alice, roomId, 'after')
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'secret' }])
+    await sendText(alice, roomId, 'before')
+    accepted(await act(alice, 'kick', roomId, bob.userId))
+    await sendText(alice, roomId, 'after')
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'secret' }))
     await act(alice, 'ban', roomId, bob.userId)
 
     const room = (await sync(bob, { since })).rooms.leave?.[roomId]
@@ -53,7 +52,7 @@ describe('GET /sync on who comes and goes', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat' })
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(bob)
     await leave(bob, roomId)
     await bob.request('POST', `/_matrix/client/v3/rooms/${part(roomId)}/forget`, {})
@@ -69,7 +68,7 @@ describe('GET /sync on who comes and goes', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat' })
     const { next_batch: since } = await sync(bob)
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
 
     const { timeline, state } = joined(
       await sync(bob, { since, filter: { room: { timeline: { limit: 50 } } } }),
@@ -82,14 +81,14 @@ describe('GET /sync on who comes and goes', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(bob, { preset: 'public_chat' })
-    await joinRoom(alice, roomId)
+    accepted(await join(alice, roomId))
     const path = `/_matrix/client/v3/user/${part(alice.userId)}/account_data/m.ignored_user_list`
     await alice.request('PUT', path, { ignored_users: { [bob.userId]: {} } })
     const { next_batch: since } = await sync(alice)
     const den = await createRoom(bob, {})
-    await invite(bob, den, alice.userId)
-    await say(bob, roomId, 'unheard')
-    await setState(bob, roomId, ['m.room.topic', '', { topic: 'tea' }])
+    accepted(await act(bob, 'invite', den, alice.userId))
+    await sendText(bob, roomId, 'unheard')
+    accepted(await putState(bob, roomId, ['m.room.topic'], { topic: 'tea' }))
 
     for (const query of [{ since }, {}]) {
       const answer = await sync(alice, query)
@@ -112,11 +111,13 @@ describe('GET /sync on who comes and goes', () => {
     const members = []
     for (let number = 0; number < 6; number++) members.push(await server.register(`member${number}`))
     const roomId = await createRoom(alice, { preset: 'public_chat' })
-    for (const member of members) await joinRoom(member, roomId)
+    for (const member of members) accepted(await join(member, roomId))
     const [first, second] = [members[0]!, members[1]!]
-    await setState(first, roomId, ['m.room.member', first.userId, { membership: 'join', displayname: 'First' }])
-    await leaveRoom(second, roomId)
-    await joinRoom(second, roomId)
+    accepted(
+      await putState(first, roomId, ['m.room.member', first.userId], { membership: 'join', displayname: 'First' }),
+    )
+    accepted(await leave(second, roomId))
+    accepted(await join(second, roomId))
     const heroes = async () => joined(await sync(alice), roomId).summary['m.heroes']
     const warm = await heroes()
     server.context.rooms.drop(roomId as never)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { startTestServer } from '../../../support/server/server.ts'
 import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
-import { createRoom, invite, joinRoom, kick, leaveRoom, say, sendEvent, setState } from '../../../support/rooms/talk.ts'
+import { accepted, act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
 
 const part = encodeURIComponent
 const limit = (count: number) => ({ room: { timeline: { limit: count } } })
@@ -33,8 +33,8 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
     const roomId = await createRoom(alice, { name: 'One' })
-    await setState(alice, roomId, ['m.room.name', '', { name: 'Two' }])
-    await say(alice, roomId, 'three')
+    accepted(await putState(alice, roomId, ['m.room.name'], { name: 'Two' }))
+    await sendText(alice, roomId, 'three')
     const room = joined(await sync(alice, { filter: limit(2) }), roomId)
     assert.equal(room.timeline.limited, true)
     assert.deepEqual(
@@ -51,11 +51,11 @@ describe('GET /sync', () => {
   it('tells the state of a gap when the timeline is limited', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const roomId = await createRoom(alice)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
     const { next_batch: since } = await sync(alice)
-    await setState(alice, roomId, ['m.room.topic', '', { topic: 'in the gap' }])
-    await setState(alice, roomId, ['m.room.name', '', { name: 'in the gap' }])
-    for (const text of ['one', 'two', 'three']) await say(alice, roomId, text)
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'in the gap' }))
+    accepted(await putState(alice, roomId, ['m.room.name'], { name: 'in the gap' }))
+    for (const text of ['one', 'two', 'three']) await sendText(alice, roomId, text)
     const room = joined(await sync(alice, { since, filter: limit(2) }), roomId)
     assert.deepEqual([room.timeline.limited, bodiesOf(room)], [true, ['two', 'three']])
     assert.deepEqual(keysOf(room.state), ['m.room.name|', 'm.room.topic|'])
@@ -69,27 +69,27 @@ describe('GET /sync', () => {
   it('tells the state after the timeline under the name the client asked for', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const roomId = await createRoom(alice)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
     for (const name of ['state_after', 'org.matrix.msc4222.state_after'] as const) {
       const parameter = name.replace('state_after', 'use_state_after')
       const first = await sync(alice, { [parameter]: 'true' })
       assert.ok(keysOf(joined(first, roomId)[name]).includes('m.room.power_levels|'))
-      await setState(alice, roomId, ['m.room.topic', '', { topic: name }])
+      accepted(await putState(alice, roomId, ['m.room.topic'], { topic: name }))
       const room = joined(await sync(alice, { since: first.next_batch, [parameter]: 'true' }), roomId)
       assert.deepEqual([keysOf(room[name]), room.state], [['m.room.topic|'], undefined])
-      await say(alice, roomId, 'no change')
+      await sendText(alice, roomId, 'no change')
     }
   })
 
   it('waits for news and wakes for them', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const roomId = await createRoom(alice)
-    await joinRoom(bob, roomId)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(alice)
     const waiting = sync(alice, { since, timeout: '30000' })
     await server.clock.waiting(1)
-    await say(bob, roomId, 'wake up')
+    await sendText(bob, roomId, 'wake up')
     assert.deepEqual(bodiesOf(joined(await waiting, roomId)), ['wake up'])
   })
 
@@ -97,13 +97,13 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const lost = await server.login('alice')
-    const roomId = await createRoom(alice)
-    await joinRoom(bob, roomId)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(lost)
     const waiting = lost.request('GET', `/_matrix/client/v3/sync?timeout=30000&since=${since}`)
     await server.clock.waiting(1)
     const left = await lost.request('POST', '/_matrix/client/v3/logout', {})
-    await say(bob, roomId, 'not for a stolen phone')
+    await sendText(bob, roomId, 'not for a stolen phone')
     const { status, body } = await waiting
     assert.equal(left.status, 200)
     assert.deepEqual([status, body['errcode']], [401, 'M_UNKNOWN_TOKEN'])
@@ -112,7 +112,7 @@ describe('GET /sync', () => {
   it('answers an empty but complete object when the time is over', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    await createRoom(alice)
+    await createRoom(alice, { preset: 'public_chat' })
     const { next_batch: since } = await sync(alice)
     const waiting = sync(alice, { since, timeout: '30000' })
     await server.clock.waiting(1)
@@ -132,7 +132,7 @@ describe('GET /sync', () => {
     let reads = 0
     server.context.store.rooms.members.listAccountRooms = async () => (reads++, [])
     server.context.store.streams.positions = () => Promise.reject(new Error('read while waiting'))
-    await createRoom(bob)
+    await createRoom(bob, { preset: 'public_chat' })
     await server.clock.advance(30_000)
     await waiting
     assert.equal(reads, 0)
@@ -143,7 +143,7 @@ describe('GET /sync', () => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { name: 'Private' })
     const { next_batch: since } = await sync(bob)
-    await invite(alice, roomId, bob.userId)
+    accepted(await act(alice, 'invite', roomId, bob.userId))
     const told = (await sync(bob, { since })).rooms.invite?.[roomId]?.invite_state
     assert.ok(told)
     const keys = keysOf(told)
@@ -162,9 +162,9 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Old' })
-    for (let n = 0; n < 12; n++) await say(alice, roomId, `${n}`)
+    for (let n = 0; n < 12; n++) await sendText(alice, roomId, `${n}`)
     const { next_batch: since } = await sync(bob)
-    await joinRoom(bob, roomId)
+    accepted(await join(bob, roomId))
     const room = joined(await sync(bob, { since }), roomId)
     assert.equal(room.timeline.limited, true)
     assert.ok(keysOf(room.state).includes('m.room.name|'))
@@ -174,12 +174,12 @@ describe('GET /sync', () => {
   it('tells a room that was left up to the leaving, once', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const roomId = await createRoom(alice)
-    await joinRoom(bob, roomId)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
     const { next_batch: since } = await sync(bob)
-    await say(alice, roomId, 'before')
-    await kick(alice, roomId, bob.userId)
-    await say(alice, roomId, 'after')
+    await sendText(alice, roomId, 'before')
+    accepted(await act(alice, 'kick', roomId, bob.userId))
+    await sendText(alice, roomId, 'after')
     const left = await sync(bob, { since })
     const room = left.rooms.leave?.[roomId]
     assert.deepEqual([room && bodiesOf(room), room?.timeline.events.at(-1)?.sender], [['before'], alice.userId])
@@ -192,9 +192,9 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, {})
-    await invite(alice, roomId, bob.userId)
+    accepted(await act(alice, 'invite', roomId, bob.userId))
     const { next_batch: since } = await sync(bob)
-    await leaveRoom(bob, roomId)
+    accepted(await leave(bob, roomId))
     const { rooms } = await sync(bob, { since })
     assert.ok(rooms.leave?.[roomId])
     assert.equal(rooms.invite, undefined)
@@ -208,23 +208,23 @@ describe('GET /sync', () => {
       await server.register('carol'),
     ]
     const roomId = await createRoom(alice, { preset: 'public_chat', name: 'Named' })
-    await joinRoom(bob, roomId)
-    await joinRoom(carol, roomId)
-    for (const text of ['one', 'two']) await say(bob, roomId, text)
+    accepted(await join(bob, roomId))
+    accepted(await join(carol, roomId))
+    for (const text of ['one', 'two']) await sendText(bob, roomId, text)
     const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 2 } } }
     const first = await sync(alice, { filter })
     const members = keysOf(joined(first, roomId).state).filter((key) => key.startsWith('m.room.member'))
     assert.ok(members.includes(`m.room.member|${bob.userId}`) && members.includes(`m.room.member|${alice.userId}`))
-    await say(carol, roomId, 'three')
+    await sendText(carol, roomId, 'three')
     const second = await sync(alice, { filter, since: first.next_batch })
     assert.deepEqual(
       keysOf(joined(second, roomId).state),
       members.includes(`m.room.member|${carol.userId}`) ? [] : [`m.room.member|${carol.userId}`],
     )
-    await say(carol, roomId, 'four')
+    await sendText(carol, roomId, 'four')
     const third = await sync(alice, { filter, since: second.next_batch })
     assert.deepEqual(keysOf(joined(third, roomId).state), [])
-    await say(carol, roomId, 'five')
+    await sendText(carol, roomId, 'five')
     const redundant = { room: { state: { lazy_load_members: true, include_redundant_members: true } } }
     const fourth = await sync(alice, { filter: redundant, since: third.next_batch })
     assert.deepEqual(keysOf(joined(fourth, roomId).state), [`m.room.member|${carol.userId}`])
@@ -236,14 +236,14 @@ describe('GET /sync', () => {
     const heroes: string[] = []
     for (let n = 0; n < 5; n++) heroes.push((await server.register(`hero${n}`)).userId)
     const roomId = await createRoom(alice, { preset: 'public_chat', invite: heroes })
-    await joinRoom(bob, roomId)
-    for (const text of ['one', 'two']) await say(alice, roomId, text)
+    accepted(await join(bob, roomId))
+    for (const text of ['one', 'two']) await sendText(alice, roomId, text)
     const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 2 } } }
     const { next_batch: since } = await sync(alice, { filter })
-    await say(bob, roomId, 'three')
+    await sendText(bob, roomId, 'three')
     const lost = await sync(alice, { filter, since })
     const again = await sync(alice, { filter, since })
-    await say(bob, roomId, 'four')
+    await sendText(bob, roomId, 'four')
     const next = await sync(alice, { filter, since: again.next_batch })
     const told = [lost, again, next].map((answer) => keysOf(joined(answer, roomId).state))
     assert.deepEqual(told, [[`m.room.member|${bob.userId}`], [`m.room.member|${bob.userId}`], []])
@@ -253,7 +253,7 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, {})
-    await invite(alice, roomId, bob.userId)
+    accepted(await act(alice, 'invite', roomId, bob.userId))
     const { summary } = joined(await sync(alice), roomId)
     assert.deepEqual(summary, { 'm.heroes': [bob.userId], 'm.joined_member_count': 1, 'm.invited_member_count': 1 })
   })
@@ -262,11 +262,11 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const roomId = await createRoom(alice, { name: 'Named' })
-    await invite(alice, roomId, bob.userId)
+    accepted(await act(alice, 'invite', roomId, bob.userId))
     const first = await sync(alice)
     assert.equal(joined(first, roomId).summary['m.heroes'], undefined)
     for (const content of [{ name: '' }, {}, { name: null }]) {
-      await setState(alice, roomId, ['m.room.name', '', content])
+      accepted(await putState(alice, roomId, ['m.room.name'], content))
       assert.deepEqual(joined(await sync(alice), roomId).summary['m.heroes'], [bob.userId])
     }
     const { summary } = joined(await sync(alice, { since: first.next_batch }), roomId)
@@ -279,12 +279,12 @@ describe('GET /sync', () => {
     const members = []
     for (let number = 0; number < 6; number++) members.push(await server.register(`member${number}`))
     const roomId = await createRoom(alice, { preset: 'public_chat' })
-    for (const member of members) await joinRoom(member, roomId)
-    for (const text of ['one', 'two']) await say(alice, roomId, text)
+    for (const member of members) accepted(await join(member, roomId))
+    for (const text of ['one', 'two']) await sendText(alice, roomId, text)
     const filter = { room: { state: { lazy_load_members: true }, timeline: { limit: 2 } } }
     const { next_batch: since } = await sync(alice, { filter })
-    await leaveRoom(members[0]!, roomId)
-    for (const text of ['three', 'four', 'five']) await say(alice, roomId, text)
+    accepted(await leave(members[0]!, roomId))
+    for (const text of ['three', 'four', 'five']) await sendText(alice, roomId, text)
     const { summary, state } = joined(await sync(alice, { filter, since }), roomId)
     const heroes = members.slice(1).map(({ userId }) => userId)
     assert.deepEqual(summary, { 'm.heroes': heroes, 'm.joined_member_count': 6, 'm.invited_member_count': 0 })
@@ -297,7 +297,7 @@ describe('GET /sync', () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
     const phone = await server.login('alice')
-    const roomId = await createRoom(alice)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
     await alice.request('PUT', `/_matrix/client/v3/rooms/${part(roomId)}/send/m.room.message/mine`, {
       msgtype: 'm.text',
       body: 'x',
@@ -310,7 +310,7 @@ describe('GET /sync', () => {
   it('gives all state again when asked for', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const roomId = await createRoom(alice)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
     const { next_batch: since } = await sync(alice)
     const room = joined(await sync(alice, { since, full_state: 'true' }), roomId)
     assert.deepEqual(room.timeline.events, [])
@@ -320,9 +320,12 @@ describe('GET /sync', () => {
   it('keeps to the filter: types, rooms, fields', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const [one, two] = [await createRoom(alice), await createRoom(alice)]
+    const [one, two] = [
+      await createRoom(alice, { preset: 'public_chat' }),
+      await createRoom(alice, { preset: 'public_chat' }),
+    ]
     for (const roomId of [one, two]) {
-      await say(alice, roomId, 'text')
+      await sendText(alice, roomId, 'text')
       await sendEvent(alice, roomId, ['x.other', { body: 'other' }])
     }
     const filter = {
@@ -338,15 +341,15 @@ describe('GET /sync', () => {
   it('puts state that the filter keeps out of the timeline into state', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const roomId = await createRoom(alice)
-    await say(alice, roomId, 'one')
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await sendText(alice, roomId, 'one')
     for (const timeline of [{ types: ['m.room.message'] }, { types: [] }]) {
       const filter = { room: { timeline } }
       const first = await sync(alice, { filter })
       assert.ok(keysOf(joined(first, roomId).state).includes('m.room.create|'))
-      await setState(alice, roomId, ['m.room.topic', '', { topic: JSON.stringify(timeline) }])
+      accepted(await putState(alice, roomId, ['m.room.topic'], { topic: JSON.stringify(timeline) }))
       const second = await sync(alice, { filter, since: first.next_batch })
-      await say(alice, roomId, 'two')
+      await sendText(alice, roomId, 'two')
       const third = await sync(alice, { filter, since: first.next_batch })
       for (const answer of [second, third]) assert.deepEqual(keysOf(joined(answer, roomId).state), ['m.room.topic|'])
     }
@@ -355,9 +358,9 @@ describe('GET /sync', () => {
   it('carries typing, receipts, room account data and unread counts', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
-    const roomId = await createRoom(alice)
-    await joinRoom(bob, roomId)
-    const event = await say(bob, roomId, 'read me')
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    accepted(await join(bob, roomId))
+    const event = await sendText(bob, roomId, 'read me')
     const first = await sync(alice)
     assert.deepEqual(joined(first, roomId).unread_notifications, { notification_count: 1, highlight_count: 0 })
     const room = `/_matrix/client/v3/rooms/${part(roomId)}`
@@ -381,10 +384,10 @@ describe('GET /sync', () => {
   it('goes on after a restart with the token of before', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    const roomId = await createRoom(alice)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
     const { next_batch } = await sync(alice)
     const since = next_batch.replace(/_[^_]+$/, '_other.9')
-    await say(alice, roomId, 'kept')
+    await sendText(alice, roomId, 'kept')
     server.context.rooms.drop(roomId)
     assert.deepEqual(bodiesOf(joined(await sync(alice, { since }), roomId)), ['kept'])
   })

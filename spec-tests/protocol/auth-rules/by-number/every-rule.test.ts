@@ -6,13 +6,13 @@ import { signJson } from '#protocol/events/signatures.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
 import {
   creator,
-  keyOf,
   member,
   ProtocolRoom,
   state,
   type Draft,
   type RoomSetup,
 } from '../../../support/generators/protocol-room.ts'
+import { keyOf } from '../../../support/generators/server-keys.ts'
 import * as rule from '../../../support/generators/rule-cases.ts'
 import { claimFor, offer } from '../../../support/rooms/third-party.ts'
 

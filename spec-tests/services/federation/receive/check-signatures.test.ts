@@ -4,7 +4,8 @@ import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import { checkEvent } from '#services/federation/receive/check-event.ts'
 import type { FindKey } from '#services/federation/receive/checked-event.ts'
-import { keyOf, member, ProtocolRoom } from '../../../support/generators/protocol-room.ts'
+import { member, ProtocolRoom } from '../../../support/generators/protocol-room.ts'
+import { keyOf } from '../../../support/generators/server-keys.ts'
 
 const server = 'one'
 const key = keyOf(server)
@@ -79,7 +80,7 @@ describe('the signatures of a received event', () => {
       const join = room.build(member('@alice:one', 'join', '@alice:one', more))
       assert.equal(await passes(join), !restricted)
       assert.equal(await passes(signEvent(join, room.version, keyOf('two'))), true)
-      const forged = { ...join, signatures: { ...join.signatures, two: { 'ed25519:test': falseSignature } } }
+      const forged = { ...join, signatures: { ...join.signatures, two: { 'ed25519:1': falseSignature } } }
       assert.equal(await passes(forged), !restricted)
     })
   }

@@ -7,7 +7,7 @@ import { signEvent } from '#protocol/events/signatures.ts'
 import { newRooms } from '../../../support/server/earlier-history.ts'
 import { startReceiving } from '../../../support/federation/receiving.ts'
 import { alice } from '../../../support/generators/scene.ts'
-import { keyOf } from '../../../support/generators/scripted-room.ts'
+import { keyOf } from '../../../support/generators/server-keys.ts'
 
 type Change = { content?: JsonObject } & Partial<Omit<UnsignedPdu, 'content'>>
 

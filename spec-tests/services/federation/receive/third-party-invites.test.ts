@@ -7,7 +7,7 @@ import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { signEvent, signJson } from '#protocol/events/signatures.ts'
 import { encodePublicKey } from '#protocol/events/signing-key.ts'
 import { alice, member, message, only, openScene, state, type Scene } from '../../../support/generators/scene.ts'
-import { keyOf } from '../../../support/generators/scripted-room.ts'
+import { keyOf } from '../../../support/generators/server-keys.ts'
 
 const mallory: UserId = '@mallory:s3.test'
 const identityServer = keyOf('identity.test')

@@ -17,7 +17,8 @@ import {
   state,
   type Scene,
 } from '../../../../support/generators/scene.ts'
-import { keyOf, type Act } from '../../../../support/generators/scripted-room.ts'
+import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { keyOf } from '../../../../support/generators/server-keys.ts'
 
 const policyKey = keyOf('s1.test', policyKeyId)
 const policy: JsonObject = { via: 's1.test', public_keys: { ed25519: encodePublicKey(policyKey.publicKey) } }

@@ -18,7 +18,8 @@ import {
   state,
   type Scene,
 } from '../../../../support/generators/scene.ts'
-import { keyOf, type Act } from '../../../../support/generators/scripted-room.ts'
+import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { keyOf } from '../../../../support/generators/server-keys.ts'
 
 /** What becomes of the same in a room of one version and in one of the next, beside each other on one server. */
 type Boundary = {

@@ -16,7 +16,8 @@ import {
   type Scene,
   type SceneSetup,
 } from '../../../../support/generators/scene.ts'
-import { keyOf, type Act } from '../../../../support/generators/scripted-room.ts'
+import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { keyOf } from '../../../../support/generators/server-keys.ts'
 import { claimFor, offer } from '../../../../support/rooms/third-party.ts'
 
 type Outcomes = Record<string, string>
