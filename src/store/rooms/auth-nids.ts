@@ -34,6 +34,6 @@ export class AuthNids {
 
   /** Remembers numbers that are committed. */
   keep(resolved: ReadonlyMap<EventId, number>): void {
-    for (const [id, nid] of resolved) this.#known.set(id, nid)
+    for (const [id, nid] of resolved) if (!this.#known.has(id)) this.#known.set(id, nid)
   }
 }

@@ -51,6 +51,6 @@ export class StateKeyNids {
 
   /** Remembers numbers that are committed. */
   keep(resolved: ReadonlyMap<string, number>): void {
-    for (const [name, nid] of resolved) this.#known.set(name, nid)
+    for (const [name, nid] of resolved) if (!this.#known.has(name)) this.#known.set(name, nid)
   }
 }

@@ -14,7 +14,15 @@ const roomsAtOnce = 20
 const expectedBytes = 20_000
 
 /** A room, or the reading of it. */
-type Kept = { loading: Promise<LiveRoom | undefined>; room: LiveRoom | undefined; weighed: number }
+type Kept = {
+  loading: Promise<LiveRoom | undefined>
+  room: LiveRoom | undefined
+  weighed: number
+  recentWeighed: number
+}
+
+/** A room is not weighed anew for less. */
+const littleBytes = 4096
 
 /**
  * The rooms this process has in memory: the least recently used are dropped, the store can always rebuild them. Their
@@ -150,7 +158,7 @@ export class LiveRooms {
 
   /** Takes in a room that was just created. */
   add(room: LiveRoom): void {
-    this.#lines.set(room.roomId, { loading: Promise.resolve(room), room, weighed: room.weight })
+    this.#lines.set(room.roomId, { loading: Promise.resolve(room), room, weighed: room.weight, recentWeighed: 0 })
     this.#touch(room.roomId)
   }
 
@@ -164,11 +172,14 @@ export class LiveRooms {
     const kept = this.#lines.get(roomId)
     if (!kept?.room) return
     const { room } = kept
-    if (room.weight !== kept.weighed) {
+    if (Math.abs(room.weight - kept.weighed) > littleBytes) {
       kept.weighed = room.weight
       this.#lines.reweigh(roomId)
     }
-    if (room.recent.length > 0) this.#recent.set(roomId, room)
+    if (room.recent.length === 0) return
+    if (this.#recent.get(roomId) && Math.abs(room.recentWeight - kept.recentWeighed) < littleBytes) return
+    kept.recentWeighed = room.recentWeight
+    this.#recent.set(roomId, room)
   }
 
   #load(roomId: RoomId): Promise<LiveRoom | undefined> {
@@ -204,7 +215,7 @@ export class LiveRooms {
         throw error
       },
     )
-    const kept: Kept = { loading, room: undefined, weighed: 0 }
+    const kept: Kept = { loading, room: undefined, weighed: 0, recentWeighed: 0 }
     this.#lines.set(roomId, kept)
     return loading
   }

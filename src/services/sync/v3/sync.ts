@@ -15,7 +15,6 @@ import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { ignoredStreams, keysOf, movedStreams } from './moved-streams.ts'
 import { noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
-import type { UserId } from '#protocol/ids.ts'
 
 type Answer = { json: string; hasNews: boolean }
 

@@ -3,9 +3,6 @@ import type { Answer, FlatStatement, Request, Result, Statement } from './protoc
 
 type Pending = { resolve(results: Result[]): void; reject(error: Error): void }
 
-/** What the writer's thread makes of a message is garbage after it: more room for it would only stay filled. */
-const youngMb = 12
-
 /** The main thread's end of the writer thread: one transaction at a time, statements in order. */
 export class SqliteWriter {
   readonly #worker: Worker
@@ -20,10 +17,7 @@ export class SqliteWriter {
   readonly #broken = Promise.withResolvers<Error>()
 
   constructor(path: string) {
-    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
-      workerData: { path },
-      resourceLimits: { maxYoungGenerationSizeMb: youngMb },
-    })
+    this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { path } })
     this.#worker.unref()
     this.#worker.on('message', (answers: Answer[]) => answers.forEach((answer) => this.#settle(answer)))
     this.#worker.on('error', (error: Error) => this.#fail(error))
