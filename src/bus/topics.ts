@@ -88,7 +88,7 @@ export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts, services/rooms/membership. Listeners: jobs/job-worker.
+ * From: services/accounts. Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 
