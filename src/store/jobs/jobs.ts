@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { Db } from '#store/engine/db.ts'
+import { lockFreeRows, lockRows } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
@@ -115,7 +116,8 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
         .orderBy('run_at')
         .limit(1)
         .select('id')
-      if (kind === 'postgres') void (waits ? due.forUpdate() : due.forUpdate().skipLocked())
+      if (waits) lockRows(kind, due)
+      else lockFreeRows(kind, due)
       const [row] = await db<Row>('jobs')
         .whereIn('id', due)
         .update({

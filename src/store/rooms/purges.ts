@@ -1,8 +1,9 @@
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Branch } from './event-branches.ts'
-import type { Engine, Row } from '#store/engine/engine.ts'
-import { rowsOf, statusCodes } from './events.ts'
+import { deleteSome, giveSpaceBack } from '#store/engine/dialect.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { statusCodes } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 export type PurgeKind = 'history' | 'room'
@@ -59,19 +60,8 @@ const open: readonly PurgeStatus[] = ['scheduled', 'active']
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
-  /** The name by which a row can be picked whatever its key. */
-  const rowName = kind === 'sqlite' ? 'rowid' : 'ctid'
-
-  const deleteSome = async (table: string, where: string, { values, limit }: { values: unknown[]; limit: number }) => {
-    const some = `select ${rowName} from ${table} where ${where} limit ?`
-    // PostgreSQL takes a list of rows by their place only as an array.
-    const condition = kind === 'sqlite' ? `${rowName} in (${some})` : `${rowName} = any(array(${some}))`
-    const raw: unknown = await db.raw(`delete from ${table} where ${condition} returning 1`, [
-      ...values,
-      limit,
-    ] as never)
-    return rowsOf<Row>(raw).length
-  }
+  const deleteFrom = (table: string, where: string, bounds: { values: readonly unknown[]; limit: number }) =>
+    deleteSome({ db, kind }, [table, where], bounds)
 
   return {
     async insert({ id, kind: what, roomId, roomNid, status, plan, createdAt }: Purge): Promise<void> {
@@ -189,19 +179,19 @@ export const purges = (db: Db, kind: Engine['kind']) => {
 
     /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
     async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
+      return deleteFrom('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
     },
 
     async deleteReceipts(roomId: RoomId, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteSome('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
+      return deleteFrom('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
     },
 
     async deleteRoomRows(table: RoomTable, roomNid: number, limit: number): Promise<number> {
-      return deleteSome(table, 'room_nid = ?', { values: [roomNid], limit })
+      return deleteFrom(table, 'room_nid = ?', { values: [roomNid], limit })
     },
 
     async deleteAccountData(roomId: RoomId, limit: number): Promise<number> {
-      return deleteSome('account_data', 'room_id = ?', { values: [roomId], limit })
+      return deleteFrom('account_data', 'room_id = ?', { values: [roomId], limit })
     },
 
     /** Events between two positions (exclusive, inclusive), in order. */
@@ -244,21 +234,9 @@ export const purges = (db: Db, kind: Engine['kind']) => {
           .delete()
     },
 
-    /** Gives emptied pages of a SQLite file back, some at a time; answers whether there are more. PostgreSQL reuses them by itself. */
-    async giveSpaceBack(pages: number): Promise<boolean> {
-      if (kind !== 'sqlite') return false
-      const before = await pragma(db, 'freelist_count')
-      if (before === 0) return false
-      await db.raw(`pragma incremental_vacuum(${pages})`)
-      const after = await pragma(db, 'freelist_count')
-      return after > 0 && after < before
-    },
+    /** Gives emptied pages back, some at a time; answers whether there are more. */
+    giveSpaceBack: (pages: number): Promise<boolean> => giveSpaceBack(db, kind, pages),
   }
-}
-
-async function pragma(db: Db, name: string): Promise<number> {
-  const [row] = rowsOf<Record<string, number>>(await db.raw(`pragma ${name}`))
-  return Number(row?.[name] ?? 0)
 }
 
 const toPurge = (row: PurgeRow): Purge => ({
