@@ -81,6 +81,12 @@ export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed
 export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 
 /**
+ * An account is erased: those who were not there read its events redacted.
+ * From: services/accounts. Listeners: services/accounts/data.
+ */
+export const accountErased = topic<{ userId: UserId }>('account.erased')
+
+/**
  * Devices are gone with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */
@@ -88,7 +94,7 @@ export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts, services/rooms/membership. Listeners: jobs/job-worker.
+ * From: services/accounts. Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 
