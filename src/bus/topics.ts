@@ -81,6 +81,12 @@ export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed
 export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 
 /**
+ * An account is erased: those who were not there read its events redacted.
+ * From: services/accounts. Listeners: services/accounts/data.
+ */
+export const accountErased = topic<{ userId: UserId }>('account.erased')
+
+/**
  * Devices are gone with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */

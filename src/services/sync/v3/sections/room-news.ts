@@ -10,7 +10,7 @@ export type NewsSource = {
   accountData: AccountDataChanges
   newRoomsData: AccountDataChanges
   /** JSON texts of receipt events by room, of rooms that the client knows. */
-  receipts: ReadonlyMap<string, string>
+  receipts: ReadonlyMap<string, readonly string[]>
   typing: ReadonlyMap<string, { userIds: string[] }>
   newRoomsTyping: ReadonlyMap<string, { userIds: string[] }>
 }
@@ -49,9 +49,9 @@ export async function roomExtras(
   const freshReceipts = await receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts })
   return ({ roomId, isNew }) => {
     const typists = (isNew ? news.newRoomsTyping : news.typing).get(roomId)?.userIds
-    const receipt = (isNew ? freshReceipts : news.receipts).get(roomId)
+    const receipts = (isNew ? freshReceipts : news.receipts).get(roomId) ?? []
     const ephemeral = [
-      ...(receipt === undefined ? [] : [{ type: 'm.receipt', json: receipt }]),
+      ...receipts.map((json) => ({ type: 'm.receipt', json })),
       ...(typists
         ? [{ type: 'm.typing', json: JSON.stringify({ type: 'm.typing', content: { user_ids: typists } }) }]
         : []),
@@ -64,7 +64,7 @@ export async function roomExtras(
     return {
       ephemeral: ephemeral.map(({ json }) => json),
       accountData: data,
-      any: receipt !== undefined || ephemeral.length > 0 || data.length > 0,
+      any: receipts.length > 0 || ephemeral.length > 0 || data.length > 0,
     }
   }
 }
