@@ -1,6 +1,6 @@
 import { MatrixError } from '#base/errors.ts'
 import { jobsChanged } from '#bus/topics.ts'
-import type { Context } from '#context.ts'
+import type { Context, Transaction } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { Job, JobEnd, JobHold } from '#store/jobs/jobs.ts'
 import { Alarm } from './alarm.ts'
@@ -21,6 +21,8 @@ export type JobRun = {
   signal: AbortSignal
   /** Throws when another process has taken over. */
   saveProgress(progress: JsonValue): Promise<void>
+  /** Within a transaction: throws when another process has taken over, so that only who holds the job writes. */
+  hold(tx: Transaction): Promise<void>
 }
 
 export type JobKind = {
@@ -192,10 +194,18 @@ class JobWorker implements Worker {
       signal: run.controller.signal,
       saveProgress: async (reached) => {
         if (await this.#ctx.store.jobs.jobs.saveProgress(run.hold, reached)) return
-        this.#lose(run)
-        throw new Error('Another process has taken the job over')
+        throw this.#taken(run)
+      },
+      hold: async (tx) => {
+        const until = this.#ctx.clock.now() + jobLeaseMs
+        if ((await tx.jobs.jobs.renew(run.hold, until)) === 'lost') throw this.#taken(run)
       },
     }
+  }
+
+  #taken(run: Run): Error {
+    this.#lose(run)
+    return new Error('Another process has taken the job over')
   }
 
   /** A renewal that fails for want of the database says nothing: the next write finds out. */

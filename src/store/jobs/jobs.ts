@@ -89,6 +89,8 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
           is_cancelled: false,
           run_at: unlessRunning('run_at'),
           attempts: unlessRunning('attempts'),
+          // What has ended begins anew.
+          progress: db.raw(`case when jobs.state in ('waiting', 'running') then jobs.progress end`),
           finished_at: null,
         } as unknown as Partial<Row>)
     },

@@ -7,7 +7,8 @@ import { statusCodes } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 export type PurgeKind = 'history' | 'room'
-export type PurgeStatus = 'scheduled' | 'active' | 'complete' | 'failed'
+/** `failed` is for good; `retrying` is what has failed and is tried again. */
+export type PurgeStatus = 'scheduled' | 'active' | 'retrying' | 'complete' | 'failed'
 
 /** A collection that was asked for, and how far it has come. */
 export type Purge = {
@@ -26,8 +27,7 @@ export type Purge = {
   createdAt: number
 }
 
-/** Which process works on a purge, and until when no other may. */
-export type Lease = { owner: string; until: number; now: number }
+export type PurgeProgress = Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>
 
 type PurgeRow = {
   id: string
@@ -55,7 +55,7 @@ export type PassedEvent = {
 /** What is kept for a room by its number, beside its events. */
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
-const open: readonly PurgeStatus[] = ['scheduled', 'active']
+const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 /** A purge that is over is remembered for a week, for those who ask for its status. */
 const remembered = 7 * 24 * 3_600_000
 
@@ -67,7 +67,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
     async insert({ id, kind: what, roomId, roomNid, status, plan, createdAt }: Purge): Promise<void> {
       await db('purges')
         .where('created_at', '<', createdAt - remembered)
-        .whereNotIn('status', open)
+        .whereNotIn('status', unfinished)
         .delete()
       const row = { id, kind: what, room_id: roomId, room_nid: roomNid ?? null, status, plan, created_at: createdAt }
       await db('purges').insert(row)
@@ -84,41 +84,34 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return rows.map(toPurge)
     },
 
-    /** Whether something of the room waits for its collection. */
-    async isUnderWay(roomId: RoomId): Promise<boolean> {
-      return (await db('purges').where({ room_id: roomId }).whereIn('status', open).first('id')) !== undefined
+    /** What of a kind is yet to be collected of a room, the oldest first. */
+    async listUnfinished(roomId: RoomId, what: PurgeKind): Promise<Purge[]> {
+      const rows = await db<PurgeRow>('purges')
+        .where({ room_id: roomId, kind: what })
+        .whereIn('status', unfinished)
+        .orderBy(['created_at', 'id'])
+      return rows.map(toPurge)
     },
 
-    /** Whether any collection is left to do, also by another process. */
-    async isAnyOpen(): Promise<boolean> {
-      return (await db('purges').whereIn('status', open).first('id')) !== undefined
+    /** Whether something of the room is being collected by a job of these kinds, or waits for one, and did not fail. */
+    async isUnderWay(roomId: RoomId, jobKinds: readonly string[]): Promise<boolean> {
+      const job = db('jobs')
+        .where({ job_key: roomId })
+        .whereIn('kind', [...jobKinds])
+        .whereIn('state', ['waiting', 'running'])
+      const row: unknown = await db('purges')
+        .where({ room_id: roomId })
+        .whereIn('status', ['scheduled', 'active'])
+        .whereExists(job)
+        .first('id')
+      return row !== undefined
     },
 
-    /** Takes the oldest one that no process works on. */
-    async claim({ owner, until, now }: Lease): Promise<Purge | undefined> {
-      const free = () => db<PurgeRow>('purges').whereIn('status', open).where('lease_until', '<=', now)
-      const next = await free().orderBy(['created_at', 'id']).first('id')
-      if (!next) return undefined
-      const taken = await free()
-        .where({ id: next.id })
-        .update({ lease_owner: owner, lease_until: until } as never)
-      return taken === 1 ? this.find(next.id) : undefined
-    },
-
-    /** Takes down how far it has come and keeps the lease; false when another has it. */
-    async progress(
-      { id, status, plan, step, cursor }: Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>,
-      { owner, until }: Pick<Lease, 'owner' | 'until'>,
-    ): Promise<boolean> {
-      const moved = await db('purges')
-        .where({ id, lease_owner: owner })
-        .update({ status, plan, step: step ?? null, cursor, lease_until: until })
-      return moved === 1
-    },
-
-    /** Gives the lease back: another may go on at once. */
-    async release(id: string, owner: string): Promise<void> {
-      await db('purges').where({ id, lease_owner: owner }).update({ lease_until: 0 })
+    /** Writes down how far it has come. */
+    async progress({ id, status, plan, step, cursor }: PurgeProgress): Promise<void> {
+      await db('purges')
+        .where({ id })
+        .update({ status, plan, step: step ?? null, cursor })
     },
 
     async block(roomId: RoomId, by: UserId): Promise<void> {
@@ -127,7 +120,10 @@ export const purges = (db: Db, kind: Engine['kind']) => {
 
     /** Whether no user may enter the room: it is blocked, or what is left of it is being removed. */
     async isClosed(roomId: RoomId): Promise<boolean> {
-      const removed = db('purges').where({ room_id: roomId, kind: 'room' }).whereIn('status', open).select('room_id')
+      const removed = db('purges')
+        .where({ room_id: roomId, kind: 'room' })
+        .whereIn('status', unfinished)
+        .select('room_id')
       const row: unknown = await db('blocked_rooms')
         .where({ room_id: roomId })
         .select('room_id')
