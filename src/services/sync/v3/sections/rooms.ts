@@ -126,5 +126,5 @@ async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liv
   const isCold = (room: LiveRoom | undefined, index: number): room is LiveRoom =>
     room !== undefined && (places[index]?.isNew ?? false)
   const fresh = liveRooms.filter(isCold)
-  if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
+  if (fresh.length > 1) await ctx.rooms.warm(fresh, request.filter.timeline.limit + 1)
 }
