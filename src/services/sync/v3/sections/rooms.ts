@@ -33,7 +33,7 @@ export async function roomsSection(
   const moved = await movedRooms(given, moment, accountData)
   const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
   const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
-  const news = await newsSource(ctx, moment, { places, accountData, receipts: moved.receipts })
+  const news = await newsSource(ctx, moment, { places, moved, accountData })
   const texts: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] }
   for (let start = 0; start < places.length; start += pageSize) {
     if (start > 0) await nextTurn()
