@@ -6,15 +6,24 @@ import { emptyView, eventsBehind, withAnswer, type ClientView } from './client-v
 import { isLazy, type SyncShape } from './setting.ts'
 import type { Device, World } from './world.ts'
 
+type Asked = {
+  shape: SyncShape
+  since: string | undefined
+  /** Whether its sync makes nobody seem to be there. */
+  isOnlooker?: boolean
+  report: Report
+}
+
 /** One /sync; undefined when it was refused, which is reported. */
 export async function syncWith(
   user: TestUser,
-  { shape, since, report }: { shape: SyncShape; since: string | undefined; report: Report },
+  { shape, since, isOnlooker = false, report }: Asked,
 ): Promise<Synced | undefined> {
   const query = new URLSearchParams({
     filter: JSON.stringify(shape.filter),
     timeout: '0',
     ...(since !== undefined && { since }),
+    ...(isOnlooker && { set_presence: 'offline' }),
     ...(shape.stateAfter && { use_state_after: 'true' }),
   })
   const { status, body } = await user.request('GET', `${client}/sync?${query.toString()}`)
@@ -25,7 +34,7 @@ export async function syncWith(
 
 /** What a client that starts anew sees. */
 export async function freshView(user: TestUser, shape: SyncShape, report: Report): Promise<ClientView> {
-  const answer = await syncWith(user, { shape, since: undefined, report })
+  const answer = await syncWith(user, { shape, since: undefined, isOnlooker: true, report })
   return answer ? withAnswer(emptyView(), answer) : emptyView()
 }
 

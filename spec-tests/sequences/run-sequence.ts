@@ -58,6 +58,7 @@ async function take(world: World, step: Step, report: Report): Promise<string> {
       return 'evicted'
     case 'restart':
       await world.server.restart()
+      forgetPresence(world)
       return 'restarted'
     case 'wait':
       await world.server.clock.advance(30_000 * (step.choice + 1))
@@ -83,6 +84,12 @@ async function act(world: World, step: Step & { kind: ActKind }, report: Report)
   return `${step.kind} ${reply?.status ?? ''}`
 }
 
+/** Who was there is in memory alone: after a restart nobody is, until they are seen again, and nobody is told so. */
+function forgetPresence({ people }: World): void {
+  for (const { devices } of people)
+    for (const { view, formerViews } of devices) for (const one of [view, ...formerViews]) one.presence = {}
+}
+
 /** The client lost what it had after a former answer, and goes on from that. */
 function goBack(device: Device, steps: number): void {
   const to = Math.max(0, device.formerViews.length - 1 - steps)
@@ -98,6 +105,8 @@ async function check(world: World, report: Report): Promise<void> {
 
 async function checkPerson(world: World, person: Person, report: Report): Promise<void> {
   for (const device of person.devices) {
+    // What changes very often is announced a few times a second.
+    await world.server.clock.advance(1000)
     await followOn(world, device, report)
     const fresh = await freshView(person.fresh, device.shape, report)
     viewsAgree(device, fresh, report)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { typingChanged } from '#bus/topics.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { registerUser, type TestUser } from '../../../support/server/client.ts'
 import { accepted, act, createRoom, join, leave, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { startRestartableServer } from '../../../support/server/restartable-server.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type Synced } from '../../../support/server/sync.ts'
 
@@ -186,5 +187,51 @@ describe('typing', () => {
 
     assert.equal(typing.changes(before).size, 1_001)
     assert.deepEqual([...typing.changes(0).keys()], ['!0:test'])
+  })
+
+  it('ends with the process, which who comes back to the next one is told once', async () => {
+    await using server = await startRestartableServer()
+    const [alice, bob] = [await registerUser(server.url, 'alice'), await registerUser(server.url, 'bob')]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    const other = await createRoom(alice, { preset: 'public_chat' })
+    for (const id of [roomId, other]) accepted(await join(bob, id))
+    const start = await sync(alice)
+    accepted(await type(bob, roomId))
+    const typing = await sync(alice, { since: start.next_batch })
+    await sendText(bob, other, 'elsewhere')
+    const later = await sync(alice, { since: typing.next_batch })
+    await server.clock.advance(1000)
+    await server.restart()
+    const after = await sync(alice, { since: later.next_batch })
+    const silent = await sync(alice, { since: after.next_batch })
+    assert.deepEqual(
+      [start, typing, later, after, silent].map((answer) => [typists(answer, roomId), typists(answer, other)]),
+      [
+        [undefined, undefined],
+        [[bob.userId], undefined],
+        [undefined, undefined],
+        [[], undefined],
+        [undefined, undefined],
+      ],
+    )
+    accepted(await type(bob, roomId))
+    const again = await sync(alice, { since: later.next_batch })
+    assert.deepEqual(typists(again, roomId), [bob.userId])
+  })
+
+  it('T84 ends in a room that is not remembered too', async () => {
+    await using server = await startTestServer()
+    const { alice, bob, roomId } = await room(server)
+    accepted(await type(bob, roomId))
+    const { next_batch: since } = await sync(alice)
+    accepted(await type(bob, roomId, { typing: false }))
+    const { typing } = server.context
+    for (let index = 0; index < 1_500; index++) {
+      typing.start({ roomId: `!${index}:test`, userId: bob.userId }, 30_000, () => {})
+      typing.stop({ roomId: `!${index}:test`, userId: bob.userId })
+    }
+    const after = await sync(alice, { since })
+    assert.deepEqual(typists(after, roomId), [])
+    assert.equal(typists(await sync(alice, { since: after.next_batch }), roomId), undefined)
   })
 })

@@ -39,6 +39,11 @@ export class TypingRooms {
     return this.#serial
   }
 
+  /** Where somebody types. */
+  lively(): RoomId[] {
+    return [...this.#rooms].flatMap(([roomId, { users }]) => (users.size > 0 ? [roomId] : []))
+  }
+
   /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */
   start({ roomId, userId }: { roomId: RoomId; userId: UserId }, timeout: number, onEnd: () => void): boolean {
     const typists = this.#rooms.get(roomId) ?? this.#open(roomId)

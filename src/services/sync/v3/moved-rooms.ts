@@ -10,6 +10,8 @@ export type MovedRooms = {
   rooms: AccountRoom[]
   /** JSON texts of receipt events by room. */
   receipts: ReadonlyMap<RoomId, readonly string[]>
+  /** Rooms in which nobody types any more though the client believes so. */
+  silenced: ReadonlySet<RoomId>
 }
 
 /**
@@ -18,19 +20,39 @@ export type MovedRooms = {
  */
 export async function movedRooms(
   ctx: Pick<Context, 'store' | 'accountRooms' | 'typing'>,
-  { request, now, streams, settingsMoved }: SyncMoment,
+  moment: SyncMoment,
   accountData: AccountDataChanges,
 ): Promise<MovedRooms> {
+  const { request, now, streams, settingsMoved } = moment
   const { userId, since, fullState } = request
   const index = await ctx.accountRooms.of(userId)
-  if (!since) return { rooms: [...index.rooms.values()], receipts: new Map() }
+  if (!since) return { rooms: [...index.rooms.values()], receipts: new Map(), silenced: new Set() }
   const moved = streams.has('events') ? index.eventsSince(since.events) : []
   const withEvents = fullState || settingsMoved ? [...index.rooms.values()] : moved
   const typing = streams.has('typing') ? ctx.typing.changes(since.typing).keys() : []
-  const others = roomsNamed(index, [...typing, ...accountData.rooms.keys()])
+  const silenced = silencedRooms(ctx, index, moment)
+  const others = [...roomsNamed(index, [...typing, ...accountData.rooms.keys()]), ...silenced]
   const roomIds = roomsWithReceipts(ctx, index, { after: since.receipts, upTo: now.receipts })
   const receipts = await receiptChanges(ctx, userId, { roomIds, after: since.receipts, upTo: now.receipts })
-  return { rooms: [...new Set([...withEvents, ...others, ...roomsNamed(index, receipts.keys())])], receipts }
+  return {
+    rooms: [...new Set([...withEvents, ...others, ...roomsNamed(index, receipts.keys())])],
+    receipts,
+    silenced: new Set(silenced.map(({ roomId }) => roomId)),
+  }
+}
+
+/**
+ * Rooms of which the client was told that somebody types, and in which nobody does any more: they may have stopped with
+ * the process, or so long ago that it is not remembered.
+ */
+function silencedRooms(
+  { typing }: Pick<Context, 'typing'>,
+  index: AccountIndex,
+  { request: { since }, streams }: SyncMoment,
+): AccountRoom[] {
+  if (!since || since.typingIn.length === 0 || !streams.has('typing')) return []
+  const [told, lively] = [new Set(since.typingIn), new Set(typing.lively())]
+  return [...index.rooms.values()].filter(({ roomId, roomNid }) => told.has(roomNid) && !lively.has(roomId))
 }
 
 /** Joined rooms in which receipts may have moved; beyond the memory of the index, all of them. */

@@ -15,7 +15,7 @@ import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
 import { closed, inPieces, timedPieces } from './pieces.ts'
 import { ignoredStreams, keysOf, movedStreams } from './moved-streams.ts'
-import { noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
+import { maxTypingIn, noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
 
 /** The whole text, or its beginning and what yields the rest. */
 type Answer = { json: string; rest?: AsyncIterable<string> | undefined; hasNews: boolean }
@@ -148,5 +148,14 @@ async function currentToken(
     if (streams.has('to_device')) now.toDevice = stored.to_device
     if (streams.has('device_lists')) now.deviceLists = stored.device_lists
   }
-  return { now: { ...now, process: ctx.processId, moment }, streams }
+  const typingIn = streams.has('typing') ? await roomsOfTypists(ctx, request) : (request.since?.typingIn ?? [])
+  return { now: { ...now, process: ctx.processId, moment, typingIn }, streams }
+}
+
+/** Numbers of the user's rooms in which somebody types. */
+async function roomsOfTypists(ctx: Context, { userId }: SyncRequest): Promise<number[]> {
+  const lively = ctx.typing.lively()
+  if (lively.length === 0) return []
+  const { rooms } = await ctx.accountRooms.of(userId)
+  return lively.flatMap((roomId) => rooms.get(roomId)?.roomNid ?? []).slice(0, maxTypingIn)
 }

@@ -1,6 +1,7 @@
 import type { Context } from '#context.ts'
 import { accountDataChanges, type AccountDataChanges } from '#services/accounts/data/account-data.ts'
 import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
+import type { MovedRooms } from '#services/sync/v3/moved-rooms.ts'
 import type { RoomPlace } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import type { RoomExtras } from './room-extras.ts'
@@ -15,19 +16,22 @@ export type NewsSource = {
   newRoomsTyping: ReadonlyMap<string, { userIds: string[] }>
 }
 
-type Given = { places: readonly RoomPlace[] } & Pick<NewsSource, 'accountData' | 'receipts'>
+type Given = { places: readonly RoomPlace[]; moved: MovedRooms } & Pick<NewsSource, 'accountData'>
 
 /** Reads what an answer needs but once. */
 export async function newsSource(
   ctx: Pick<Context, 'store' | 'typing'>,
   { request: { since, userId }, now, streams }: SyncMoment,
-  { places, accountData, receipts }: Given,
+  { places, moved, accountData }: Given,
 ): Promise<NewsSource> {
   const hasNewRooms = since !== undefined && places.some(({ isNew }) => isNew)
-  const typing: NewsSource['typing'] = streams.has('typing') ? ctx.typing.changes(since?.typing ?? 0) : new Map()
+  const typing: Map<string, { userIds: string[] }> = streams.has('typing')
+    ? ctx.typing.changes(since?.typing ?? 0)
+    : new Map()
+  for (const roomId of moved.silenced) if (!typing.has(roomId)) typing.set(roomId, { userIds: [] })
   return {
     accountData,
-    receipts,
+    receipts: moved.receipts,
     typing,
     newRoomsTyping: hasNewRooms ? ctx.typing.changes(0) : typing,
     newRoomsData: hasNewRooms

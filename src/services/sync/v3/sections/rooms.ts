@@ -36,7 +36,7 @@ export async function roomsSection(
   const moved = await movedRooms(given, moment, accountData)
   const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
   const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
-  const news = await newsSource(ctx, moment, { places, accountData, receipts: moved.receipts })
+  const news = await newsSource(ctx, moment, { places, moved, accountData })
   const inSections = places.toSorted((one, other) => orderOf(one) - orderOf(other))
   const pages = pagesOf({ given, ctx }, moment, { places: inSections, news })
   let json = '"rooms":{'
