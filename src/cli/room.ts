@@ -27,6 +27,9 @@ const check: Command = {
   },
 }
 
+/** How often to look whether another process is done with a purge. */
+const lookEveryMs = 200
+
 const purge: Command = {
   summary: 'Remove the history of a room before a moment; local messages too with --local',
   usage: 'ROOM --before MILLISECONDS|DATE [--local] [--config FILE]',
@@ -44,9 +47,15 @@ const purge: Command = {
         before: { ts: before },
         deleteLocal,
       })
-      await collectPurges(ctx)
-      terminal.print(`purge ${id} is ${(await historyPurgeStatus(ctx, id)).status}\n`)
-      return 0
+      const statusNow = async () => {
+        await collectPurges(ctx)
+        return (await historyPurgeStatus(ctx, id)).status
+      }
+      let status = await statusNow()
+      // The running server may have taken it.
+      for (; status === 'active'; status = await statusNow()) await ctx.clock.sleep(lookEveryMs)
+      terminal.print(`purge ${id} is ${status}\n`)
+      return status === 'complete' ? 0 : 1
     })
   },
 }
