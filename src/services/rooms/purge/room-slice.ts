@@ -30,9 +30,9 @@ async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: St
       return page.length > 0
     }
     case 'receipts':
-      return (await tx.rooms.purges.deleteReceipts(roomId, everything)) > 0
+      return (await tx.rooms.receipts.deleteSome(roomId, everything)) > 0
     case 'account_data':
-      return (await tx.rooms.purges.deleteAccountData(roomId, sliceRows)) > 0
+      return (await tx.accounts.accountData.deleteForRoom(roomId, sliceRows)) > 0
     case 'space':
       return tx.rooms.purges.giveSpaceBack(sliceRows)
     default:
