@@ -2,7 +2,7 @@ import type { ServerName } from '#protocol/ids.ts'
 import type { Db } from './engine/db.ts'
 
 /** What must not change under the data of a server: events and ids are bound to both. */
-export type Deployment = { serverName: ServerName; keyId: string; publicKey: string }
+export type Deployment = Readonly<{ serverName: ServerName; keyId: string; publicKey: string }>
 
 type Row = { server_name: string; key_id: string; public_key: string; epoch: number }
 

@@ -50,7 +50,7 @@ import { streams } from './streams.ts'
 const bind = (db: Db, kind: Engine['kind']) => ({
   accounts: {
     accessTokens: accessTokens(db),
-    accountData: accountData(db),
+    accountData: accountData(db, kind),
     accounts: accounts(db),
     devices: devices(db),
     filters: filters(db),
@@ -64,7 +64,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
   },
   e2ee: {
     crossSigning: crossSigning(db, kind),
-    dehydratedDevices: dehydratedDevices(db),
+    dehydratedDevices: dehydratedDevices(db, kind),
     deviceKeys: deviceKeys(db, kind),
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),

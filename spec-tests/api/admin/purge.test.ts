@@ -65,13 +65,14 @@ const countOf = async ({ context: { store } }: Pick<TestServer, 'context'>, room
   (await store.rooms.check.events(roomNid, { after: Number.MIN_SAFE_INTEGER, limit: 5000 })).length
 
 /** Lets one step of purges fail inside its transaction, until what this answers is called. */
-function failIn(store: Context['store'], step: 'deleteIntervals' | 'deleteReceipts' | 'passing' | 'deleteEvents') {
+function failIn(store: Context['store'], step: 'deleteIntervals' | 'receipts' | 'passing' | 'deleteEvents') {
   const { transaction } = store
   const fail = async () => {
     throw new Error('The disk is full')
   }
-  store.transaction = (work) =>
-    transaction((tx) => work({ ...tx, rooms: { ...tx.rooms, purges: { ...tx.rooms.purges, [step]: fail } } }))
+  const failing = ({ purges, receipts }: Context['store']['rooms']) =>
+    step === 'receipts' ? { receipts: { ...receipts, deleteSome: fail } } : { purges: { ...purges, [step]: fail } }
+  store.transaction = (work) => transaction((tx) => work({ ...tx, rooms: { ...tx.rooms, ...failing(tx.rooms) } }))
   return () => void (store.transaction = transaction)
 }
 
@@ -262,7 +263,7 @@ describe('purge of history', () => {
     assert.deepEqual(bodiesIn(joined(await sync(bob, { since }), roomId)), ['said meanwhile'])
   })
 
-  for (const failing of ['deleteIntervals', 'deleteReceipts', 'passing', 'deleteEvents'] as const)
+  for (const failing of ['deleteIntervals', 'receipts', 'passing', 'deleteEvents'] as const)
     it(`that fails in ${failing} is reported so, leaves the room whole, and goes through when it is asked for again`, async () => {
       await using server = await startTestServer({ log: silent })
       const root = await registerAdmin(server)

@@ -1,7 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type AccessToken = {
+export type AccessToken = Readonly<{
   /** SHA-256 of the token: the token itself is never stored. */
   tokenHash: string
   userId: UserId
@@ -11,7 +11,7 @@ export type AccessToken = {
   expiresAt: number | undefined
   /** Hash of the refresh token that ends when this token is first used. */
   replaces: string | undefined
-}
+}>
 
 type Row = {
   token_hash: string

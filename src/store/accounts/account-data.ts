@@ -1,21 +1,23 @@
 import type { Db } from '#store/engine/db.ts'
+import { deleteSome } from '#store/engine/dialect.ts'
+import type { Engine } from '#store/engine/engine.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-export type AccountData = {
+export type AccountData = Readonly<{
   userId: UserId
   /** '' for what belongs to no room. */
   roomId: RoomId | ''
   type: string
   /** JSON text. */
   content: string
-}
+}>
 
 /** Which object: the room is '' for what belongs to none. */
 export type AccountDataKey = Omit<AccountData, 'content'>
 
 type Row = { bytes: number; user_id: UserId; room_id: RoomId | ''; type: string; content: string; position: number }
 
-export const accountData = (db: Db) => ({
+export const accountData = (db: Db, kind: Engine['kind']) => ({
   async find({ userId, roomId, type }: AccountDataKey): Promise<string | undefined> {
     const row = await db<Row>('account_data').where({ user_id: userId, room_id: roomId, type }).first('content')
     return row?.content
@@ -51,6 +53,11 @@ export const accountData = (db: Db) => ({
 
   async deleteForUser(userId: UserId): Promise<void> {
     await db<Row>('account_data').where({ user_id: userId }).delete()
+  },
+
+  /** What users keep for a room, so many at most; answers how many went. */
+  async deleteForRoom(roomId: RoomId, limit: number): Promise<number> {
+    return deleteSome({ db, kind, table: 'account_data' }, 'room_id = ?', { values: [roomId], limit })
   },
 })
 

@@ -2,7 +2,7 @@ import { inLowerCase } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type Account = {
+export type Account = Readonly<{
   userId: UserId
   /** Argon2id in PHC form; absent for accounts that have no password. */
   passwordHash: string | undefined
@@ -15,7 +15,7 @@ export type Account = {
   isErased: boolean
   isLocked: boolean
   isSuspended: boolean
-}
+}>
 
 export type NewAccount = Pick<Account, 'userId' | 'createdAt'> &
   Partial<Pick<Account, 'passwordHash' | 'isAdmin' | 'userType' | 'appserviceId'>>

@@ -1,7 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type Device = {
+export type Device = Readonly<{
   userId: UserId
   deviceId: string
   displayName: string | undefined
@@ -9,12 +9,12 @@ export type Device = {
   lastSeenAt: number | undefined
   lastSeenIp: string | undefined
   lastSeenUserAgent: string | undefined
-}
+}>
 
 export type NewDevice = Pick<Device, 'userId' | 'deviceId' | 'displayName' | 'createdAt'>
 
 /** Where and when a device was last heard of. */
-export type Sighting = { at: number; ip: string; userAgent: string }
+export type Sighting = Readonly<{ at: number; ip: string; userAgent: string }>
 
 type Row = {
   user_id: UserId

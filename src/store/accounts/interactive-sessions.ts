@@ -1,7 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type InteractiveSession = {
+export type InteractiveSession = Readonly<{
   sessionHash: string
   /** Whom the session counts for. */
   owner: string
@@ -9,17 +9,17 @@ export type InteractiveSession = {
   userId: UserId | undefined
   /** Method and path of the request to approve. */
   operation: string
-  flows: string[][]
+  flows: readonly (readonly string[])[]
   /** The body to approve, encrypted under the session id, which is not stored. */
   sealedBody: string
   /** Stages passed, each with what it proved. */
-  completed: Record<string, string>
+  completed: Readonly<Record<string, string>>
   expiresAt: number
   /** What a registration that has finished made. */
   registered: Registered | undefined
-}
+}>
 
-export type Registered = { userId: UserId; deviceId: string | undefined }
+export type Registered = Readonly<{ userId: UserId; deviceId: string | undefined }>
 
 type Row = {
   session_hash: string

@@ -1,7 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type LoginToken = { tokenHash: string; userId: UserId; expiresAt: number }
+export type LoginToken = Readonly<{ tokenHash: string; userId: UserId; expiresAt: number }>
 
 type Row = { token_hash: string; user_id: UserId; expires_at: number | string }
 

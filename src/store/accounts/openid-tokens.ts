@@ -2,13 +2,13 @@ import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** A token that proves to third parties who a user is; kept as a hash. */
-export type OpenidToken = {
+export type OpenidToken = Readonly<{
   tokenHash: string
   userId: UserId
   /** The device whose session asked for it; '' for none. */
   deviceId: string
   expiresAt: number
-}
+}>
 
 type Row = { token_hash: string; user_id: UserId; device_id: string; expires_at: number }
 

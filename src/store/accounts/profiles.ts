@@ -3,7 +3,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** Fields by name, as the client API shows them. */
-export type Profile = { [name: string]: JsonValue }
+export type Profile = Readonly<{ [name: string]: JsonValue }>
 
 type Row = { user_id: UserId; name: string; value: string }
 

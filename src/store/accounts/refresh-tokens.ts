@@ -1,7 +1,7 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-export type RefreshToken = {
+export type RefreshToken = Readonly<{
   tokenHash: string
   userId: UserId
   deviceId: string
@@ -12,7 +12,7 @@ export type RefreshToken = {
   revokedAt: number | undefined
   /** Hash of the refresh token that ends when this one is first used. */
   replaces: string | undefined
-}
+}>
 
 type Row = {
   token_hash: string

@@ -1,6 +1,6 @@
 import type { Db } from '#store/engine/db.ts'
 
-export type RegistrationToken = {
+export type RegistrationToken = Readonly<{
   tokenHash: string
   /** The token in clear for administrators to read again; absent for invitations to become one. */
   token: string | undefined
@@ -9,7 +9,7 @@ export type RegistrationToken = {
   expiresAt: number | undefined
   grantsAdmin: boolean
   createdAt: number
-}
+}>
 
 type Row = {
   token_hash: string

@@ -6,23 +6,23 @@ import type { UserId } from '#protocol/ids.ts'
 
 export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
 
-export type CrossSigningKey = {
+export type CrossSigningKey = Readonly<{
   userId: UserId
   usage: KeyUsage
   /** Unpadded base64; the key id is `ed25519:` and this. */
   publicKey: string
   /** Canonical JSON of the upload, signatures included. */
   json: string
-}
+}>
 
 /** A signature uploaded after the key it is on; the target is a device id or a master public key. */
-export type KeySignature = {
+export type KeySignature = Readonly<{
   targetUser: UserId
   targetKey: string
   signerUser: UserId
   signerKey: string
   signature: string
-}
+}>
 
 type KeyRow = { user_id: UserId; usage: KeyUsage; public_key: string; key_json: string }
 type SignatureRow = {
@@ -90,6 +90,20 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   async removeSignaturesBy(signerUser: UserId, deviceId: string): Promise<void> {
     await db<SignatureRow>('cross_signing_signatures')
       .where({ signer_user: signerUser, signer_key: `ed25519:${deviceId}` })
+      .delete()
+  },
+
+  /** Forgets signatures on devices and by them. */
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
+    if (deviceIds.length === 0) return
+    await db<SignatureRow>('cross_signing_signatures')
+      .where({ target_user: userId })
+      .whereRaw(...inList(kind, 'target_key', deviceIds))
+      .delete()
+    const keyIds = deviceIds.map((deviceId) => `ed25519:${deviceId}`)
+    await db<SignatureRow>('cross_signing_signatures')
+      .where({ signer_user: userId })
+      .whereRaw(...inList(kind, 'signer_key', keyIds))
       .delete()
   },
 

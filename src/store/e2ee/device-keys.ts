@@ -4,35 +4,23 @@ import { inList } from '#store/engine/in-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** The identity keys of a device as it uploaded them. */
-export type StoredDeviceKeys = {
+export type StoredDeviceKeys = Readonly<{
   userId: UserId
   deviceId: string
   /** Canonical JSON of the upload without `signatures` and `unsigned`. */
   identity: string
   /** Signatures by keys of the same user, as they came with the upload. */
-  signatures: Record<string, string>
-}
+  signatures: Readonly<Record<string, string>>
+}>
 
 /** `isFormer`: of a login that has ended, so that the device may bring other keys. */
-export type FoundDeviceKeys = StoredDeviceKeys & { isFormer: boolean }
+export type FoundDeviceKeys = StoredDeviceKeys & Readonly<{ isFormer: boolean }>
 
 /** Device keys beside the name the user gave the device. */
-export type NamedDeviceKeys = StoredDeviceKeys & { displayName: string | undefined }
+export type NamedDeviceKeys = StoredDeviceKeys & Readonly<{ displayName: string | undefined }>
 
 type Row = { user_id: UserId; device_id: string; identity: string; signatures: string; is_former: boolean | number }
 type NamedRow = Row & { display_name: string | null }
-
-/** Everything that belongs to a device and ends with it. */
-const tablesOfDevice = [
-  'device_keys',
-  'one_time_keys',
-  'fallback_keys',
-  'key_stocks',
-  'claimed_keys',
-  'to_device_messages',
-  'to_device_transactions',
-  'dehydrated_devices',
-]
 
 export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
   async find(userId: UserId, deviceId: string): Promise<FoundDeviceKeys | undefined> {
@@ -79,27 +67,15 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).update({ is_former: isFormer })
   },
 
-  /** Removes all that devices leave behind: keys, signatures on and by them, messages. Answers which had identity keys. */
-  async forget(userId: UserId, deviceIds: readonly string[]): Promise<string[]> {
+  /** Answers which of the devices had keys. */
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<string[]> {
     if (deviceIds.length === 0) return []
-    const withKeys = (await db<Row>('device_keys')
-      .where({ user_id: userId })
-      .whereRaw(...inList(kind, 'device_id', deviceIds))
-      .pluck('device_id')) as string[]
-    for (const table of tablesOfDevice)
-      await db(table)
+    const found = () =>
+      db<Row>('device_keys')
         .where({ user_id: userId })
         .whereRaw(...inList(kind, 'device_id', deviceIds))
-        .delete()
-    await db('cross_signing_signatures')
-      .where({ target_user: userId })
-      .whereRaw(...inList(kind, 'target_key', deviceIds))
-      .delete()
-    const keyIds = deviceIds.map((deviceId) => `ed25519:${deviceId}`)
-    await db('cross_signing_signatures')
-      .where({ signer_user: userId })
-      .whereRaw(...inList(kind, 'signer_key', keyIds))
-      .delete()
+    const withKeys = (await found().pluck('device_id')) as string[]
+    await found().delete()
     return withKeys
   },
 })

@@ -2,13 +2,13 @@ import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** A change that others must ask keys anew for. */
-export type DeviceListChange = {
+export type DeviceListChange = Readonly<{
   userId: UserId
   /** Absent: the cross-signing keys. */
   deviceId?: string
   /** Absent: everybody who shares a room; else the only user who may see it. */
   observerId?: UserId
-}
+}>
 
 type Row = { user_id: UserId; device_id: string; observer_id: string; position: number }
 

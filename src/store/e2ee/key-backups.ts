@@ -4,7 +4,7 @@ import { pairList, type Pair } from '#store/engine/pair-list.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A version of a user's key backup. */
-export type KeyBackup = {
+export type KeyBackup = Readonly<{
   userId: UserId
   version: number
   algorithm: string
@@ -17,9 +17,9 @@ export type KeyBackup = {
   bytes: number
   /** The row stays only to keep the version number from being given again. */
   isDeleted: boolean
-}
+}>
 
-export type BackedUpSession = {
+export type BackedUpSession = Readonly<{
   roomId: RoomId
   sessionId: string
   firstMessageIndex: number
@@ -27,10 +27,10 @@ export type BackedUpSession = {
   isVerified: boolean
   /** JSON text. */
   sessionData: string
-}
+}>
 
 /** Which keys of a version: all, those of a room, or one session. */
-export type BackupScope = { userId: UserId; version: number; roomId?: RoomId; sessionId?: string }
+export type BackupScope = Readonly<{ userId: UserId; version: number; roomId?: RoomId; sessionId?: string }>
 
 type BackupRow = {
   user_id: UserId

@@ -6,16 +6,16 @@ import { pairList, type Pair } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** What a device has left to hand out. */
-export type KeyStock = {
+export type KeyStock = Readonly<{
   /** Unclaimed one-time keys by algorithm. */
-  oneTimeKeyCounts: Record<string, number>
+  oneTimeKeyCounts: Readonly<Record<string, number>>
   /** Algorithms whose fallback key nobody has claimed yet. */
-  unusedFallbackTypes: string[]
-}
+  unusedFallbackTypes: readonly string[]
+}>
 
 /** A one-time or fallback key; `json` is its canonical JSON. */
-export type PublicKey = { algorithm: string; keyId: string; json: string }
-export type KeyClaim = { userId: UserId; deviceId: string; algorithm: string }
+export type PublicKey = Readonly<{ algorithm: string; keyId: string; json: string }>
+export type KeyClaim = Readonly<{ userId: UserId; deviceId: string; algorithm: string }>
 export type ClaimedKey = KeyClaim & PublicKey
 
 type Owner = { user_id: UserId; device_id: string }
@@ -200,6 +200,16 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       await db<FallbackRow>('fallback_keys').where(device).delete()
     },
 
+    /** Forgets all that devices had to hand out and what they handed out. */
+    async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
+      if (deviceIds.length === 0) return
+      for (const table of ['one_time_keys', 'fallback_keys', 'key_stocks', 'claimed_keys'])
+        await db(table)
+          .where({ user_id: userId })
+          .whereRaw(...inList(kind, 'device_id', deviceIds))
+          .delete()
+    },
+
     /** Drops all one-time keys, as a restored backup must: some of them may have been handed out since it was made. */
     async discardAll(): Promise<void> {
       await db('one_time_keys').delete()
@@ -223,7 +233,8 @@ const ownedBy = (row: Owner & { algorithm: string }): KeyClaim => ({
 
 /** What is left of a device's stock after keys of it were taken and fallback keys used. */
 function without(row: StockRow, taken: readonly ClaimedKey[], fallbacks: readonly ClaimedKey[]): KeyStock {
-  const { oneTimeKeyCounts, unusedFallbackTypes } = stockOf(row)
+  const { oneTimeKeyCounts: counts, unusedFallbackTypes } = stockOf(row)
+  const oneTimeKeyCounts = { ...counts }
   for (const { algorithm } of taken) oneTimeKeyCounts[algorithm] = Math.max(0, (oneTimeKeyCounts[algorithm] ?? 0) - 1)
   const used = new Set(fallbacks.map((key) => key.algorithm))
   return {

@@ -5,24 +5,24 @@ import { pairList } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** A message to one device; `content` is JSON text. */
-export type ToDeviceMessage = {
+export type ToDeviceMessage = Readonly<{
   userId: UserId
   deviceId: string
   position: number
   sender: UserId
   type: string
   content: string
-}
+}>
 
 /** What makes a repeated request the same one. */
-export type ToDeviceTransaction = { userId: UserId; deviceId: string; type: string; transactionId: string }
+export type ToDeviceTransaction = Readonly<{ userId: UserId; deviceId: string; type: string; transactionId: string }>
 
-export type ToDeviceTarget = { userId: UserId; deviceId: string }
+export type ToDeviceTarget = Readonly<{ userId: UserId; deviceId: string }>
 
 /** What waits for a device from one sender. */
-export type QueueShare = ToDeviceTarget & { sender: UserId; messages: number; bytes: number }
+export type QueueShare = ToDeviceTarget & Readonly<{ sender: UserId; messages: number; bytes: number }>
 
-export type ToDeviceRange = { after?: number; upTo?: number; limit: number }
+export type ToDeviceRange = Readonly<{ after?: number; upTo?: number; limit: number }>
 
 type Row = {
   user_id: UserId
@@ -129,6 +129,15 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
       .where({ user_id: userId, device_id: deviceId })
       .where('position', '<=', position)
       .delete()
+  },
+
+  async deleteForDevices(userId: UserId, deviceIds: readonly string[]): Promise<void> {
+    if (deviceIds.length === 0) return
+    for (const table of ['to_device_messages', 'to_device_transactions'])
+      await db(table)
+        .where({ user_id: userId })
+        .whereRaw(...inList(kind, 'device_id', deviceIds))
+        .delete()
   },
 })
 

@@ -65,8 +65,8 @@ export const joinEach = (
 
 /** Deletes at most so many rows that a condition is true of, whatever their key; answers how many. */
 export async function deleteSome(
-  { db, kind }: { db: Db; kind: Kind },
-  [table, where]: readonly [table: string, where: string],
+  { db, kind, table }: { db: Db; kind: Kind; table: string },
+  where: string,
   { values, limit }: { values: readonly unknown[]; limit: number },
 ): Promise<number> {
   const some = (place: string) => `select ${place} from ${table} where ${where} limit ?`

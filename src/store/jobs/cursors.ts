@@ -4,10 +4,10 @@ import type { Db } from '#store/engine/db.ts'
 export type Positions = Partial<Record<string, number>>
 
 /** A cursor that one process holds; the fence tells this hold from those before and after. */
-export type HeldCursor = { positions: Positions; fence: number }
+export type HeldCursor = Readonly<{ positions: Positions; fence: number }>
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
-export type CursorClaim = { owner: string; now: number; until: number; initial: Positions }
+export type CursorClaim = Readonly<{ owner: string; now: number; until: number; initial: Positions }>
 
 type Row = { name: string; positions: string; lease_owner: string | null; lease_until: number; fence: number }
 

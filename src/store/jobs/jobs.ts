@@ -5,7 +5,7 @@ import type { Engine } from '#store/engine/engine.ts'
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 
-export type Job = {
+export type Job = Readonly<{
   id: string
   kind: string
   /** What makes two requests for the same work one job. */
@@ -19,22 +19,29 @@ export type Job = {
   /** How often it was begun since it last succeeded. */
   attempts: number
   runAt: number
-}
+}>
 
-export type NewJob = { id: string; kind: string; key: string; payload: JsonObject; now: number; runAt?: number }
+export type NewJob = Readonly<{
+  id: string
+  kind: string
+  key: string
+  payload: JsonObject
+  now: number
+  runAt?: number
+}>
 
 /** One process's hold of a running job. */
-export type JobHold = { id: string; fence: number }
+export type JobHold = Readonly<{ id: string; fence: number }>
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
-export type JobClaim = {
+export type JobClaim = Readonly<{
   kinds: readonly string[]
   owner: string
   now: number
   until: number
   /** Waits for a row that another transaction holds; rows are passed over otherwise. */
   waits?: boolean
-}
+}>
 
 /** How a run ended. */
 export type JobEnd =

@@ -3,7 +3,7 @@ import { toStoredEvent, type EventRow, type StoredEvent } from '#store/rooms/eve
 import type { Db } from '#store/engine/db.ts'
 
 /** What the streams hold for those who follow them; of what was replaced since, only the newest. */
-export type StreamEntries = {
+export type StreamEntries = Readonly<{
   /** Of whatever status, without outliers. */
   events: StoredEvent
   receipts: { position: number; roomId: RoomId; userId: UserId; type: string; threadId: string }
@@ -11,12 +11,12 @@ export type StreamEntries = {
   to_device: { position: number; userId: UserId; deviceId: string }
   /** Device '': the cross-signing keys. Observer '': everybody who shares a room. */
   device_lists: { position: number; userId: UserId; deviceId: string; observerId: UserId | '' }
-}
+}>
 
 export type FollowedStream = keyof StreamEntries
 
 /** After one position and up to another, which must be in the past. */
-export type StreamSpan = { after: number; upTo: number; limit: number }
+export type StreamSpan = Readonly<{ after: number; upTo: number; limit: number }>
 
 type Row = Record<string, string | number>
 

@@ -4,7 +4,7 @@ import { inList } from '#store/engine/in-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** Where a user wants to be told of events: one app on one device. */
-export type StoredPusher = {
+export type StoredPusher = Readonly<{
   userId: UserId
   appId: string
   pushkey: string
@@ -14,7 +14,7 @@ export type StoredPusher = {
   pusher: string
   /** Milliseconds since the epoch. */
   createdAt: number
-}
+}>
 
 type Row = {
   user_id: UserId

@@ -8,14 +8,14 @@ import type { Engine } from '#store/engine/engine.ts'
  * A state event that the rules allowed, and the numbers of the events that entitled its sender. An event's number is
  * the position it was first given; that of an outlier stays when it comes into the timeline.
  */
-export type IndexedEvent = {
+export type IndexedEvent = Readonly<{
   nid: number
   position: number
   eventId: EventId
   type: string
   stateKey: string
-  auth: number[]
-}
+  auth: readonly number[]
+}>
 
 type Row = { nid: number; position: number; event_id: EventId; type: string; state_key: string; auth: string }
 

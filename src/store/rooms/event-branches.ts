@@ -7,7 +7,7 @@ import { inList } from '#store/engine/in-list.ts'
 export type BranchDelta = readonly (readonly [type: string, stateKey: string, eventId: EventId | null])[]
 
 /** The state before an event that forks off. */
-export type Branch = {
+export type Branch = Readonly<{
   /**
    * Without hops: the current state just after this position, which may be the event's own. With hops: the state after the event at this
    * position, which has that many branches below it and one less hop.
@@ -15,7 +15,7 @@ export type Branch = {
   basePosition: number
   hops: number
   delta: BranchDelta
-}
+}>
 
 type Row = { position: number; room_nid: number; base_position: number; hops: number; delta: string }
 

@@ -7,7 +7,7 @@ import type { Membership } from './members.ts'
 import { noEvent, type EventWrite, type RoomWrite } from './room-write.ts'
 
 /** An event with the position it is given. */
-export type Placed = { event: EventWrite; position: number; nid: number }
+export type Placed = Readonly<{ event: EventWrite; position: number; nid: number }>
 
 /** Numbers of state keys and of events in the auth index, as far as the batch names them. */
 type Numbers = { keys: ReadonlyMap<string, number>; nids: ReadonlyMap<EventId, number>; now: number }

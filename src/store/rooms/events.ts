@@ -16,7 +16,7 @@ export const statusCodes: Readonly<Record<EventStatus, number>> = {
 }
 const statuses = Object.keys(statusCodes) as EventStatus[]
 
-export type StoredEvent = {
+export type StoredEvent = Readonly<{
   /** Its position in the stream of all events of this server. */
   position: number
   eventId: EventId
@@ -33,9 +33,9 @@ export type StoredEvent = {
   status: EventStatus
   /** The redaction that emptied it. */
   redactedBy: EventId | null
-}
+}>
 
-export type EventRow = {
+export type EventRow = Readonly<{
   position: number
   event_id: EventId
   room_nid: number
@@ -47,7 +47,7 @@ export type EventRow = {
   graph_json: string
   status: number
   redacted_by: EventId | null
-}
+}>
 
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
   position: Number(row.position),
@@ -64,10 +64,10 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
 })
 
 /** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */
-export type EventTransaction = { userId: UserId; deviceId: string; scope: string; transactionId: string }
+export type EventTransaction = Readonly<{ userId: UserId; deviceId: string; scope: string; transactionId: string }>
 
 /** A stretch of a room's timeline, in the direction asked for. */
-export type Page = {
+export type Page = Readonly<{
   roomNid: number
   /** Exclusive; reading goes on from here. */
   from: number
@@ -76,10 +76,10 @@ export type Page = {
   direction: 'forwards' | 'backwards'
   limit: number
   types?: readonly string[] | undefined
-}
+}>
 
 /** Events of a room on one side of a moment, in milliseconds. */
-export type TimestampSearch = {
+export type TimestampSearch = Readonly<{
   roomNid: number
   ts: number
   direction: 'forwards' | 'backwards'
@@ -87,7 +87,7 @@ export type TimestampSearch = {
   upTo: number
   limit: number
   skip: number
-}
+}>
 
 export const events = (db: Db, kind: Engine['kind']) => ({
   async find(eventId: EventId): Promise<StoredEvent | undefined> {

@@ -7,7 +7,7 @@ import { inPages } from '#store/engine/in-pages.ts'
 export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
 
 /** A user's current membership of a room. */
-export type Member = {
+export type Member = Readonly<{
   roomNid: number
   userId: UserId
   membership: Membership
@@ -18,12 +18,12 @@ export type Member = {
   /** Since when they have been joined without a break, where that is known. */
   joinedAt: number | undefined
   isForgotten: boolean
-}
+}>
 
-export type Place = Member & { roomId: RoomId }
+export type Place = Member & Readonly<{ roomId: RoomId }>
 
 /** A user's place in a room, and how far the room is. */
-export type AccountPlace = Omit<Place, 'userId'> & { lastPosition: number }
+export type AccountPlace = Omit<Place, 'userId'> & Readonly<{ lastPosition: number }>
 
 type Row = {
   room_nid: number

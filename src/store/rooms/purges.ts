@@ -11,7 +11,7 @@ export type PurgeKind = 'history' | 'room'
 export type PurgeStatus = 'scheduled' | 'active' | 'retrying' | 'complete' | 'failed'
 
 /** A collection that was asked for, and how far it has come. */
-export type Purge = {
+export type Purge = Readonly<{
   id: string
   kind: PurgeKind
   roomId: RoomId
@@ -25,7 +25,7 @@ export type Purge = {
   /** Position up to which the step is done. */
   cursor: number
   createdAt: number
-}
+}>
 
 export type PurgeProgress = Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>
 
@@ -42,7 +42,7 @@ type PurgeRow = {
 }
 
 /** An event that a purge passes. */
-export type PassedEvent = {
+export type PassedEvent = Readonly<{
   position: number
   eventId: EventId
   type: string
@@ -50,7 +50,7 @@ export type PassedEvent = {
   sender: UserId
   isRejected: boolean
   clientJson: string
-}
+}>
 
 /** What is kept for a room by its number, beside its events. */
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
@@ -60,9 +60,6 @@ const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
-  const deleteFrom = (table: string, where: string, bounds: { values: readonly unknown[]; limit: number }) =>
-    deleteSome({ db, kind }, [table, where], bounds)
-
   return {
     async insert({ id, kind: what, roomId, roomNid, status, plan, createdAt }: Purge): Promise<void> {
       await db('purges')
@@ -140,10 +137,9 @@ export const purges = (db: Db, kind: Engine['kind']) => {
         .update({ purged_up_to: upTo, line_version: db.raw('line_version + 1') })
     },
 
-    /** Takes a room and its names away from everybody; what else is stored of it can no longer be reached. */
-    async hideRoom(roomNid: number, roomId: RoomId): Promise<void> {
+    /** Takes a room away from everybody; what else is stored of it can no longer be reached. */
+    async hideRoom(roomNid: number): Promise<void> {
       await db('rooms').where({ nid: roomNid }).delete()
-      await db('room_aliases').where({ room_id: roomId }).delete()
     },
 
     /** The position just before the first event from a moment (milliseconds) on. */
@@ -175,19 +171,14 @@ export const purges = (db: Db, kind: Engine['kind']) => {
 
     /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
     async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteFrom('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
-    },
-
-    async deleteReceipts(roomId: RoomId, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteFrom('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
+      return deleteSome({ db, kind, table: 'room_state' }, 'room_nid = ? and to_position <= ?', {
+        values: [roomNid, upTo],
+        limit,
+      })
     },
 
     async deleteRoomRows(table: RoomTable, roomNid: number, limit: number): Promise<number> {
-      return deleteFrom(table, 'room_nid = ?', { values: [roomNid], limit })
-    },
-
-    async deleteAccountData(roomId: RoomId, limit: number): Promise<number> {
-      return deleteFrom('account_data', 'room_id = ?', { values: [roomId], limit })
+      return deleteSome({ db, kind, table }, 'room_nid = ?', { values: [roomNid], limit })
     },
 
     /** Events between two positions (exclusive, inclusive), in order. */

@@ -5,15 +5,15 @@ import { inRanges } from '#store/engine/dialect.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 /** Positions from one to another, both included. */
-export type PositionRange = { from: number; to: number }
+export type PositionRange = Readonly<{ from: number; to: number }>
 
 /** Which events of a room somebody may read and wants to. */
-export type Readable = {
+export type Readable = Readonly<{
   /** In order, none touching another. */
   ranges: readonly PositionRange[]
   /** Whose events are left out, unless they are state. */
   ignored: ReadonlySet<UserId>
-}
+}>
 
 /** The same as a condition on a row of `events`; its text does not grow with the number of ranges or users. */
 export function isReadable(kind: Engine['kind'], event: string, readable: Readable): [string, Knex.RawBinding[]] {

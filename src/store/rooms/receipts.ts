@@ -1,10 +1,11 @@
 import type { Db } from '#store/engine/db.ts'
+import { deleteSome } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** How far a user has read, by one type of receipt in one thread. */
-export type Receipt = {
+export type Receipt = Readonly<{
   roomId: RoomId
   userId: UserId
   type: string
@@ -15,7 +16,7 @@ export type Receipt = {
   eventPosition: number
   /** Milliseconds since the epoch. */
   receivedAt: number
-}
+}>
 
 type Row = {
   room_id: RoomId
@@ -72,6 +73,12 @@ export const receipts = (db: Db, kind: Engine['kind']) => ({
       .where('position', '<=', upTo)
       .orderBy('position')) as Row[]
     return rows.map(fromRow)
+  },
+
+  /** Those of a room up to a position, so many at most; answers how many went. */
+  async deleteSome(roomId: RoomId, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
+    const where = 'room_id = ? and event_position <= ?'
+    return deleteSome({ db, kind, table: 'receipts' }, where, { values: [roomId, upTo], limit })
   },
 })
 

@@ -9,7 +9,7 @@ import { inList } from '#store/engine/in-list.ts'
 import { isReadable, isShownTo, type PositionRange, type Readable } from './readable.ts'
 
 /** A child that its parent's bundle may need, with what is known of all children of its kind. */
-export type RankedChild = {
+export type RankedChild = Readonly<{
   parentId: EventId
   relType: string
   eventId: EventId
@@ -18,7 +18,7 @@ export type RankedChild = {
   count: number
   /** Whether one of them is the reader's. */
   isParticipant: boolean
-}
+}>
 
 type RankedRow = {
   parent_id: EventId
@@ -30,7 +30,7 @@ type RankedRow = {
 }
 
 /** Which children of which parents, in the order of the stream. */
-export type ChildPage = {
+export type ChildPage = Readonly<{
   roomNid: number
   parentIds: readonly EventId[]
   relType?: string | undefined
@@ -41,10 +41,10 @@ export type ChildPage = {
   until?: number | undefined
   direction: 'forwards' | 'backwards'
   limit: number
-}
+}>
 
 /** Threads of a room by their newest event. */
-export type ThreadPage = {
+export type ThreadPage = Readonly<{
   roomNid: number
   /** Only threads whose newest event comes before this position. */
   before: number
@@ -53,15 +53,15 @@ export type ThreadPage = {
   limit: number
   /** Only threads this user started or wrote in. */
   participant?: string | undefined
-}
+}>
 
 /** By which relations others must relate to an event: of one of these types, from one of these senders. */
-export type RelatedBy = {
+export type RelatedBy = Readonly<{
   roomNid: number
   readable: Readable
   relTypes?: readonly string[] | undefined
   senders?: readonly string[] | undefined
-}
+}>
 
 const bundled = ['m.thread', 'm.replace', 'm.reference']
 const maxReferences = 1000
@@ -75,7 +75,11 @@ const isBundled = `(r.rel_type <> 'm.replace' or (
     where o.room_nid = r.room_nid and o.rel_type = 'm.replace' and o.position = p.position)))`
 
 /** Events of a room whose bundles are wanted, and the positions of it that the reader may read. */
-export type BundleParents = { parentIds: readonly string[]; roomNid: number; ranges: readonly PositionRange[] }
+export type BundleParents = Readonly<{
+  parentIds: readonly string[]
+  roomNid: number
+  ranges: readonly PositionRange[]
+}>
 
 /** Who relates to what. A redacted event relates to nothing. */
 export const relations = (db: Db, kind: Engine['kind']) => {

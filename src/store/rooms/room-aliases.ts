@@ -2,7 +2,7 @@ import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 
 /** A name of this server for a room. */
-export type StoredAlias = { alias: RoomAlias; roomId: RoomId; createdBy: UserId; createdAt: number }
+export type StoredAlias = Readonly<{ alias: RoomAlias; roomId: RoomId; createdBy: UserId; createdAt: number }>
 
 /** An alias is taken before its room is on disk; when the room is not there after this long, in ms, it never will be. */
 const makingMs = 300_000
@@ -50,6 +50,10 @@ export const roomAliases = (db: Db) => ({
       .where({ alias: alias as RoomAlias })
       .delete()
     return deleted > 0
+  },
+
+  async deleteForRoom(roomId: RoomId): Promise<void> {
+    await db<Row>('room_aliases').where({ room_id: roomId }).delete()
   },
 
   /** Points all names of one room at another. */

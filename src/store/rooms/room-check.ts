@@ -6,7 +6,7 @@ import { statusCodes, toStoredEvent, type EventRow, type EventStatus, type Store
 import { inList } from '#store/engine/in-list.ts'
 
 /** A state interval as it is on disk; the key is unknown where its number is. */
-export type StoredInterval = {
+export type StoredInterval = Readonly<{
   keyNid: number
   type: string | null
   stateKey: string | null
@@ -14,7 +14,7 @@ export type StoredInterval = {
   to: number | null
   /** Position of the event; 0: none. */
   entry: number
-}
+}>
 
 type IntervalRow = {
   key_nid: number
@@ -26,13 +26,26 @@ type IntervalRow = {
 }
 
 /** A row as it is and as it should be, in the names of its table; undefined: no such row. */
-export type RowChange = { table: string; key: Row; stored: Row | undefined; expected: Row | undefined }
+export type RowChange = Readonly<{ table: CheckedTable; key: Row; stored: Row | undefined; expected: Row | undefined }>
+
+/** Whose rows follow from the events and can be computed anew. */
+export type CheckedTable =
+  | 'rooms'
+  | 'events'
+  | 'event_branches'
+  | 'event_transactions'
+  | 'early_redactions'
+  | 'memberships'
+  | 'relations'
+  | 'receipts'
+  | 'room_state'
 
 /** Rows of a room that refer to an event by its position. */
 const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
 
 /** The tables as they lie on disk, for the check that recomputes what can be. */
 export const roomCheck = (db: Db, kind: Engine['kind']) => {
+  const rowsIn = (table: CheckedTable) => db(table)
   const intervals = (roomNid: number) =>
     db('room_state as s')
       .leftJoin('state_keys as k', 'k.nid', 's.key_nid')
@@ -152,8 +165,8 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Rows of a room about events that do not exist. */
-    async orphans(roomNid: number): Promise<{ table: string; row: Row }[]> {
-      const found: { table: string; row: Row }[] = []
+    async orphans(roomNid: number): Promise<{ table: CheckedTable; row: Row }[]> {
+      const found: { table: CheckedTable; row: Row }[] = []
       for (const table of byPosition) {
         const rows = db(`${table} as t`).leftJoin('events as e', 'e.position', 't.position')
         const lost = (await rows.where('t.room_nid', roomNid).whereNull('e.position').select('t.*')) as Row[]
@@ -186,7 +199,11 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     },
 
     /** The change that makes the auth index hold an event's auth events, or nothing. */
-    authChange(eventId: EventId, stored: readonly number[] | undefined, expected: readonly number[] | undefined) {
+    authChange(
+      eventId: EventId,
+      stored: readonly number[] | undefined,
+      expected: readonly number[] | undefined,
+    ): RowChange {
       const row = (auth: readonly number[] | undefined): Row => ({ auth: auth ? encodeAuth(auth) : null })
       return { table: 'events', key: { event_id: eventId }, stored: row(stored), expected: row(expected) }
     },
@@ -202,9 +219,9 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     /** Brings rows to what they should be. */
     async apply(changes: readonly RowChange[]): Promise<void> {
       for (const { table, key, stored, expected } of changes) {
-        if (!expected) await db(table).where(key).delete()
-        else if (stored) await db(table).where(key).update(expected)
-        else await db(table).insert({ ...key, ...expected })
+        if (!expected) await rowsIn(table).where(key).delete()
+        else if (stored) await rowsIn(table).where(key).update(expected)
+        else await rowsIn(table).insert({ ...key, ...expected })
       }
     },
   }

@@ -7,7 +7,7 @@ import { inList } from '#store/engine/in-list.ts'
 import { inPages } from '#store/engine/in-pages.ts'
 
 /** Which event holds a state key, without its content. */
-export type StoredStateEntry = {
+export type StoredStateEntry = Readonly<{
   type: string
   stateKey: string
   eventId: EventId
@@ -15,10 +15,10 @@ export type StoredStateEntry = {
   position: number
   /** Position since which it holds the key. */
   from: number
-}
+}>
 
 /** Which event held a state key; null: none. */
-export type FormerEntry = { type: string; stateKey: string; eventId: EventId | null }
+export type FormerEntry = Readonly<{ type: string; stateKey: string; eventId: EventId | null }>
 
 type EntryRow = {
   room_nid: number

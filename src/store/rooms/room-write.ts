@@ -7,27 +7,27 @@ import type { Membership } from './members.ts'
 export const noEvent = 0
 
 /** A state key that another event holds from now on. */
-export type StateIntervalChange = {
+export type StateIntervalChange = Readonly<{
   type: string
   stateKey: string
   /** Position of that event, or `noEvent`; the event that is written unless given. */
   entry?: number
   /** Whether an event holds it until then. */
   isHeld: boolean
-}
+}>
 
-export type BranchWrite = Omit<Branch, 'basePosition'> & { basePosition: number | undefined }
+export type BranchWrite = Omit<Branch, 'basePosition'> & Readonly<{ basePosition: number | undefined }>
 
-export type MemberWrite = {
+export type MemberWrite = Readonly<{
   userId: UserId
   membership: Membership
   sender: UserId
   /** The membership that it replaces. */
   former?: Membership | undefined
-}
+}>
 
 /** An event and everything derived from it, ready to be written in one transaction. */
-export type EventWrite = {
+export type EventWrite = Readonly<{
   eventId: EventId
   type: string
   stateKey: string | null
@@ -55,10 +55,10 @@ export type EventWrite = {
   awaits?: EventId | undefined
   /** Itself redacted, where its redaction came before it. */
   redacted?: { clientJson: string; graphJson: string; by: EventId } | undefined
-}
+}>
 
 /** Events of one room that are written together or not at all. */
-export type RoomWrite = {
+export type RoomWrite = Readonly<{
   roomId: RoomId
   version: string
   /** Undefined for a room that its first event creates. */
@@ -75,7 +75,7 @@ export type RoomWrite = {
   /** Whether the room is a placeholder from now on: true for a new one, false with the first join of a local user. */
   isPlaceholder?: boolean | undefined
   events: readonly EventWrite[]
-}
+}>
 
 /** What a write became: the number of its room and the positions of its events, in order. */
-export type Written = { nid: number; positions: number[] }
+export type Written = Readonly<{ nid: number; positions: readonly number[] }>

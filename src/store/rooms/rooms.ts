@@ -5,7 +5,7 @@ import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 /** A room as its last committed event left it. */
-export type StoredRoom = {
+export type StoredRoom = Readonly<{
   /** Its number in this store. */
   nid: number
   roomId: RoomId
@@ -14,7 +14,7 @@ export type StoredRoom = {
   /** Grows with every write; a writer that built on another value is stale. */
   revision: number
   /** Forward extremities. */
-  forwardExtremities: EventId[]
+  forwardExtremities: readonly EventId[]
   depth: number
   /** Position of its newest event. */
   lastPosition: number
@@ -24,7 +24,7 @@ export type StoredRoom = {
   isPlaceholder: boolean
   /** Up to this position history is purged: it is not shown any more. */
   purgedUpTo: number
-}
+}>
 
 type Row = {
   nid: number

@@ -7,7 +7,7 @@ import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import type { FormerEntry } from './room-state.ts'
 
 /** A state key of a room. */
-export type KeyAsk = { roomNid: number; type: string; stateKey: string }
+export type KeyAsk = Readonly<{ roomNid: number; type: string; stateKey: string }>
 
 type Asked<Row> = Row & { ask: number }
 

@@ -41,7 +41,7 @@ async function busyRoom(server: TestServer) {
 type Busy = Awaited<ReturnType<typeof busyRoom>>
 
 /** Rows spoiled by hand; those in the list must be named, and repaired. */
-const corruptions: readonly [what: string, table: string, spoil: (busy: Busy) => { key: Row; to: Row | undefined }][] = [
+const corruptions: readonly [what: string, table: RowChange["table"], spoil: (busy: Busy) => { key: Row; to: Row | undefined }][] = [
   ['a span that ends too early', 'room_state', ({ room, keyNid, positions }) => ({
     key: { room_nid: room.nid, key_nid: keyNid, from_position: positions.topic }, to: { to_position: positions.topic + 1 } })],
   ['a span of another event', 'room_state', ({ room, keyNid, positions }) => ({
@@ -129,7 +129,7 @@ describe('check of a room', () => {
       assert.deepEqual(await checkRoom(server.context, busy.roomId), [])
     })
 
-  const orphans: readonly [table: string, row: (busy: Busy) => Omit<RowChange, 'table'>][] = [
+  const orphans: readonly [table: RowChange["table"], row: (busy: Busy) => Omit<RowChange, 'table'>][] = [
     ['relations', ({ room, bob }) => added({ parent_id: '$x', position: 9999 }, { rel_type: 'x', room_nid: room.nid, sender: bob.userId })],
     ['event_branches', ({ room }) => added({ position: 9999 }, { room_nid: room.nid, base_position: 1, hops: 0, delta: '[]' })],
     ['event_branches', ({ room, positions }) => added({ position: positions.said }, { room_nid: room.nid, base_position: positions.said - 1, hops: 0, delta: '[["m.room.create","",null]]' })],

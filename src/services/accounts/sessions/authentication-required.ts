@@ -1,7 +1,7 @@
 import { MatrixError } from '#base/errors.ts'
 
 /** Where a user-interactive authentication stands. */
-export type AuthenticationProgress = { session: string; flows: string[][]; completed: string[] }
+export type AuthenticationProgress = { session: string; flows: readonly (readonly string[])[]; completed: string[] }
 
 /** The 401 of user-interactive authentication; it has an error code only after a stage was refused. */
 export class AuthenticationRequired extends MatrixError {

@@ -12,7 +12,7 @@ export type Confirmation = {
   endpoint: string
   body: unknown
   /** What the user may do to approve; a password when absent. */
-  flows?: string[][]
+  flows?: readonly (readonly string[])[]
 }
 
 /**

@@ -22,7 +22,9 @@ export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devi
   await tx.accounts.openidTokens.deleteForDevices(userId, deviceIds)
   await tx.push.pushers.deleteForDevices(userId, deviceIds)
   await tx.accounts.devices.delete(userId, deviceIds)
-  const withKeys = await tx.e2ee.deviceKeys.forget(userId, deviceIds)
+  for (const table of [tx.e2ee.oneTimeKeys, tx.e2ee.toDevice, tx.e2ee.dehydratedDevices, tx.e2ee.crossSigning])
+    await table.deleteForDevices(userId, deviceIds)
+  const withKeys = await tx.e2ee.deviceKeys.deleteForDevices(userId, deviceIds)
   await recordKeyChange(tx, { userId, deviceIds: withKeys })
   return { userId, deviceIds, hadKeys: withKeys.length > 0 }
 }

@@ -20,7 +20,7 @@ export type Operation = {
   /** Method and path: a session approves this request alone. */
   name: string
   body: JsonObject
-  flows: string[][]
+  flows: readonly (readonly string[])[]
 }
 
 /** The body to act on, without `auth`, and what each stage proved. */

@@ -25,7 +25,7 @@ export async function commitEvents(
   ctx: Pick<Context, 'store' | 'bus' | 'signingKey'>,
   room: LockedRoom,
   { events, base, isPublished }: RoomCommit,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const writes = events.map(({ write }) => write)
   const writing = ctx.store.eventWriter.write(
     {

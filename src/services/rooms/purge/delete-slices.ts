@@ -89,7 +89,8 @@ async function hide(ctx: CollectNeeds, purge: Purge, run: Run): Promise<Progress
   const progress = { status, plan, cursor, step: firstRoomStep }
   await ctx.rooms.inTurn(roomId, async () => {
     await ctx.store.transaction(async (tx) => {
-      await tx.rooms.purges.hideRoom(roomNid, roomId)
+      await tx.rooms.purges.hideRoom(roomNid)
+      await tx.rooms.aliases.deleteForRoom(roomId)
       await tx.rooms.purges.progress({ id, ...progress })
       await run.hold(tx)
     })

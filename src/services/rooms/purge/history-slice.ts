@@ -22,7 +22,7 @@ export async function deleteHistorySlice({ tx, config }: Needs, purge: Purge): P
     case 'spans':
       return (await tx.rooms.purges.deleteIntervals(nid, limit)) === 0 ? { ...stay, step: 'receipts' } : stay
     case 'receipts':
-      return (await tx.rooms.purges.deleteReceipts(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
+      return (await tx.rooms.receipts.deleteSome(purge.roomId, limit)) === 0 ? { ...stay, step: 'events' } : stay
     case 'events': {
       const page = await tx.rooms.purges.passing(nid, { after: purge.cursor, ...limit })
       const last = page.at(-1)

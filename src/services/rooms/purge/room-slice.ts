@@ -31,10 +31,10 @@ async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: St
     }
     case 'receipts':
       if (await tx.rooms.rooms.find(roomId)) return false
-      return (await tx.rooms.purges.deleteReceipts(roomId, everything)) > 0
+      return (await tx.rooms.receipts.deleteSome(roomId, everything)) > 0
     case 'account_data':
       if (await tx.rooms.rooms.find(roomId)) return false
-      return (await tx.rooms.purges.deleteAccountData(roomId, sliceRows)) > 0
+      return (await tx.accounts.accountData.deleteForRoom(roomId, sliceRows)) > 0
     case 'space':
       return tx.rooms.purges.giveSpaceBack(sliceRows)
     default:

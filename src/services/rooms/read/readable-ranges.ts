@@ -30,7 +30,7 @@ function rangesBetweenChanges(
   const add = (from: number, to: number) => {
     const last = ranges.at(-1)
     if (from > to) return
-    if (last?.to === from - 1) last.to = to
+    if (last?.to === from - 1) ranges.splice(-1, 1, { from: last.from, to })
     else ranges.push({ from, to })
   }
   const first = changes[0] ?? lastPosition

@@ -83,7 +83,7 @@ export class Replay {
     const changes: RowChange[] = []
     const status = await this.#statusOf(cached, before)
     if (status !== event.status) changes.push(this.#subject.store.rooms.check.statusChange(event, status))
-    event.status = status
+    cached.event = { ...event, status }
     if (status === 'accepted') await this.#extend(cached, prevs, isOnLine)
     // Last, since a branch may refer to the current state just after its event.
     if (before) changes.push(...(await this.#checkBranch(event.position, before, stored)))

@@ -1,7 +1,7 @@
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Store } from '#store/open.ts'
-import type { RowChange } from '#store/rooms/room-check.ts'
+import type { CheckedTable, RowChange } from '#store/rooms/room-check.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import type { EventCache } from './event-cache.ts'
 
@@ -18,7 +18,7 @@ type Row = Record<string, unknown>
 
 /** The change that brings a stored row to what it should be, if one is needed; only the expected columns are compared. */
 export function difference(
-  table: string,
+  table: CheckedTable,
   key: Row,
   { stored, expected }: Omit<RowChange, 'table' | 'key'>,
 ): RowChange[] {
