@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Type } from '@sinclair/typebox'
 import { endpoint, JsonPieces } from '#http/endpoint.ts'
+import { errorLog } from '../support/server/echo.ts'
 import { startTestServer, type TestServer } from '../support/server/server.ts'
 
 const pieceBytes = 1_000_000
@@ -92,10 +93,12 @@ describe('N50 an answer that is sent while it is made', () => {
 
   it('is not taken for whole where the making fails', async () => {
     const making = { pieces: 0, isEnded: false }
-    await using server = await start(making, failsAfter)
+    const { log, errors } = errorLog()
+    await using server = await startTestServer({ log, endpoints: [answering(making, failsAfter)], checkReplies: false })
     const answer = await fetch(`${server.url}/long`)
 
     assert.equal(answer.status, 200)
     await assert.rejects(answer.text())
+    assert.equal(errors.length, 1)
   })
 })

@@ -5,7 +5,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import type { Log } from './log.ts'
 
 /** A look is some microseconds of work. */
-const looksEvery = 10_000
+const looksEvery = 3000
 /** A collection stops the process for a tenth of a second: it must find nobody waiting, and be worth it. */
 const idleUtilization = 0.03
 const muchBytes = 64 * 1024 * 1024
