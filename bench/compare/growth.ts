@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RoomId } from '#protocol/ids.ts'
 import { startFreshServer } from '../support/fresh-server.ts'
 import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
@@ -9,6 +10,8 @@ import { makeUsers } from '../workloads/send.ts'
 const filter = JSON.stringify({ room: { timeline: { limit: 20 }, state: { lazy_load_members: true } } })
 const rounds = 5
 const requestsARound = 40
+/** Before memory is read for the last time. */
+const idleMs = 25_000
 
 export type GrowthOptions = {
   /** How many rooms the user is in; one line of the table for each. */
@@ -36,6 +39,12 @@ export async function growth(options: GrowthOptions): Promise<string> {
         const { resident_mb: resident = 0, peak_resident_mb: peak = 0 } = processFigures(pid)
         rows.push([size, name, ...measured[number]!, resident, peak])
       }
+    }
+    // A server gives back what a peak has left once it has been idle for a while.
+    await sleep(idleMs)
+    for (const { name, pid } of sides) {
+      const { resident_mb: resident = 0, peak_resident_mb: peak = 0 } = processFigures(pid)
+      rows.push(['idle', name, '', '', '', '', resident, peak])
     }
     return table(header, rows)
   } finally {

@@ -1,4 +1,5 @@
 import { collectGarbage } from '#base/collect-garbage.ts'
+import { collectWhenIdle } from '#base/collect-when-idle.ts'
 import { findRisks } from '#base/config/checks.ts'
 import { limitHeapGrowth } from '#base/heap-growth.ts'
 import { configOptions, type Command } from './command.ts'
@@ -22,12 +23,14 @@ export const start: Command = {
     if (invitation !== undefined) terminal.print(`${inviteAdmin(invitation)}\n`)
     // A quarter of the memory was for the start alone.
     await collectGarbage()
+    const endCollecting = collectWhenIdle(server.context)
     log.info('ready')
     const failure = await Promise.race([stopped.then(() => undefined), server.failed, terminal.crashed()])
     // Whatever still hangs must not make service managers wait; what was acknowledged is on disk.
     terminal.limitEnd()
     if (failure) log.error('the server cannot go on and ends', { error: failure })
     else log.info('stopping')
+    endCollecting()
     await server.close()
     return failure ? 1 : 0
   },

@@ -172,6 +172,34 @@ describe('a user in many rooms', () => {
       assert.ok(Math.max(...counts) <= Math.min(...counts) + 4, String(counts))
     }, 1_048_576))
 
+  it('N50 sends a long answer while it is made, and tells in it what answers of one room each tell', () =>
+    counting(async (house) => {
+      const { alice, bob } = house
+      const roomIds = await makeRooms(house, 3)
+      // More than a page of rooms; those of other sections come in between.
+      for (let n = 0; n < 55; n++) {
+        const roomId = await createRoom(bob, { preset: 'public_chat', invite: n % 20 === 0 ? [alice.userId] : [] })
+        roomIds.push(roomId)
+        if (n % 20 !== 0) accepted(await join(alice, roomId))
+        if (n % 20 === 1) accepted(await leave(alice, roomId))
+        if (n % 10 === 3) await sendText(bob, roomId, 'x'.repeat(50_000))
+      }
+      const wanted = { room: { ...filter.room, include_leave: true } }
+      const query = new URLSearchParams({ filter: JSON.stringify(wanted), timeout: '0' })
+      const { headers, body } = await alice.request('GET', `${client}/sync?${query}`)
+      const told = roomsOf(body as Synced) as Synced['rooms']
+      const alone: Record<string, Record<string, unknown>> = {}
+      for (const roomId of roomIds) {
+        const one = await sync(alice, { filter: { room: { ...wanted.room, rooms: [roomId] } } })
+        for (const [section, rooms] of Object.entries(roomsOf(one) as Synced['rooms']))
+          alone[section] = { ...alone[section], ...rooms }
+      }
+
+      assert.equal(headers.get('content-length'), null)
+      assert.deepEqual(Object.keys(told), ['join', 'invite', 'leave'])
+      assert.deepEqual(told, alone)
+    }))
+
   it('N23 leaves no more than the budget in memory after large messages in many rooms', () =>
     counting(async (house) => {
       const { server, alice, bob } = house
