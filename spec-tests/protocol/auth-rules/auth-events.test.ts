@@ -21,20 +21,20 @@ describe('the selection of auth events', () => {
 
   const cases: [string, Draft, string[]][] = [
     ['a message', { type: 'm.room.message' }, common],
-    ['a state event', state('m.room.name', {}), common],
-    ['a join', member(alice, 'join', alice), [...common, 'join_rules']],
-    ['a knock', member(alice, 'knock', alice), [...common, 'join_rules']],
-    ['an invite', member(alice, 'invite', '@b:two'), [...common, 'join_rules', 'member @b:two']],
-    ['a ban', member(alice, 'ban', '@b:two'), [...common, 'member @b:two']],
-    ['a leave', member(alice, 'leave', alice), common],
+    ['a state event', state(alice, 'm.room.name', {}), common],
+    ['a join', member(alice, alice, 'join'), [...common, 'join_rules']],
+    ['a knock', member(alice, alice, 'knock'), [...common, 'join_rules']],
+    ['an invite', member(alice, '@b:two', 'invite'), [...common, 'join_rules', 'member @b:two']],
+    ['a ban', member(alice, '@b:two', 'ban'), [...common, 'member @b:two']],
+    ['a leave', member(alice, alice, 'leave'), common],
     [
       'a third-party invite',
-      member(alice, 'invite', '@b:two', { third_party_invite: invited }),
+      member(alice, '@b:two', 'invite', { third_party_invite: invited }),
       [...common, 'join_rules', 'member @b:two', 'third_party_invite secret'],
     ],
     [
       'a third-party ban',
-      member(alice, 'ban', '@b:two', { third_party_invite: invited }),
+      member(alice, '@b:two', 'ban', { third_party_invite: invited }),
       [...common, 'member @b:two'],
     ],
   ]
@@ -45,16 +45,17 @@ describe('the selection of auth events', () => {
     })
 
   it('includes who authorises a join, where rooms may be restricted', () => {
-    const join = member(alice, 'join', alice, { join_authorised_via_users_server: '@mod:two' })
+    const join = member(alice, alice, 'join', { join_authorised_via_users_server: '@mod:two' })
     const keys = [...common, 'join_rules']
     for (const [id, more] of byVersion({ '1-7': [], '8-12': ['member @mod:two'] }))
       assert.deepEqual(select(join, id), [...keys, ...more, ...create(id)].sort(), id)
-    const ban = member(alice, 'ban', alice, { join_authorised_via_users_server: '@mod:two' })
+    const ban = member(alice, alice, 'ban', { join_authorised_via_users_server: '@mod:two' })
     assert.deepEqual(select(ban, '12'), [...common].sort())
   })
 
   it('is empty for the create event', () => {
-    for (const [id] of byVersion({ '1-12': true })) assert.deepEqual(select(state('m.room.create', {}), id), [])
+    for (const [id] of byVersion({ '1-12': true }))
+      assert.deepEqual(select(state(creator, 'm.room.create', {}), id), [])
   })
 })
 

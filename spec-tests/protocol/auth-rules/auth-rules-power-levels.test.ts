@@ -22,8 +22,8 @@ const merged = (content: JsonObject): JsonObject => ({
 
 function changeBy(sender: UserId, { from = {}, to }: Pick<ChangeCase, 'from' | 'to'>, id: string): string {
   const room = new ProtocolRoom(id, { members: { [mod]: 'join' } })
-  room.add(state('m.room.power_levels', room.levels(merged(from))))
-  return room.rejectedBy({ ...state('m.room.power_levels', room.levels(merged(to))), sender }) ?? 'allowed'
+  room.add(state(creator, 'm.room.power_levels', room.levels(merged(from))))
+  return room.rejectedBy(state(sender, 'm.room.power_levels', room.levels(merged(to)))) ?? 'allowed'
 }
 
 describe('T12 changes of power levels by a user at 50', () => {
@@ -75,7 +75,8 @@ describe('T12 changes of power levels by a user at 50', () => {
 
 describe('T12 the first power levels', () => {
   const first = (id: string, content: JsonObject, setup: RoomSetup = {}) =>
-    new ProtocolRoom(id, { powerLevels: null, ...setup }).rejectedBy(state('m.room.power_levels', content)) ?? 'allowed'
+    new ProtocolRoom(id, { powerLevels: null, ...setup }).rejectedBy(state(creator, 'm.room.power_levels', content)) ??
+    'allowed'
 
   it('may be anything of the right form', () => {
     for (const [id] of byVersion(always)) assert.equal(first(id, { users: { '@a:b': 1000 }, ban: 1000 }), 'allowed')
@@ -109,7 +110,7 @@ describe('T14 a power level', () => {
       for (const value of [null, 7, 'x', []])
         for (const [id, rule] of byVersion(map === 'users' ? rules.users : rules.map)) {
           const room = new ProtocolRoom(id, { powerLevels: null })
-          assert.equal(room.rejectedBy(state('m.room.power_levels', { [map]: value })), rule)
+          assert.equal(room.rejectedBy(state(creator, 'm.room.power_levels', { [map]: value })), rule)
         }
   })
 

@@ -4,7 +4,7 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { creator, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
-import { always, by, checkRules, type RuleCase } from '../../support/generators/rule-cases.ts'
+import { always, checkRules, type RuleCase } from '../../support/generators/rule-cases.ts'
 
 const alice = '@alice:one' as UserId
 const bob = '@bob:two' as UserId
@@ -14,7 +14,7 @@ const text = (sender: UserId, type = 'm.room.message'): Draft => ({ type, sender
 const check = (title: string, cases: RuleCase[]) => checkRules(title, cases, { members })
 
 const opening = (content: object = {}, more: Partial<Draft> = {}): Draft => ({
-  ...state('m.room.create', { creator, ...content }),
+  ...state(creator, 'm.room.create', { creator, ...content }),
   room_id: '!room:one',
   prev_events: [],
   ...more,
@@ -97,12 +97,12 @@ check('aliases', [
   },
   {
     it: "have a rule of their own up to version 5: it is the sender's server",
-    event: by(bob, state('m.room.aliases', {}, 'one')),
+    event: state(bob, 'm.room.aliases', {}, 'one'),
     expect: { '1-5': '4.2', '6-11': '7', '12': '8' },
   },
   {
     it: 'need neither membership nor level up to version 5',
-    event: by('@stranger:three', state('m.room.aliases', {}, 'three')),
+    event: state('@stranger:three', 'm.room.aliases', {}, 'three'),
     expect: { '1-5': 'allowed', '6-11': '5', '12': '6' },
   },
 ])
@@ -119,11 +119,11 @@ check('what only members may do', [
 ])
 
 check('third-party invites', [
-  { it: 'need the invite level', event: by(alice, state('m.room.third_party_invite', {}, 'token')), expect: always },
+  { it: 'need the invite level', event: state(alice, 'm.room.third_party_invite', {}, 'token'), expect: always },
   {
     it: 'need the invite level and no other',
     levels: { invite: 10, users: { [alice]: 9 } },
-    event: by(alice, state('m.room.third_party_invite', {}, 'token')),
+    event: state(alice, 'm.room.third_party_invite', {}, 'token'),
     expect: { '1-5': '7.1', '6-11': '6.1', '12': '7.1' },
   },
 ])
@@ -131,24 +131,24 @@ check('third-party invites', [
 const tooLow = { '1-5': '8', '6-11': '7', '12': '8' }
 
 check('the required level', [
-  { it: 'is 50 for state by default', event: by(alice, state('m.room.name', {})), expect: tooLow },
+  { it: 'is 50 for state by default', event: state(alice, 'm.room.name', {}), expect: tooLow },
   { it: 'is 0 for messages by default', event: text(alice), expect: always },
   {
     it: 'is 50 for state in rooms without power levels',
     room: { powerLevels: null },
-    event: by(alice, state('m.room.name', {})),
+    event: state(alice, 'm.room.name', {}),
     expect: tooLow,
   },
   {
     it: 'is within the reach of the creator in rooms without power levels',
     room: { powerLevels: null },
-    event: state('m.room.name', {}),
+    event: state(creator, 'm.room.name', {}),
     expect: always,
   },
   {
     it: 'follows state_default',
     levels: { state_default: 0 },
-    event: by(alice, state('m.room.name', {})),
+    event: state(alice, 'm.room.name', {}),
     expect: always,
   },
   { it: 'follows events_default', levels: { events_default: 1 }, event: text(alice), expect: tooLow },
@@ -156,13 +156,13 @@ check('the required level', [
   {
     it: 'follows events before the defaults',
     levels: { events: { 'm.room.name': 0 } },
-    event: by(alice, state('m.room.name', {})),
+    event: state(alice, 'm.room.name', {}),
     expect: always,
   },
   {
     it: 'is reached by users_default',
     levels: { users_default: 50 },
-    event: by(alice, state('m.room.name', {})),
+    event: state(alice, 'm.room.name', {}),
     expect: always,
   },
   {
@@ -178,19 +178,19 @@ check('state keys', [
   {
     it: 'that are user ids belong to the user',
     levels: { state_default: 0 },
-    event: by(alice, state('org.example', {}, bob)),
+    event: state(alice, 'org.example', {}, bob),
     expect: { '1-5': '9', '6-11': '8', '12': '9' },
   },
   {
     it: "may be one's own",
     levels: { state_default: 0 },
-    event: by(alice, state('org.example', {}, alice)),
+    event: state(alice, 'org.example', {}, alice),
     expect: always,
   },
   {
     it: "that merely begin like a user's are nobody's",
     levels: { state_default: 0 },
-    event: by(alice, state('org.example', {}, `${alice}_x`)),
+    event: state(alice, 'org.example', {}, `${alice}_x`),
     expect: { '1-5': '9', '6-11': '8', '12': '9' },
   },
 ])

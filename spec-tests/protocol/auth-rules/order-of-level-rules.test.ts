@@ -2,14 +2,18 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
 
 const mod = '@mod:one' as UserId
 
 function ruleAgainst(id: string, from: JsonObject, to: JsonObject): string | undefined {
   const room = new ProtocolRoom(id, { members: { [mod]: 'join' } })
   const levels = ({ users, ...rest }: JsonObject) =>
-    state('m.room.power_levels', room.levels({ state_default: 0, users: { [mod]: 50, ...(users as object) }, ...rest }))
+    state(
+      creator,
+      'm.room.power_levels',
+      room.levels({ state_default: 0, users: { [mod]: 50, ...(users as object) }, ...rest }),
+    )
   room.add(levels(from))
   return room.rejectedBy({ ...levels(to), sender: mod })
 }

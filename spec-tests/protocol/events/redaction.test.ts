@@ -144,7 +144,7 @@ describe('whether a redaction takes effect', () => {
     const levels = readPowerLevels({ powerLevels: undefined, create: here.create }, here.version)
     const redactionOf = (room: ProtocolRoom) =>
       here.build({ type: 'm.room.redaction', content: { redacts: room.idOf(room.create) } })
-    const foreign = there.build(member(creator, 'join', creator))
+    const foreign = there.build(member(creator, creator, 'join'))
     assert.equal(mayRedact({ redaction: redactionOf(here), target: foreign, levels }, here.version), false)
     assert.equal(mayRedact({ redaction: redactionOf(there), target: there.create, levels }, here.version), false)
     assert.equal(mayRedact({ redaction: redactionOf(here), target: here.create, levels }, here.version), true)

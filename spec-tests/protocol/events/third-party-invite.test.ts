@@ -21,11 +21,11 @@ const signed = signJson(claim, identityServer)
 const ruleOf = (rule: number) =>
   byVersion({ '1-5': `5.3.1.${rule}`, '6-7': `4.3.1.${rule}`, '8-11': `4.4.1.${rule}`, '12': `5.4.1.${rule}` })
 const invite = (thirdParty: JsonObject | null, sender = inviter): Draft =>
-  member(sender, 'invite', alice, { third_party_invite: thirdParty })
+  member(sender, alice, 'invite', { third_party_invite: thirdParty })
 
 function roomWith(id: string, offer: JsonObject, alicesMembership = 'leave'): ProtocolRoom {
   const room = new ProtocolRoom(id, { members: { [alice]: alicesMembership, [inviter]: 'join' } })
-  room.add({ ...state('m.room.third_party_invite', offer, 'token'), sender: inviter })
+  room.add(state(inviter, 'm.room.third_party_invite', offer, 'token'))
   return room
 }
 

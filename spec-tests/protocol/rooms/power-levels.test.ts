@@ -101,7 +101,7 @@ describe('power levels', () => {
     for (const version of roomVersions) {
       const room = new ProtocolRoom(version.id, { powerLevels: null })
       const content = defaultPowerLevels(creator, version)
-      assert.equal(room.rejectedBy(state('m.room.power_levels', content)), undefined)
+      assert.equal(room.rejectedBy(state(creator, 'm.room.power_levels', content)), undefined)
       const levels = readPowerLevels({ powerLevels: { content }, create: room.create }, version)
       assert.ok(levels.ofUser(creator) >= levels.required('m.room.tombstone', true))
     }
@@ -181,10 +181,10 @@ describe('join rules', () => {
       for (const membership of ['invite', 'join'])
         for (const content of [...[7, null, [], {}].map((odd) => ({ join_rule: odd })), {}]) {
           const room = new ProtocolRoom(id, { members: { [alice]: membership } })
-          room.add(state('m.room.join_rules', content))
+          room.add(state(creator, 'm.room.join_rules', content))
           // A room that does not say is open to the invited.
           const expected = 'join_rule' in content ? rule : undefined
-          assert.equal(room.rejectedBy(member(alice, 'join', alice)), expected, `${JSON.stringify(content)} in ${id}`)
+          assert.equal(room.rejectedBy(member(alice, alice, 'join')), expected, `${JSON.stringify(content)} in ${id}`)
         }
   })
 

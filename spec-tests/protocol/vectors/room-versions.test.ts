@@ -10,7 +10,7 @@ import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { requiredSigners } from '#protocol/events/signatures.ts'
 import { thirdPartyToken } from '#protocol/events/third-party-invite.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
 
 const signature = 'these86bytesofbase64signaturecoveressentialfieldsincludinghashessocancheckredactedpdus'
 const base = {
@@ -105,7 +105,7 @@ describe('T14 power levels, as the specification shows them,', () => {
       const rules = byVersion(rule)
       for (const version of roomVersions) {
         const room = new ProtocolRoom(version.id, { powerLevels: null })
-        const event = { ...room.build(state('m.room.power_levels', {})), content: parsed }
+        const event = { ...room.build(state(creator, 'm.room.power_levels', {})), content: parsed }
         assert.equal(authorize(event, version, room.state)?.rule, rules.get(version.id), version.id)
         if (!valid.has(version.id)) continue
         const found = readPowerLevels({ powerLevels: event, create: room.create }, version)

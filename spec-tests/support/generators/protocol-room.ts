@@ -37,9 +37,9 @@ export class ProtocolRoom {
     this.roomId = roomIdOfCreate(this.create, version)
     this.events.push(this.create)
     this.join(creator)
-    if (powerLevels !== null) this.add(state('m.room.power_levels', powerLevels ?? this.levels()))
-    this.add(state('m.room.join_rules', { join_rule: joinRule }))
-    for (const [user, membership] of Object.entries(members)) this.add(member(user, membership, user))
+    if (powerLevels !== null) this.add(state(creator, 'm.room.power_levels', powerLevels ?? this.levels()))
+    this.add(state(creator, 'm.room.join_rules', { join_rule: joinRule }))
+    for (const [user, membership] of Object.entries(members)) this.add(member(user, user, membership))
   }
 
   /** The content of power levels for this version: the creator at 100 where creators need a level. */
@@ -56,7 +56,7 @@ export class ProtocolRoom {
   }
 
   join(user: UserId): Pdu {
-    return this.add(member(user, 'join', user))
+    return this.add(member(user, user, 'join'))
   }
 
   get state(): AuthState {
@@ -109,13 +109,13 @@ export class ProtocolRoom {
   }
 }
 
-/** A state event by the creator. */
-export function state(type: string, content: JsonObject, stateKey = ''): Draft {
-  return { type, content, state_key: stateKey }
+/** A state event. */
+export function state(sender: string, type: string, content: JsonObject, stateKey = ''): Draft {
+  return { type, sender: sender as UserId, content, state_key: stateKey }
 }
 
 /** A change of somebody's membership. */
-export function member(sender: string, membership: string, target: string, more: JsonObject = {}): Draft {
+export function member(sender: string, target: string, membership: string, more: JsonObject = {}): Draft {
   return { type: 'm.room.member', sender: sender as UserId, state_key: target, content: { membership, ...more } }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from './by-version.ts'
-import { ProtocolRoom, state, type Draft, type RoomSetup } from './protocol-room.ts'
+import { creator, ProtocolRoom, state, type Draft, type RoomSetup } from './protocol-room.ts'
 
 /** What should happen in each version: the number of the rule that rejects, or 'allowed'. */
 export type Expectation = Record<string, string>
@@ -25,7 +25,7 @@ export function checkRules(title: string, cases: readonly RuleCase[], base: Room
       it(name, () => {
         for (const [id, expected] of byVersion(expect)) {
           const room = new ProtocolRoom(id, { ...base, ...setup })
-          if (levels) room.add(state('m.room.power_levels', room.levels(levels)))
+          if (levels) room.add(state(creator, 'm.room.power_levels', room.levels(levels)))
           const draft = typeof event === 'function' ? event(room) : event
           assert.equal(room.rejectedBy(draft) ?? 'allowed', expected, `version ${id}`)
         }
@@ -48,7 +48,7 @@ export const by = (sender: string, draft: Draft): Draft => ({ ...draft, sender: 
 export const levelsBy =
   (sender: string, content: JsonObject, stateKey = '') =>
   (room: ProtocolRoom): Draft =>
-    by(sender, state('m.room.power_levels', room.levels(content), stateKey))
+    state(sender, 'm.room.power_levels', room.levels(content), stateKey)
 
 /** A rule about members: chapter 5 up to version 5 and in 12, else 4; one further down where joins may be authorised. */
 const memberRule =

@@ -14,4 +14,4 @@ export const claimFor = (mxid: string, token = 'token'): JsonObject => signJson(
 
 /** The invite that the claim becomes. */
 export const thirdPartyInvite = (sender: string, target: string, signed: JsonObject = claimFor(target)): Draft =>
-  member(sender, 'invite', target, { third_party_invite: { display_name: 'A', signed } })
+  member(sender, target, 'invite', { third_party_invite: { display_name: 'A', signed } })

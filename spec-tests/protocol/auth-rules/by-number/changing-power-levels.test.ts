@@ -82,7 +82,7 @@ checkRules(
     {
       it: 'never name the creator from version 12, also when they change',
       levels: { users: { [peer]: 50 } },
-      event: state('m.room.power_levels', { users: { [creator]: 100, [peer]: 50 } }),
+      event: state(creator, 'm.room.power_levels', { users: { [creator]: 100, [peer]: 50 } }),
       expect: { '1-11': 'allowed', '12': '10.4' },
     },
     {

@@ -13,7 +13,7 @@ const stranger = '@stranger:three'
 type Place = [type: string, stateKey: string]
 type Case = { it: string; event: Draft; more?: Place[]; without?: string; expect: Expectation }
 
-const offerOf = (token: string): Draft => by(bob, state('m.room.third_party_invite', offer, token))
+const offerOf = (token: string): Draft => state(bob, 'm.room.third_party_invite', offer, token)
 
 /** A room with two offers, where Bob may authorise joins. */
 function roomOf(id: string): ProtocolRoom {
@@ -30,7 +30,7 @@ function cited(room: ProtocolRoom, { event, more = [], without }: Case): Pdu[] {
 
 const unexpected: Expectation = { '1-11': '2.2', '12': '3.2' }
 const membership = (user: string): Place => ['m.room.member', user]
-const authorisedJoin = member(alice, 'join', alice, { join_authorised_via_users_server: bob })
+const authorisedJoin = member(alice, alice, 'join', { join_authorised_via_users_server: bob })
 const rules: Place = ['m.room.join_rules', '']
 
 const cases: Case[] = [
@@ -49,7 +49,7 @@ const cases: Case[] = [
   },
   {
     it: 'nobody who authorises what is no join',
-    event: member(bob, 'leave', bob, { join_authorised_via_users_server: '@creator:one' }),
+    event: member(bob, bob, 'leave', { join_authorised_via_users_server: '@creator:one' }),
     more: [membership('@creator:one')],
     expect: unexpected,
   },
@@ -68,43 +68,43 @@ const cases: Case[] = [
   },
   {
     it: 'no third-party invite for a plain one',
-    event: member(bob, 'invite', alice),
+    event: member(bob, alice, 'invite'),
     more: [['m.room.third_party_invite', 'token']],
     expect: unexpected,
   },
-  { it: 'no join rules for a leave', event: member(bob, 'leave', bob), more: [rules], expect: unexpected },
-  { it: 'no join rules for a ban', event: member(bob, 'ban', alice), more: [rules], expect: unexpected },
+  { it: 'no join rules for a leave', event: member(bob, bob, 'leave'), more: [rules], expect: unexpected },
+  { it: 'no join rules for a ban', event: member(bob, alice, 'ban'), more: [rules], expect: unexpected },
   { it: 'no join rules for a message', event: by(bob, { type: 'm.room.message' }), more: [rules], expect: unexpected },
-  { it: 'the join rules for a knock', event: member(alice, 'knock', alice), expect: always },
-  { it: 'the join rules for an invite', event: member(bob, 'invite', alice), expect: always },
+  { it: 'the join rules for a knock', event: member(alice, alice, 'knock'), expect: always },
+  { it: 'the join rules for an invite', event: member(bob, alice, 'invite'), expect: always },
   {
     it: "nobody's membership but those concerned",
-    event: member(bob, 'invite', alice),
+    event: member(bob, alice, 'invite'),
     more: [membership('@creator:one')],
     expect: unexpected,
   },
   // What is missing is nothing to this rule: then the event lacks what would entitle it.
-  { it: 'less than it could', event: member(bob, 'leave', bob), without: 'm.room.power_levels', expect: always },
+  { it: 'less than it could', event: member(bob, bob, 'leave'), without: 'm.room.power_levels', expect: always },
   { it: 'not even its sender', event: by(bob, { type: 'x' }), without: 'm.room.member', expect: always },
   {
     it: 'the create event, up to version 11',
-    event: member(bob, 'leave', bob),
+    event: member(bob, bob, 'leave'),
     without: 'm.room.create',
     expect: { '1-11': '2.4', '12': 'allowed' },
   },
   {
     it: 'no create event, from version 12',
-    event: member(bob, 'leave', bob),
+    event: member(bob, bob, 'leave'),
     more: [['m.room.create', '']],
     expect: { '1-11': '2.1', '12': '3.2' },
   },
   {
     it: 'nothing twice',
-    event: member(bob, 'leave', bob),
+    event: member(bob, bob, 'leave'),
     more: [membership(bob)],
     expect: { '1-11': '2.1', '12': '3.1' },
   },
-  { it: 'the little that a stranger has', event: member(stranger, 'join', stranger), expect: always },
+  { it: 'the little that a stranger has', event: member(stranger, stranger, 'join'), expect: always },
 ]
 
 describe('T12 what an event cites', () => {

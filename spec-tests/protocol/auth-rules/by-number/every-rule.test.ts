@@ -61,7 +61,7 @@ type Row = [expected: rule.Expectation, reject: Reject, setup?: RoomSetup]
 const draft =
   (made: Draft | ((room: ProtocolRoom) => Draft), levels?: JsonObject): Reject =>
   (room) => {
-    if (levels) room.add(state('m.room.power_levels', room.levels(levels)))
+    if (levels) room.add(state(creator, 'm.room.power_levels', room.levels(levels)))
     return room.rejectedBy(typeof made === 'function' ? made(room) : made)
   }
 const opening =
@@ -79,14 +79,14 @@ const claim = { mxid: bob, token: 'token' }
 const invitedAs =
   (signed: JsonObject | undefined, sender = creator): Reject =>
   (room) => {
-    room.add(state('m.room.third_party_invite', offer, 'token'))
-    return room.rejectedBy(member(sender, 'invite', bob, { third_party_invite: { signed } }))
+    room.add(state(creator, 'm.room.third_party_invite', offer, 'token'))
+    return room.rejectedBy(member(sender, bob, 'invite', { third_party_invite: { signed } }))
   }
 
 const low = { users: { [alice]: 50 }, events: { 'm.room.power_levels': 0 } }
 const moved = (from: JsonObject, to: JsonObject): Reject =>
   draft(levelsBy(alice, { ...low, ...to }), { ...low, ...from })
-const firstLevels = (content: JsonObject): Reject => draft(state('m.room.power_levels', content))
+const firstLevels = (content: JsonObject): Reject => draft(state(creator, 'm.room.power_levels', content))
 const bobIs = (membership: string, more: RoomSetup = {}): RoomSetup => ({
   ...more,
   members: { [alice]: 'join', [bob]: membership },
@@ -110,14 +110,14 @@ const rows: Row[] = [
   [{ '1-11': '2.5', '12': '3.4' }, citing((cited) => cited.map((each) => ({ ...each, room_id: '!x:one' as RoomId })))],
   [{ '1-11': '3', '12': '4' }, draft(by(bob, text)), bobIs('join', { create: { 'm.federate': false } })],
   [{ '1-5': '4.1' }, draft({ type: 'm.room.aliases' })],
-  [{ '1-5': '4.2' }, draft(state('m.room.aliases', {}, 'two'))],
+  [{ '1-5': '4.2' }, draft(state(creator, 'm.room.aliases', {}, 'two'))],
   [rule.chapterRule(5, '.1'), draft({ type: 'm.room.member', state_key: alice })],
-  [{ '8-11': '4.2.1', '12': '5.2.1' }, draft(member(bob, 'join', bob, { join_authorised_via_users_server: 'x' }))],
+  [{ '8-11': '4.2.1', '12': '5.2.1' }, draft(member(bob, bob, 'join', { join_authorised_via_users_server: 'x' }))],
 
-  [rule.joinRule('2'), draft(member(alice, 'join', bob))],
-  [rule.joinRule('3'), draft(member(bob, 'join', bob)), bobIs('ban')],
-  [{ '8-11': '4.3.5.2', '12': '5.3.5.2' }, draft(member(bob, 'join', bob)), { joinRule: 'restricted' }],
-  [rule.joinRule('6', '7'), draft(member(bob, 'join', bob)), { joinRule: 'invite' }],
+  [rule.joinRule('2'), draft(member(alice, bob, 'join'))],
+  [rule.joinRule('3'), draft(member(bob, bob, 'join')), bobIs('ban')],
+  [{ '8-11': '4.3.5.2', '12': '5.3.5.2' }, draft(member(bob, bob, 'join')), { joinRule: 'restricted' }],
+  [rule.joinRule('6', '7'), draft(member(bob, bob, 'join')), { joinRule: 'invite' }],
 
   [rule.inviteRule('1.1'), invitedAs(claimFor(bob)), bobIs('ban')],
   [rule.inviteRule('1.2'), invitedAs(undefined)],
@@ -126,25 +126,25 @@ const rows: Row[] = [
   [rule.inviteRule('1.5'), invitedAs(claimFor(bob, 'other'))],
   [rule.inviteRule('1.6'), invitedAs(claimFor(bob), alice)],
   [rule.inviteRule('1.8'), invitedAs(signJson(claim, keyOf('else.example')))],
-  [rule.inviteRule('2'), draft(member(bob, 'invite', '@c:one'))],
-  [rule.inviteRule('3'), draft(member(alice, 'invite', bob)), bobIs('join')],
-  [rule.inviteRule('5'), draft(member(alice, 'invite', bob), { invite: 1 })],
+  [rule.inviteRule('2'), draft(member(bob, '@c:one', 'invite'))],
+  [rule.inviteRule('3'), draft(member(alice, bob, 'invite')), bobIs('join')],
+  [rule.inviteRule('5'), draft(member(alice, bob, 'invite'), { invite: 1 })],
 
-  [rule.leaveRule('1'), draft(member(bob, 'leave', bob))],
-  [rule.leaveRule('2'), draft(member(bob, 'leave', alice))],
-  [rule.leaveRule('3'), draft(member(alice, 'leave', bob)), bobIs('ban')],
-  [rule.leaveRule('5'), draft(member(alice, 'leave', bob)), bobIs('join')],
-  [rule.banRule('1'), draft(member(bob, 'ban', alice))],
-  [rule.banRule('3'), draft(member(alice, 'ban', bob))],
-  [rule.knockRule('1'), draft(member(bob, 'knock', bob))],
-  [rule.knockRule('2'), draft(member(alice, 'knock', bob)), { joinRule: 'knock' }],
-  [rule.knockRule('4'), draft(member(bob, 'knock', bob)), bobIs('invite', { joinRule: 'knock' })],
-  [rule.unknownMembership, draft(member(alice, 'dance', alice))],
+  [rule.leaveRule('1'), draft(member(bob, bob, 'leave'))],
+  [rule.leaveRule('2'), draft(member(bob, alice, 'leave'))],
+  [rule.leaveRule('3'), draft(member(alice, bob, 'leave')), bobIs('ban')],
+  [rule.leaveRule('5'), draft(member(alice, bob, 'leave')), bobIs('join')],
+  [rule.banRule('1'), draft(member(bob, alice, 'ban'))],
+  [rule.banRule('3'), draft(member(alice, bob, 'ban'))],
+  [rule.knockRule('1'), draft(member(bob, bob, 'knock'))],
+  [rule.knockRule('2'), draft(member(alice, bob, 'knock')), { joinRule: 'knock' }],
+  [rule.knockRule('4'), draft(member(bob, bob, 'knock')), bobIs('invite', { joinRule: 'knock' })],
+  [rule.unknownMembership, draft(member(alice, alice, 'dance'))],
 
   [rule.chapterRule(6), draft(by(bob, text))],
-  [rule.chapterRule(7, '.1'), draft(by(alice, state('m.room.third_party_invite', {})), { invite: 1 })],
-  [rule.chapterRule(8), draft(by(alice, state('m.room.name', {})))],
-  [rule.chapterRule(9), draft(state('org.example', {}, alice))],
+  [rule.chapterRule(7, '.1'), draft(state(alice, 'm.room.third_party_invite', {}), { invite: 1 })],
+  [rule.chapterRule(8), draft(state(alice, 'm.room.name', {}))],
+  [rule.chapterRule(9), draft(state(creator, 'org.example', {}, alice))],
 
   [{ '10-11': '9.1', '12': '10.1' }, firstLevels({ ban: '50' }), nameless],
   [{ '10-11': '9.2', '12': '10.2' }, firstLevels({ events: [] }), nameless],

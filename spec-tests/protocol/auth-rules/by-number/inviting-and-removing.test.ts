@@ -29,7 +29,7 @@ const cases = (change: string, rows: Row[]): RuleCase[] =>
     it,
     room: among(membership),
     levels,
-    event: member(mod, change, alice),
+    event: member(mod, alice, change),
     expect,
   }))
 
@@ -47,10 +47,10 @@ checkRules('inviting by a member at 50', [
   ...['leave', 'invite', 'knock', 'ban'].map((membership) => ({
     it: `is over when one's membership is ${membership}`,
     room: among('none', membership),
-    event: member(mod, 'invite', alice),
+    event: member(mod, alice, 'invite'),
     expect: inviteRule('2'),
   })),
-  { it: 'does not reach oneself', room: among('none'), event: member(mod, 'invite', mod), expect: inviteRule('3') },
+  { it: 'does not reach oneself', room: among('none'), event: member(mod, mod, 'invite'), expect: inviteRule('3') },
 ])
 
 const unverified = by(mod, { type: 'm.room.third_party_invite', state_key: 'token', content: offer })
@@ -97,20 +97,20 @@ checkRules('removing and unbanning by a member at 50', [
     it: `is over when one's membership is ${membership}`,
     room: among('join', membership),
     levels: at(50),
-    event: member(mod, 'leave', alice),
+    event: member(mod, alice, 'leave'),
     expect: leaveRule('2'),
   })),
   {
     it: 'is not needed to leave',
     room: among('join'),
     levels: at(99),
-    event: member(mod, 'leave', mod),
+    event: member(mod, mod, 'leave'),
     expect: always,
   },
   {
     it: 'does not reach those who have not come, when it is oneself',
     room: among('join', 'none'),
-    event: member(mod, 'leave', mod),
+    event: member(mod, mod, 'leave'),
     expect: leaveRule('1'),
   },
 ])
@@ -134,42 +134,42 @@ checkRules('banning by a member at 50', [
     it: `is over when one's membership is ${membership}`,
     room: among('join', membership),
     levels: at(50),
-    event: member(mod, 'ban', alice),
+    event: member(mod, alice, 'ban'),
     expect: banRule('1'),
   })),
   {
     it: 'does not reach oneself',
     room: among('join'),
     levels: at(50),
-    event: member(mod, 'ban', mod),
+    event: member(mod, mod, 'ban'),
     expect: banRule('3'),
   },
-  { it: "does not reach a creator's own self", event: member(creator, 'ban', creator), expect: banRule('3') },
+  { it: "does not reach a creator's own self", event: member(creator, creator, 'ban'), expect: banRule('3') },
 ])
 
 checkRules('knocking', [
   ...['none', 'leave', 'knock'].map((membership) => ({
     it: `is open to one whose membership is ${membership}`,
     room: { ...among(membership), joinRule: 'knock' },
-    event: member(alice, 'knock', alice),
+    event: member(alice, alice, 'knock'),
     expect: from(7, always),
   })),
   ...['invite', 'join', 'ban'].map((membership) => ({
     it: `is closed to one whose membership is ${membership}`,
     room: { ...among(membership), joinRule: 'knock' },
-    event: member(alice, 'knock', alice),
+    event: member(alice, alice, 'knock'),
     expect: knockRule('4'),
   })),
   ...['public', 'invite', 'restricted', 'private'].map((joinRule) => ({
     it: `is closed under the join rule ${joinRule}`,
     room: { ...among('none'), joinRule },
-    event: member(alice, 'knock', alice),
+    event: member(alice, alice, 'knock'),
     expect: knockRule('1'),
   })),
   {
     it: 'is nothing one does for another',
     room: { ...among('none'), joinRule: 'knock' },
-    event: member(mod, 'knock', alice),
+    event: member(mod, alice, 'knock'),
     expect: knockRule('2'),
   },
 ])

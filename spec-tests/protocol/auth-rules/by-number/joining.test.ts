@@ -11,7 +11,7 @@ import {
 const alice = '@alice:one'
 const bob = '@bob:two'
 
-const joins = (user: string, sender = user) => member(sender, 'join', user)
+const joins = (user: string, sender = user) => member(sender, user, 'join')
 
 /** A room of which nothing but the create event is known. */
 const atFirst =
@@ -45,8 +45,8 @@ checkRules("the creator's first step", [
   {
     it: 'is over when other events came before',
     event: (room) => {
-      room.add(state('m.room.join_rules', { join_rule: 'invite' }))
-      room.add(member(creator, 'leave', creator))
+      room.add(state(creator, 'm.room.join_rules', { join_rule: 'invite' }))
+      room.add(member(creator, creator, 'leave'))
       return joins(creator)
     },
     expect: uninvited,
@@ -112,26 +112,26 @@ for (const [rule, first] of [
       it: `is ${isEnough ? '' : 'not '}authorised by ${who}`,
       room: { joinRule: rule, members: { [bob]: membership } },
       levels: { invite: 50, users: { [bob]: level } },
-      event: member(alice, 'join', alice, { join_authorised_via_users_server: bob }),
+      event: member(alice, alice, 'join', { join_authorised_via_users_server: bob }),
       expect: isEnough ? allowedFrom(first, uninvited) : unauthorised(first),
     })),
     {
       it: 'is authorised by a creator above all levels',
       room: { joinRule: rule },
       levels: { invite: 101 },
-      event: member(alice, 'join', alice, { join_authorised_via_users_server: creator }),
+      event: member(alice, alice, 'join', { join_authorised_via_users_server: creator }),
       expect: { ...unauthorised(first), '12': 'allowed' },
     },
     {
       it: 'is closed to the banned, whoever authorises it',
       room: { joinRule: rule, members: { [alice]: 'ban' } },
-      event: member(alice, 'join', alice, { join_authorised_via_users_server: creator }),
+      event: member(alice, alice, 'join', { join_authorised_via_users_server: creator }),
       expect: joinRule('3'),
     },
     {
       it: 'needs no authorising user once invited',
       room: { joinRule: rule, members: { [alice]: 'invite', [bob]: 'leave' } },
-      event: member(alice, 'join', alice, { join_authorised_via_users_server: bob }),
+      event: member(alice, alice, 'join', { join_authorised_via_users_server: bob }),
       expect: allowedFrom(first, uninvited),
     },
   ])
@@ -143,7 +143,7 @@ checkRules(
       it: `is no user as ${JSON.stringify(value)}, and makes a ${membership} void from version 8`,
       room: { members: { [alice]: 'join' } },
       levels: { users: { [alice]: 50 } },
-      event: member(alice, membership, membership === 'invite' || membership === 'ban' ? bob : alice, {
+      event: member(alice, membership === 'invite' || membership === 'ban' ? bob : alice, membership, {
         join_authorised_via_users_server: value,
       }),
       expect: { '1-7': 'allowed', '8-11': '4.2.1', '12': '5.2.1' },

@@ -65,9 +65,9 @@ function roomOf(id: string) {
     const users = { ...(room.version.creatorsOutrankAll ? {} : { [creator]: most }), ...(content.users as JsonObject) }
     return { ...content, users }
   }
-  const first = room.build(state('m.room.power_levels', {}))
-  room.add(state('m.room.power_levels', beside({})))
-  const next = room.build(state('m.room.power_levels', beside({})))
+  const first = room.build(state(creator, 'm.room.power_levels', {}))
+  room.add(state(creator, 'm.room.power_levels', beside({})))
+  const next = room.build(state(creator, 'm.room.power_levels', beside({})))
   /** Not every value can be signed, so the events are not made anew. */
   const judge = (event: typeof next, content: JsonObject, known = room.state) =>
     authorize({ ...event, content: beside(content) }, room.version, known)?.rule

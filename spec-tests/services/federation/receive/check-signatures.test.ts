@@ -77,7 +77,7 @@ describe('the signatures of a received event', () => {
     // NOTSPEC: by rule 5.2.1 such a join is rejected; the servers in use drop it.
     it(`must include that of the authorising user's server on a join, where rooms may be restricted: ${id}`, async () => {
       const more = { join_authorised_via_users_server: '@mod:two' }
-      const join = room.build(member('@alice:one', 'join', '@alice:one', more))
+      const join = room.build(member('@alice:one', '@alice:one', 'join', more))
       assert.equal(await passes(join), !restricted)
       assert.equal(await passes(signEvent(join, room.version, keyOf('two'))), true)
       const forged = { ...join, signatures: { ...join.signatures, two: { 'ed25519:1': falseSignature } } }
