@@ -29,7 +29,7 @@ export class MoveLog<Item> {
     const entry = { item, position }
     this.#newest.set(item, entry)
     this.#entries.push(entry)
-    if (this.#entries.length > minEntries + 2 * this.#newest.size) this.#collect()
+    if (this.#entries.length > minEntries + 2 * this.#newest.size) this.#compact()
   }
 
   delete(item: Item): void {
@@ -51,7 +51,7 @@ export class MoveLog<Item> {
     return this.#newest.get(entry.item) === entry
   }
 
-  #collect(): void {
+  #compact(): void {
     this.#entries = this.#entries.filter((entry) => this.#isNewest(entry))
   }
 }

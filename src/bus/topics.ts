@@ -10,7 +10,7 @@ export type Topic<Payload extends JsonValue> = {
 
 const topic = <Payload extends JsonValue>(name: string): Topic<Payload> => ({ name })
 
-export type Device = { userId: UserId; deviceId: string }
+export type DeviceRef = { userId: UserId; deviceId: string }
 
 // A topic is here only while somebody publishes it and somebody listens; spec-tests/bus/topics.test.ts checks that.
 // Besides those named, jobs/follower listens to those of the streams that it follows.
@@ -60,7 +60,7 @@ export const accountDataChanged = topic<{ userId: UserId; changes: { roomId: Roo
  * To-device messages wait for some devices.
  * From: services/e2ee. Listeners: services/sync/wake-waiters.
  */
-export const toDeviceQueued = topic<{ devices: Device[] }>('to_device.queued')
+export const toDeviceQueued = topic<{ devices: DeviceRef[] }>('to_device.queued')
 
 /**
  * Others must ask for the keys of these users anew.
@@ -72,7 +72,7 @@ export const deviceListsChanged = topic<{ userIds: UserId[] }>('device_lists.cha
  * One-time or fallback keys of some devices were uploaded or claimed.
  * From: services/e2ee. Listeners: services/e2ee/key-stock.
  */
-export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed')
+export const keyStocksChanged = topic<{ devices: DeviceRef[] }>('key_stocks.changed')
 
 /**
  * Access tokens or the account of a user changed.
@@ -84,7 +84,7 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
  * Devices are gone with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */
-export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
+export const devicesDeleted = topic<{ devices: DeviceRef[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.

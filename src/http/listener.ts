@@ -28,7 +28,7 @@ export type Listener = {
 /** A certificate with its chain, and its private key, both PEM. */
 export type Identity = { cert: string; key: string }
 
-type Place = {
+type ListenOptions = {
   host: string
   port: number
   limits?: ServerOptions
@@ -40,7 +40,7 @@ type Place = {
 /** Serves on an address, with TLS where an identity is given; port 0 takes a free one. */
 export async function listen(
   answer: RequestListener,
-  { host, port, limits = {}, tls, admit }: Place,
+  { host, port, limits = {}, tls, admit }: ListenOptions,
 ): Promise<Listener> {
   const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
   const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)

@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import type { HeldCursor as Held, Positions } from '#store/jobs/cursors.ts'
+import type { LeasedCursor as Held, Positions } from '#store/jobs/cursors.ts'
 import type { FollowedStream } from '#store/jobs/stream-reads.ts'
 
 /** How long a process may be silent before another goes on in its place, in ms. */

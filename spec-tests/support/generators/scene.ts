@@ -5,7 +5,7 @@ import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { silent, startReceiving, type ReceivingServer } from '../federation/receiving.ts'
-import { ScriptedRoom, type Act, type Place } from './scripted-room.ts'
+import { ScriptedRoom, type Act, type GraphPosition } from './scripted-room.ts'
 import { keyOf } from './server-keys.ts'
 
 export const alice: UserId = '@alice:s0.test'
@@ -43,12 +43,12 @@ export class Scene {
   }
 
   /** Makes the next event without telling the server. */
-  make(act: Act, place: Partial<Place> = {}): Pdu {
+  make(act: Act, place: Partial<GraphPosition> = {}): Pdu {
     return this.room.make(act, { prevs: [this.forwardExtremity], ...place })
   }
 
   /** Makes an event that exists from now on; the server does not hear of it. */
-  add(act: Act, place: Partial<Place> = {}): { id: EventId; pdu: Pdu } {
+  add(act: Act, place: Partial<GraphPosition> = {}): { id: EventId; pdu: Pdu } {
     const pdu = this.make(act, place)
     return { id: this.room.add(pdu), pdu }
   }
@@ -63,7 +63,7 @@ export class Scene {
   }
 
   /** Adds an event at the head, and the server hears of it. */
-  async send(act: Act, place: Partial<Place> = {}) {
+  async send(act: Act, place: Partial<GraphPosition> = {}) {
     const { id, pdu } = this.add(act, place)
     const result = await this.receive(pdu)
     if (!place.prevs && result.outcome === 'accepted') this.forwardExtremity = id

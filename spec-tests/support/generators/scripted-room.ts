@@ -20,7 +20,7 @@ export type Act = {
 }
 
 /** Where an act stands in the graph, and how it presents itself. */
-export type Place = {
+export type GraphPosition = {
   prevs: readonly EventId[]
   /** The state whose events entitle the sender; the one after `prevs` unless said otherwise. */
   authState?: StateMap
@@ -46,12 +46,12 @@ export class ScriptedRoom {
   }
 
   /** Makes the event and adds it. */
-  send(act: Act, place: Place): EventId {
+  send(act: Act, place: GraphPosition): EventId {
     return this.add(this.make(act, place))
   }
 
   /** The event that the act becomes, not yet part of the room. */
-  make(act: Act, place: Place): Pdu {
+  make(act: Act, place: GraphPosition): Pdu {
     const draft = this.#draft(act, place)
     if (this.version.eventIds === 'chosen-by-origin') draft.event_id ??= chosenId(draft)
     if (!this.#signed) return { ...draft, hashes: { sha256: '' }, signatures: {} }
@@ -74,7 +74,7 @@ export class ScriptedRoom {
     return this.replay.stateBefore(forwardExtremities).get(stateKey(type, key))
   }
 
-  #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: Place): UnsignedPdu {
+  #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: GraphPosition): UnsignedPdu {
     const depths = prevs.map((id) => this.replay.events.get(id)!.depth)
     const draft: UnsignedPdu = {
       ...act,

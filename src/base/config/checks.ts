@@ -25,18 +25,18 @@ export function findRisks(config: Config): string[] {
     risks.push('registration.mode: open lets everybody, spammers included, make accounts')
   if (config.server_name !== config.server_name.toLowerCase())
     risks.push('server_name: capitals confuse users, names are case-sensitive')
-  if (isIP(hostOf(config.server_name)))
+  if (isIP(bareHost(config.server_name)))
     risks.push('server_name: an address cannot be moved to another machine as a domain can')
   if (config.public_base_url === undefined)
     risks.push(`public_base_url is not set: clients are sent to https://${config.server_name}`)
   return risks
 }
 
-const hostOf = (serverName: string): string => serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+const bareHost = (serverName: string): string => serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
 
 /** Names that no stranger can reach: single labels such as localhost or hs1, reserved domains, private addresses. */
 export function isTestName(serverName: string): boolean {
-  const host = hostOf(serverName).toLowerCase()
+  const host = bareHost(serverName).toLowerCase()
   const family = isIP(host)
   if (family !== 0) return privateAddresses().check(host, family === 6 ? 'ipv6' : 'ipv4')
   return !host.includes('.') || /\.(localhost|local|test|example|invalid|internal)$/.test(host)

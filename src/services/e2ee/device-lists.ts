@@ -44,10 +44,10 @@ export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: read
   if (userIds.length > 0) bus.publish(deviceListsChanged, { userIds: [...userIds] })
 }
 
-type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
+type Needs = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 
 /** Wakes the long polls of this process that announced changes concern; the answer ends it. */
-export function followDeviceLists(ctx: Follower): () => void {
+export function followDeviceLists(ctx: Needs): () => void {
   return ctx.bus.subscribe(deviceListsChanged, ({ userIds }) => {
     void wakeObservers(ctx, userIds).catch((error: unknown) => {
       ctx.log.warn('waking for a device list failed', { error })
@@ -56,7 +56,7 @@ export function followDeviceLists(ctx: Follower): () => void {
   })
 }
 
-async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
+async function wakeObservers({ store, waiters, config }: Needs, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.move(userId, 'device_lists')
     for (const observer of await store.rooms.members.usersSharingRooms(userId))

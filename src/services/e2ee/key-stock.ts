@@ -1,9 +1,9 @@
-import { devicesDeleted, keyStocksChanged, type Device } from '#bus/topics.ts'
+import { devicesDeleted, keyStocksChanged, type DeviceRef } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { KeyStock } from '#store/e2ee/one-time-keys.ts'
 
 /** What a device has left to hand out, as /sync tells it. */
-export async function keyStock({ keyStocks }: Pick<Context, 'keyStocks'>, device: Device): Promise<KeyStock> {
+export async function keyStock({ keyStocks }: Pick<Context, 'keyStocks'>, device: DeviceRef): Promise<KeyStock> {
   const stock = await keyStocks.of(device)
   return { ...stock, oneTimeKeyCounts: countsOf(stock) }
 }
@@ -15,7 +15,8 @@ export function countsOf({ oneTimeKeyCounts }: KeyStock): Record<string, number>
 
 /** Keeps what this process knows of stocks in step with changes anywhere; the answer stops it. */
 export function followKeyStocks({ bus, keyStocks }: Pick<Context, 'bus' | 'keyStocks'>): () => void {
-  const forget = ({ devices }: { devices: readonly Device[] }) => devices.forEach((device) => keyStocks.forget(device))
+  const forget = ({ devices }: { devices: readonly DeviceRef[] }) =>
+    devices.forEach((device) => keyStocks.forget(device))
   const subscriptions = [bus.subscribe(keyStocksChanged, forget), bus.subscribe(devicesDeleted, forget)]
   return () => subscriptions.forEach((end) => end())
 }

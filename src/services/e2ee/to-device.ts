@@ -1,4 +1,4 @@
-import { toDeviceQueued, type Device } from '#bus/topics.ts'
+import { toDeviceQueued, type DeviceRef } from '#bus/topics.ts'
 import { tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
@@ -54,7 +54,7 @@ async function deliver(
   { config }: Pick<Context, 'config'>,
   tx: Transaction,
   { send: { sender, type }, targets }: Delivery,
-): Promise<Device[]> {
+): Promise<DeviceRef[]> {
   const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
   // A content for many devices is one object, and becomes text once.

@@ -1,5 +1,5 @@
 import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
-import { keyStocksChanged, type Device } from '#bus/topics.ts'
+import { keyStocksChanged, type DeviceRef } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { keyFingerprint } from '#protocol/key-fingerprint.ts'
 import type { FoundDeviceKeys, StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
@@ -25,7 +25,7 @@ export type KeysUpload = {
 }
 
 /** Publishes keys of a device and answers how many one-time keys it has, by algorithm. */
-export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload): Promise<Record<string, number>> {
+export async function uploadKeys(ctx: Needs, device: DeviceRef, upload: KeysUpload): Promise<Record<string, number>> {
   const keys = checkUpload(device, upload)
   if (!keys.identity && keys.oneTimeKeys.length + keys.fallbackKeys.length === 0)
     return countsOf(await ctx.store.e2ee.oneTimeKeys.stock(device.userId, device.deviceId))
@@ -35,7 +35,7 @@ export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload)
 }
 
 /** Must follow the commit of `saveKeys`. */
-export function announceUpload(ctx: Pick<Context, 'bus'>, { userId, deviceId }: Device, changed: boolean): void {
+export function announceUpload(ctx: Pick<Context, 'bus'>, { userId, deviceId }: DeviceRef, changed: boolean): void {
   ctx.bus.publish(keyStocksChanged, { devices: [{ userId, deviceId }] })
   if (changed) announceDeviceLists(ctx, [userId])
 }
@@ -48,7 +48,7 @@ export type CheckedUpload = {
 }
 
 /** Refuses what is malformed, forged or belongs to another device. */
-export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): CheckedUpload {
+export function checkUpload({ userId, deviceId }: DeviceRef, upload: KeysUpload): CheckedUpload {
   return {
     identity: upload.deviceKeys && checkDeviceKeys(userId, deviceId, upload.deviceKeys),
     oneTimeKeys: checkOneTimeKeys(upload.oneTimeKeys ?? {}),
@@ -60,7 +60,7 @@ export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): C
 export async function saveKeys(
   { config }: Pick<Context, 'config'>,
   tx: Transaction,
-  { device, keys }: { device: Device; keys: CheckedUpload },
+  { device, keys }: { device: DeviceRef; keys: CheckedUpload },
 ): Promise<{ changed: boolean; stock: KeyStock }> {
   const { userId, deviceId } = device
   if (!(await tx.e2ee.deviceKeys.holdDevice(userId, deviceId))) throw unknownToken()
@@ -72,7 +72,7 @@ export async function saveKeys(
   return { changed, stock: await tx.e2ee.oneTimeKeys.restock(userId, deviceId) }
 }
 
-type NewKeys = Device & { keys: readonly PublicKey[]; most: number }
+type NewKeys = DeviceRef & { keys: readonly PublicKey[]; most: number }
 
 /**
  * The same key again is welcome: the answer to the first upload may have been lost. One that was handed out since is
@@ -97,7 +97,7 @@ async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }:
   await tx.e2ee.oneTimeKeys.add(userId, deviceId, added)
 }
 
-async function saveFallbacks(tx: Transaction, { userId, deviceId }: Device, keys: PublicKey[]): Promise<void> {
+async function saveFallbacks(tx: Transaction, { userId, deviceId }: DeviceRef, keys: PublicKey[]): Promise<void> {
   if (keys.length === 0) return
   for (const key of keys) await tx.e2ee.oneTimeKeys.saveFallback(userId, deviceId, key)
   if ((await tx.e2ee.oneTimeKeys.countFallbacks(userId, deviceId)) > maxFallbackKeys)

@@ -139,9 +139,9 @@ const failures = {
 /** The signatures to add, or the failure; signatures that are known already may come again. */
 function check({ signerId, target, present }: Check, object: JsonObject): Accepted | JsonObject {
   if (!target) return failures.unknown
-  const content = contentOf(object)
+  const content = signedContent(object)
   if (typeof content !== 'string') return content
-  if (content !== contentOf(target.object)) return failures.other
+  if (content !== signedContent(target.object)) return failures.other
   const claimed = signaturesOf(object, signerId)
   if (Object.keys(claimed).length === 0) return failures.unsigned
   const uploaded = signaturesOf(target.object, signerId)
@@ -157,7 +157,7 @@ function check({ signerId, target, present }: Check, object: JsonObject): Accept
 }
 
 /** What was signed, or the failure of what cannot be a key. */
-function contentOf(object: JsonObject): string | JsonObject {
+function signedContent(object: JsonObject): string | JsonObject {
   try {
     return canonicalUpload(unsignedPart(object), maxKeyBytes)
   } catch (error) {

@@ -13,7 +13,7 @@ export async function setPresence(ctx: Needs, { userId, deviceId = '', state, st
   const isSaid = ctx.presence.say(userId, status)
   const isSeen = ctx.presence.see({ userId, deviceId, state, isStated: true })
   watch(ctx)
-  if (isSaid || isSeen) await announce(ctx, [userId])
+  if (isSaid || isSeen) await announcePresence(ctx, [userId])
 }
 
 /**
@@ -24,7 +24,7 @@ export async function setPresence(ctx: Needs, { userId, deviceId = '', state, st
 export async function markPresence(ctx: Needs, sighting: Sighting): Promise<void> {
   const isNews = ctx.presence.see(sighting)
   watch(ctx)
-  if (isNews) await announce(ctx, [sighting.userId])
+  if (isNews) await announcePresence(ctx, [sighting.userId])
 }
 
 /** Presence is for those who share a room. */
@@ -40,12 +40,15 @@ export async function findPresence(
 /** Time makes users less present, which others hear of as well. */
 function watch(ctx: Needs): void {
   ctx.presence.watch((userIds) => {
-    announce(ctx, userIds).catch((error: unknown) => ctx.log.warn('presence was not announced', { error }))
+    announcePresence(ctx, userIds).catch((error: unknown) => ctx.log.warn('presence was not announced', { error }))
   })
 }
 
 /** Many changes within a moment are announced together. */
-async function announce(ctx: Pick<Context, 'store' | 'bus' | 'presence'>, userIds: readonly UserId[]): Promise<void> {
+async function announcePresence(
+  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
+  userIds: readonly UserId[],
+): Promise<void> {
   for (const userId of userIds) ctx.presence.unannounced.add(userId)
   await ctx.presence.announcements.run('everybody', () => announceAll(ctx))
 }

@@ -33,9 +33,9 @@ type Needs = Pick<Context, 'store' | 'unread'>
 export async function notificationsAmong(
   ctx: Needs,
   reader: Reader,
-  { ruleset, roomForRules, events, lookedAt, notifications: former }: Stretch,
+  { ruleset, roomForRules, events, lookedAt, notifications: previous }: Stretch,
 ): Promise<UnreadNotification[]> {
-  let notifications = [...former]
+  let notifications = [...previous]
   if (events.length === 0) return notifications
   const { room, userId } = reader
   const readable = await readableBy(ctx, reader, firstOf(events) - 1)

@@ -4,7 +4,7 @@ import type { Db } from '#store/engine/db.ts'
 export type Positions = Partial<Record<string, number>>
 
 /** A cursor that one process holds; the fence tells this hold from those before and after. */
-export type HeldCursor = { positions: Positions; fence: number }
+export type LeasedCursor = { positions: Positions; fence: number }
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
 export type CursorClaim = { owner: string; now: number; until: number; initial: Positions }
@@ -15,7 +15,7 @@ type Row = { name: string; positions: string; lease_owner: string | null; lease_
 export const cursors = (db: Db) => {
   const held = (name: string, fence: number) => db<Row>('cursors').where({ name, fence })
 
-  const claim = async (name: string, { owner, now, until }: CursorClaim): Promise<HeldCursor | undefined> => {
+  const claim = async (name: string, { owner, now, until }: CursorClaim): Promise<LeasedCursor | undefined> => {
     const [row] = await db<Row>('cursors')
       .where({ name })
       .where(
@@ -33,7 +33,7 @@ export const cursors = (db: Db) => {
 
   return {
     /** Undefined while another process holds it. */
-    async claim(name: string, wanted: CursorClaim): Promise<HeldCursor | undefined> {
+    async claim(name: string, wanted: CursorClaim): Promise<LeasedCursor | undefined> {
       const known = await claim(name, wanted)
       if (known) return known
       const made = await db<Row>('cursors')

@@ -23,7 +23,7 @@ export type Member = {
 export type Place = Member & { roomId: RoomId }
 
 /** A user's place in a room, and how far the room is. */
-export type AccountPlace = Omit<Place, 'userId'> & { lastPosition: number }
+export type AccountMembership = Omit<Place, 'userId'> & { lastPosition: number }
 
 type Row = {
   room_nid: number
@@ -36,7 +36,7 @@ type Row = {
 }
 
 /** A user's membership, and since when they have been joined if they are. */
-export type Standing = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
+export type MembershipSince = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
 
 export const members = (db: Db, kind: Engine['kind']) => ({
   async find(roomNid: number, userId: UserId): Promise<Member | undefined> {
@@ -52,7 +52,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Every room the user is or was in, with the position at which it last moved for them, in the order of these. */
-  async listAccountRooms(userId: UserId): Promise<AccountPlace[]> {
+  async listAccountRooms(userId: UserId): Promise<AccountMembership[]> {
     const rows = (await db('memberships as m')
       .join('rooms as r', 'r.nid', 'm.room_nid')
       .where({ 'm.user_id': userId })
@@ -78,8 +78,8 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   },
 
   /** Every user's membership in some rooms, by the numbers of these, in order of arrival. */
-  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Standing[]>> {
-    const places = new Map<number, Standing[]>()
+  async listMemberships(roomNids: readonly number[]): Promise<Map<number, MembershipSince[]>> {
+    const places = new Map<number, MembershipSince[]>()
     if (roomNids.length === 0) return places
     const along = { room_nid: 'room_nid', membership: 'membership', row: 'rowid' }
     const rows = await inPages<Omit<Row, 'sender' | 'is_forgotten'>>(kind, along, () =>

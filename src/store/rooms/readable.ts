@@ -16,7 +16,7 @@ export type Readable = {
 
 /** The same as a condition on a row of `events`; its text does not grow with the number of ranges or users. */
 export function isReadable(kind: Engine['kind'], event: string, readable: Readable): [string, Knex.RawBinding[]] {
-  const [within, bounds] = isWithin(kind, `${event}.position`, readable.ranges)
+  const [within, bounds] = withinRanges(kind, `${event}.position`, readable.ranges)
   const [isShown, ignored] = isShownTo(kind, event, readable.ignored)
   return [`${within} and ${isShown}`, [...bounds, ...ignored]]
 }
@@ -32,7 +32,11 @@ export function isShownTo(
   return [`(${event}.state_key is not null or not (${isIgnored}))`, users]
 }
 
-function isWithin(kind: Engine['kind'], column: string, ranges: readonly PositionRange[]): [string, Knex.RawBinding[]] {
+function withinRanges(
+  kind: Engine['kind'],
+  column: string,
+  ranges: readonly PositionRange[],
+): [string, Knex.RawBinding[]] {
   const [first] = ranges
   if (!first) return ['1 = 0', []]
   if (ranges.length === 1) return [`${column} between ? and ?`, [first.from, first.to]]

@@ -17,7 +17,7 @@ export type StoredStateEntry = {
 }
 
 /** Which event held a state key; null: none. */
-export type FormerEntry = { type: string; stateKey: string; eventId: EventId | null }
+export type PastStateEntry = { type: string; stateKey: string; eventId: EventId | null }
 
 type EntryRow = {
   room_nid: number
@@ -93,7 +93,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /** The event that holds one key just after a position. */
-    async holderAt(
+    async eventAt(
       roomNid: number,
       [type, stateKey]: readonly [string, string],
       position: number,
@@ -141,7 +141,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /** State keys that changed after a position, each with who held it just after that position. */
-    async holdersBefore(roomNid: number, position: number): Promise<FormerEntry[]> {
+    async entriesBefore(roomNid: number, position: number): Promise<PastStateEntry[]> {
       const sql = `select k.type, k.state_key, e.event_id from
           (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
         join state_keys k on k.nid = c.key_nid

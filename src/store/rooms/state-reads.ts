@@ -3,7 +3,7 @@ import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
-import type { FormerEntry } from './room-state.ts'
+import type { PastStateEntry } from './room-state.ts'
 
 /** A state key of a room. */
 export type KeyAsk = { roomNid: number; type: string; stateKey: string }
@@ -11,7 +11,7 @@ export type KeyAsk = { roomNid: number; type: string; stateKey: string }
 type Asked<Row> = Row & { ask: number }
 
 const keyColumns = { room_nid: 'bigint', type: 'text', state_key: 'text' } as const
-const holder = 'coalesce(s.event_position, s.from_position)'
+const eventPosition = 'coalesce(s.event_position, s.from_position)'
 
 /**
  * Reads of `room-state.ts` for many rooms in one query; answers come in the order of what is asked. Cross joins make
@@ -27,7 +27,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
     async histories(asks: readonly KeyAsk[]): Promise<{ from: number; event: StoredEvent | undefined }[][]> {
       const asked = askedRows(kind, keyColumns, keyRows(asks))
       const sql = `select a.ask, s.from_position, e.* from ${asked.sql}
-        cross join state_keys k cross join room_state s left join events e on e.position = ${holder}
+        cross join state_keys k cross join room_state s left join events e on e.position = ${eventPosition}
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
         order by a.ask, s.from_position`
       type Row = EventRow & { from_position: number; event_id: EventId | null }
@@ -39,13 +39,13 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
     },
 
     /** The holder of each key just after a position. */
-    async holdersAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
+    async eventsAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
       const rows = asks.map((ask) => [ask.roomNid, ask.type, ask.stateKey, ask.position])
       const asked = askedRows(kind, { ...keyColumns, upto: 'bigint' }, rows)
       const sql = `select a.ask, e.* from ${asked.sql}
         cross join state_keys k cross join room_state s cross join events e
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
-          and s.from_position <= a.upto and (s.to_position is null or s.to_position > a.upto) and e.position = ${holder}`
+          and s.from_position <= a.upto and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
       const found = await run<EventRow>(sql, asked.bindings)
       return byAsk(asks.length, found, toStoredEvent).map(([event]) => event)
     },
@@ -69,12 +69,12 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       const asked = askedRows(kind, { room_nid: 'bigint', since: 'bigint', upto: 'bigint' }, rows)
       const sql = `select a.ask, e.* from ${asked.sql} cross join room_state s cross join events e
         where s.room_nid = a.room_nid and s.from_position > a.since and s.from_position <= a.upto
-          and (s.to_position is null or s.to_position > a.upto) and e.position = ${holder}`
+          and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
       return byAsk(asks.length, await run<EventRow>(sql, asked.bindings), toStoredEvent)
     },
 
     /** State keys of each room that changed after a position, with who held them just after it. */
-    async holdersBefore(asks: readonly { roomNid: number; position: number }[]): Promise<FormerEntry[][]> {
+    async entriesBefore(asks: readonly { roomNid: number; position: number }[]): Promise<PastStateEntry[][]> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)
       const sql = `select c.ask, k.type, k.state_key, e.event_id from
@@ -83,7 +83,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
         join state_keys k on k.nid = c.key_nid
         left join room_state s on s.room_nid = c.room_nid and s.key_nid = c.key_nid and +s.from_position <= c.at
           and (s.to_position is null or s.to_position > c.at)
-        left join events e on e.position = ${holder}`
+        left join events e on e.position = ${eventPosition}`
       const found = await run<{ type: string; state_key: string; event_id: EventId | null }>(sql, asked.bindings)
       return byAsk(asks.length, found, ({ type, state_key: stateKey, event_id: eventId }) => ({
         type,

@@ -28,7 +28,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
         batch,
         events.flatMap(({ authIds = [] }) => authIds.filter((id) => !own.has(id))),
       )
-      const placed = place(fresh, counters)
+      const placed = assignPositions(fresh, counters)
       for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
       await moveIntervals(batch, placed)
       await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
@@ -83,7 +83,7 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
   }
 }
 
-function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
+function assignPositions(writes: readonly RoomWrite[], next: Counters): Placed[] {
   return writes.flatMap((write) => {
     const nid = write.nid ?? next.room++
     return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))

@@ -6,7 +6,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { newUserId } from '#services/accounts/registration/new-user-id.ts'
 import { register, registerForAppservice, registrationFlows } from '#services/accounts/registration/register.ts'
 import { findRegistrationToken } from '#services/accounts/registration/registration-token.ts'
-import { readWishes, SessionReply, sessionReply, WishesBody } from './session-reply.ts'
+import { readSessionOptions, SessionReply, sessionReply, SessionOptionsBody } from './session-reply.ts'
 import { UserIdText } from '#api/ids.ts'
 
 const Body = Type.Object({
@@ -15,14 +15,14 @@ const Body = Type.Object({
   username: Type.Optional(Type.String({ pattern: '' })),
   password: Type.Optional(Type.String()),
   inhibit_login: Type.Optional(Type.Boolean()),
-  ...WishesBody,
+  ...SessionOptionsBody,
 })
 
 const readRegistration = (body: Static<typeof Body>) => ({
   username: body.username,
   password: body.password,
   inhibitLogin: body.inhibit_login ?? false,
-  ...readWishes(body),
+  ...readSessionOptions(body),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */

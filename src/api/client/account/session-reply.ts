@@ -26,16 +26,16 @@ export const refreshReply = ({ refreshToken, expiresInMs }: Pick<OpenedSession, 
   ...(expiresInMs !== undefined && { expires_in_ms: expiresInMs }),
 })
 
-/** What login and registration read of a client's wishes. */
-export const WishesBody = {
+/** What login and registration read of the options of a session. */
+export const SessionOptionsBody = {
   device_id: Type.Optional(Type.String()),
   initial_device_display_name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   refresh_token: Type.Optional(Type.Boolean()),
 }
 
-type Wishes = { device_id?: string; initial_device_display_name?: string | null; refresh_token?: boolean }
+type SessionOptionsJson = { device_id?: string; initial_device_display_name?: string | null; refresh_token?: boolean }
 
-export const readWishes = (body: Wishes) => ({
+export const readSessionOptions = (body: SessionOptionsJson) => ({
   deviceId: body.device_id,
   displayName: body.initial_device_display_name ?? undefined,
   refreshable: body.refresh_token ?? false,

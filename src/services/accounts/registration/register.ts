@@ -5,9 +5,9 @@ import { addAccount, type AccountRow } from './create-account.ts'
 import { findFinished, interact } from '#services/accounts/sessions/interactive-auth.ts'
 import { newAppserviceUserId, newUserId } from './new-user-id.ts'
 import {
-  checkWishes,
+  checkSessionOptions,
   openSession,
-  type ClientWishes,
+  type SessionOptions,
   type OpenedSession,
 } from '#services/accounts/sessions/open-session.ts'
 import { refuseUnusable } from '#services/accounts/sessions/refuse-unusable.ts'
@@ -22,7 +22,7 @@ type Needs = Pick<
 >
 
 /** What a client wants of its registration. */
-export type Registration = ClientWishes & {
+export type Registration = SessionOptions & {
   username: string | undefined
   password: string | undefined
   /** Whether the account comes without a first session. */
@@ -99,7 +99,7 @@ export async function registerForAppservice(
   { appserviceId, wanted }: { appserviceId: string; wanted: Registration },
 ): Promise<Registered> {
   if (wanted.username === undefined) throw missingParam('A user name is needed')
-  checkWishes(wanted)
+  checkSessionOptions(wanted)
   const userId = await newAppserviceUserId(ctx, { username: wanted.username, appserviceId })
   return enroll(ctx, { userId, appserviceId }, { wanted })
 }
@@ -113,7 +113,7 @@ export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 
 }
 
 async function check(ctx: Needs, wanted: Registration): Promise<void> {
-  checkWishes(wanted)
+  checkSessionOptions(wanted)
   if (wanted.password !== undefined) checkPassword(ctx, wanted.password)
   if (wanted.username !== undefined) await newUserId(ctx, wanted.username)
 }

@@ -18,12 +18,12 @@ function isUsable({ config, clock }: Needs, token: RegistrationToken): boolean {
 }
 
 /** What an administrator wants of a new registration token. */
-export type TokenWishes = { token?: string; usesAllowed?: number; expiresAt?: number }
+export type RegistrationTokenOptions = { token?: string; usesAllowed?: number; expiresAt?: number }
 
 /** Makes a registration token that administrators can read again; undefined when the one wished for exists. */
 export async function createRegistrationToken(
   ctx: Pick<Context, 'store' | 'clock' | 'tokens'>,
-  { token = ctx.tokens.id(16), usesAllowed, expiresAt }: TokenWishes,
+  { token = ctx.tokens.id(16), usesAllowed, expiresAt }: RegistrationTokenOptions,
 ): Promise<string | undefined> {
   const isNew = await ctx.store.accounts.registrationTokens.insert({
     tokenHash: hashToken(token),

@@ -40,8 +40,8 @@ export async function registerWithSecret(ctx: Needs, wanted: SecretRegistration)
   if (!isSigned(wanted, secret)) throw forbidden('The HMAC is wrong')
   const { username: localpart, password, admin, userType } = wanted
   const { userId } = await createAccount(ctx, { localpart, password, admin, userType })
-  const wishes = { deviceId: undefined, displayName: undefined, refreshable: false }
-  return ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...wishes }))
+  const options = { deviceId: undefined, displayName: undefined, refreshable: false }
+  return ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...options }))
 }
 
 function secretOf({ config }: Pick<Context, 'config'>): string {

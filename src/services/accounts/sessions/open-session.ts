@@ -7,7 +7,7 @@ import type { UserId } from '#protocol/ids.ts'
 type Needs = Pick<Context, 'config' | 'clock' | 'tokens'>
 
 /** What a client says about itself when it logs in. */
-export type ClientWishes = {
+export type SessionOptions = {
   deviceId: string | undefined
   /** The name of a new device; a known one keeps its own. */
   displayName: string | undefined
@@ -18,7 +18,7 @@ export type ClientWishes = {
 export type OpenedSession = IssuedTokens & { userId: UserId; deviceId: string }
 
 /** Refuses wishes that could not be granted, before any proof is asked for. */
-export function checkWishes({ deviceId, displayName }: ClientWishes): void {
+export function checkSessionOptions({ deviceId, displayName }: SessionOptions): void {
   if (deviceId !== undefined) checkDeviceId(deviceId)
   if (displayName !== undefined) checkDeviceName(displayName)
 }
@@ -30,7 +30,7 @@ export function checkWishes({ deviceId, displayName }: ClientWishes): void {
 export async function openSession(
   ctx: Needs,
   tx: Transaction,
-  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: UserId },
+  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: SessionOptions & { userId: UserId },
 ): Promise<OpenedSession> {
   const isNew = await addDevice(ctx, tx, { userId, deviceId, displayName })
   if (!isNew) await tx.e2ee.deviceKeys.setFormer(userId, deviceId, true)

@@ -45,12 +45,12 @@ export async function listAliases(
   { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<RoomAlias[]> {
   const room = await ctx.rooms.find(roomId)
-  if (!room || (room.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, room))))
+  if (!room || (room.members.get(userId) !== 'join' && !(await nextIsWorldReadable(ctx, room))))
     throw forbidden('You are not in this room')
   return ctx.store.rooms.aliases.listForRoom(roomId)
 }
 
-async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
+async function nextIsWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
   const visibility = await nextContent(ctx, room, ['m.room.history_visibility', ''])
   return visibility?.history_visibility === 'world_readable'
 }

@@ -17,7 +17,7 @@ export async function memberContent(
   options: MemberOptions,
 ): Promise<JsonObject> {
   const isLocal = serverOf(userId) === ctx.config.server_name
-  return contentOf(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
+  return contentFor(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
 }
 
 /** The same for several users with one wish, in their order. */
@@ -27,7 +27,7 @@ export async function memberContents(
   options: MemberOptions,
 ): Promise<JsonObject[]> {
   const profiles = await ctx.store.accounts.profiles.findMany(userIds)
-  return userIds.map((userId) => contentOf(options, profiles.get(userId) ?? {}))
+  return userIds.map((userId) => contentFor(options, profiles.get(userId) ?? {}))
 }
 
 /** Names and pictures that a profile really has. */
@@ -38,7 +38,7 @@ export function presentation({ displayname, avatar_url: avatarUrl }: Profile): J
   }
 }
 
-const contentOf = ({ membership, reason, isDirect }: MemberOptions, profile: Profile): JsonObject => ({
+const contentFor = ({ membership, reason, isDirect }: MemberOptions, profile: Profile): JsonObject => ({
   ...presentation(profile),
   membership,
   ...(reason !== undefined && { reason }),

@@ -66,7 +66,7 @@ async function endHolders(
     if (stateKey === null) continue
     const entry = room.entry(type, stateKey)
     const holder = entry?.from !== undefined && entry.from <= upTo ? entry : newestOfKey(room, event, upTo)
-    const held = holder ?? (await store.rooms.state.holderAt(nidOf(room), [type, stateKey], upTo))
+    const held = holder ?? (await store.rooms.state.eventAt(nidOf(room), [type, stateKey], upTo))
     if (held?.eventId === event.eventId) holders.add(event.eventId)
   }
   return holders

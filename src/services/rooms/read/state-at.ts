@@ -28,7 +28,7 @@ async function holderOf(
   { room, leftAt }: Reading,
   [type, stateKey]: readonly [string, string],
 ): Promise<StoredEvent | undefined> {
-  if (leftAt !== undefined) return ctx.store.rooms.state.holderAt(nidOf(room), [type, stateKey], leftAt)
+  if (leftAt !== undefined) return ctx.store.rooms.state.eventAt(nidOf(room), [type, stateKey], leftAt)
   const position = room.entry(type, stateKey)?.position
   if (position === undefined) return undefined
   const [event] = await ctx.store.rooms.events.atPositions([position])

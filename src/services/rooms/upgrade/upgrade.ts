@@ -82,7 +82,7 @@ async function openReplacement(
       {
         creator: by,
         partners: additional,
-        wished: {
+        requested: {
           ...(typeof type === 'string' && { type }),
           ...(typeof federate === 'boolean' && { 'm.federate': federate }),
           predecessor,

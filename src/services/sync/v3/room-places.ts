@@ -65,6 +65,6 @@ async function membershipAt(
   { roomNid, userId }: { roomNid: number; userId: UserId },
   position: number,
 ): Promise<Membership | undefined> {
-  const event = await store.rooms.state.holderAt(roomNid, ['m.room.member', userId], position)
+  const event = await store.rooms.state.eventAt(roomNid, ['m.room.member', userId], position)
   return event && ((JSON.parse(event.clientJson) as { content: JsonObject }).content.membership as Membership)
 }

@@ -55,7 +55,7 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
     const answer = await work({
       query: async (sql, bindings = []) => (await send(numbered(sql), [...bindings])).rows,
       async write(operations) {
-        for (const slice of operations.flatMap(inSlices)) {
+        for (const slice of operations.flatMap(bulkSlices)) {
           if (slice.rows.length === maxRows) await nextTurn()
           const { sql, bindings } = postgresStatement(slice)
           void send(sql, bindings)
@@ -78,7 +78,7 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
 /** So many rows are put into words for the connection in a few milliseconds; nearly no batch has more. */
 const maxRows = 2000
 
-function inSlices(bulk: Bulk): Bulk[] {
+function bulkSlices(bulk: Bulk): Bulk[] {
   if (bulk.rows.length <= maxRows) return [bulk]
   const count = Math.ceil(bulk.rows.length / maxRows)
   return Array.from({ length: count }, (_, index) => ({

@@ -49,7 +49,7 @@ function makeForOwner(path: string): void {
 const maxRows = 2000
 
 /** The statements in the same order, in pieces that do not hold up the event loop; nearly always one. */
-function inSlices(statements: readonly Statement[]): Statement[][] {
+function statementSlices(statements: readonly Statement[]): Statement[][] {
   const slices: Statement[][] = [[]]
   let room = maxRows
   for (const { sql, rows } of statements)
@@ -85,7 +85,7 @@ async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise
     const answer = await work({
       query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }])).at(-1)?.rows ?? [],
       async write(operations) {
-        const [slice = [], ...more] = inSlices(operations.map(sqliteStatement))
+        const [slice = [], ...more] = statementSlices(operations.map(sqliteStatement))
         if (more.length === 0) return void held.push(...slice)
         for (const each of [slice, ...more]) {
           await nextTurn()

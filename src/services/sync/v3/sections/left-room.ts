@@ -72,6 +72,6 @@ async function leaveEvent(ctx: Context, { request }: SyncMoment, place: RoomPlac
   const { timeline } = request.filter
   if (timeline.matchesNothing || !timeline.matchesRoom(place.roomId)) return []
   const key = ['m.room.member', request.userId] as const
-  const event = await ctx.store.rooms.state.holderAt(place.roomNid, key, place.position)
+  const event = await ctx.store.rooms.state.eventAt(place.roomNid, key, place.position)
   return event && timeline.matches(filterable(event)) ? [event] : []
 }
