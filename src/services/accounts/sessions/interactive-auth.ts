@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { forbidden, MatrixError, tooLarge } from '#base/errors.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
-import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
@@ -163,6 +163,3 @@ async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void
 
 const isSame = (one: JsonObject, other: JsonObject): boolean =>
   canonicalJson(one, 'lenient') === canonicalJson(other, 'lenient')
-
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
