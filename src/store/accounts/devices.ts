@@ -13,7 +13,7 @@ export type Device = {
 
 export type NewDevice = Pick<Device, 'userId' | 'deviceId' | 'displayName' | 'createdAt'>
 
-/** Where and when a device was last heard of. */
+/** When a device last made a request, and from which address. */
 export type Sighting = { at: number; ip: string; userAgent: string }
 
 type Row = {

@@ -13,7 +13,7 @@ export type StoredDeviceKeys = {
   signatures: Record<string, string>
 }
 
-/** `isFormer`: of a login that has ended, so that the device may bring other keys. */
+/** `isFormer`: uploaded by a login that has ended, so that the device may upload other keys. */
 export type FoundDeviceKeys = StoredDeviceKeys & { isFormer: boolean }
 
 /** Device keys beside the name the user gave the device. */
@@ -22,7 +22,7 @@ export type NamedDeviceKeys = StoredDeviceKeys & { displayName: string | undefin
 type Row = { user_id: UserId; device_id: string; identity: string; signatures: string; is_former: boolean | number }
 type NamedRow = Row & { display_name: string | null }
 
-/** Everything that belongs to a device and ends with it. */
+/** The keys of devices, and everything else that is deleted with a device. */
 const tablesOfDevice = [
   'device_keys',
   'one_time_keys',
@@ -40,7 +40,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return row && fromRow(row)
   },
 
-  /** Keeps the device from being deleted until the transaction ends; false when it is gone. */
+  /** Locks the device until the transaction ends; false when it does not exist. */
   async holdDevice(userId: UserId, deviceId: string): Promise<boolean> {
     const row: unknown = await db('devices')
       .where({ user_id: userId, device_id: deviceId })
@@ -60,7 +60,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? undefined }))
   },
 
-  /** Stores keys as those of the present login. */
+  /** Stores keys as those of the current login. */
   async save({ userId, deviceId, identity, signatures }: StoredDeviceKeys): Promise<void> {
     await db<Row>('device_keys')
       .insert({
@@ -74,12 +74,12 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
       .merge()
   },
 
-  /** Notes whether the keys are those of a login that has ended. */
+  /** Sets whether the keys are those of a login that has ended. */
   async setFormer(userId: UserId, deviceId: string, isFormer: boolean): Promise<void> {
     await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).update({ is_former: isFormer })
   },
 
-  /** Removes all that devices leave behind: keys, signatures on and by them, messages. Answers which had identity keys. */
+  /** Deletes keys of devices, signatures on and by them, and their messages. Answers which had identity keys. */
   async forget(userId: UserId, deviceIds: readonly string[]): Promise<string[]> {
     if (deviceIds.length === 0) return []
     const withKeys = (await db<Row>('device_keys')

@@ -2,13 +2,13 @@ import type { Knex } from 'knex'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 
-/** So many rows keep the main thread, where SQLite reads, for some milliseconds. */
+/** Reading this many rows takes some milliseconds of the main thread, where SQLite reads. */
 const pageSize = 4000
 
 /**
- * All rows of a query that may be long. SQLite reads them in pages, each in a turn of its own, along the columns of an
- * index: names of what the query selects by what they stand for, the last being the row itself. They are of one moment
- * only if the caller sees to it. Waiting for PostgreSQL holds up nobody.
+ * All rows of a query with a possibly large result. SQLite reads them in pages, each in a turn of the event loop of its
+ * own, along the columns of an index: selected name to column, the last being the row itself. The pages are consistent
+ * only if the caller provides for it. PostgreSQL needs no pages: waiting for it does not block the event loop.
  */
 export async function inPages<Row extends Record<string, unknown>>(
   kind: Engine['kind'],

@@ -5,7 +5,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** What became of an event: only accepted ones are shown; rejected and soft-failed ones stay for the graph. */
+/** Only accepted events are shown; rejected and soft-failed ones are kept for the event graph. */
 export type EventStatus = 'accepted' | 'soft-failed' | 'rejected' | 'outlier'
 export const statusCodes: Readonly<Record<EventStatus, number>> = {
   accepted: 0,
@@ -21,16 +21,16 @@ export type StoredEvent = {
   eventId: EventId
   roomNid: number
   type: string
-  /** Null for what is not state. */
+  /** Null for message events. */
   stateKey: string | null
   sender: UserId
   originServerTs: number
-  /** JSON of what clients see of it, without event_id, room_id and unsigned. */
+  /** JSON of the fields that clients see, without event_id, room_id and unsigned. */
   clientJson: string
   /** JSON of the rest of the PDU: hashes, signatures, depth, prev and auth events. */
   graphJson: string
   status: EventStatus
-  /** The redaction that emptied it. */
+  /** The redaction that was applied to it. */
   redactedBy: EventId | null
 }
 
@@ -62,10 +62,10 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
   redactedBy: row.redacted_by,
 })
 
-/** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */
+/** The key by which a retried request is recognized: device, endpoint and transaction id. */
 export type EventTransaction = { userId: UserId; deviceId: string; scope: string; transactionId: string }
 
-/** A stretch of a room's timeline, in the direction asked for. */
+/** A page of a room's timeline, in one direction. */
 export type Page = {
   roomNid: number
   /** Exclusive; reading goes on from here. */
@@ -88,7 +88,7 @@ export type TimestampSearch = {
   skip: number
 }
 
-/** One index walk a room; a window function would read every event of the rooms. */
+/** One index scan for each room; a window function would read every event of the rooms. */
 const newestOfRooms: Readonly<Record<Engine['kind'], string>> = {
   postgres: `select e.* from rooms r join lateral (
     select * from events x where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ?
@@ -156,7 +156,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return byAsk(asks.length, rowsOf<EventRow & { ask: number }>(raw), toStoredEvent)
   },
 
-  /** Accepted events by their own time from a moment on, the closest first. */
+  /** Accepted events by origin_server_ts from a time on, the closest first. */
   async nearTimestamp({ roomNid, ts, direction, upTo, limit, skip }: TimestampSearch): Promise<StoredEvent[]> {
     const forwards = direction === 'forwards'
     const order = forwards ? 'asc' : 'desc'
@@ -220,7 +220,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return new Map(rows.map((row) => [Number(row.position), row.transaction_id]))
   },
 
-  /** Collects transaction ids older than a moment: no client retries that long. Positions grow with time. */
+  /** Deletes transaction ids older than a time: clients do not retry that long. Positions grow with time. */
   async deleteTransactionsBefore(before: number): Promise<void> {
     const kept = db('event_transactions')
       .where('created_at', '>=', before)
@@ -234,5 +234,5 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   },
 })
 
-/** What a raw query answered, whatever the engine. */
+/** The rows of a raw query's result, which differs by engine. */
 export const rowsOf = <T>(raw: unknown): T[] => (Array.isArray(raw) ? raw : (raw as { rows: T[] }).rows) as T[]

@@ -8,17 +8,17 @@ import { inList } from '#store/engine/in-list.ts'
 export type PurgeKind = 'history' | 'room'
 export type PurgeStatus = 'scheduled' | 'active' | 'complete' | 'failed'
 
-/** A collection that was asked for, and how far it has come. */
+/** A requested purge and its progress. */
 export type Purge = {
   id: string
   kind: PurgeKind
   roomId: RoomId
-  /** Undefined for a room that was not known when it was asked for. */
+  /** Undefined for a room that was not known at the time of the request. */
   roomNid: number | undefined
   status: PurgeStatus
-  /** JSON of what was asked for and of what is answered about it. */
+  /** JSON of the request and of its status reply. */
   plan: string
-  /** What is being collected; undefined before anything is. */
+  /** What is being deleted; undefined before the first step. */
   step: string | undefined
   /** Position up to which the step is done. */
   cursor: number
@@ -40,7 +40,7 @@ type PurgeRow = {
   created_at: number
 }
 
-/** An event that a purge passes. */
+/** An event in the range of a purge. */
 export type PassedEvent = {
   position: number
   eventId: EventId
@@ -51,11 +51,11 @@ export type PassedEvent = {
   clientJson: string
 }
 
-/** What is kept for a room by its number, beside its events. */
+/** Tables with rows by room number, beside the events. */
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
 const open: readonly PurgeStatus[] = ['scheduled', 'active']
-/** A purge that is over is remembered for a week, for those who ask for its status. */
+/** A finished purge is kept for a week, for requests of its status. */
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
@@ -88,23 +88,23 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row && toPurge(row)
     },
 
-    /** What was asked for a room, the newest first. */
+    /** The purges of a room, the newest first. */
     async listForRoom(roomId: RoomId, what: PurgeKind): Promise<Purge[]> {
       const rows = await db<PurgeRow>('purges').where({ room_id: roomId, kind: what }).orderBy('created_at', 'desc')
       return rows.map(toPurge)
     },
 
-    /** Whether something of the room waits for its collection. */
+    /** Whether a purge of the room is unfinished. */
     async isUnderWay(roomId: RoomId): Promise<boolean> {
       return (await db('purges').where({ room_id: roomId }).whereIn('status', open).first('id')) !== undefined
     },
 
-    /** Whether any collection is left to do, also by another process. */
+    /** Whether any purge is unfinished, also one of another process. */
     async isAnyOpen(): Promise<boolean> {
       return (await db('purges').whereIn('status', open).first('id')) !== undefined
     },
 
-    /** Takes the oldest one that no process works on. */
+    /** Leases the oldest one that no process works on. */
     async claim({ owner, until, now }: Lease): Promise<Purge | undefined> {
       const free = () => db<PurgeRow>('purges').whereIn('status', open).where('lease_until', '<=', now)
       const next = await free().orderBy(['created_at', 'id']).first('id')
@@ -115,7 +115,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return taken === 1 ? this.find(next.id) : undefined
     },
 
-    /** Takes down how far it has come and keeps the lease; false when another has it. */
+    /** Stores the progress and renews the lease; false when another process has it. */
     async progress(
       { id, status, plan, step, cursor }: Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>,
       { owner, until }: Pick<Lease, 'owner' | 'until'>,
@@ -126,7 +126,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return moved === 1
     },
 
-    /** Gives the lease back: another may go on at once. */
+    /** Releases the lease, so that another process can go on at once. */
     async release(id: string, owner: string): Promise<void> {
       await db('purges').where({ id, lease_owner: owner }).update({ lease_until: 0 })
     },
@@ -146,7 +146,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row !== undefined
     },
 
-    /** Hides history up to a position; whoever holds the room in memory is stale with it. */
+    /** Hides history up to a position; live rooms in memory become stale. */
     async hideHistory(roomNid: number, upTo: number): Promise<void> {
       await db('rooms')
         .where({ nid: roomNid })
@@ -154,13 +154,13 @@ export const purges = (db: Db, kind: Engine['kind']) => {
         .update({ purged_up_to: upTo, line_version: db.raw('line_version + 1') })
     },
 
-    /** Takes a room and its names away from everybody; what else is stored of it can no longer be reached. */
+    /** Deletes a room and its aliases; its other rows can no longer be reached. */
     async hideRoom(roomNid: number, roomId: RoomId): Promise<void> {
       await db('rooms').where({ nid: roomNid }).delete()
       await db('room_aliases').where({ room_id: roomId }).delete()
     },
 
-    /** The position just before the first event from a moment (milliseconds) on. */
+    /** The position just before the first event from a time in ms on. */
     async positionAt(roomNid: number, ts: number): Promise<number> {
       const row = (await db('events')
         .where({ room_nid: roomNid, status: statusCodes.accepted })
@@ -171,10 +171,10 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row === undefined || row.position === null ? Number.MAX_SAFE_INTEGER : Number(row.position) - 1
     },
 
-    /** Positions after the purged history of events whose branches build on what lies in it. */
+    /** Positions of events after the purged history whose branches build on a position in it. */
     async branchesInto(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number[]> {
       const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
-      // What builds on the time before the room builds on nothing.
+      // Branches with a base before the create event have an empty base state.
       return found
         .whereBetween('base_position', [1, upTo - 1])
         .limit(limit)
@@ -187,7 +187,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       await db('event_branches').where({ position }).update(row)
     },
 
-    /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
+    /** Deletes state intervals that ended before a position: that state is no longer shown. Answers how many. */
     async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
       return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
     },
@@ -235,7 +235,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** Deletes events and all that hangs on their positions. */
+    /** Deletes events and all rows that refer to their positions. */
     async deleteEvents(positions: readonly number[]): Promise<void> {
       if (positions.length === 0) return
       for (const table of ['relations', 'event_transactions', 'event_branches', 'early_redactions', 'events'])
@@ -244,7 +244,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
           .delete()
     },
 
-    /** Gives emptied pages of a SQLite file back, some at a time; answers whether there are more. PostgreSQL reuses them by itself. */
+    /** Frees empty pages of a SQLite file, some at a time; answers whether there are more. PostgreSQL needs no such step. */
     async giveSpaceBack(pages: number): Promise<boolean> {
       if (kind !== 'sqlite') return false
       const before = await pragma(db, 'freelist_count')

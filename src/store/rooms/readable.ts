@@ -6,11 +6,11 @@ import { inList } from '#store/engine/in-list.ts'
 /** Positions from one to another, both included. */
 export type PositionRange = { from: number; to: number }
 
-/** Which events of a room somebody may read and wants to. */
+/** Which events of a room a user may read, without those of ignored users. */
 export type Readable = {
   /** In order, none touching another. */
   ranges: readonly PositionRange[]
-  /** Whose events are left out, unless they are state. */
+  /** Ignored users: their events are left out, unless they are state. */
   ignored: ReadonlySet<UserId>
 }
 
@@ -21,7 +21,7 @@ export function isReadable(kind: Engine['kind'], event: string, readable: Readab
   return [`${within} and ${isShown}`, [...bounds, ...ignored]]
 }
 
-/** That an event is not one of an ignored user, as a condition on a row of `events`. */
+/** Leaves out events of ignored users, as a condition on a row of `events`. */
 export function isShownTo(
   kind: Engine['kind'],
   event: string,

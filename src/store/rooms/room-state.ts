@@ -16,7 +16,7 @@ export type StoredStateEntry = {
   from: number
 }
 
-/** Which event held a state key; null: none. */
+/** Which event held a state key at an earlier position; null: none. */
 export type PastStateEntry = { type: string; stateKey: string; eventId: EventId | null }
 
 type EntryRow = {
@@ -34,8 +34,8 @@ type EntryRow = {
  * bring an older one back. Where none follows, an empty interval of no event (its end is its beginning) says that the key
  * changed.
  *
- * SQLite knows nothing of how rows are distributed, and after a join very many intervals begin at one position: the unary
- * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
+ * SQLite has no statistics here, and after a join very many intervals begin at one position: the unary plus keeps it from
+ * using that index for a key, and a cross join fixes the order of the tables.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
   const eventOf = (interval: string) =>
@@ -68,7 +68,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return entries
     },
 
-    /** Who holds the keys of some types, with an empty state key, in some rooms now; of all rooms in one query. */
+    /** The current state events of some types with an empty state key, of several rooms in one query. */
     async current(roomNids: readonly number[], types: readonly string[]): Promise<StoredEvent[]> {
       if (roomNids.length === 0) return []
       const query = db('state_keys as k')
@@ -105,7 +105,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return row && toStoredEvent(row)
     },
 
-    /** For state events at these positions, what held their keys before them, by position of the later event. */
+    /** The events that the state events at these positions replaced, by position of the later event. */
     async replacedState(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
@@ -140,7 +140,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** State keys that changed after a position, each with who held it just after that position. */
+    /** State keys that changed after a position, each with the event that held it just after that position. */
     async entriesBefore(roomNid: number, position: number): Promise<PastStateEntry[]> {
       const sql = `select k.type, k.state_key, e.event_id from
           (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c

@@ -23,7 +23,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
   const keyRows = (asks: readonly KeyAsk[]) => asks.map(({ roomNid, type, stateKey }) => [roomNid, type, stateKey])
 
   return {
-    /** Every holder that each key has had. */
+    /** Every event that each key has had. */
     async histories(asks: readonly KeyAsk[]): Promise<{ from: number; event: StoredEvent | undefined }[][]> {
       const asked = askedRows(kind, keyColumns, keyRows(asks))
       const sql = `select a.ask, s.from_position, e.* from ${asked.sql}
@@ -38,7 +38,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** The holder of each key just after a position. */
+    /** The event that held each key just after a position. */
     async eventsAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
       const rows = asks.map((ask) => [ask.roomNid, ask.type, ask.stateKey, ask.position])
       const asked = askedRows(kind, { ...keyColumns, upto: 'bigint' }, rows)
@@ -50,7 +50,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       return byAsk(asks.length, found, toStoredEvent).map(([event]) => event)
     },
 
-    /** What held the keys of the state events at some positions before them, by position of the later event. */
+    /** The events that the state events at some positions replaced, by position of the later event. */
     async replacedAt(asks: readonly { roomNid: number; position: number }[]): Promise<Map<number, StoredEvent>> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)
@@ -63,7 +63,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       return new Map(found.map((row) => [Number(row.from_position), toStoredEvent(row)]))
     },
 
-    /** State keys of each room whose holder differs between two positions, with the holder at the later one. */
+    /** State keys of each room whose event differs between two positions, with the event at the later one. */
     async changesOf(asks: readonly { roomNid: number; after: number; upTo: number }[]): Promise<StoredEvent[][]> {
       const rows = asks.map(({ roomNid, after, upTo }) => [roomNid, after, upTo])
       const asked = askedRows(kind, { room_nid: 'bigint', since: 'bigint', upto: 'bigint' }, rows)
@@ -73,7 +73,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       return byAsk(asks.length, await run<EventRow>(sql, asked.bindings), toStoredEvent)
     },
 
-    /** State keys of each room that changed after a position, with who held them just after it. */
+    /** State keys of each room that changed after a position, with the event that held them just after it. */
     async entriesBefore(asks: readonly { roomNid: number; position: number }[]): Promise<PastStateEntry[][]> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)

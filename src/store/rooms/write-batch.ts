@@ -15,7 +15,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
   let nids = new Map<EventId, number>()
   return engine
     .batch(async (batch) => {
-      // Asked for together, in one message: what turns out stale leaves holes among the positions, which do no harm.
+      // Both queries go in one message: writes that turn out stale leave harmless gaps among the positions.
       const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
       const events = fresh.flatMap((write) => write.events)
       if (events.length === 0) return { fresh, placed: [] }
@@ -42,7 +42,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
     })
 }
 
-/** Writes whose room is where they believe it to be; several of one room build on each other. */
+/** Writes whose room has the revision that they were built on; several of one room build on each other. */
 async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrite[]): Promise<RoomWrite[]> {
   const nids = [...new Set(writes.flatMap(({ nid }) => (nid === undefined ? [] : [nid])))]
   const versions = new Map<number, number>()
