@@ -1,6 +1,6 @@
 import { MatrixError } from '#base/errors.ts'
 
-/** Where a user-interactive authentication stands. */
+/** The state of a user-interactive authentication, as clients get it. */
 export type AuthenticationProgress = { session: string; flows: string[][]; completed: string[] }
 
 /** The 401 of user-interactive authentication; it has an error code only after a stage was refused. */

@@ -19,7 +19,7 @@ export async function loginWithPassword(
   const account = await findAccount(ctx, user)
   ctx.rateBuckets.spend('login', `account ${account?.userId ?? user.slice(0, 255)}`)
   const isRight = await verifyPassword(ctx, password, account?.passwordHash)
-  // Only who knows the password learns that the account was deactivated or locked.
+  // Only after the password check: others must not learn that the account is deactivated or locked.
   if (account === undefined || !isRight) throw forbidden('Wrong user name or password')
   refuseUnusable(account)
   return enter(ctx, account, options)
@@ -41,7 +41,7 @@ export async function loginWithToken(
   return enter(ctx, account, options)
 }
 
-/** Gives an application service a session of a user it may act as and has registered. */
+/** Logs in a registered user in the namespace of an application service. */
 export async function loginForAppservice(
   ctx: Needs & Pick<Context, 'userNamespaces'>,
   { appserviceId, user, options }: { appserviceId: string; user: string; options: SessionOptions },
@@ -54,7 +54,7 @@ export async function loginForAppservice(
   return enter(ctx, account, options)
 }
 
-/** What was proved must still hold: nobody gets in by a password that was changed meanwhile. */
+/** The password must still be valid inside the transaction: it may have been changed meanwhile. */
 async function enter(ctx: Needs, { userId, passwordHash }: Account, options: SessionOptions): Promise<OpenedSession> {
   const session = await ctx.store.transaction(async (tx) => {
     const account = await tx.accounts.accounts.hold({ userId, passwordHash })
