@@ -31,11 +31,11 @@ export type App = {
   listener: RequestListener
   /** Aborts the signal of all requests under way and lets connections end with their answers. */
   stop(): void
-  /** Waits for work whose client may be gone already, for half a second at most. */
+  /** Waits for work in progress, also of disconnected clients, for half a second at most. */
   finish(): Promise<void>
 }
 
-/** What the steps of one request share. */
+/** The state of one request. */
 type Kernel = AppOptions & {
   route: (method: string, url: string) => Match
   addressOf: (request: IncomingMessage) => string
@@ -53,7 +53,7 @@ export function createApp(options: AppOptions): App {
   const kernel = createKernel(options)
   const { underWay } = kernel
   const koa = new Koa()
-  // What remains here are broken connections: answers are made, and bugs logged, in `answer`.
+  // Only broken connections are left here: responses are made, and bugs logged, in `answer`.
   koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
   koa.use((exchange) => options.requestIds.run((id) => answer(kernel, exchange, id)))
   const answering = koa.callback()
@@ -98,7 +98,7 @@ function createKernel(options: AppOptions): Kernel {
   return kernel
 }
 
-/** Preflights are a third of all requests of web clients: they pass nothing else. */
+/** Preflights are a third of all requests of web clients: they skip all other steps. */
 function answerPreflight(response: ServerResponse, { isStopping }: RequestsUnderWay): void {
   response.writeHead(204, isStopping ? { ...preflightHeaders, connection: 'close' } : preflightHeaders)
   response.end()
@@ -130,7 +130,7 @@ async function answer(kernel: Kernel, exchange: Exchange, id: string): Promise<v
 
 type Receiver = { kernel: Kernel; exchange: Exchange; id: string; ip: string }
 
-/** Sends an answer, and watches what the client does not take at once. */
+/** Sends a response, and tracks what the client does not receive at once. */
 function sendTo({ kernel: { underWay, unsent }, exchange, id, ip }: Receiver, { headers, ...made }: Answer): void {
   const ending = underWay.isStopping ? { connection: 'close' } : undefined
   sendAnswer(exchange, { ...made, headers: { 'x-request-id': id, ...corsHeaders, ...headers, ...ending } })

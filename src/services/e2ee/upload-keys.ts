@@ -75,8 +75,8 @@ export async function saveKeys(
 type NewKeys = DeviceRef & { keys: readonly PublicKey[]; most: number }
 
 /**
- * The same key may be uploaded again: the response to the first upload may have been lost. One that was claimed since is
- * ignored, since it must not be claimed twice; the client notices by the count.
+ * The same key may be uploaded again: the response to the first upload may have been lost. One that was claimed since
+ * is ignored, since it must not be claimed twice; the client notices by the count.
  */
 async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }: NewKeys): Promise<void> {
   if (keys.length === 0) return
@@ -123,9 +123,9 @@ async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promi
 
 /**
  * Other users may trust a signed identity, so it stays as long as the login that published it.
- * NOTSPEC: a client that logs in anew as a device, from a new key store, replaces the keys of the login before. Refusing
- * it, as other servers do, would leave the device without working keys for ever. One-time keys of the old identity are
- * deleted with it, and the change is in the device lists of other users.
+ * NOTSPEC: a client that logs in anew as a device, from a new key store, replaces the keys of the login before.
+ * Refusing it, as other servers do, would leave the device without working keys for ever. One-time keys of the old
+ * identity are deleted with it, and the change is in the device lists of other users.
  */
 async function allowReplacement(tx: Transaction, before: FoundDeviceKeys, after: StoredDeviceKeys): Promise<void> {
   const { userId, deviceId } = before

@@ -94,8 +94,8 @@ export const accounts = (db: Db) => ({
   },
 
   /**
-   * Deactivates the account; its id stays taken. The password hash stays unless all is erased: a login with the password
-   * is answered with M_USER_DEACTIVATED.
+   * Deactivates the account; its id stays taken. The password hash stays unless all is erased: a login with the
+   * password is answered with M_USER_DEACTIVATED.
    */
   async deactivate(userId: UserId, { at, erase }: { at: number; erase: boolean }): Promise<void> {
     await db<Row>('accounts')

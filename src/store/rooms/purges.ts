@@ -244,7 +244,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
           .delete()
     },
 
-    /** Frees empty pages of a SQLite file, some at a time; answers whether there are more. PostgreSQL needs no such step. */
+    /** Frees empty pages of a SQLite file, some at a time; answers whether there are more. PostgreSQL needs none. */
     async giveSpaceBack(pages: number): Promise<boolean> {
       if (kind !== 'sqlite') return false
       const before = await pragma(db, 'freelist_count')

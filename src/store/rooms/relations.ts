@@ -132,7 +132,9 @@ export const relations = (db: Db, kind: Engine['kind']) => {
   }
 
   return {
-    /** The events that the parents' bundles are made of: the newest of thread and edits, and references; in one query. */
+    /**
+     * The events that the parents' bundles are made of: the newest of thread and edits, and references; in one query.
+     */
     async forBundles(
       parentIds: readonly string[],
       { roomNid, reader, readable }: { roomNid: number; reader: UserId; readable: Readable },

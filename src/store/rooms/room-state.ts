@@ -29,13 +29,13 @@ type EntryRow = {
 }
 
 /**
- * State as intervals: the event that holds a key from one position until the next (`to_position` is null while it holds).
- * It is the event at the position where the interval begins, unless `event_position` names another: branches that meet can
- * bring an older one back. Where none follows, an empty interval of no event (its end is its beginning) says that the key
- * changed.
+ * State as intervals: the event that holds a key from one position until the next (`to_position` is null while it
+ * holds). It is the event at the position where the interval begins, unless `event_position` names another: branches
+ * that meet can bring an older one back. Where none follows, an empty interval of no event (its end is its beginning)
+ * says that the key changed.
  *
- * SQLite has no statistics here, and after a join very many intervals begin at one position: the unary plus keeps it from
- * using that index for a key, and a cross join fixes the order of the tables.
+ * SQLite has no statistics here, and after a join very many intervals begin at one position: the unary plus keeps it
+ * from using that index for a key, and a cross join fixes the order of the tables.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
   const eventOf = (interval: string) =>

@@ -81,7 +81,7 @@ async function logIn(ctx: Context, body: Body, requester: UserRequester | undefi
   }
 }
 
-/** Accounts have no third-party identifiers here, so none can be known. */
+/** Accounts have no third-party identifiers here, so none can be found. */
 function namedUser({ identifier, user, medium, address }: Body): string {
   const isThirdParty = ['m.id.thirdparty', 'm.id.phone'].includes(identifier?.type ?? '')
   if (isThirdParty || (!identifier && medium !== undefined && address !== undefined))

@@ -11,7 +11,7 @@ import { UserIdText } from '#api/ids.ts'
 
 const Body = Type.Object({
   type: Type.Optional(Type.String()),
-  // Of any form: what is wrong with a name has an error code of its own.
+  // Unrestricted here: malformed names have an error code of their own.
   username: Type.Optional(Type.String({ pattern: '' })),
   password: Type.Optional(Type.String()),
   inhibit_login: Type.Optional(Type.Boolean()),

@@ -20,7 +20,7 @@ export const sessionReply = (session: OpenedSession, serverName: string): Static
   ...refreshReply(session),
 })
 
-/** How the access token lives on, when it does not live for ever. */
+/** The refresh token and lifetime of an access token that expires. */
 export const refreshReply = ({ refreshToken, expiresInMs }: Pick<OpenedSession, 'refreshToken' | 'expiresInMs'>) => ({
   ...(refreshToken !== undefined && { refresh_token: refreshToken }),
   ...(expiresInMs !== undefined && { expires_in_ms: expiresInMs }),

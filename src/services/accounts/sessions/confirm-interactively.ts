@@ -16,8 +16,8 @@ export type Confirmation = {
 }
 
 /**
- * User-interactive authentication of a request: answers its body without `auth` (that of the first request when the client
- * sent only `auth`), or throws the 401 with the remaining stages. Application services are exempt.
+ * User-interactive authentication of a request: answers its body without `auth` (that of the first request when the
+ * client sent only `auth`), or throws the 401 with the remaining stages. Application services are exempt.
  */
 export async function confirmInteractively(ctx: Needs, confirmation: Confirmation): Promise<JsonObject> {
   const { requester, endpoint, flows = [['m.login.password']] } = confirmation

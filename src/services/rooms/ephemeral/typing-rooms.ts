@@ -30,7 +30,7 @@ export class TypingRooms {
   constructor(clock: Clock, onError: (error: unknown) => void = () => {}) {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 5, everyMs: 250, onError })
-    // Later than anything a former run of this server gave out.
+    // Greater than any serial of an earlier run of this server.
     this.#serial = clock.now()
   }
 
