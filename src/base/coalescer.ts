@@ -12,7 +12,7 @@ export type CoalescerOptions = {
   onError: (error: unknown) => void
 }
 
-/** The least recently used keys beyond are dropped, and get a full bucket again. */
+/** The least recently used keys beyond are dropped, and may run at once again. */
 const maxKeys = 20_000
 
 /** Runs work of a key at once while it is rare; when it is frequent, only the newest delayed call runs. */

@@ -99,7 +99,7 @@ function report(terminal: Terminal, where: string, found: readonly RowChange[]):
   }
 }
 
-/** What events say is nobody's business here. */
+/** Hides the content of events. */
 const shown = ({ client_json: _client, graph_json: _graph, ...columns }: Record<string, unknown>): string =>
   JSON.stringify(columns)
 

@@ -77,7 +77,7 @@ type Base = Pick<Tally, 'upTo' | 'notifications' | 'lookedAt' | 'lastOther' | 'r
 
 const unread: Base = { upTo: 0, notifications: [], lookedAt: 0, lastOther: 0, roomVersion: undefined }
 
-/** The previous tally, if it is still valid; an empty one where only the user has sent events. */
+/** The previous tally, if it is still valid; without notifications where all events of others are read. */
 async function usableTally(
   { tally, isSame, start }: Counting,
   forRules: () => Promise<RoomForRules>,

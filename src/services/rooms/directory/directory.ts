@@ -7,17 +7,17 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type DirectoryQuery = {
   limit: number
-  /** From a page before. */
+  /** A token of another page. */
   since?: string | undefined
-  /** Part of a name, topic or alias. */
+  /** A substring of name, topic or alias. */
   term?: string | undefined
-  /** Types of room wanted, null for rooms without one; absent: all. */
+  /** Requested room types, null for rooms without one; absent: all. */
   roomTypes?: readonly (string | null)[] | undefined
 }
 
 export type DirectoryPage = { entries: RoomEntry[]; next?: string; previous?: string; total: number }
 
-/** Where a page ends: the number of members and the room there; the largest rooms come first. */
+/** A position in the list: member count and number of a room; the largest rooms come first. */
 type ListPosition = { joinedMembers: number; nid: number }
 
 /** A page of the rooms that are published here. */
@@ -85,7 +85,7 @@ export async function isPublished(ctx: Pick<Context, 'store'>, roomId: RoomId): 
 
 export type Publication = { roomId: RoomId; by: UserId; isAdmin: boolean; isPublished: boolean }
 
-/** Lists a room in the directory, or not: for who may set its canonical alias, and administrators. */
+/** Sets whether the directory lists a room: for users who may set its canonical alias, and administrators. */
 export async function publishRoom(
   ctx: Pick<Context, 'store' | 'rooms'>,
   { roomId, by, isAdmin, isPublished: wanted }: Publication,

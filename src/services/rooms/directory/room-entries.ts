@@ -5,7 +5,7 @@ import { joinRuleOf } from '#protocol/rooms/restricted-join.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import { contentOf } from '#services/rooms/events/stored-pdu.ts'
 
-/** What people read about a room before they enter. */
+/** The public description of a room. */
 export type RoomEntry = {
   nid: number
   roomId: RoomId
@@ -31,7 +31,7 @@ const types = [
   'm.room.avatar',
 ]
 
-/** What the state of rooms says about them, of all rooms in one query; in the order given. */
+/** The descriptions of rooms from their state, in one query for all; in the order given. */
 export async function roomEntries(
   ctx: Pick<Context, 'store'>,
   rooms: readonly (Pick<StoredRoom, 'nid' | 'roomId'> & { joinedMembers: number })[],

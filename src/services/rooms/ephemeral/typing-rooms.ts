@@ -3,11 +3,11 @@ import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
+/** Rooms without typing users that are remembered, for clients that have not seen the empty list yet. */
 const maxSilent = 1000
 
 type Typists = {
-  /** User ids to what cancels their time-outs. */
+  /** User id to the function that cancels the timeout. */
   users: Map<UserId, () => void>
   serial: number
 }
@@ -16,9 +16,9 @@ const silence: Typists = { users: new Map(), serial: 0 }
 
 export type TypingChange = { userIds: string[]; serial: number }
 
-/** Who is typing where, in memory alone. */
+/** The typing users of rooms, in memory alone. */
 export class TypingRooms {
-  /** By room: announcements of changes, which a crowded room makes many of. */
+  /** By room: throttles announcements, of which a busy room has many. */
   readonly announcements: Coalescer
   readonly #clock: Clock
   /** In the order of their last change. */
@@ -34,12 +34,12 @@ export class TypingRooms {
     this.#serial = clock.now()
   }
 
-  /** Of the newest change anywhere. */
+  /** The serial of the newest change. */
   get serial(): number {
     return this.#serial
   }
 
-  /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */
+  /** Adds a typing user for so many ms; `onEnd` is called at the timeout. True when the list changed. */
   start({ roomId, userId }: { roomId: RoomId; userId: UserId }, timeout: number, onEnd: () => void): boolean {
     const typists = this.#rooms.get(roomId) ?? this.#open(roomId)
     const known = typists.users.get(userId)
@@ -67,7 +67,7 @@ export class TypingRooms {
     return true
   }
 
-  /** Rooms whose list changed after a serial: with an empty list where the last one stopped. 0: where somebody types. */
+  /** Rooms whose list changed after a serial, also to an empty one. 0: rooms with typing users. */
   changes(after: number): Map<RoomId, TypingChange> {
     const changes = new Map<RoomId, TypingChange>()
     if (after >= this.#serial) return changes

@@ -4,7 +4,7 @@ import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
 
-/** Removes a user, if they are there, and keeps them out. */
+/** Bans a user. */
 export async function banUser(ctx: MembershipNeeds, { roomId, sender, userId, reason }: MemberAction): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)

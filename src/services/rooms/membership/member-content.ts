@@ -6,11 +6,11 @@ import type { Profile } from '#store/accounts/profiles.ts'
 export type MemberOptions = {
   membership: 'join' | 'invite' | 'knock'
   reason?: string | undefined
-  /** The invite starts a direct chat. */
+  /** `is_direct` of an invite. */
   isDirect?: boolean | undefined
 }
 
-/** The content of a member event: the membership, and how the user's profile presents them. */
+/** The content of a member event: the membership, and name and avatar of the user's profile. */
 export async function memberContent(
   ctx: Pick<Context, 'store' | 'config'>,
   userId: UserId,
@@ -20,7 +20,7 @@ export async function memberContent(
   return contentFor(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
 }
 
-/** The same for several users with one wish, in their order. */
+/** The same for several users with the same options, in their order. */
 export async function memberContents(
   ctx: Pick<Context, 'store'>,
   userIds: readonly UserId[],
@@ -30,7 +30,7 @@ export async function memberContents(
   return userIds.map((userId) => contentFor(options, profiles.get(userId) ?? {}))
 }
 
-/** Names and pictures that a profile really has. */
+/** Display name and avatar of a profile, as far as set. */
 export function presentation({ displayname, avatar_url: avatarUrl }: Profile): JsonObject {
   return {
     ...(typeof displayname === 'string' && { displayname }),
