@@ -14,6 +14,7 @@ import type { SessionCache } from './services/accounts/sessions/session-cache.ts
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Presences } from '#services/presence/presences.ts'
+import type { ErasedUsers } from './services/accounts/data/erased-users.ts'
 import type { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -58,6 +59,8 @@ export type Context = {
   sentCounts: SentCounts
   /** Compiled filters. */
   filters: CompiledFilters
+  /** Whose accounts are erased. */
+  erasedUsers: ErasedUsers
   /** The ignored users of each user. */
   ignoredUsers: IgnoredUsers
   /** Compiled push rules, by user. */

@@ -19,6 +19,8 @@ import { openListeners } from '#http/open-listeners.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from './protocol/events/signing-key.ts'
 import { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
+import { ErasedUsers } from './services/accounts/data/erased-users.ts'
+import { followErasures } from './services/accounts/data/follow-erasures.ts'
 import { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import { followSessionChanges } from './services/accounts/sessions/session-changes.ts'
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
@@ -177,6 +179,7 @@ function followBus(context: Context): (() => void)[] {
     followSessionChanges(context),
     followKeyStocks(context),
     followPushChanges(context),
+    followErasures(context),
     followAccountRooms(context),
     followDeviceLists(context),
     startWakingWaiters(context),
@@ -237,6 +240,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     lazyMembers: new LazyMembers(caches),
     sentCounts: new SentCounts(caches),
     filters: new CompiledFilters(caches),
+    erasedUsers: new ErasedUsers(store),
     ignoredUsers: new IgnoredUsers(store, caches),
     pushRulesets: new PushRulesets(store, caches),
     unread: new UnreadNotifications(caches),

@@ -81,6 +81,12 @@ export const keyStocksChanged = topic<{ devices: DeviceRef[] }>('key_stocks.chan
 export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 
 /**
+ * An account is erased: those who were not there read its events redacted.
+ * From: services/accounts. Listeners: services/accounts/data.
+ */
+export const accountErased = topic<{ userId: UserId }>('account.erased')
+
+/**
  * Devices were deleted with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */
@@ -88,15 +94,9 @@ export const devicesDeleted = topic<{ devices: DeviceRef[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts, services/rooms/membership. Listeners: jobs/job-worker.
+ * From: services/accounts, services/rooms/purge. Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
-
-/**
- * A room, or history of one, is to be deleted.
- * From: services/rooms/purge. Listeners: services/rooms/purge/purge-worker.
- */
-export const purgeRequested = topic<{ id: string }>('purge.requested')
 
 /**
  * A room must be reloaded, or was deleted.

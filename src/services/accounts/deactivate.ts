@@ -1,4 +1,4 @@
-import { jobsChanged } from '#bus/topics.ts'
+import { accountErased, jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -41,6 +41,7 @@ export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId
     const deviceIds = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
     return removeDevices(tx, { userId, deviceIds })
   })
+  if (erase) ctx.bus.publish(accountErased, { userId })
   devicesDeleted(ctx, removed)
   ctx.bus.publish(jobsChanged, { kind: leaveRoomsJob })
 }

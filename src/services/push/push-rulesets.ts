@@ -25,7 +25,7 @@ export class PushRulesets {
     return this.#rulesets.get(userId)
   }
 
-  /** What is being read at this moment may be of before the change: it is read again. */
+  /** Also invalidates a read in progress, which may have begun before the change. */
   forget(userId: UserId): void {
     this.#rulesets.forget(userId)
   }

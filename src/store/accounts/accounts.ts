@@ -62,6 +62,11 @@ export const accounts = (db: Db) => ({
     return db<Row>('accounts').whereIn('user_id', userIds).whereNotNull('deactivated_at').pluck('user_id')
   },
 
+  /** All whose accounts were erased. */
+  async erased(): Promise<UserId[]> {
+    return db<Row>('accounts').where({ is_erased: true }).pluck('user_id')
+  },
+
   async hasAdmin(): Promise<boolean> {
     const row = await db<Row>('accounts').where({ is_admin: true }).whereNull('deactivated_at').first('user_id')
     return row !== undefined
@@ -93,14 +98,11 @@ export const accounts = (db: Db) => ({
     await db<Row>('accounts').where({ user_id: userId }).update({ is_suspended: isSuspended })
   },
 
-  /**
-   * Deactivates the account; its id stays taken. The password hash stays unless all is erased: a login with the
-   * password is answered with M_USER_DEACTIVATED.
-   */
+  /** Ends the account for good, its id stays taken; the password, to say so to who knows it, unless all is to be erased. What is erased stays so. */
   async deactivate(userId: UserId, { at, erase }: { at: number; erase: boolean }): Promise<void> {
     await db<Row>('accounts')
       .where({ user_id: userId })
-      .update({ deactivated_at: at, is_erased: erase, is_admin: false, ...(erase && { password_hash: null }) })
+      .update({ deactivated_at: at, is_admin: false, ...(erase && { is_erased: true, password_hash: null }) })
   },
 })
 

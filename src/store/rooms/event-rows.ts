@@ -137,7 +137,7 @@ function intervalRows(
 function membershipRows(placed: readonly Placed[]): unknown[][] {
   const rows = new Map<string, { staysForgotten: boolean; joinedAt: number | null; row: unknown[] }>()
   for (const { event, position, nid } of placed)
-    for (const { userId, membership, sender, former } of event.memberships ?? []) {
+    for (const { userId, membership, sender, previous: former } of event.memberships ?? []) {
       const key = `${nid} ${userId}`
       const earlier = rows.get(key)
       const staysForgotten = isOutside(membership) && isOutside(former) && (earlier?.staysForgotten ?? true)

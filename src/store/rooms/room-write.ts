@@ -23,7 +23,7 @@ export type MemberWrite = {
   membership: Membership
   sender: UserId
   /** The membership that it replaces. */
-  former?: Membership | undefined
+  previous?: Membership | undefined
 }
 
 /** An event and all rows derived from it, written in one transaction. */

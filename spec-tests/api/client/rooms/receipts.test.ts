@@ -88,16 +88,20 @@ describe('receipts', () => {
     })
   })
 
-  it('without thread hide one for a thread on the same event', async () => {
+  it('without thread leave one for a thread on the same event its own place, for whoever comes when', async () => {
     await using server = await startTestServer()
     const { alice, bob, roomId, two } = await room(server)
+    const ts = server.clock.now()
+    const receipts = (answer: Synced) => joined(answer, roomId).ephemeral.events.map(({ content }) => content)
+    const toldOf = (receipt: object) => ({ [two]: { 'm.read': { [bob.userId]: receipt } } })
+    const [first, second] = [toldOf({ ts }), toldOf({ ts, thread_id: 'main' })]
 
-    for (const body of [{}, { thread_id: 'main' }]) {
-      accepted(await read(bob, [roomId, two], 'm.read', body))
-      const { ephemeral } = joined(await sync(alice), roomId)
-      const [event] = ephemeral.events
-      assert.deepEqual(event?.content, { [two]: { 'm.read': { [bob.userId]: { ts: server.clock.now() } } } })
-    }
+    accepted(await read(bob, [roomId, two], 'm.read', { thread_id: 'main' }))
+    const { next_batch: since, ...answer } = await sync(alice)
+    assert.deepEqual(receipts({ next_batch: since, ...answer }), [second])
+    accepted(await read(bob, [roomId, two]))
+    assert.deepEqual(receipts(await sync(alice, { since })), [first])
+    assert.deepEqual(receipts(await sync(alice)), [first, second])
   })
 
   it('for a thread must name an event of it', async () => {

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
+import { erasedFor, withoutContent } from '#services/rooms/read/erased-content.ts'
 import { openReading } from '#services/rooms/read/open-reading.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
 import { readState, readStateEvent } from '#services/rooms/read/state-at.ts'
@@ -42,7 +43,11 @@ export const getStateKey = endpoint({
   async handle(ctx, { params: { roomId, eventType, stateKey = '' }, query }, { userId, deviceId }) {
     const reading = await openReading(ctx, roomId, userId)
     const event = await readStateEvent(ctx, reading, [eventType, stateKey])
-    if (query.format === 'content') return (JSON.parse(event.clientJson) as { content: JsonObject }).content
+    if (query.format === 'content') {
+      const isErased = await erasedFor(ctx, reading, [event])
+      const { clientJson } = isErased(event) ? withoutContent(event, reading.room.version) : event
+      return (JSON.parse(clientJson) as { content: JsonObject }).content
+    }
     const [text = ''] = await renderEvents(ctx, { ...reading, deviceId, withRoomId: true }, [event])
     return new JsonText(text)
   },

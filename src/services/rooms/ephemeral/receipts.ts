@@ -81,33 +81,42 @@ async function advance(
 export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
 
 /**
- * Receipts in some rooms after one position of the stream and up to another, as the JSON text of one m.receipt event
- * each. Private receipts are for their user alone.
+ * What was told in some rooms after one position of the stream and up to another, as JSON texts of m.receipt events:
+ * mostly one for each room. Private receipts are for their owner alone.
  */
 export async function receiptChanges(
   { store }: Pick<Context, 'store'>,
   userId: UserId,
   { roomIds, after, upTo }: ReceiptSpan,
-): Promise<Map<RoomId, string>> {
-  const texts = new Map<RoomId, string>()
+): Promise<Map<RoomId, string[]>> {
+  const texts = new Map<RoomId, string[]>()
   if (after === upTo || roomIds.length === 0) return texts
   const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
   for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
-    texts.set(roomId, JSON.stringify({ type: 'm.receipt', content: receiptContent(receipts) }))
+    texts.set(
+      roomId,
+      receiptContents(receipts).map((content) => JSON.stringify({ type: 'm.receipt', content })),
+    )
   return texts
 }
 
 type Told = { ts: number; thread_id?: string }
+type ReceiptContent = Record<EventId, Record<string, Record<UserId, Told>>>
 
-/** The event has one entry for each user, event and type: an unthreaded receipt takes precedence. */
-function receiptContent(receipts: readonly Receipt[]): Record<string, Record<string, Record<string, Told>>> {
-  const content: Record<string, Record<string, Record<string, Told>>> = {}
-  for (const { eventId, type, userId, threadId, receivedAt } of receipts) {
+/**
+ * A content has one place for a user, an event and a type: whoever read up to the same event in a thread and without
+ * one has the other receipt in another content. The one without thread, which says more, is in the first.
+ */
+function receiptContents(receipts: readonly Receipt[]): ReceiptContent[] {
+  const contents: ReceiptContent[] = []
+  const withoutThreadFirst = receipts.toSorted((a, b) => Number(a.threadId !== '') - Number(b.threadId !== ''))
+  for (const { eventId, type, userId, threadId, receivedAt } of withoutThreadFirst) {
+    let content = contents.find((one) => one[eventId]?.[type]?.[userId] === undefined)
+    if (!content) contents.push((content = {}))
     const users = ((content[eventId] ??= {})[type] ??= {})
-    if (threadId === '') users[userId] = { ts: receivedAt }
-    else users[userId] ??= { ts: receivedAt, thread_id: threadId }
+    users[userId] = { ts: receivedAt, ...(threadId !== '' && { thread_id: threadId }) }
   }
-  return content
+  return contents
 }

@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import { storedEvent } from '#services/rooms/events/describe-event.ts'
-import type { CommittedChange, LockedRoom } from './live-room.ts'
+import type { CommittedChange, LockedRoom, StateMove } from './live-room.ts'
 
 /** An event ready to be written, and what it changes for readers; undefined where they do not see it. */
 export type Uncommitted = { write: EventWrite; change: Omit<CommittedChange, 'event'> | undefined }
@@ -41,7 +41,7 @@ export async function commitEvents(
       events: writes,
     },
     ({ nid, positions }) => {
-      room.applyCommit({ nid, base, changes: changesOf(nid, events, positions) })
+      room.applyCommit({ nid, base, moves: movesOf(writes, positions), changes: changesOf(nid, events, positions) })
       const visible = events.flatMap(({ write, change }) => (change ? write : []))
       if (visible.length > 0) publishEvents(ctx, room, visible)
     },
@@ -69,6 +69,12 @@ function isPlaceholderAfter(room: LockedRoom, writes: readonly EventWrite[]): bo
   if (writes.some(({ memberships = [] }) => room.isFirstJoin(memberships))) return false
   return room.nid === undefined ? true : undefined
 }
+
+/** State events that were outliers: whatever became of them, they are found at their new positions alone. */
+const movesOf = (writes: readonly EventWrite[], positions: readonly number[]): StateMove[] =>
+  writes.flatMap(({ type, stateKey, eventId, movesFrom }, index) =>
+    movesFrom === undefined || stateKey === null ? [] : [{ type, stateKey, eventId, position: positions[index] ?? 0 }],
+  )
 
 function changesOf(nid: number, events: readonly Uncommitted[], positions: readonly number[]): CommittedChange[] {
   const changes: CommittedChange[] = []

@@ -31,6 +31,9 @@ export type StateHistory = { from: number; intervals: readonly Interval<string>[
 /** A state key that another event holds from now on, or none. */
 export type StateEntryChange = { type: string; stateKey: string; entry: StateEntry | undefined }
 
+/** A state event that moved to another position. */
+export type StateMove = { type: string; stateKey: string; eventId: EventId; position: number }
+
 /** An event as a redaction leaves it. */
 export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>
 
@@ -42,6 +45,13 @@ export type CommittedChange = {
   /** Whether it changed no other state than its own. */
   isPlain: boolean
   redacted: readonly RedactedEvent[]
+}
+
+type Commit = {
+  nid: number
+  base: Partial<BuildBase> | undefined
+  moves: readonly StateMove[]
+  changes: readonly CommittedChange[]
 }
 
 /** What the next event builds on. */
@@ -70,7 +80,7 @@ export type LiveRoomStart = {
   members: Iterable<MembershipSince>
   /** This server's name, to know its own users among the members. */
   serverName: string
-  /** Known only from a join under way: none of this server's users has joined it yet. */
+  /** Known only from a join in progress: none of this server's users has joined it yet. */
   isPlaceholder: boolean
 }
 
@@ -89,7 +99,7 @@ export type LockedRoom = LiveRoom & { readonly [locked]: true }
 export class LiveRoom {
   readonly roomId: RoomId
   readonly version: RoomVersion
-  /** Up to this position history is purged: it is not shown any more. */
+  /** Up to this position history is purged and no longer shown. */
   readonly purgedUpTo: number
   #nid: number | undefined
   #revision: number
@@ -297,13 +307,11 @@ export class LiveRoom {
   }
 
   /** Takes the events of a write into what readers see, once they are on disk. */
-  applyCommit(
-    this: LockedRoom,
-    { nid, base, changes }: { nid: number; base: Partial<BuildBase> | undefined; changes: readonly CommittedChange[] },
-  ): void {
+  applyCommit(this: LockedRoom, { nid, base, moves, changes }: Commit): void {
     this.#nid = nid
     this.#depth = base?.depth ?? this.#depth
     this.#forwardExtremities = base?.forwardExtremities ?? this.#forwardExtremities
+    for (const move of moves) this.#move(move)
     for (const change of changes) this.#applyChange(change)
   }
 
@@ -374,6 +382,12 @@ export class LiveRoom {
     }
     this.#state.set(key, entry)
     if (this.#pending.get(key) === entry) this.#pending.delete(key)
+  }
+
+  /** The event keeps its key since when it had it. */
+  #move({ type, stateKey, eventId, position }: StateMove): void {
+    for (const entry of [this.#state.get(keyOf(type, stateKey)), ...this.#replacedState.values()])
+      if (entry?.eventId === eventId) writable(entry).position = position
   }
 
   /** Empties a redacted event wherever the room keeps it. */

@@ -8,8 +8,7 @@ type Needs = Pick<Context, 'store'>
 
 /** The status of a purge of history; throws M_NOT_FOUND for an unknown one. */
 export async function historyPurgeStatus(ctx: Needs, id: string): Promise<{ status: string }> {
-  const { status } = await findPurge(ctx, id, 'history')
-  return { status }
+  return { status: shownStatus(await findPurge(ctx, id, 'history')) }
 }
 
 export type DeletionStatus = {
@@ -22,15 +21,18 @@ export type DeletionStatus = {
 
 /** The status of a deletion of a room. */
 export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionStatus> {
-  return told(await findPurge(ctx, id, 'room'))
+  return statusOf(await findPurge(ctx, id, 'room'))
 }
 
 /** The status of all deletions of one room, the newest first. */
 export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<DeletionStatus[]> {
   const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
   if (found.length === 0) throw notFound('The room was not deleted')
-  return found.map(told)
+  return found.map(statusOf)
 }
+
+/** What failed and is tried again has failed, until it is begun again. */
+const shownStatus = ({ status }: Purge): string => (status === 'retrying' ? 'failed' : status)
 
 async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge> {
   const purge = await ctx.store.rooms.purges.find(id)
@@ -38,12 +40,12 @@ async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge
   return purge
 }
 
-function told(purge: Purge): DeletionStatus {
+function statusOf(purge: Purge): DeletionStatus {
   const { shutdown, error } = roomPlan(purge)
   return {
     delete_id: purge.id,
     room_id: purge.roomId,
-    status: purge.status,
+    status: shownStatus(purge),
     shutdown_room: shutdown,
     ...(error !== undefined && { error }),
   }

@@ -66,7 +66,7 @@ async function history(ctx: Needs, room: LiveRoom, { key, from, valueOf }: Past)
   if (known?.from === from) return known.intervals
   const intervals: Interval<string>[] = []
   for (const { from: start, event } of await ctx.store.rooms.state.history(nidOf(room), key)) {
-    const value = valueOf(event && contentOf(event))
+    const value = valueOf(event && storedContent(event))
     if (intervals.at(-1)?.value !== value) intervals.push({ from: start, value })
   }
   // What was read is of a later moment where the key has changed meanwhile.
@@ -90,4 +90,4 @@ export function nidOf(room: LiveRoom): number {
   return room.nid
 }
 
-const contentOf = (event: StoredEvent): Content => JSON.parse(event.clientJson) as Content
+const storedContent = (event: StoredEvent): Content => JSON.parse(event.clientJson) as Content

@@ -3,6 +3,7 @@ import type { Context } from '#context.ts'
 import { redactedEventId, type JsonObject, type Pdu } from '#protocol/events/event.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Bundle } from './bundle-relations.ts'
+import { erasedFor, withoutContent } from './erased-content.ts'
 import { membershipIntervals, valueAt } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { Reader } from './readable.ts'
@@ -12,7 +13,7 @@ import type { UserId } from '#protocol/ids.ts'
 /** Who gets the events; `deviceId` is the device that learns its own transaction ids. */
 export type Viewer = Reader & { deviceId?: string | undefined; withRoomId: boolean }
 
-type Needs = Pick<Context, 'store' | 'clock'>
+type Needs = Pick<Context, 'store' | 'clock' | 'erasedUsers'>
 
 /**
  * The JSON of events as clients get them, in the same order. Whether the viewer may see them was decided before.
@@ -37,8 +38,9 @@ async function render(
 ): Promise<string[]> {
   if (events.length === 0) return []
   const first = events.reduce((least, { position }) => Math.min(least, position), Infinity)
-  const [memberships, transactions, companions] = await Promise.all([
+  const [memberships, isErased, transactions, companions] = await Promise.all([
     membershipIntervals(ctx, viewer.room, { userId: viewer.userId, since: first }),
+    erasedFor(ctx, viewer, events),
     depth === 'state' ? noTransactions : transactionIds(ctx, viewer, events),
     depth === 'state' || depth === 'inside' ? undefined : findUnsignedData(ctx, viewer, events),
   ])
@@ -49,9 +51,10 @@ async function render(
     const membership = JSON.stringify(valueAt(memberships, event.position) ?? 'leave')
     const transaction = transactions.get(event.position)
     const own = transaction === undefined ? '' : `,"transaction_id":${JSON.stringify(transaction)}`
+    const shown = isErased(event) ? withoutContent(event, viewer.room.version) : event
     // The unstable name is what Element reads.
     return (
-      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(event, viewer.room)},"unsigned":{` +
+      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(shown, viewer.room)},"unsigned":{` +
       `"age":${now - event.originServerTs},"membership":${membership},"io.element.msc4115.membership":${membership}` +
       `${own}${extras?.(event) ?? ''}}}`
     )

@@ -18,12 +18,12 @@ export async function readStateEvent(
   reading: Reading,
   [type, stateKey]: readonly [string, string],
 ): Promise<StoredEvent> {
-  const event = await holderOf(ctx, reading, [type, stateKey])
+  const event = await eventOfKey(ctx, reading, [type, stateKey])
   if (!event) throw notFound('The room has no such state')
   return event
 }
 
-async function holderOf(
+async function eventOfKey(
   ctx: Needs,
   { room, leftAt }: Reading,
   [type, stateKey]: readonly [string, string],

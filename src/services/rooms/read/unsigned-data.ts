@@ -1,8 +1,10 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
+import { redact } from '#protocol/events/redaction.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { findBundles, type Bundles } from './bundle-relations.ts'
+import { erasedFor } from './erased-content.ts'
 import { findReplacedState, type ReplacedState } from './replaced-state.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { firstOf, isWithin, readableBy, type Reader } from './readable.ts'
@@ -16,9 +18,11 @@ export type UnsignedData = {
   bundles: Bundles
 }
 
+type Needs = Pick<Context, 'store' | 'erasedUsers'>
+
 /** Collects them in a few queries for any number of events, in none for events of which memory knows all. */
 export async function findUnsignedData(
-  ctx: Pick<Context, 'store'>,
+  ctx: Needs,
   reader: Reader,
   events: readonly StoredEvent[],
 ): Promise<UnsignedData> {
@@ -27,15 +31,54 @@ export async function findUnsignedData(
     findReplacedState(ctx, reader.room, events),
     findBundles(ctx, reader, events),
   ])
-  if (redactions.size + replacedState.size === 0) return { redactions, replacedState: new Map(), bundles }
+  const shown = { bundles: await withoutErasedEdits(ctx, reader, { events, bundles }) }
+  if (redactions.size + replacedState.size === 0) return { redactions, replacedState: new Map(), ...shown }
   const { ranges } = await readableBy(ctx, reader, firstOf([...redactions.values(), ...replacedState.values()]) - 1)
   const isVisible = ({ position }: { position: number }) => isWithin(ranges, position)
   return {
     // That an event is redacted clients know by this, whoever did it.
     redactions: mapped(redactions, (redaction) => (isVisible(redaction) ? heardFrom(reader, redaction) : undefined)),
-    replacedState: mapped(replacedState, (replaced) => ({ ...replaced, isVisible: isVisible(replaced) })),
-    bundles,
+    replacedState: mapped(await withoutErasedContent(ctx, reader, replacedState), (replaced) => ({
+      ...replaced,
+      isVisible: isVisible(replaced),
+    })),
+    ...shown,
   }
+}
+
+/** What is redacted has no edits, and an edit that is redacted is none. */
+async function withoutErasedEdits(
+  ctx: Needs,
+  reader: Reader,
+  { events, bundles }: { events: readonly StoredEvent[]; bundles: Bundles },
+): Promise<Bundles> {
+  const edits = [...bundles.values()].flatMap((bundle) => bundle.edits)
+  if (edits.length === 0) return bundles
+  const isErased = await erasedFor(ctx, reader, [...events, ...edits])
+  const erased = new Set(events.filter(isErased).map(({ eventId }) => eventId))
+  return new Map(
+    [...bundles].map(([eventId, bundle]) => [
+      eventId,
+      { ...bundle, edits: erased.has(eventId) ? [] : bundle.edits.filter((edit) => !isErased(edit)) },
+    ]),
+  )
+}
+
+async function withoutErasedContent(
+  ctx: Needs,
+  reader: Reader,
+  replacedState: ReadonlyMap<EventId, ReplacedState>,
+): Promise<ReadonlyMap<EventId, ReplacedState>> {
+  const asErasable = ({ pdu, position }: ReplacedState) => ({
+    sender: pdu.sender,
+    type: pdu.type,
+    stateKey: pdu.state_key ?? null,
+    position,
+  })
+  const isErased = await erasedFor(ctx, reader, Array.from(replacedState.values(), asErasable))
+  return mapped(replacedState, (replaced) =>
+    isErased(asErasable(replaced)) ? { ...replaced, pdu: redact(replaced.pdu, reader.room.version) } : replaced,
+  )
 }
 
 /** A redaction without the words of an ignored user. */

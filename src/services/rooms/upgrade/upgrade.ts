@@ -46,7 +46,7 @@ export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<Roo
   const body = 'This room has been replaced'
   const content = { body, replacement_room: replacement }
   await appendEvent(ctx, roomId, { type: 'm.room.tombstone', stateKey: '', sender: by, content })
-  await closeFormer(ctx, roomId, by)
+  await closeReplacedRoom(ctx, roomId, by)
   await inheritSettings(ctx, { roomId: replacement, userId: by })
   return replacement
 }
@@ -142,7 +142,7 @@ async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): P
 }
 
 /** Restricts sending in the old room, as far as the upgrading user may. */
-async function closeFormer(ctx: OpenNeeds, roomId: RoomId, by: UserId): Promise<void> {
+async function closeReplacedRoom(ctx: OpenNeeds, roomId: RoomId, by: UserId): Promise<void> {
   try {
     await appendEvents(ctx, roomId, async (room) => {
       const content = (await nextContent(ctx, room, ['m.room.power_levels', ''])) ?? {}

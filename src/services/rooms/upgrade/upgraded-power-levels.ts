@@ -4,7 +4,7 @@ import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { withTombstoneLevel } from '#services/rooms/write/initial-power-levels.ts'
 
-export type FormerLevels = {
+export type ReplacedRoomLevels = {
   /** The old room's power levels; undefined where it had none. */
   content: JsonObject | undefined
   version: RoomVersion
@@ -18,7 +18,7 @@ export type NewOwners = { version: RoomVersion; creator: UserId; additional: rea
  * The power levels of a replacement room: the initial ones, which let its creator set all state, and the final ones.
  */
 export function upgradedPowerLevels(
-  replaced: FormerLevels,
+  replaced: ReplacedRoomLevels,
   { version, creator, additional }: NewOwners,
 ): { initial: JsonObject; final: JsonObject } {
   const content = replaced.content

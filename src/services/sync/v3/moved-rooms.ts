@@ -9,7 +9,7 @@ import type { SyncMoment } from './sync-moment.ts'
 export type MovedRooms = {
   rooms: AccountRoom[]
   /** JSON texts of receipt events by room. */
-  receipts: ReadonlyMap<RoomId, string>
+  receipts: ReadonlyMap<RoomId, readonly string[]>
 }
 
 /**

@@ -6,7 +6,7 @@ import type { SyncRequest } from './sync-request.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** What a room is to the user since her token. */
-export type RoomPlace = {
+export type SyncRoom = {
   roomId: RoomId
   roomNid: number
   membership: Membership
@@ -23,17 +23,17 @@ export type RoomPlace = {
 type Needs = Pick<Context, 'store'>
 
 /** What each of the user's rooms is to this answer, where it may speak of it. */
-export async function roomPlaces(
+export async function syncRooms(
   ctx: Needs,
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
   { rooms, upTo }: { rooms: Iterable<AccountRoom>; upTo: number },
-): Promise<RoomPlace[]> {
+): Promise<SyncRoom[]> {
   const interval = { userId, since: since?.events, upTo }
   const wanted = [...rooms].filter(
     ({ roomId, isForgotten, position }) =>
       filter.matchesRoom(roomId) && (!isForgotten || (since !== undefined && position > since.events)),
   )
-  const told = await Promise.all(wanted.map((room) => toldPlace(ctx, room, interval)))
+  const told = await Promise.all(wanted.map((room) => syncRoomOf(ctx, room, interval)))
   return told
     .filter((place) => place !== undefined)
     .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
@@ -41,13 +41,13 @@ export async function roomPlaces(
 
 const isInRoom = (membership: Membership): boolean => membership !== 'leave' && membership !== 'ban'
 
-type Interval = { userId: UserId; since: number | undefined; upTo: number }
+type SyncInterval = { userId: UserId; since: number | undefined; upTo: number }
 
-async function toldPlace(
+async function syncRoomOf(
   { store }: Needs,
   { roomId, roomNid, sender, position, isForgotten, membership: present }: AccountRoom,
-  { userId, since, upTo }: Interval,
-): Promise<RoomPlace | undefined> {
+  { userId, since, upTo }: SyncInterval,
+): Promise<SyncRoom | undefined> {
   const key = { roomNid, userId }
   const membership = position > upTo ? await membershipAt(store, key, upTo) : present
   if (!membership) return undefined

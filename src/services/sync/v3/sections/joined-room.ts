@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { tokenBefore } from '#services/sync/v3/token.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
@@ -10,7 +10,7 @@ import { roomWindow } from './room-window.ts'
 import { unreadSection } from './unread.ts'
 import type { RoomExtras } from './room-extras.ts'
 
-type JoinedRoom = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
+type JoinedRoom = { place: SyncRoom; room: LiveRoom; extras: RoomExtras }
 
 /** JSON text of one joined room's part of the answer; undefined when there is nothing to tell. */
 export async function joinedRoom(

@@ -4,14 +4,14 @@ import { membershipIntervals, valueAt } from '#services/rooms/read/history-inter
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomWindow } from './room-window.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
+type LeftRoom = { place: SyncRoom; room: LiveRoom; accountData: readonly string[] }
 
 /**
  * JSON text of a room the user left, up to her leaving. Her leave event is always told, also where she rejected an
@@ -68,7 +68,7 @@ async function lastStay(
 }
 
 /** The event that made the user's place in the room what it is, if she wants to hear of such. */
-async function leaveEvent(ctx: Context, { request }: SyncMoment, place: RoomPlace): Promise<StoredEvent[]> {
+async function leaveEvent(ctx: Context, { request }: SyncMoment, place: SyncRoom): Promise<StoredEvent[]> {
   const { timeline } = request.filter
   if (timeline.matchesNothing || !timeline.matchesRoom(place.roomId)) return []
   const key = ['m.room.member', request.userId] as const

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { accountDataChanges, type AccountDataChanges } from '#services/accounts/data/account-data.ts'
 import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/room-places.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import type { RoomExtras } from './room-extras.ts'
 
@@ -10,12 +10,12 @@ export type NewsSource = {
   accountData: AccountDataChanges
   newRoomsData: AccountDataChanges
   /** JSON texts of receipt events by room, of rooms that the client knows. */
-  receipts: ReadonlyMap<string, string>
+  receipts: ReadonlyMap<string, readonly string[]>
   typing: ReadonlyMap<string, { userIds: string[] }>
   newRoomsTyping: ReadonlyMap<string, { userIds: string[] }>
 }
 
-type Given = { places: readonly RoomPlace[] } & Pick<NewsSource, 'accountData' | 'receipts'>
+type Given = { places: readonly SyncRoom[] } & Pick<NewsSource, 'accountData' | 'receipts'>
 
 /** Reads what an answer needs but once. */
 export async function newsSource(
@@ -36,22 +36,22 @@ export async function newsSource(
   }
 }
 
-type Page = { places: readonly RoomPlace[]; news: NewsSource }
+type Page = { places: readonly SyncRoom[]; news: NewsSource }
 
 /** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
 export async function roomExtras(
   ctx: Pick<Context, 'store'>,
   { request, now }: SyncMoment,
   { places, news }: Page,
-): Promise<(place: RoomPlace) => RoomExtras> {
+): Promise<(place: SyncRoom) => RoomExtras> {
   const { userId, filter } = request
   const fresh = places.filter(({ membership, isNew }) => membership === 'join' && isNew).map(({ roomId }) => roomId)
   const freshReceipts = await receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts })
   return ({ roomId, isNew }) => {
     const typists = (isNew ? news.newRoomsTyping : news.typing).get(roomId)?.userIds
-    const receipt = (isNew ? freshReceipts : news.receipts).get(roomId)
+    const receipts = (isNew ? freshReceipts : news.receipts).get(roomId) ?? []
     const ephemeral = [
-      ...(receipt === undefined ? [] : [{ type: 'm.receipt', json: receipt }]),
+      ...receipts.map((json) => ({ type: 'm.receipt', json })),
       ...(typists
         ? [{ type: 'm.typing', json: JSON.stringify({ type: 'm.typing', content: { user_ids: typists } }) }]
         : []),
@@ -64,7 +64,7 @@ export async function roomExtras(
     return {
       ephemeral: ephemeral.map(({ json }) => json),
       accountData: data,
-      any: receipt !== undefined || ephemeral.length > 0 || data.length > 0,
+      any: receipts.length > 0 || ephemeral.length > 0 || data.length > 0,
     }
   }
 }
