@@ -10,7 +10,7 @@ import type { LiveRoom, LockedRoom, StateEntry } from '#services/rooms/live/live
 import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
-import { makeDeactivatedLeave } from './former-accounts.ts'
+import { makeDeactivatedLeave } from './deactivated-accounts.ts'
 import { redactionBy } from './redactions.ts'
 
 /** The effects that adding an event to a room has. */

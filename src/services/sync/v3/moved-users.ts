@@ -21,10 +21,10 @@ export async function movedUsers(
   const own = moved.filter(({ position, membership }) => position > since.events && movesSharing.has(membership))
   const users = new Set<UserId>()
   const unknown: AccountRoom[] = []
-  for (const place of moved) {
-    if (place.membership !== 'join') continue
-    const members = recentMembers(rooms.peek(place.roomId), since.events)
-    if (!members) unknown.push(place)
+  for (const room of moved) {
+    if (room.membership !== 'join') continue
+    const members = recentMembers(rooms.peek(room.roomId), since.events)
+    if (!members) unknown.push(room)
     for (const member of members ?? []) users.add(member)
   }
   const interval = { after: since.events, upTo: now.events }
@@ -38,7 +38,7 @@ export async function movedUsers(
 
 const movesSharing: ReadonlySet<string> = new Set(['join', 'leave', 'ban'])
 
-const nidsOf = (places: readonly AccountRoom[]): number[] => places.map(({ roomNid }) => roomNid)
+const nidsOf = (rooms: readonly AccountRoom[]): number[] => rooms.map(({ roomNid }) => roomNid)
 
 /** Whose member events came after a position, where the room remembers all of what came after it. */
 function recentMembers(room: LiveRoom | undefined, after: number): UserId[] | undefined {

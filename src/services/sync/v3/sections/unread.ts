@@ -16,11 +16,11 @@ export async function unreadSection(
 ): Promise<UnreadSection & { told(): void }> {
   const counts = await unreadCounts(ctx, room, request.userId)
   const json = countsText(counts, request.filter.timeline.unreadThreadNotifications)
-  const place = [`${request.userId} ${request.deviceId ?? ''}`, room.roomId] as const
+  const key = [`${request.userId} ${request.deviceId ?? ''}`, room.roomId] as const
   return {
     json,
-    isNews: !ctx.sentCounts.knows(place, json, request.since),
-    told: () => ctx.sentCounts.told(place, json, now),
+    isNews: !ctx.sentCounts.knows(key, json, request.since),
+    told: () => ctx.sentCounts.told(key, json, now),
   }
 }
 

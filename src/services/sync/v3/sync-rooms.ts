@@ -35,7 +35,7 @@ export async function syncRooms(
   )
   const told = await Promise.all(wanted.map((room) => syncRoomOf(ctx, room, interval)))
   return told
-    .filter((place) => place !== undefined)
+    .filter((syncRoom) => syncRoom !== undefined)
     .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
 }
 
