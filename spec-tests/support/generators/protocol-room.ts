@@ -114,7 +114,7 @@ export function state(type: string, content: JsonObject, stateKey = ''): Draft {
   return { type, content, state_key: stateKey }
 }
 
-/** A change of somebody's membership. */
+/** A change of a membership. */
 export function member(sender: string, membership: string, target: string, more: JsonObject = {}): Draft {
   return { type: 'm.room.member', sender: sender as UserId, state_key: target, content: { membership, ...more } }
 }

@@ -9,7 +9,9 @@ import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts
 import { RoomReplay } from '../federation/room-replay.ts'
 import { keyOf } from './server-keys.ts'
 
-/** What somebody does in a room, before it becomes an event; an id only where the first room versions let one choose. */
+/**
+ * What a user does in a room, before it becomes an event; an id only where the first room versions allow choosing one.
+ */
 export type Act = {
   type: string
   sender: UserId
@@ -19,10 +21,10 @@ export type Act = {
   redacts?: EventId
 }
 
-/** Where an act stands in the graph, and how it presents itself. */
+/** The position of an act in the event graph, and its depth and time. */
 export type GraphPosition = {
   prevs: readonly EventId[]
-  /** The state whose events entitle the sender; the one after `prevs` unless said otherwise. */
+  /** The state from which auth events are selected; the one after `prevs` when absent. */
   authState?: StateMap
   sentAt?: number
   depth?: number
@@ -69,7 +71,7 @@ export class ScriptedRoom {
     return id
   }
 
-  /** Which event holds the place in the state after these. */
+  /** Which event holds the state key in the state after these. */
   entry(forwardExtremities: readonly EventId[], type: string, key = ''): EventId | undefined {
     return this.replay.stateBefore(forwardExtremities).get(stateKey(type, key))
   }

@@ -8,8 +8,9 @@ import type { SyncToken } from './token.ts'
 type Needs = Pick<Context, 'store' | 'rooms' | 'accountRooms'>
 
 /**
- * Users whose sharing of rooms with the reader may have changed since her token: those who joined or left her rooms, and
- * everybody in rooms that she joined or left. Only rooms that moved are looked at, and memory tells of most of them.
+ * Users whose sharing of rooms with the reader may have changed since the token: those who joined or left the reader's
+ * rooms, and all members of rooms that the reader joined or left. Only changed rooms are looked at, most of them in
+ * memory.
  */
 export async function movedUsers(
   { store, rooms, accountRooms }: Needs,

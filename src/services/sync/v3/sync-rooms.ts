@@ -5,7 +5,7 @@ import type { Membership } from '#store/rooms/members.ts'
 import type { SyncRequest } from './sync-request.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** What a room is to the user since her token. */
+/** A room as one sync response shows it: the user's membership at that time. */
 export type SyncRoom = {
   roomId: RoomId
   roomNid: number
@@ -14,15 +14,15 @@ export type SyncRoom = {
   sender: UserId
   /** Position of the user's member event. */
   position: number
-  /** Whether she has left and forgotten it. */
+  /** Whether the user has left and forgotten it. */
   isForgotten: boolean
-  /** True when she knows nothing of the room yet: it is told from scratch. */
+  /** Whether the user's client has nothing of the room yet: it gets the whole room. */
   isNew: boolean
 }
 
 type Needs = Pick<Context, 'store'>
 
-/** What each of the user's rooms is to this answer, where it may speak of it. */
+/** The user's rooms that this response may contain. */
 export async function syncRooms(
   ctx: Needs,
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
@@ -55,7 +55,7 @@ async function syncRoomOf(
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
   const before = await membershipAt(store, key, since)
-  // Whatever becomes of a room that the user had left and forgot is no news to them.
+  // Changes of a room that the user has left and forgotten are not shown.
   if (isForgotten && before && !isInRoom(before)) return undefined
   return { ...told, isNew: membership === 'join' && before !== 'join' }
 }

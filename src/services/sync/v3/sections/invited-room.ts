@@ -4,7 +4,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** JSON text of a room the user is invited to or knocks at: what lets her recognize it. */
+/** JSON text of a room that the user is invited to or has knocked on, with its stripped state. */
 export async function invitedRoom(
   ctx: Context,
   { syncRoom, room, userId }: { syncRoom: SyncRoom; room: LiveRoom; userId: UserId },

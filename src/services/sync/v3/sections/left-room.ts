@@ -14,8 +14,8 @@ import type { UserId } from '#protocol/ids.ts'
 type LeftRoom = { syncRoom: SyncRoom; room: LiveRoom; accountData: readonly string[] }
 
 /**
- * JSON text of a room the user left, up to her leaving. Her leave event is always told, also where she rejected an
- * invite or was banned later; of the room she learns no more than she could see while she was in it.
+ * JSON text of a room that the user left, up to the leave event. That event is always included, also after a rejected
+ * invite or a later ban; other events only as far as the user could see them as a member.
  */
 export async function leftRoom(
   ctx: Context,
@@ -52,7 +52,9 @@ async function stayWindow(
   return roomWindow(ctx, moment, { room, after: knownAt ?? 0, knownAt: isFull ? undefined : knownAt, upTo })
 }
 
-/** Undefined when she never was in the room. A client knows the room if she was in it at its token, or had left it. */
+/**
+ * Undefined when the user never was a member. A client knows the room if the user was or had been in it at its token.
+ */
 async function lastStay(
   ctx: Context,
   room: LiveRoom,

@@ -38,7 +38,7 @@ export function roomWindow(ctx: Context, moment: SyncMoment, span: RoomSpan): Pr
   )
 }
 
-/** Those who speak in the timeline, heroes, and in a new room the reader herself, unless the device knows them already. */
+/** Senders in the timeline, heroes and, in a new room, the reader, unless the device knows them already. */
 const lazyMembers =
   (ctx: Context, { request }: SyncMoment, { room, knownAt, upTo, heroes = [] }: RoomSpan) =>
   (senders: readonly UserId[], isLimited: boolean): readonly UserId[] => {
