@@ -24,7 +24,7 @@ export async function findBundles(
   reader: Reader,
   events: readonly StoredEvent[],
 ): Promise<Bundles> {
-  // State events get no bundles, and nobody relates to a redaction or a reaction.
+  // State events get no bundles, and redactions and reactions have no related events.
   const parents = events.filter(({ type, stateKey }) => stateKey === null && !childless.has(type))
   if (parents.length === 0) return new Map()
   const readable = await readableBy(ctx, reader, firstOf(parents) - 1)

@@ -15,7 +15,9 @@ const maxIntervals = 100
 
 const visibilityType = 'm.room.history_visibility'
 
-/** The user's memberships, oldest first, as far as they matter from a position on: from memory where none began later. */
+/**
+ * The user's memberships, oldest first, as far as they matter from a position on: from memory where none began later.
+ */
 export async function membershipIntervals(
   ctx: Needs,
   room: LiveRoom,
@@ -54,7 +56,7 @@ export async function visibilityIntervals(
 
 type Past = {
   key: readonly [type: string, stateKey: string]
-  /** Since when the present holder holds the key. */
+  /** Position since which the current event holds the key. */
   from: number
   valueOf: (event: Content | undefined) => string
 }

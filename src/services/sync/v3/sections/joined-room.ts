@@ -12,7 +12,7 @@ import type { RoomExtras } from './room-extras.ts'
 
 type JoinedRoom = { syncRoom: SyncRoom; room: LiveRoom; extras: RoomExtras }
 
-/** JSON text of one joined room's part of the answer; undefined when there is nothing to tell. */
+/** JSON text of one joined room; undefined when nothing has changed. */
 export async function joinedRoom(
   ctx: Context,
   moment: SyncMoment,
@@ -52,7 +52,7 @@ export async function joinedRoom(
 
 const nothing: Window = { events: [], limited: false, state: [], leftOut: [] }
 
-/** A token to page back from stands even in an empty timeline. */
+/** `prev_batch` is present even in an empty timeline. */
 export const timelineText = (
   { events: [first], limited }: Pick<Window, 'events' | 'limited'>,
   json: readonly string[],

@@ -15,7 +15,9 @@ import type { RoomExtras } from './room-extras.ts'
 
 type Section = 'join' | 'invite' | 'knock' | 'leave'
 
-/** What the answer says of rooms; where that is long, `json` is the beginning, and the rest is made as it is asked for. */
+/**
+ * What the answer says of rooms; where that is long, `json` is the beginning, and the rest is made as it is asked for.
+ */
 export type RoomsSection = { json: string; rest: AsyncIterable<string> | undefined; hasNews: boolean }
 
 const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
@@ -121,7 +123,7 @@ async function roomText(
 
 type Rooms = { syncRooms: readonly SyncRoom[]; liveRooms: readonly (LiveRoom | undefined)[] }
 
-/** Timelines of rooms told from scratch are read in one query. */
+/** The timelines of new rooms are read in one query. */
 async function warmNewRooms(ctx: Context, { request }: SyncMoment, { syncRooms, liveRooms }: Rooms): Promise<void> {
   const isCold = (room: LiveRoom | undefined, index: number): room is LiveRoom =>
     room !== undefined && (syncRooms[index]?.isNew ?? false)

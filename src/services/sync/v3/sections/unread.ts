@@ -8,7 +8,7 @@ import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 /** A room's unread counts as members of the answer, and whether the device does not hold them yet. */
 export type UnreadSection = { json: string; isNews: boolean }
 
-/** `unread_notifications`, with threads told apart only when the filter asks for it. */
+/** `unread_notifications`, split by thread only when the filter asks for it. */
 export async function unreadSection(
   ctx: Context,
   room: LiveRoom,
