@@ -43,40 +43,40 @@ export type Context = {
   rateBuckets: RateBuckets
   /** The memory that all caches share. */
   caches: CacheBudget
-  /** Work of this process that must not run twice at once, by a text that says what it is about. */
+  /** Locks of this process by name, for work that must not run concurrently. */
   locks: KeyedQueue
   /** The rooms this process has in memory. */
   rooms: LiveRooms
-  /** The rooms of accounts that are looking, and which of them moved. */
+  /** The rooms of recently active accounts, and where these last moved. */
   accountRooms: AccountRooms
-  /** Checks what comes in great numbers from other servers. */
+  /** Threads that check signatures of events in bulk. */
   checkThreads: CheckThreads
   /** The transaction ids that devices have used. */
   sentTransactions: SentTransactions
-  /** Which members each device was told of. */
+  /** The members that were sent to each device, for lazy loading. */
   lazyMembers: LazyMembers
-  /** Which unread counts each device was told last. */
+  /** The unread counts that were last sent to each device. */
   sentCounts: SentCounts
-  /** Filters ready for use. */
+  /** Compiled filters. */
   filters: CompiledFilters
   /** Whose accounts are erased. */
   erasedUsers: ErasedUsers
-  /** Whom users ignore. */
+  /** The ignored users of each user. */
   ignoredUsers: IgnoredUsers
-  /** Push rules ready for use, by user. */
+  /** Compiled push rules, by user. */
   pushRulesets: PushRulesets
-  /** What each user is to be notified of. */
+  /** The unread notifications of each user. */
   unread: UnreadNotifications
-  /** What devices have left of one-time keys. */
+  /** The one-time key counts of devices. */
   keyStocks: KeyStocks
   typing: TypingRooms
   presence: Presences
-  /** Tells this run of this process from all others. */
+  /** Unique to this run of this process. */
   processId: string
-  /** Long polls by user and by device, and which streams have moved for these. */
+  /** Waiting requests by user and by device, and which streams have moved for these. */
   waiters: Waiters<SyncStream>
-  /** Access tokens seen lately. */
+  /** Recently used access tokens. */
   sessions: SessionCache
-  /** Which user ids application services keep for themselves. */
+  /** The exclusive user namespaces of application services. */
   userNamespaces: UserNamespaces
 }

@@ -54,7 +54,7 @@ import { localBus } from './bus/local.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
-/** What tests replace; in production all of it is made here from the configuration. */
+/** Replaced by tests; in production made from the configuration. */
 export type Effects = {
   clock: Clock
   tokens: Tokens
@@ -62,7 +62,7 @@ export type Effects = {
   metrics: Metrics
   bus: Bus
   store: Store
-  /** Served besides the server's own. */
+  /** More endpoints than the server's own. */
   endpoints: readonly Endpoint[]
   /** Validates every reply against its schema. */
   checkReplies: boolean
@@ -76,7 +76,7 @@ export type RunningServer = AsyncDisposable & {
   /** Absent without a metrics listener. */
   metricsUrl: string | undefined
   context: Context
-  /** Resolves with the reason when the server cannot go on: whoever started it closes it, and ends the process. */
+  /** Resolves with the reason when the server cannot go on: the caller must close it and end the process. */
   failed: Promise<Error>
   /** Resolves when no background work is left to do. */
   settle(): Promise<void>
@@ -84,7 +84,7 @@ export type RunningServer = AsyncDisposable & {
   close(): Promise<void>
 }
 
-/** Starts a whole server. Any number may run in one process: they share nothing. */
+/** Starts a server. Any number may run in one process: they share nothing. */
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
@@ -138,7 +138,7 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
   }
 }
 
-/** Makes sure that the data is this server's, and that no other process serves from it. */
+/** Ensures that the data is this server's, and that no other process serves from it. */
 async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
@@ -150,7 +150,7 @@ async function claimData(context: Context): Promise<Claim | undefined> {
   }
 }
 
-/** All that goes on besides requests. */
+/** All background work. */
 function startWork(context: Context): Worker {
   return allWorkers([
     listeningWorker(followBus(context)),
@@ -172,10 +172,10 @@ async function closeContext({ bus, store, metrics, checkThreads, presence }: Con
   metrics.close()
 }
 
-/** What other processes say concerns this one's waiting requests and caches. */
+/** Applies bus messages to this process's caches and waiting requests. */
 function followBus(context: Context): (() => void)[] {
   return [
-    // Caches first: who is woken must not find what they held before.
+    // Caches first: woken requests must not read outdated values.
     followSessionChanges(context),
     followKeyStocks(context),
     followPushChanges(context),
@@ -186,7 +186,7 @@ function followBus(context: Context): (() => void)[] {
   ]
 }
 
-/** Works with a server's effects but serves nobody: for commands, also beside the running server. */
+/** Runs work with a server's context without serving requests: for commands, also beside the running server. */
 export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
   return withUncheckedContext(config, async (context) => {
     await checkDeployment(context)
@@ -194,7 +194,7 @@ export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T
   })
 }
 
-/** The same before it is known whether the data belongs to this server. */
+/** The same without the check that the data belongs to this server. */
 export async function withUncheckedContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
   const effects = { bus: controlBus(controlPath(config)) }
   const context = await createContext(config, { requestIds: new RequestIds(systemTokens), effects })

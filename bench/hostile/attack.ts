@@ -13,7 +13,7 @@ export type Field = {
   fail(message: string): void
 }
 
-/** One of the findings, as somebody outside would do it; bounded in count and by the signal. */
+/** An attack on one of the findings, from outside; bounded in count and by the signal. */
 export type Attack = {
   /** Of the finding, and what is done. */
   name: string

@@ -14,7 +14,7 @@ import type { Figures, InsideWorkload, Options } from '../support/workload.ts'
 
 const builder = new URL('../support/build-remote-room.ts', import.meta.url).pathname
 
-/** To reach with 20,000 members: 10 s, 512 MB and 50 ms of event loop, and 200 ms for the heads. */
+/** To reach with 20,000 members: 10 s, 512 MB and 50 ms of event loop, and 200 ms for the forward extremities. */
 export const adoptLargeJoin: InsideWorkload = {
   summary: 'joins a room of --members on --servers, every event signed, takes in 20 forks of it and resolves its heads',
   defaults: { members: 20_000, servers: 300 },
@@ -46,7 +46,7 @@ function demand({ outcome, reason }: { outcome: string; reason?: string }): void
   if (outcome !== 'accepted') throw new Error(`${outcome}: ${reason}`)
 }
 
-/** The state that all heads resolve to; cold: with nothing of what rests on what in memory. */
+/** The state that all forward extremities resolve to; cold: without the auth graph in memory. */
 async function resolveHeads(ctx: Receiver['ctx'], graph: 'cold' | 'warm'): Promise<Figures> {
   if (graph === 'cold') ctx.rooms.drop(remoteRoomId)
   const room = await ctx.rooms.get(remoteRoomId)

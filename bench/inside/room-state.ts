@@ -58,7 +58,7 @@ async function fill({ ctx }: Receiver, members: number): Promise<void> {
   }
 }
 
-/** Milliseconds that each change took, on the line and on forks. */
+/** Milliseconds that each change took, in sequence and on forks. */
 async function change({ ctx }: Receiver, count: number): Promise<{ plain: number[]; forked: number[] }> {
   const durations = { plain: [] as number[], forked: [] as number[] }
   let parent: EventId | undefined
@@ -88,7 +88,7 @@ async function receive(ctx: Receiver['ctx'], change: Change): Promise<EventId> {
   return id
 }
 
-/** An event of the other server, entitled by the present state. */
+/** An event of the other server, authorized by the current state. */
 function build(room: LiveRoom, { type, key, sender, content, prevs }: Change): { id: EventId; pdu: JsonValue } {
   const draft = { type, sender, state_key: key, content }
   const auth = authEventKeys(draft, version).flatMap(([of, at]) => room.entry(of, at)?.eventId ?? [])

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { round } from './statistics.ts'
 import type { Figures } from './workload.ts'
 
-/** Tables that say what the state is or was at any event and what entitles it, of our own server and of Synapse. */
+/** Tables of state and auth chains, of this server and of Synapse. */
 const bookkeeping: ReadonlySet<string> = new Set([
   'room_state',
   'state_keys',
@@ -45,7 +45,9 @@ async function settled(database: string): Promise<Disk> {
   }
 }
 
-/** What the events of a server weigh, and what its database adds, once it has written what it does in the background. */
+/**
+ * What the events of a server weigh, and what its database adds, once it has written what it does in the background.
+ */
 export async function diskFigures(database: string): Promise<Figures> {
   const disk = await settled(database)
   let events = 0

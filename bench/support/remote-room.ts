@@ -34,7 +34,7 @@ export type Made = { id: EventId; pdu: JsonValue }
 /** What another server answers to our join, and what happens in the room afterwards. */
 export type RemoteJoin = Pick<SendJoinAnswer, 'event' | 'state' | 'authChain'> & { forks: Made[] }
 
-/** A room as other servers hold it; events follow the last one unless told otherwise. */
+/** A room as other servers have it; events follow the last one unless given others. */
 export class RemoteRoom {
   readonly state = new Map<string, EventId>()
   readonly events = new Map<EventId, JsonValue>()

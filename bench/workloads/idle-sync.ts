@@ -2,7 +2,7 @@ import { processFigures, processorSeconds, round } from '../support/statistics.t
 import type { Workload } from '../support/workload.ts'
 import { makeUsers } from './send.ts'
 
-/** Clients that wait for news that do not come. */
+/** Clients with idle long polls. */
 export const idleSync: Workload = {
   summary: 'processor share and memory of --clients waiting syncs, for --seconds',
   defaults: { clients: 10_000, seconds: 30 },

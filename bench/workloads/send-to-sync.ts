@@ -42,7 +42,7 @@ async function measure(
   return durations
 }
 
-/** Calls at a steady rate until told to stop; waits for what is under way. */
+/** Calls at a steady rate until stopped; waits for calls in progress. */
 async function beat(
   rate: number,
   signal: AbortSignal,

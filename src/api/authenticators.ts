@@ -4,7 +4,7 @@ import { addressKey } from '#http/rate-limit.ts'
 import type { Authenticators, Credentials } from '#http/requester.ts'
 import { authenticate, authenticateAdmin, authenticateIfGiven } from '#services/accounts/sessions/authenticate.ts'
 
-/** Whoever tries unknown tokens is counted by address; a known one costs nothing. */
+/** Requests with unknown tokens are rate-limited by address; those with a known one are not. */
 async function counting<T>(ctx: Context, { ip }: Pick<Credentials, 'ip'>, find: () => Promise<T>): Promise<T> {
   try {
     return await find()
@@ -15,13 +15,13 @@ async function counting<T>(ctx: Context, { ip }: Pick<Credentials, 'ip'>, find: 
   }
 }
 
-/** Who may ask what, on top of who it is. */
+/** Authorization by account state, beyond authentication. */
 export const authenticators: Authenticators<Context> = {
   async optional(ctx, credentials) {
     try {
       return await counting(ctx, credentials, () => authenticateIfGiven(ctx, credentials))
     } catch (error) {
-      // A token that says nothing counts as none.
+      // An empty token counts as absent.
       if (error instanceof MatrixError && error.errcode === 'M_UNKNOWN_TOKEN') return undefined
       throw error
     }

@@ -6,7 +6,7 @@ import { federationEndpoints } from './federation/index.ts'
 import { getHealth } from './health.ts'
 import { getRootPage } from './root-page.ts'
 
-/** Everything this server answers on its public port, aliases included. */
+/** All endpoints of the public port, aliases included. */
 export const allEndpoints = (): readonly Endpoint[] => [
   ...withAliases(clientEndpoints),
   ...federationEndpoints,

@@ -4,7 +4,7 @@ import type { Auth } from '#http/requester.ts'
 
 type Json = Record<string, unknown>
 
-/** The OpenAPI 3.1 description of the endpoints: their values printed, nothing added by hand. */
+/** The OpenAPI 3.1 description of the endpoints, generated from their declarations. */
 export function openApiDocument(endpoints: readonly Endpoint[]): Json {
   const paths: Record<string, Json> = {}
   for (const endpoint of endpoints)
@@ -55,7 +55,7 @@ function operation(endpoint: Endpoint, path: string): Json {
   }
 }
 
-/** Sections of the specification are declared without the common beginning. */
+/** Endpoints declare sections of the specification without the base URL. */
 const specUrl = (spec: string) => (/^(https:|docs\/)/.test(spec) ? spec : `https://spec.matrix.org/v1.19/${spec}`)
 
 function pathParameters({ params }: Endpoint, path: string): Json[] {

@@ -8,12 +8,12 @@ const style =
   'body{font:1.05em/1.5 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}code{background:#8882;padding:.1em .3em}' +
   ':root{color-scheme:light dark}'
 
-/** Nothing but its own style: no script, no image, no frame. */
+/** Allows the page's own style only: no script, no image, no frame. */
 const contentSecurityPolicy =
   `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** For a person who opens the address of the server in a browser. */
+/** For people who open the address of the server in a browser. */
 export const getRootPage = streamEndpoint({
   method: 'GET',
   path: '/',

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 /** What one entry takes besides its value: the key, and its place in the order of use. */
 const entryBytes = 160
 
-/** So many busy entries are passed over in search of one that may go. */
+/** So many busy entries are skipped in search of one that may be evicted. */
 const maxBusy = 32
 
 export type CacheOptions<Key, Value> = {
@@ -13,9 +13,9 @@ export type CacheOptions<Key, Value> = {
   share: number
   /** Bytes that a value takes, as far as they can be estimated at little cost. */
   weigh(value: Value): number
-  /** False for what is in use and must stay. */
+  /** False for a value that is in use and must stay. */
   mayEvict?(value: Value, key: Key): boolean
-  /** Is called for what has to go for lack of room. */
+  /** Called for each evicted value. */
   onEvict?(value: Value, key: Key): void
 }
 
@@ -55,7 +55,7 @@ export class CacheBudget {
     return cache
   }
 
-  /** Gives up all that is not in use. */
+  /** Evicts everything that is not in use. */
   evictAll(): void {
     for (const cache of this.#caches) cache.evictAll()
   }
@@ -161,7 +161,7 @@ export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<u
       const value = key === undefined ? undefined : this.#entries.peek(key)
       if (key === undefined || value === undefined) return false
       if (this.#evict(key, value)) return true
-      // Out of the way, so that the next try finds another one.
+      // Moved to the newest end, so that the next try finds another one.
       this.#entries.get(key)
     }
     return false

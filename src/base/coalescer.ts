@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts'
 type Pace = { tokens: number; at: number; pending: (() => Promise<void>) | undefined }
 
 export type CoalescerOptions = {
-  /** So many calls are carried out at once. */
+  /** So many calls run at once. */
   burst: number
   /** After these, one in so many ms. */
   everyMs: number
@@ -12,10 +12,10 @@ export type CoalescerOptions = {
   onError: (error: unknown) => void
 }
 
-/** The longest unused keys beyond are forgotten, which is to their favour. */
+/** The least recently used keys beyond are dropped, and may run at once again. */
 const maxKeys = 20_000
 
-/** Carries out work of a key at once while it is rare; when it is frequent, the newest call stands for those before it. */
+/** Runs work of a key at once while it is rare; when it is frequent, only the newest delayed call runs. */
 export class Coalescer {
   readonly #clock: Pick<Clock, 'now' | 'after'>
   readonly #options: CoalescerOptions
@@ -26,7 +26,7 @@ export class Coalescer {
     this.#options = options
   }
 
-  /** Resolves when the work is done, or at once when it is put off. */
+  /** Resolves when the work is done, or at once when it is delayed. */
   async run(key: string, work: () => Promise<void>): Promise<void> {
     const pace = this.#refilled(key)
     if (pace.pending) pace.pending = work

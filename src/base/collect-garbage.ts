@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises'
 
-/** Gives back what is no longer used. V8 does so only when it needs more, which an idle server never does. */
+/** Collects garbage. V8 does so only when it needs memory, which an idle server does not. */
 export async function collectGarbage(): Promise<void> {
   const session = new Session()
   session.connect()

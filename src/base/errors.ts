@@ -54,7 +54,7 @@ export const userDeactivated = maker(403, 'M_USER_DEACTIVATED', 'The account is 
 export const weakPassword = maker(400, 'M_WEAK_PASSWORD', 'The password is too weak')
 export const unknown = maker(400, 'M_UNKNOWN', 'Unknown error')
 
-/** 401; a soft logout tells the client that its device lives on. */
+/** 401; a soft logout means that the device still exists. */
 export const unknownToken = (message = 'Unknown or expired access token', softLogout = false): MatrixError =>
   new MatrixError(401, 'M_UNKNOWN_TOKEN', message, { fields: { soft_logout: softLogout } })
 

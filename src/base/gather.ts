@@ -1,8 +1,8 @@
 type Waiting<Ask, Answer> = { ask: Ask; resolve(answer: Answer): void; reject(error: unknown): void }
 
 /**
- * Makes a function for one of a function for many: what is asked for in one turn of the event loop is answered by one
- * call, or a few where it is more than `most`. `run` answers in the order of what it is asked.
+ * Makes a function for one item of a function for many: the calls of one turn of the event loop are answered by one call
+ * of `run`, or a few where there are more than `most`. `run` answers in the order of its items.
  */
 export function gather<Ask, Answer>(
   most: number,

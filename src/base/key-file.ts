@@ -26,7 +26,7 @@ function parse(file: string, text: string): KeySeed {
   return { keyId: `ed25519:${version}`, seed }
 }
 
-/** The whole file or none, on disk before it is used: a lost key would be a lost identity. Who comes second keeps the first one's. */
+/** Atomic and synced before use: a lost key would be a lost identity. When two processes create it, the first wins. */
 async function createOnce(file: string, { line, draft }: { line: string; draft: string }): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const handle = await open(draft, 'wx', 0o600)

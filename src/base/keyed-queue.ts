@@ -13,7 +13,7 @@ export class KeyedQueue {
     return result
   }
 
-  /** Whether work of the key is under way or waits. */
+  /** Whether work of the key runs or waits. */
   isBusy(key: string): boolean {
     return this.#tails.has(key)
   }

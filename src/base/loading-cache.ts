@@ -1,6 +1,6 @@
 import type { Cache } from './cache.ts'
 
-/** A cache whose values are read when they are asked for; who asks meanwhile waits for the same reading. */
+/** A cache that reads missing values; concurrent calls share one read. */
 export class LoadingCache<Key extends string | number, Value extends NonNullable<unknown>> {
   readonly #cache: Cache<Key, Value>
   readonly #read: (key: Key) => Promise<Value>
@@ -11,12 +11,12 @@ export class LoadingCache<Key extends string | number, Value extends NonNullable
     this.#read = read
   }
 
-  /** The same object until it is forgotten or dropped. */
+  /** The same object until it is invalidated or evicted. */
   async get(key: Key): Promise<Value> {
     return this.#cache.get(key) ?? this.#loading.get(key) ?? this.#load(key)
   }
 
-  /** What is being read at this moment may be of before the change: it is read again. */
+  /** Also invalidates a read in progress, which may have begun before the change. */
   forget(key: Key): void {
     this.#cache.delete(key)
     this.#loading.delete(key)
@@ -42,7 +42,7 @@ export class LoadingCache<Key extends string | number, Value extends NonNullable
     return loading
   }
 
-  /** False where the value was forgotten while it was read. */
+  /** False where the value was invalidated while it was read. */
   #end(key: Key, loading: Promise<Value>): boolean {
     return this.#loading.get(key) === loading && this.#loading.delete(key)
   }

@@ -1,16 +1,16 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from './clock.ts'
 
-/** Lines that wait for a slow reader, in bytes; more are dropped. */
+/** Buffered lines for a slow reader, in bytes; more are dropped. */
 const maxWaitingBytes = 1_048_576
 const retryMs = 100
 
-/** Writes bytes without waiting: answers how many were taken, throws when none can be. */
+/** Writes bytes without blocking: answers how many were written, throws when none can be. */
 export type WriteNow = (bytes: Buffer) => number
 
 /**
- * Where log lines go. A full disk, a closed or a slow pipe must not touch the server: lines that cannot be written are
- * dropped and counted, and one line says how many once it works again.
+ * The log output. A full disk, a closed or a slow pipe must not affect the server: lines that cannot be written are
+ * dropped and counted, and one line reports how many once writing works again.
  */
 export class LogOutput {
   readonly #writeNow: WriteNow
@@ -18,7 +18,7 @@ export class LogOutput {
   #waitingBytes = 0
   #lost = 0
   #reported = 0
-  /** The last line written is one of which the end was lost. */
+  /** The last line was written only in part. */
   #isTorn = false
 
   constructor(writeNow: WriteNow) {

@@ -4,7 +4,7 @@ import { loggedError } from './logged-error.ts'
 
 type Write = (message: string, fields?: Record<string, unknown>) => void
 
-/** JSON lines for operators: the message is constant, what varies stands in fields. Never tokens, bodies or message text. */
+/** JSON lines for operators: messages are constant, variable parts are fields. Never tokens, bodies or message text. */
 export type Log = {
   error: Write
   warn: Write
@@ -70,7 +70,7 @@ function fromPino(lines: Lines): Log {
   }
 }
 
-/** Business events, named once: they stay silent unless an operator asks for debug lines. */
+/** Events of the domain, logged at debug level. */
 export const accountCreated = (log: Log, account: { userId: string; kind: 'user' | 'guest' | 'appservice' }): void =>
   log.debug('account created', { user_id: account.userId, kind: account.kind })
 

@@ -11,8 +11,8 @@ export type LoggedError = {
 }
 
 /**
- * Only what no user wrote: messages, details and conditions of database errors quote the values of the row, which may
- * be content, account data or password hashes, so of these only code, constraint and table are shown.
+ * Without user content: messages, details and conditions of database errors quote the values of the row, which may be
+ * content, account data or password hashes, so of these only code, constraint and table are logged.
  */
 export function loggedError(error: unknown): unknown {
   if (!(error instanceof Error)) return error

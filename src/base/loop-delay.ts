@@ -2,9 +2,9 @@ const sampleMs = 20
 const restMs = 1000
 
 /**
- * Samples of a timer's lateness: what any work that became due then had to wait. Nothing is sampled while nothing is
- * asked, because a timer that is always there costs an idle server more than all else: a request begins a series, which
- * ends with the first interval in which none came, and the next begins a second later at the earliest.
+ * Samples of a timer's lateness, which is the delay of the event loop. Nothing is sampled without requests, because a
+ * permanent timer costs an idle server more than all else: a request begins a series, which ends with the first
+ * interval without requests, and the next begins a second later at the earliest.
  */
 export class LoopDelay {
   readonly #observe: (seconds: number) => void
@@ -17,7 +17,7 @@ export class LoopDelay {
     this.#observe = observe
   }
 
-  /** A request has come. */
+  /** To be called for each request. */
   noteRequest(): void {
     this.#hasCome = true
     if (this.#timer === undefined && performance.now() >= this.#restsUntil) this.#arm()

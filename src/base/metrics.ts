@@ -3,28 +3,28 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { LoopDelay } from './loop-delay.ts'
 import { measureProcess } from './process-metrics.ts'
 
-/** What one server counts about itself; each server has its own registry, so that several live in one process. */
+/** The metrics of one server; each has its own registry, so that several can run in one process. */
 export type Metrics = {
-  /** A request has come: from then on the event loop's delay is of interest. */
+  /** A request has begun: the event loop's delay is sampled from then on. */
   requestBegun(): void
-  /** One answered request; the path is the endpoint's template, never what the client sent. */
+  /** One answered request; the path is the endpoint's template, not the URL of the client. */
   requestDone(request: { method: string; path: string; status: number; ms: number }): void
   /** One transaction of the event writer. */
   batchWritten(batch: { events: number; ms: number }): void
-  /** One making of a sync answer, without the time it waited for news. */
+  /** One computation of a sync response, without the time it waited. */
   syncDone(sync: { kind: 'initial' | 'incremental' | 'sliding'; ms: number }): void
-  /** Says how many long polls wait; asked whenever the metrics are read. */
+  /** Sets how to read the number of waiting long polls. */
   countWaiting(count: () => number): void
-  /** Say how many connections are open, and how many bytes are held for them. */
+  /** Set how to read the number of open connections, and the bytes held for them. */
   countConnections(count: () => number): void
   countBytes(counts: { arriving: () => number; unsent: () => number }): void
   /** A connection was refused or ended, because of one of the limits of that name. */
   connectionCut(limit: 'connections' | 'unsent'): void
-  /** Says how many log lines were lost so far. */
+  /** Sets how to read the number of lost log lines. */
   countLostLogLines(count: () => number): void
-  /** Says how far a follower of the streams lags behind; asked whenever the metrics are read. The answer ends that. */
+  /** Sets how to read the lag of a stream follower. The answer removes it. */
   watchLag(follower: string, read: () => Promise<Lag>): () => void
-  /** Shows what the caches of a server hold; asked whenever the metrics are read. */
+  /** Sets the caches whose sizes are shown. */
   countCaches(caches: Pick<CacheBudget, 'limit' | 'figures'>): void
   /** The text that Prometheus scrapes, and its media type. */
   render(): Promise<{ contentType: string; text: string }>
@@ -120,7 +120,7 @@ function measureCaches(registry: Registry, caches: Pick<CacheBudget, 'limit' | '
   })
 }
 
-/** Two gauges for each follower that is being watched. */
+/** Two gauges for each registered follower. */
 function measureLags(registry: Registry): Metrics['watchLag'] {
   const watched = new Map<string, () => Promise<Lag>>()
   const gauge = (name: string, help: string, part: keyof Lag) =>
@@ -142,7 +142,7 @@ function measureLags(registry: Registry): Metrics['watchLag'] {
   }
 }
 
-/** What clients and the log make the process hold. */
+/** Memory held for clients and the log. */
 function heldForClients(registers: Registry[]) {
   const watched = (name: string, help: string) => {
     let count = () => 0

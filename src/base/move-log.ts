@@ -1,11 +1,11 @@
-/** With fewer entries it is not worth the while to look for outdated ones. */
+/** With fewer entries removing outdated ones is not worth it. */
 const minEntries = 64
 
 type Entry<Item> = { item: Item; position: number }
 
 /**
  * Which items moved after a position of a stream, at the cost of what moved since. An item counts where it moved last;
- * its older entries are left out of answers and collected from time to time.
+ * its older entries are left out of answers and removed from time to time.
  */
 export class MoveLog<Item> {
   readonly #newest = new Map<Item, Entry<Item>>()
@@ -16,7 +16,7 @@ export class MoveLog<Item> {
     return this.#newest.size
   }
 
-  /** Positions that come out of order count as the newest: an item is rather named once too often than not at all. */
+  /** Positions out of order count as the newest: an item may be reported twice, but is never missed. */
   moved(item: Item, at: number): void {
     const known = this.#newest.get(item)
     if (known && known.position >= at) return
@@ -29,7 +29,7 @@ export class MoveLog<Item> {
     const entry = { item, position }
     this.#newest.set(item, entry)
     this.#entries.push(entry)
-    if (this.#entries.length > minEntries + 2 * this.#newest.size) this.#collect()
+    if (this.#entries.length > minEntries + 2 * this.#newest.size) this.#compact()
   }
 
   delete(item: Item): void {
@@ -51,7 +51,7 @@ export class MoveLog<Item> {
     return this.#newest.get(entry.item) === entry
   }
 
-  #collect(): void {
+  #compact(): void {
     this.#entries = this.#entries.filter((entry) => this.#isNewest(entry))
   }
 }

@@ -14,7 +14,7 @@ export class RateBuckets {
   /** Oldest use first. */
   readonly #levels = new Map<string, Level>()
 
-  /** `capacity`: how many keys are remembered at most; the longest unused are forgotten, which is to their favour. */
+  /** `capacity`: keys remembered at most; the least recently used are dropped, and have a full bucket again. */
   constructor(limits: Config['rate_limits'], clock: Pick<Clock, 'now'>, capacity = 100_000) {
     this.#limits = limits
     this.#clock = clock

@@ -15,9 +15,9 @@ export type Ticket = { woken: Promise<void>; release(): void }
 
 /**
  * Long polls by key: a user, or one of its devices. Register before reading, so that no wake-up is lost between the
- * read and the wait. For each key that was ever registered the moment is remembered at which each stream last moved, so
- * that a reader who knows everything up to one moment can see, without reading, which streams may hold something new.
- * Keys that no request ever named cost next to nothing to wake.
+ * read and the wait. For each key that was ever registered the time at which each stream last moved is remembered, so
+ * that a reader who is up to date as of one time knows, without reading, which streams may have something new. Waking
+ * keys that no request ever registered costs next to nothing.
  */
 export class Waiters<Stream extends string> {
   readonly #streams: readonly Stream[]
@@ -34,7 +34,7 @@ export class Waiters<Stream extends string> {
     this.#maxRemembered = limits.maxRemembered
   }
 
-  /** How many wait now. */
+  /** The number of waiting requests. */
   get size(): number {
     return this.#size
   }
@@ -50,7 +50,7 @@ export class Waiters<Stream extends string> {
     return known ? this.#streams.filter((_, index) => (known.moved[index] ?? 0) > moment) : [...this.#streams]
   }
 
-  /** A ticket that remembers any movement from now on that it is interested in. */
+  /** A ticket that records any movement of its streams from now on. */
   register({ keys, ignores = [] }: Interest<Stream>): Ticket {
     const { promise: woken, resolve } = Promise.withResolvers<void>()
     const waiting = { wake: resolve, ignores: new Set(ignores.map((stream) => this.#index(stream))) }
@@ -69,13 +69,13 @@ export class Waiters<Stream extends string> {
     }
   }
 
-  /** A stream has moved for a key: who waits for it is woken. */
+  /** A stream has moved for a key: wakes its waiting requests. */
   move(key: string, stream: Stream): void {
     const known = this.#keys.get(key)
     if (known) this.#moveKnown(known, this.#index(stream))
   }
 
-  /** A stream may have moved for anybody: messages that say for whom were lost. */
+  /** A stream may have moved for any key: bus messages were lost. */
   moveAll(stream: Stream): void {
     for (const known of this.#keys.values()) this.#moveKnown(known, this.#index(stream))
   }
@@ -85,9 +85,9 @@ export class Waiters<Stream extends string> {
     for (const { wake, ignores } of known.waiting) if (!ignores.has(index)) wake()
   }
 
-  /** The key as the one that was asked for last. */
+  /** The key, now the most recently registered one. */
   #remember(key: string, waiting: Waiting): Key {
-    // Before it was known its movements were missed: tokens of that time must not look up to date.
+    // Earlier movements were not recorded: tokens from before must not appear up to date.
     const known = this.#keys.get(key) ?? this.#newKey()
     this.#keys.delete(key)
     this.#keys.set(key, known)
@@ -100,7 +100,7 @@ export class Waiters<Stream extends string> {
     return { moved: this.#streams.map(() => moment), waiting: new Set() }
   }
 
-  /** Those with requests that wait are kept: their wake-up is still owed to them. */
+  /** Keys with waiting requests are kept. */
   #forgetOldest(): void {
     if (this.#keys.size <= this.#maxRemembered) return
     for (const [key, { waiting }] of this.#keys) {

@@ -6,14 +6,14 @@ import { isObject, type JsonValue } from '#protocol/events/event.ts'
 import type { Bus } from './bus.ts'
 import * as topics from './topics.ts'
 
-/** Longer lines are no messages of ours. */
+/** Longer lines are not from this program. */
 const maxLineLength = 1_000_000
-/** How long a command waits for the server to take a message in. */
+/** How long a command waits for the server to accept a message. */
 const answerMs = 5000
 
 /**
- * Lets commands on this machine publish on the bus of the running server, so that what they change in the store is not
- * hidden by what the server keeps in memory. Whoever may open the socket may open the database beside it as well.
+ * Lets commands on this machine publish on the bus of the running server, so that its caches are invalidated when they
+ * change the store. Access to the socket needs the same permissions as the database beside it.
  */
 export async function openControlSocket(
   { bus, log }: { bus: Bus; log: Log },
@@ -64,7 +64,7 @@ function parse(line: string): JsonValue | undefined {
   }
 }
 
-/** The bus of a command: what it publishes reaches the server that runs beside it, if one does. */
+/** The bus of a command: its messages reach the server that runs on the same data, if any. */
 export function controlBus(path: string): Bus {
   const sent: Promise<void>[] = []
   return {
@@ -74,7 +74,7 @@ export function controlBus(path: string): Bus {
   }
 }
 
-/** Resolves once the server has taken the line in; a server that does not run needs no message. */
+/** Resolves once the server has accepted the line; without a running server nothing is sent. */
 function send(path: string, line: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(path)

@@ -1,18 +1,18 @@
 import type { JsonValue } from '#protocol/events/event.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** What one kind of message is about; its payload travels between processes as JSON. */
+/** The kind of a message; its payload travels between processes as JSON. */
 export type Topic<Payload extends JsonValue> = {
   readonly name: string
-  /** Never set: carries the type of the payload. */
+  /** Never set: only carries the type of the payload. */
   readonly payload?: Payload
 }
 
 const topic = <Payload extends JsonValue>(name: string): Topic<Payload> => ({ name })
 
-export type Device = { userId: UserId; deviceId: string }
+export type DeviceRef = { userId: UserId; deviceId: string }
 
-// A topic is here only while somebody publishes it and somebody listens; spec-tests/bus/topics.test.ts checks that.
+// Every topic has a publisher and a listener; spec-tests/bus/topics.test.ts checks that.
 // Besides those named, jobs/follower listens to those of the streams that it follows.
 
 /**
@@ -25,30 +25,30 @@ export const eventsCommitted = topic<{
   /** Of the newest event. */
   position: number
   userIds: UserId[]
-  /** Whether somebody's membership changed. */
+  /** Whether a membership changed. */
   changesMembers: boolean
 }>('events.committed')
 
 /**
- * A user's receipt moved. `userIds`: who may know of it.
+ * A user's receipt moved. `userIds`: the users who may see it.
  * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes.
  */
 export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: UserId[] }>('receipt.moved')
 
 /**
- * Who types in a room changed. `userIds`: the room's users of this server.
+ * The typing users of a room changed. `userIds`: the room's users of this server.
  * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters.
  */
 export const typingChanged = topic<{ roomId: RoomId; userIds: UserId[] }>('typing.changed')
 
 /**
- * Presence of somebody changed. `userIds`: who may know of it.
+ * The presence of a user changed. `userIds`: the users who may see it.
  * From: services/presence. Listeners: services/sync/wake-waiters.
  */
 export const presenceChanged = topic<{ userIds: UserId[] }>('presence.changed')
 
 /**
- * Account data of a user was set; `roomId` is '' for what belongs to no room. Push rules are account data as well.
+ * Account data of a user was set; `roomId` is '' for global account data. Push rules are account data as well.
  * From: services/accounts/data, services/push, services/rooms. Listeners: services/sync/wake-waiters,
  * services/push/follow-changes.
  */
@@ -57,13 +57,13 @@ export const accountDataChanged = topic<{ userId: UserId; changes: { roomId: Roo
 )
 
 /**
- * To-device messages wait for some devices.
+ * To-device messages were queued for some devices.
  * From: services/e2ee. Listeners: services/sync/wake-waiters.
  */
-export const toDeviceQueued = topic<{ devices: Device[] }>('to_device.queued')
+export const toDeviceQueued = topic<{ devices: DeviceRef[] }>('to_device.queued')
 
 /**
- * Others must ask for the keys of these users anew.
+ * Other users must query the keys of these users again.
  * From: services/e2ee, services/accounts. Listeners: services/e2ee/device-lists.
  */
 export const deviceListsChanged = topic<{ userIds: UserId[] }>('device_lists.changed')
@@ -72,7 +72,7 @@ export const deviceListsChanged = topic<{ userIds: UserId[] }>('device_lists.cha
  * One-time or fallback keys of some devices were uploaded or claimed.
  * From: services/e2ee. Listeners: services/e2ee/key-stock.
  */
-export const keyStocksChanged = topic<{ devices: Device[] }>('key_stocks.changed')
+export const keyStocksChanged = topic<{ devices: DeviceRef[] }>('key_stocks.changed')
 
 /**
  * Access tokens or the account of a user changed.
@@ -87,10 +87,10 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 export const accountErased = topic<{ userId: UserId }>('account.erased')
 
 /**
- * Devices are gone with all that belonged to them.
+ * Devices were deleted with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */
-export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
+export const devicesDeleted = topic<{ devices: DeviceRef[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
@@ -99,19 +99,19 @@ export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 
 /**
- * A room must be read anew, or is gone.
+ * A room must be reloaded, or was deleted.
  * From: services/rooms/purge. Listeners: services/rooms/purge/forget-live-room.
  */
 export const roomHidden = topic<{ roomId: RoomId }>('room.hidden')
 
 /**
- * A room is gone for good.
+ * A room was deleted.
  * From: services/rooms/purge. Listeners: services/rooms/account-rooms.
  */
 export const roomRemoved = topic<{ roomId: RoomId }>('room.removed')
 
 /**
- * A user who had left a room wants to hear of it no more.
+ * A user has forgotten a room.
  * From: services/rooms/membership. Listeners: services/rooms/account-rooms.
  */
 export const roomForgotten = topic<{ roomId: RoomId; userId: UserId }>('room.forgotten')

@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util'
 import type { Environment } from '#base/config/environment.ts'
 
-/** What a command may touch of the process. */
+/** The parts of the process that a command may use. */
 export type Terminal = {
   env: Environment
   /** Writes to the standard output. */
@@ -10,11 +10,11 @@ export type Terminal = {
   complain(line: string): void
   /** All of the standard input. */
   read(): Promise<string>
-  /** Resolves when the process is asked to stop; who asks twice ends it at once. */
+  /** Resolves at the first signal to stop; a second one ends the process at once. */
   stopped(): Promise<void>
-  /** Resolves with an error that no code has caught. From then on such errors end nothing by themselves. */
+  /** Resolves with an uncaught error. From then on such errors do not end the process by themselves. */
   crashed(): Promise<Error>
-  /** Ends the process after a while, whatever still hangs. */
+  /** Ends the process after a while, whatever is unfinished. */
   limitEnd(): void
 }
 
@@ -29,15 +29,15 @@ export type Command = {
   /** What follows the command's name: `NAME [--admin]`. */
   usage: string
   options?: NonNullable<ParseArgsConfig['options']>
-  /** How many names it takes. */
+  /** The number of names it takes. */
   names?: number
-  /** How many of them may be left out. */
+  /** The number of optional names. */
   optionalNames?: number
   /** Answers the exit code. */
   run(args: Arguments, terminal: Terminal): Promise<number>
 }
 
-/** Commands under one word. */
+/** A group of commands. */
 export type Group = { summary: string; commands: Readonly<Record<string, Command | Group>> }
 
 /** The command was called wrongly: exit code 2. */

@@ -1,7 +1,7 @@
 import { configOptions, type Command } from './command.ts'
 import { configOf } from './configuration.ts'
 
-/** For containers and service managers: asks the server on this machine. */
+/** For containers and service managers: checks the server on this machine. */
 export const health: Command = {
   summary: 'Ask the server that runs on this machine whether it answers',
   usage: '[--config FILE]',

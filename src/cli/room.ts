@@ -16,11 +16,11 @@ const check: Command = {
     const isAll = args.values['all'] === true
     if ((roomId === undefined) !== isAll) throw new UsageError('name a room, or give --all')
     const isRepair = args.values['repair'] === true
-    return withContext(args, terminal, async (ctx) => {
+    return withServerContext(args, terminal, async (ctx) => {
       const roomIds = roomId === undefined ? (await ctx.store.rooms.rooms.list()).map((room) => room.roomId) : [roomId]
       let remaining = 0
       for (const id of roomIds) remaining += await checkOne(ctx, terminal, { roomId: id, isRepair })
-      if (isAll) remaining += await checkTransactions(ctx, terminal, isRepair)
+      if (isAll) remaining += await checkTransactionIds(ctx, terminal, isRepair)
       terminal.print(`${roomIds.length} rooms checked, ${remaining} differences remain\n`)
       return remaining === 0 ? 0 : 1
     })
@@ -37,7 +37,7 @@ const purge: Command = {
   options: { ...configOptions, before: { type: 'string' }, local: { type: 'boolean' } },
   async run(args, terminal) {
     const before = momentOf(args.values['before'])
-    return withContext(args, terminal, async (ctx) => {
+    return withServerContext(args, terminal, async (ctx) => {
       const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
       const { collectPurges } = await import('#services/rooms/purge/purge-worker.ts')
       const { historyPurgeStatus } = await import('#services/rooms/purge/purge-status.ts')
@@ -62,7 +62,7 @@ const purge: Command = {
 
 export const room: Group = { summary: 'Check rooms and remove their history', commands: { check, purge } }
 
-async function withContext(
+async function withServerContext(
   args: Arguments,
   terminal: Terminal,
   work: (ctx: Context) => Promise<number>,
@@ -92,7 +92,7 @@ async function checkOne(
   return left.length
 }
 
-async function checkTransactions(ctx: Context, terminal: Terminal, isRepair: boolean): Promise<number> {
+async function checkTransactionIds(ctx: Context, terminal: Terminal, isRepair: boolean): Promise<number> {
   const { checkLostTransactions } = await import('#services/rooms/verify/transactions.ts')
   const found = await checkLostTransactions(ctx.store)
   report(terminal, 'all rooms', found)
@@ -109,7 +109,7 @@ function report(terminal: Terminal, where: string, found: readonly RowChange[]):
   }
 }
 
-/** What events say is nobody's business here. */
+/** Hides the content of events. */
 const shown = ({ client_json: _client, graph_json: _graph, ...columns }: Record<string, unknown>): string =>
   JSON.stringify(columns)
 

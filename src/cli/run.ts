@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '#base/config/settings.ts'
 import { UsageError, type Arguments, type Command, type Group, type Terminal } from './command.ts'
 
-/** Finds and runs the command that the words name; answers the exit code: 0 done, 1 failed, 2 called wrongly. */
+/** Finds and runs the named command; answers the exit code: 0 done, 1 failed, 2 called wrongly. */
 export async function run(program: Group, words: readonly string[], terminal: Terminal): Promise<number> {
   const { found, path, rest } = find(program, words)
   const help = rest.includes('--help') || rest.includes('-h')

@@ -21,12 +21,12 @@ export const start: Command = {
     const { adminInvitation } = await import('#services/accounts/registration/registration-token.ts')
     const invitation = await adminInvitation(server.context)
     if (invitation !== undefined) terminal.print(`${inviteAdmin(invitation)}\n`)
-    // A quarter of the memory was for the start alone.
+    // A quarter of the memory was used by the start alone.
     await collectGarbage()
     const endCollecting = collectWhenIdle(server.context)
     log.info('ready')
     const failure = await Promise.race([stopped.then(() => undefined), server.failed, terminal.crashed()])
-    // Whatever still hangs must not make service managers wait; what was acknowledged is on disk.
+    // Unfinished work must not make service managers wait; what was acknowledged is on disk.
     terminal.limitEnd()
     if (failure) log.error('the server cannot go on and ends', { error: failure })
     else log.info('stopping')

@@ -52,7 +52,7 @@ async function withAccounts(args: Arguments, terminal: Terminal, work: Work): Pr
   return 0
 }
 
-/** A password on the command line shows in the list of processes: the standard input is the better way. */
+/** A password on the command line is visible in the process list: standard input is the safer way. */
 async function givenPassword({ values }: Arguments, terminal: Terminal): Promise<string | undefined> {
   if (values['password-stdin'] !== true) return values['password'] as string | undefined
   if (values['password'] !== undefined) throw new UsageError('give --password or --password-stdin, not both')

@@ -6,8 +6,8 @@ type Drop = (value: unknown) => void
 const drops = new WeakMap<TSchema, Drop | 'nothing'>()
 
 /**
- * Takes out keys that may be left out and whose value is null, wherever the schema knows no null: clients write so what
- * they have nothing to say about. Keys that the schema does not declare, and objects of any content, stay as they are.
+ * Removes optional keys whose value is null, wherever the schema allows no null: some clients send null for absent
+ * values. Undeclared keys and objects of any content stay as they are.
  */
 export function dropAbsentNulls(schema: TSchema, value: unknown): void {
   const drop = dropOf(schema)
@@ -55,12 +55,12 @@ function items({ items: schema }: TSchema): Drop[] {
   return [(value) => (Array.isArray(value) ? value.forEach(inner) : undefined)]
 }
 
-/** Of several forms that a value may have it is not known here which one it has. */
+/** Of a union it is not known here which member the value matches. */
 function members({ allOf = [] }: TSchema): Drop[] {
   return (allOf as TSchema[]).map(dropOf).filter((drop) => drop !== 'nothing')
 }
 
-/** What the schema says nothing about is judged elsewhere, null included. */
+/** Values without a schema are checked elsewhere, null included. */
 function knowsNull(schema: TSchema): boolean {
   const { type, const: only, enum: choices, anyOf, allOf } = schema as Partial<Forms>
   if (type !== undefined) return [type].flat().includes('null')

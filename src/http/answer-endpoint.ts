@@ -11,7 +11,7 @@ import type { Match } from './route-table.ts'
 import { jsonAnswer, piecesAnswer, type Answer } from './send-answer.ts'
 import { replyViolation, validateBody, validateParams, validateQuery } from './validate.ts'
 
-/** What answering an endpoint needs of the application. */
+/** The dependencies of answering an endpoint. */
 export type Surroundings = {
   ctx: Context
   authenticators: Authenticators<Context>
@@ -49,7 +49,7 @@ export async function answerEndpoint(around: Surroundings, asked: Asked): Promis
   return jsonAnswer(checkReplies ? checkedText(endpoint, reply) : textOf(reply))
 }
 
-/** Strangers are turned away before their body is read, except servers: they sign it. */
+/** Unauthenticated requests are refused before their body is read, except those of servers, which sign it. */
 async function admit(
   { ctx, authenticators }: Surroundings,
   { request, match, ip }: Asked,
@@ -62,7 +62,7 @@ async function admit(
   const { method, url = '/', headers } = request
   const credentials = { method: method ?? '', url, headers, query, ip, body: early }
   const requester = auth === 'none' ? undefined : await authenticators[auth](ctx, credentials)
-  // Where nobody needs a token, having one moves nobody out of the bucket of their address.
+  // Where no token is needed, a request with one still counts against its address.
   limitRate(ctx.rateBuckets, limit, { requester: auth === 'optional' ? undefined : requester, ip })
   return { requester, json: auth === 'server' ? early : await read() }
 }
@@ -74,7 +74,7 @@ function queryString(url: string): string {
 
 const textOf = (reply: unknown): string => (reply instanceof JsonText ? reply.text : JSON.stringify(reply))
 
-/** Checks what is really sent, not what it was made of. */
+/** Validates the serialized reply, not the object that it was made of. */
 function checkedText(endpoint: Endpoint, reply: unknown): string {
   const text = textOf(reply)
   check(endpoint, text)

@@ -33,11 +33,11 @@ export type App = {
   listener: RequestListener
   /** Aborts the signal of all requests under way and lets connections end with their answers. */
   stop(): void
-  /** Waits for work whose client may be gone already, for half a second at most. */
+  /** Waits for work in progress, also of disconnected clients, for half a second at most. */
   finish(): Promise<void>
 }
 
-/** What the steps of one request share. */
+/** The state of one request. */
 type Kernel = AppOptions & {
   route: (method: string, url: string) => Match
   addressOf: (request: IncomingMessage) => string
@@ -55,7 +55,7 @@ export function createApp(options: AppOptions): App {
   const kernel = createKernel(options)
   const { underWay } = kernel
   const koa = new Koa()
-  // What remains here are broken connections: answers are made, and bugs logged, in `answer`.
+  // Only broken connections are left here: responses are made, and bugs logged, in `answer`.
   koa.on('error', (error: unknown) => options.ctx.log.debug('connection broke', { error }))
   koa.use((exchange) => options.requestIds.run((id) => answer(kernel, exchange, id)))
   const answering = koa.callback()
@@ -100,7 +100,7 @@ function createKernel(options: AppOptions): Kernel {
   return kernel
 }
 
-/** Preflights are a third of all requests of web clients: they pass nothing else. */
+/** Preflights are a third of all requests of web clients: they skip all other steps. */
 function answerPreflight(response: ServerResponse, { isStopping }: RequestsUnderWay): void {
   response.writeHead(204, isStopping ? { ...preflightHeaders, connection: 'close' } : preflightHeaders)
   response.end()

@@ -2,11 +2,11 @@ import { limitExceeded, MatrixError } from '#base/errors.ts'
 
 type Limits = { inAll: number; perAddress: number }
 
-/** The memory one body takes while it arrives. */
+/** The memory of one body while it arrives. */
 export type Claim = {
   /** Counts more bytes; answers a refusal instead when they would be too many. */
   grow(bytes: number): MatrixError | undefined
-  /** Gives back all that was counted; more calls do nothing. */
+  /** Releases all that was counted; further calls do nothing. */
   release(): void
 }
 

@@ -27,7 +27,7 @@ export async function readJsonBody(request: IncomingMessage, limits: JsonLimits)
 }
 
 function parseBody(bytes: Buffer, { depth, values }: JsonLimits): Record<string, unknown> {
-  // A value takes a byte at least. What is made of many small ones costs far more than their bytes.
+  // A value takes a byte at least, but parsed values cost far more memory than their bytes.
   if (bytes.length > values) {
     const found = jsonStructure(bytes)
     if (found.depth > depth) throw badJson('The JSON is nested too deeply')
@@ -75,23 +75,23 @@ function gather(request: Readable, { announced, bytes, claim, timeoutMs }: Gathe
       settle()
     }
     const onData = (chunk: Buffer) => {
-      // Nearly every body comes in one piece.
+      // Nearly every body arrives in one chunk.
       if (chunk.length === announced) return void (whole = chunk)
       const refusal = gathered.size + chunk.length > bytes ? tooLarge('The body is too large') : gathered.add(chunk)
       if (refusal) end(() => reject(refusal))
     }
-    // Sockets live in real time, whatever clock the server runs on.
+    // Socket timeouts run on real time, also under a fake clock.
     const cancel = systemClock.after(timeoutMs, () => end(() => reject(bodyTimeout())))
     request.on('data', onData)
     request.on('end', () => end(() => resolve(whole ?? gathered.bytes)))
-    // A client that goes away is no error to a request that nobody asks for errors.
+    // A client that disconnects is no error of the server.
     request.on('close', () => end(() => reject(clientGone())))
   })
 }
 
 type Gathering = BodyLimits & { announced: number | undefined }
 
-/** Lets a body flow away that the endpoint has no use for: what waits unread would be kept, chunk by chunk. */
+/** Discards a body that the endpoint does not use: unread, its chunks would stay in memory. */
 export function discardBody(request: IncomingMessage): void {
   if (request.headers['transfer-encoding'] === undefined && (announcedBytes(request) ?? 0) === 0) return
   drain(request)
@@ -104,7 +104,7 @@ function announcedBytes({ headers }: IncomingMessage): number | undefined {
 const clientGone = () => new Error('The client went away')
 const bodyTimeout = () => closing(new MatrixError(408, 'M_UNKNOWN', 'The body did not arrive in time'))
 
-/** Lets a moderately large rest flow away, so that the client gets to read the refusal. */
+/** Discards the rest of a moderately large body, so that the client gets to read the refusal. */
 function refuseRest(request: IncomingMessage, refusal: MatrixError): MatrixError {
   drain(request)
   return refusal
@@ -112,7 +112,7 @@ function refuseRest(request: IncomingMessage, refusal: MatrixError): MatrixError
 
 const maxDrained = 2_097_152
 
-/** Reads on without keeping anything; a flood is cut off. */
+/** Reads and discards; closes the connection when it is too much. */
 function drain(request: Readable): void {
   let rest = maxDrained
   request.on('error', () => {})

@@ -3,7 +3,7 @@ import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
 
 /**
  * Finds the address a request came from; X-Forwarded-For counts only as far as trusted proxies wrote it.
- * `warn` gets the first peer whose header does not count: an operator who forgot the proxy would never know.
+ * `warn` gets the first untrusted peer with such a header: the operator may have forgotten to trust a proxy.
  */
 export function clientAddress(
   trustedProxies: readonly string[],
@@ -36,7 +36,7 @@ export function addressesIn(entries: readonly string[]): (ip: string) => boolean
 /** The other end of the connection. */
 export const peerAddress = ({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): string => plain(remoteAddress)
 
-/** Addresses and CIDR ranges as one list; throws on anything else, so that a typing error stops the start. */
+/** Addresses and CIDR ranges as one list; throws on anything else, so that a typing error prevents the start. */
 function proxyList(entries: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {

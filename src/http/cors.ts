@@ -1,4 +1,4 @@
-/** What browsers need on every answer. https://spec.matrix.org/v1.19/client-server-api/#web-browser-clients */
+/** CORS headers of every response. https://spec.matrix.org/v1.19/client-server-api/#web-browser-clients */
 export const corsHeaders = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
@@ -6,7 +6,7 @@ export const corsHeaders = {
 } as const
 
 /**
- * What answers a preflight: browsers then ask no more for a day at most, which is the longest they remember.
- * Everything may be asked, so nothing is looked up for it.
+ * Headers of a preflight response: browsers cache it for a day, the longest they accept. All requests are allowed, so no
+ * route is looked up.
  */
 export const preflightHeaders = { ...corsHeaders, 'access-control-max-age': '86400' } as const

@@ -8,7 +8,7 @@ import { storableText } from './storable-text.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-/** What a handler gets besides the context and the requester. */
+/** What a handler receives besides the context and the requester. */
 export type Received<P, Q, B> = {
   params: P
   query: Q

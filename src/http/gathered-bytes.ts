@@ -25,7 +25,7 @@ export class GatheredBytes {
     return this.#room.subarray(0, this.#size)
   }
 
-  /** Takes the chunk in; answers the refusal when there may be no more memory for it. */
+  /** Adds a chunk; answers the refusal when it exceeds the memory bounds. */
   add(chunk: Buffer): MatrixError | undefined {
     const size = this.#size + chunk.length
     if (size > this.#room.length) {

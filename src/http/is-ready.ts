@@ -4,10 +4,10 @@ import type { Context } from '#context.ts'
 type Store = Pick<Context['store'], 'ping'>
 
 const patienceMs = 2000
-// All who ask at once get one answer: anybody may ask, and it must cost the database nothing.
+// Concurrent checks share one query: the endpoint is public, and must not load the database.
 const underWay = new WeakMap<Store, Promise<boolean>>()
 
-/** Whether the database answers, and soon. */
+/** Whether the database answers in time. */
 export function isReady(store: Store): Promise<boolean> {
   const asked = underWay.get(store) ?? ask(store).finally(() => underWay.delete(store))
   underWay.set(store, asked)
@@ -16,7 +16,7 @@ export function isReady(store: Store): Promise<boolean> {
 
 async function ask(store: Store): Promise<boolean> {
   const answered = new AbortController()
-  // Databases live in real time, whatever clock the server runs on.
+  // Database timeouts run on real time, also under a fake clock.
   const late = systemClock.sleep(patienceMs, answered.signal).then(() => false)
   const ready = store.ping().then(
     () => true,

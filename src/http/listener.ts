@@ -6,7 +6,7 @@ import { corsHeaders } from './cors.ts'
 
 /** Slow or oversized requests are cut off; long polls and slow uploads of media are not. */
 export const httpLimits = {
-  /** Request line and headers together: a sync filter may stand in the URL. */
+  /** Request line and headers together: a sync filter may be in the URL. */
   maxHeaderSize: 32_768,
   headersTimeout: 20_000,
   /** For the arrival of the whole request; waiting for the answer does not count. */
@@ -14,21 +14,21 @@ export const httpLimits = {
   /** Longer than what reverse proxies keep: they never reuse a connection that is just being closed. */
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 5000,
-  /** Of a body that nothing reads yet, at most so much waits in memory. */
+  /** Bytes of an unread body that are buffered at most. */
   highWaterMark: 16_384,
 } satisfies ServerOptions
 
 export type Listener = {
   port: number
   url: string
-  /** Stops accepting and waits for the answers under way, for half a second at most. */
+  /** Stops accepting and waits for responses in progress, for half a second at most. */
   close(): Promise<void>
 }
 
 /** A certificate with its chain, and its private key, both PEM. */
 export type Identity = { cert: string; key: string }
 
-type Place = {
+type ListenOptions = {
   host: string
   port: number
   limits?: ServerOptions
@@ -40,7 +40,7 @@ type Place = {
 /** Serves on an address, with TLS where an identity is given; port 0 takes a free one. */
 export async function listen(
   answer: RequestListener,
-  { host, port, limits = {}, tls, admit }: Place,
+  { host, port, limits = {}, tls, admit }: ListenOptions,
 ): Promise<Listener> {
   const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
   const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)
@@ -58,7 +58,7 @@ export async function listen(
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       const giveUp = new AbortController()
-      // Sockets live in real time, whatever clock the server runs on.
+      // Socket timeouts run on real time, also under a fake clock.
       const patience = systemClock.sleep(500, giveUp.signal)
       await Promise.race([closed, patience])
       giveUp.abort()
@@ -68,7 +68,7 @@ export async function listen(
   }
 }
 
-/** Answers what is no HTTP, so that even then the client learns why. */
+/** Answers requests that are not valid HTTP. */
 function refuse(socket: Socket, code: string | undefined): void {
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400

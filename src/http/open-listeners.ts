@@ -45,7 +45,7 @@ export async function openListeners(ctx: Needs, answer: RequestListener): Promis
   }
 }
 
-/** One count for all public ports. */
+/** One limit for all public ports. */
 function admission({ config: { limits, listen: place }, metrics }: Needs): (socket: Socket) => boolean {
   const connections = new Connections({
     inAll: limits.connections,

@@ -6,7 +6,7 @@ import { isReady } from './is-ready.ts'
 
 type Needs = Pick<Context, 'metrics' | 'store'>
 
-/** What operators and their machines ask on the metrics port: never reachable through the public one. */
+/** The endpoints of the metrics port, for operators: not reachable through the public port. */
 export function operationsApp({ metrics, store }: Needs): RequestListener {
   const router = new Router()
   router.get('/metrics', async (exchange) => {

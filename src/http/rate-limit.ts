@@ -1,6 +1,6 @@
 import type { BucketName, RateBuckets } from '#base/rate-bucket.ts'
 
-/** Counts a request against its requester, or against its address when nobody is known. */
+/** Counts a request against its requester, or against its address when it is unauthenticated. */
 export function limitRate(
   buckets: RateBuckets,
   limit: BucketName | undefined,
@@ -9,7 +9,7 @@ export function limitRate(
   buckets.spend(limit ?? 'default', requesterKey(requester) ?? addressKey(ip))
 }
 
-/** Whoever holds one address of an IPv6 network holds all of its last 64 bits: they count as one. */
+/** A host can use all addresses of its IPv6 /64 network: they count as one. */
 export function addressKey(ip: string): string {
   if (!ip.includes(':')) return ip
   const [forwardExtremity = '', tail] = ip.split('::')

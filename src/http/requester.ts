@@ -1,12 +1,12 @@
 import type { UserId } from '#protocol/ids.ts'
-/** Who asks, as far as the endpoint's `auth` promises it; `http/` never looks inside. */
+/** The requester, as the endpoint's `auth` promises it; `http/` does not look inside. */
 export type UserRequester = {
   userId: UserId
   /** Absent for an application service that acts without a device. */
   deviceId: string | undefined
   isGuest: boolean
   isAdmin: boolean
-  /** May read and leave, but not join, send or change what others see. */
+  /** Suspended: may read and leave, but not join, send or change what others see. */
   isSuspended: boolean
   /** The application service whose token was used, if one was. */
   appserviceId: string | undefined
@@ -25,7 +25,7 @@ export type Requesters = {
 }
 export type Auth = keyof Requesters
 
-/** What an authenticator reads of a request. */
+/** The parts of a request that authenticators read. */
 export type Credentials = {
   method: string
   /** Path and query as the client sent them: federation signs exactly this. */
@@ -37,7 +37,7 @@ export type Credentials = {
   body: unknown
 }
 
-/** How each kind of requester is found out; refusals are thrown. */
+/** Authenticates each kind of requester; refusals are thrown. */
 export type Authenticators<Context> = {
   [A in Exclude<Auth, 'none'>]: (ctx: Context, credentials: Credentials) => Promise<Requesters[A]>
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** The requests that are being answered, as far as the end of the server must know of them. */
+/** The requests in progress, so that a stopping server can wait for them. */
 export class RequestsUnderWay {
   // No set of their promises: dead tables of a set hold on to each other, and so kept whole requests out of the reach
   // of the young generation's collector, which then cost a tenth of all processor time.
@@ -31,19 +31,19 @@ export class RequestsUnderWay {
     this.#waiting.add(controller)
     response.once('close', () => {
       this.#waiting.delete(controller)
-      // To abort has a price, and at the regular end nobody listens any more.
+      // Aborting is not free, and after a regular end there are no listeners.
       if (!response.writableFinished) controller.abort()
     })
     return controller.signal
   }
 
-  /** Lets requests that wait end at once. */
+  /** Ends waiting requests at once. */
   stop(): void {
     this.#isStopping = true
     for (const controller of this.#waiting) controller.abort()
   }
 
-  /** Resolves when none is under way. */
+  /** Resolves when no request is in progress. */
   ended(): Promise<void> {
     return new Promise((resolve) => {
       this.#allEnded = resolve

@@ -5,7 +5,7 @@ import type { Endpoint, Method } from './endpoint.ts'
 export type Match = { endpoint: Endpoint; params: Record<string, string> }
 
 const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'DELETE']
-/** Longer than any request line Node accepts: lengths are for schemas to judge. */
+/** Longer than any request line Node accepts: schemas check lengths. */
 const maxParamLength = 65_536
 
 /** A radix tree over the paths and aliases of all endpoints; throws when two of them claim the same. */

@@ -49,7 +49,7 @@ export function sendAnswer(exchange: Exchange, { status = 200, headers = {}, bod
   else sendInPieces(exchange.res, body)
 }
 
-/** Piece after piece, so that it shows how far the client has come; a client that takes nothing is cut off by that. */
+/** In slices, which shows the progress of the client; one without progress is cut off. */
 function sendInPieces(response: ServerResponse, body: Buffer): void {
   let sent = 0
   const next = () => {

@@ -16,7 +16,7 @@ type Unsent = {
 
 const looksPerTimeout = 4
 
-/** Answers that clients have not taken yet: who takes nothing, or lets too much wait, is cut off. */
+/** Responses that clients have not received yet: connections that read nothing, or too slowly, are closed. */
 export class UnsentAnswers {
   readonly #limits: Limits
   readonly #cut: () => void
@@ -60,7 +60,7 @@ export class UnsentAnswers {
     this.#enforce(unsent)
   }
 
-  /** Answers that wait for earlier ones of their connection do not hear of its end. */
+  /** Pipelined responses behind others get no event when their connection ends. */
   #follow(socket: Socket): void {
     if (this.#followed.has(socket)) return
     this.#followed.add(socket)
@@ -80,7 +80,7 @@ export class UnsentAnswers {
     if (this.#byAddress.size === 0) this.#stopLooking()
   }
 
-  /** One answer alone is sent whatever its size: the bounds are for what piles up. */
+  /** A single response is sent whatever its size: the bounds are for several. */
   #enforce(newest: Unsent): void {
     const { perConnection, perAddress, inAll } = this.#limits
     const ofAddress = this.#byAddress.get(newest.address) ?? new Set()
@@ -90,7 +90,7 @@ export class UnsentAnswers {
     while (this.#inAll > inAll && this.#inAll > newest.bytes) this.#endOldest(this.#largest())
   }
 
-  /** Who owes most is at fault when all of it is too much. */
+  /** When the total is too large, the address with the most is cut off. */
   #largest(): Set<Unsent> {
     const sums = [...this.#byAddress.values()].map((answers) => ({ answers, bytes: sum(answers) }))
     return sums.reduce((most, other) => (other.bytes > most.bytes ? other : most)).answers
@@ -100,7 +100,7 @@ export class UnsentAnswers {
     for (const oldest of answers) return this.#end(oldest)
   }
 
-  /** Ends the connection, with all that waits in it. */
+  /** Ends the connection and drops its unsent responses. */
   #end({ socket }: Unsent): void {
     this.#forgetAll(socket)
     this.#cut()
@@ -114,7 +114,7 @@ export class UnsentAnswers {
     })
   }
 
-  /** An answer that is not there yet is no fault of the client. */
+  /** Time during which the response was not ready does not count against the client. */
   #judge(unsent: Unsent, now: number): void {
     const { response, socket } = unsent
     const taken = socket.bytesWritten

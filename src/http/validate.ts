@@ -53,7 +53,7 @@ export function validateParams(schema: TObject, params: Record<string, string>):
   return check({ schema, part: 'path' }, values)
 }
 
-/** What is wrong with a reply of ours, for the log; undefined when nothing is. */
+/** What is wrong with a reply of this server, for the log; undefined when it is valid. */
 export function replyViolation(schema: TSchema, reply: unknown): string | undefined {
   const validate = replies.compile(schema)
   return validate(reply) ? undefined : replies.errorsText(validate.errors, { dataVar: 'reply' })
@@ -86,7 +86,7 @@ function refusal({ schema, part }: { schema: TSchema; part: Part }, error: Error
   return part === 'body' ? badJson(message) : invalidParam(message)
 }
 
-/** The way to the wrong value; keys that the sender chose are not repeated to anybody. */
+/** The path of the wrong value; without undeclared keys, which the client chose. */
 function declaredNames(schema: TSchema, instancePath: string): string[] {
   const text = JSON.stringify(schema)
   const names = instancePath.split('/').slice(1)

@@ -1,9 +1,9 @@
 import type { Clock } from '#base/clock.ts'
 
-/** Timers of the platform take no longer delay. */
+/** The longest delay of the platform's timers. */
 const longest = 2_147_483_647
 
-/** One timer of standing work: set anew it replaces the last one. Keeps no process alive. */
+/** One timer of a worker: setting it replaces the previous one. Keeps no process alive. */
 export class Alarm {
   readonly #clock: Pick<Clock, 'every'>
   #cancel: (() => void) | undefined
@@ -18,7 +18,7 @@ export class Alarm {
 
   set(ms: number, work: () => void): void {
     this.clear()
-    // The clock's standing timers repeat: this one ends when it is due.
+    // The clock's unref'd timers repeat: this one ends when it is due.
     this.#cancel = this.#clock.every(Math.min(Math.max(1, ms), longest), () => {
       this.clear()
       work()

@@ -8,28 +8,28 @@ import { cursorLeaseMs, HeldCursor } from './held-cursor.ts'
 import { ofShard } from './shards.ts'
 import { allWorkers, type Worker } from './worker.ts'
 
-/** Entries of one stream in order: all there are after one position and up to another, of the shard. */
+/** All entries of one stream and shard after one position and up to another, in order. */
 export type Batch<Stream extends FollowedStream = FollowedStream> = {
   [S in Stream]: { stream: S; entries: StreamEntries[S][]; after: number; upTo: number; attempt: number }
 }[Stream]
 
 /**
- * What carries on what happens: push, federation, search. Every entry reaches `handle` at least once, in the order of
- * its stream, also across restarts and crashes: how far it came stands in the table `cursors` under its name, which
- * moves only when `handle` has resolved. Whatever `handle` does must bear being done twice.
+ * A consumer of streams: push, federation, search. Every entry reaches `handle` at least once, in the order of its
+ * stream, also across restarts and crashes: the position is stored in the table `cursors` under its name, and moves
+ * only when `handle` has resolved. `handle` must be idempotent.
  */
 export type Follower<Stream extends FollowedStream = FollowedStream> = {
   name: string
   streams: readonly Stream[]
-  /** Where it begins the first time: with all there is, or with what comes from then on. */
+  /** Where a new follower begins: at the start of the stream, or at its current position. */
   from: 'start' | 'now'
-  /** Entries of a batch at most, but for those of one position; 200 when absent. */
+  /** The most entries of a batch, except that those of one position stay together; 200 when absent. */
   batchSize?: number
-  /** The signal aborts when the server stops or another process has taken over: what is done then is done again. */
+  /** The signal aborts when the server stops or another process has taken over: the batch is then repeated. */
   handle(batch: Batch<Stream>, signal: AbortSignal): Promise<void>
   /**
-   * Called when a batch of a single position has failed: `true` once it is put where it will be looked after, and the
-   * follower goes on. Without this it is tried for ever.
+   * Called when a batch of a single position has failed: `true` when the failure is recorded elsewhere, and the
+   * follower skips the position. Without this it is retried for ever.
    */
   setAside?(batch: Batch<Stream>, error: unknown): Promise<boolean>
   /**
@@ -41,7 +41,7 @@ export type Follower<Stream extends FollowedStream = FollowedStream> = {
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'log' | 'metrics' | 'processId'>
 
-/** What wakes a follower of each stream. */
+/** The bus topics that wake a follower of each stream. */
 const topics = {
   events: eventsCommitted,
   receipts: receiptMoved,
@@ -50,7 +50,7 @@ const topics = {
   device_lists: deviceListsChanged,
 } as const
 
-/** Another process may have died between its commit and its message: so long an entry waits at most then, in ms. */
+/** The poll interval in ms, for entries whose process died between commit and bus message. */
 const lookEveryMs = 300_000
 
 const defaultBatchSize = 200
@@ -63,7 +63,7 @@ export function startFollowerWorker<Stream extends FollowedStream>(ctx: Needs, f
   )
 }
 
-/** How many positions of the streams the cursor has yet to pass, whoever holds it. */
+/** How many positions of the streams are after the cursor, whichever process holds it. */
 async function lagOf({ store }: Needs, name: string, streams: readonly FollowedStream[]): Promise<number> {
   const [newest, cursor] = await Promise.all([store.streams.positions(), store.jobs.cursors.find(name)])
   return streams.reduce((sum, stream) => sum + Math.max(0, newest[stream] - (cursor?.positions[stream] ?? 0)), 0)
@@ -73,7 +73,7 @@ async function lagOf({ store }: Needs, name: string, streams: readonly FollowedS
 export const cursorName = (name: string, shard: number | undefined): string =>
   shard === undefined ? name : `${name}/${shard}`
 
-/** One shard of a follower, or all of it, as this process works on it. */
+/** One shard of a follower, or all of it, in this process. */
 class ShardWorker<Stream extends FollowedStream> implements Worker {
   readonly #ctx: Needs
   readonly #follower: Follower<Stream>
@@ -81,7 +81,7 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
   readonly #name: string
   readonly #cursor: HeldCursor
   readonly #stopping = new AbortController()
-  /** Set while another process holds the cursor, or a failure is waited out. */
+  /** Set while another process holds the cursor, or before a retry. */
   readonly #pause: Alarm
   readonly #look: Alarm
   readonly #ends: readonly (() => void)[]
@@ -121,7 +121,7 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
     return this.#stopping.signal.aborted
   }
 
-  /** Not during a pause: its end does that. */
+  /** Does nothing during a pause, which continues by itself. */
   #wake(): void {
     this.#isAskedAgain = true
     this.#behindSince ??= this.#ctx.clock.now()
@@ -174,14 +174,14 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
     return isMore
   }
 
-  /** Two processes whose clocks differ by more than a lease would take the cursor from each other without end. */
+  /** Two processes whose clocks differ by more than a lease would keep taking the cursor from each other. */
   #yield(): false {
     this.#ctx.log.warn('a follower lost its cursor to another process', { follower: this.#name })
     this.#pause.set(cursorLeaseMs, () => this.#wake())
     return false
   }
 
-  /** After a failure one position at a time, so that what fails is alone. */
+  /** After a failure one position at a time, to isolate the failing one. */
   async #read(stream: Stream, after: number, upTo: number): Promise<Batch<Stream>> {
     const { batchSize = defaultBatchSize, shards } = this.#follower
     const limit = this.#failures > 0 ? 1 : batchSize

@@ -1,8 +1,8 @@
 import type { Context } from '#context.ts'
-import type { HeldCursor as Held, Positions } from '#store/jobs/cursors.ts'
+import type { LeasedCursor as Held, Positions } from '#store/jobs/cursors.ts'
 import type { FollowedStream } from '#store/jobs/stream-reads.ts'
 
-/** How long a process may be silent before another goes on in its place, in ms. */
+/** How long a process may fail to renew its lease before another takes over, in ms. */
 export const cursorLeaseMs = 30_000
 
 type Needs = Pick<Context, 'store' | 'clock' | 'processId'>
@@ -10,8 +10,8 @@ type Needs = Pick<Context, 'store' | 'clock' | 'processId'>
 type CursorOptions = { name: string; streams: readonly FollowedStream[]; from: 'start' | 'now' }
 
 /**
- * A cursor as this process holds it. A lease keeps others out; should it have ended unnoticed, the fence that every
- * write checks keeps this process from moving what is another's by now. Held on to while idle, which costs nothing.
+ * A cursor that this process leases. If the lease has expired unnoticed, the fence that every write checks keeps this
+ * process from moving a cursor that another has taken. It is kept while idle, which costs nothing.
  */
 export class HeldCursor {
   readonly #ctx: Needs
@@ -23,17 +23,17 @@ export class HeldCursor {
     this.#options = options
   }
 
-  /** Takes it unless it is held already; when another process has it, answers until when its lease lasts. */
+  /** Takes the lease unless held already; when another process has it, answers until when it lasts. */
   async hold(): Promise<number | undefined> {
     const { store, clock, processId: owner } = this.#ctx
     const now = clock.now()
-    // A lease that seems to last longer than any is of a clock that was set back.
+    // A lease that lasts longer than any can shows that the clock was set back.
     if (this.#held && now < this.#held.until && this.#held.until <= now + cursorLeaseMs) return undefined
     const until = now + cursorLeaseMs
     const initial = await this.#initial()
     const held = await store.jobs.cursors.claim(this.#options.name, { owner, now, until, initial })
     this.#held = held && { ...held, positions: { ...initial, ...held.positions }, until }
-    // A stream that the follower is new to begins here, and not wherever the next process finds it.
+    // The start of a new stream is stored now, so that another process begins at the same position.
     const isNew = held && this.#options.streams.some((stream) => held.positions[stream] === undefined)
     if (this.#held && isNew) await store.jobs.cursors.move(this.#options.name, held.fence, this.#held)
     if (held) return undefined
@@ -44,7 +44,7 @@ export class HeldCursor {
     return this.#held?.positions[stream] ?? 0
   }
 
-  /** Writes down that everything of a stream up to a position is done; false when the cursor was lost. */
+  /** Stores that a stream is handled up to a position; false when the cursor was lost. */
   async move(stream: FollowedStream, position: number): Promise<boolean> {
     if (!this.#held) return false
     const { positions, fence } = this.#held
@@ -54,7 +54,7 @@ export class HeldCursor {
     return isHeld
   }
 
-  /** Renews the lease as long as the work takes; the signal given aborts when it is lost or `stopping` does. */
+  /** Renews the lease during the work, whose signal aborts when it is lost or `stopping` aborts. */
   async whileHeld(stopping: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const lost = new AbortController()
     const beat = this.#ctx.clock.every(cursorLeaseMs / 3, () => void this.#renew(lost))
@@ -65,14 +65,16 @@ export class HeldCursor {
     }
   }
 
-  /** Lets another process go on at once; the cursor is not used any more. */
+  /** Releases the lease, so that another process can go on at once; the cursor must not be used afterwards. */
   async release(): Promise<void> {
     const held = this.#held
     this.#held = undefined
     if (held) await this.#ctx.store.jobs.cursors.release(this.#options.name, held.fence)
   }
 
-  /** A renewal that fails for want of the database says nothing: the next move finds out. */
+  /**
+   * A renewal that fails because the database is unreachable is ignored: the next move shows whether the lease is lost.
+   */
   async #renew(lost: AbortController): Promise<void> {
     const held = this.#held
     if (!held) return

@@ -7,15 +7,15 @@ import { Alarm } from './alarm.ts'
 import { backoffMs } from './backoff.ts'
 import type { Worker } from './worker.ts'
 
-/** How long a process may be silent before another goes on in its place, in ms. */
+/** How long a process may fail to renew its lease before another takes over, in ms. */
 export const jobLeaseMs = 30_000
 
-/** A job as its kind sees it. What has been done must bear being done again: only `saveProgress` is remembered. */
+/** A run of a job. Work must be idempotent: only `saveProgress` is stored. */
 export type JobRun = {
   id: string
   key: string
   payload: JsonObject
-  /** What `saveProgress` wrote last, in this run or in one before. */
+  /** What `saveProgress` stored last, in this or an earlier run. */
   progress: JsonValue | undefined
   /** Aborts when the server stops, the job is cancelled or another process has taken over. */
   signal: AbortSignal
@@ -27,7 +27,7 @@ export type JobRun = {
 
 export type JobKind = {
   kind: string
-  /** Answers the job's result. A failure is tried again, with growing pauses. */
+  /** Answers the job's result. A failure is retried, with growing pauses. */
   run(job: JobRun): Promise<JsonValue | undefined>
   /** After so many failures in a row the job has failed; without it, never. */
   maxAttempts?: number
@@ -35,10 +35,10 @@ export type JobKind = {
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'log' | 'processId'>
 
-/** While jobs are open the table is looked at that often at least, in ms: clocks jump, and messages get lost. */
+/** The poll interval in ms while jobs are open: clocks jump, and bus messages get lost. */
 const lookEveryMs = 300_000
 
-/** Works on the jobs of some kinds, so many at once, until it is stopped; what is begun then goes on at the next start. */
+/** Runs the jobs of some kinds, so many at once, until it is stopped; unfinished ones resume at the next start. */
 export function startJobWorker(ctx: Needs, kinds: readonly JobKind[], { atOnce = 4 } = {}): Worker {
   return new JobWorker(ctx, kinds, atOnce)
 }
@@ -62,7 +62,7 @@ class JobWorker implements Worker {
   #filling: Promise<void> | undefined
   #isAskedAgain = false
   #isStopping = false
-  /** Ends once another process has had the time to finish what it took. */
+  /** Ends after the leases of other processes have ended. */
   readonly #pause: Alarm
   #failures = 0
 
@@ -103,7 +103,7 @@ class JobWorker implements Worker {
     })
   }
 
-  /** Begins what is due, and sets the alarm for what is not. */
+  /** Starts due jobs, and sets the alarm for the next one. */
   async #fill(): Promise<void> {
     try {
       while (this.#isAskedAgain && !this.#isStopping) {
@@ -165,7 +165,7 @@ class JobWorker implements Worker {
       .catch((error: unknown) => this.#ctx.log.error('the end of a job was not written down', { job: job.id, error }))
   }
 
-  /** Runs the job; answers how it ended, undefined when it is another process's by now. */
+  /** Runs the job; answers how it ended, undefined when another process has taken it over. */
   async #attempt(job: Job & JobHold, run: Run): Promise<JobEnd | undefined> {
     const { clock, log } = this.#ctx
     const kind = this.#kinds.get(job.kind)
@@ -208,7 +208,7 @@ class JobWorker implements Worker {
     return new Error('Another process has taken the job over')
   }
 
-  /** A renewal that fails for want of the database says nothing: the next write finds out. */
+  /** A renewal that fails because the database is unreachable is ignored: the next write shows whether the lease is lost. */
   async #renew(run: Run): Promise<void> {
     const until = this.#ctx.clock.now() + jobLeaseMs
     const outcome = await this.#ctx.store.jobs.jobs.renew(run.hold, until).catch(() => 'held')
@@ -218,7 +218,7 @@ class JobWorker implements Worker {
     run.controller.abort()
   }
 
-  /** Two processes whose clocks differ by more than a lease would take a job from each other without end. */
+  /** Two processes whose clocks differ by more than a lease would keep taking a job from each other. */
   #lose(run: Run): void {
     run.isLost = true
     run.controller.abort()
@@ -226,7 +226,7 @@ class JobWorker implements Worker {
   }
 }
 
-/** What is kept of an error for administrators: nothing of what users wrote. */
+/** The stored description of an error for administrators, without user content. */
 const nameOf = (error: unknown): string => {
   if (error instanceof MatrixError) return error.errcode
   return error instanceof Error ? error.name : 'Error'

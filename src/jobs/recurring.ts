@@ -9,12 +9,12 @@ export type RecurringWork = {
   run(): Promise<void>
 }
 
-/** The first look comes after this part of a turn: a start has other things to do. */
+/** The first run comes after this part of the interval, to keep it out of the start. */
 const firstLook = 1 / 6
 
 /**
- * Does something again and again, in one of all processes at a time; a run that fails is tried again at the next turn.
- * Sleeps until the turn is due.
+ * Runs work periodically, in one process at a time; a failed run is retried at the next interval. Sleeps until it is
+ * due.
  */
 export function startRecurringWorker(
   ctx: Pick<Context, 'clock' | 'log' | 'store'>,

@@ -1,8 +1,8 @@
-/** Work besides requests; `start...Worker` starts it. */
+/** Background work; `start...Worker` starts it. */
 export type Worker = {
-  /** Resolves when nothing is left that can be done now. */
+  /** Resolves when no work is due. */
   settle(): Promise<void>
-  /** Begins nothing more, and resolves when what is under way has ended. */
+  /** Starts nothing more, and resolves when running work has ended. */
   stop(): Promise<void>
 }
 
@@ -12,7 +12,7 @@ export const allWorkers = (workers: readonly Worker[]): Worker => ({
   stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
 })
 
-/** What merely listens to the bus, and has nothing to finish. */
+/** A worker that only listens to the bus, and has nothing to finish. */
 export const listeningWorker = (ends: readonly (() => void)[]): Worker => ({
   settle: async () => {},
   stop: async () => ends.forEach((end) => end()),

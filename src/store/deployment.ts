@@ -21,7 +21,7 @@ export const deployment = (db: Db) => ({
     await db<Row>('deployment').update({ key_id: keyId, public_key: publicKey })
   },
 
-  /** The server of the oldest account: of a database that is older than this table. */
+  /** The server name of the oldest account, for a database that is older than this table. */
   async serverOfAccounts(): Promise<ServerName | undefined> {
     const row = await db('accounts').orderBy('created_at').first<{ user_id: string } | undefined>('user_id')
     return row?.user_id.slice(row.user_id.indexOf(':') + 1)

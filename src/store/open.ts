@@ -99,7 +99,7 @@ export type Transaction = Modules & { transaction<T>(work: (tx: Transaction) => 
 
 export type Store = Transaction & {
   kind: Engine['kind']
-  /** The only way events enter the database. */
+  /** All events are written through it. */
   eventWriter: ReturnType<typeof eventWriter>
   /** Rejects when the database cannot be written. */
   ping(): Promise<void>
@@ -115,7 +115,7 @@ export type StoreOptions = {
   url: string
   poolSize: number
   now: () => number
-  /** What its own caches are part of. */
+  /** The memory budget that its caches share. */
   caches?: CacheBudget
   /** Called after each batch of events with its size and its duration in milliseconds. */
   observeBatch?: (events: number, milliseconds: number) => void
@@ -158,7 +158,7 @@ async function prepare(engine: Engine): Promise<number> {
   return (await streams(engine.knex).positions()).events
 }
 
-/** Touching the pool inside a transaction would wait for the transaction itself: fail at once instead. */
+/** Using the pool inside a transaction could deadlock on the transaction itself: fail at once instead. */
 function guard({ knex }: Engine, inside: AsyncLocalStorage<true>): void {
   const client = knex.client as { acquireConnection(): Promise<unknown> }
   const acquire = client.acquireConnection.bind(client)

@@ -1,12 +1,12 @@
 import type { Db } from './engine/db.ts'
 
-/** The ordered streams that /sync follows; `events` is advanced by the event writer alone, like its own `outliers` and `rooms`. */
+/** The ordered streams that /sync follows; the event writer alone advances `events`, `outliers` and `rooms`. */
 export type StreamName = 'events' | 'account_data' | 'receipts' | 'to_device' | 'device_lists' | 'presence'
 
 export const streams = (db: Db) => ({
   /**
    * Takes `count` positions and answers the last. Inside a transaction the counter row stays locked until the commit,
-   * so positions appear in commit order: a reader may trust "everything up to n".
+   * so positions become visible in commit order: a reader of "everything up to n" misses nothing.
    */
   async next(name: StreamName, count = 1): Promise<number> {
     const [row] = await db('streams')

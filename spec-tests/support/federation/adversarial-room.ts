@@ -8,8 +8,8 @@ import type { SeededRandom } from '../generators/seeded-random.ts'
 const choices = 20
 
 /**
- * A room whose auth graph is made to be expensive: its creator sets power levels and her own membership over and over,
- * and each event rests on any of the last ones of both kinds, so that there are more paths than anybody could follow.
+ * A room with an auth graph that is expensive to walk: its creator sends power levels and their own membership over and
+ * over, each event citing any of the last ones of both kinds, so that the number of paths grows exponentially.
  */
 export class AdversarialRoom extends RemoteRoom {
   readonly #random: SeededRandom

@@ -115,7 +115,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
   }
 }
 
-/** Everything an event follows or rests on, however far back. */
+/** All ancestors of an event, and its full auth chain. */
 export function ancestorsOf(id: EventId, { version, events }: Elsewhere): Set<EventId> {
   const ancestors = new Set<EventId>([id])
   for (const each of ancestors) {

@@ -40,7 +40,7 @@ export class RemoteRoom {
     return this.room.replay.events.get(id) as unknown as JsonValue
   }
 
-  /** The answer to a join that was let in: the state before it, and all that this rests on. */
+  /** The response to `send_join`: the state before the join, and its auth chain. */
   answerTo(join: EventId): SendJoinAnswer {
     const { roomId, version, replay } = this.room
     const before = replay.stateBefore(prevEventIds(replay.events.get(join)!, version))
@@ -49,7 +49,10 @@ export class RemoteRoom {
   }
 }
 
-/** Fails unless the room is the only one that the test made, in the state after these events, and nothing is wrong with it. */
+/**
+ * Fails unless the room is the only one that the test made, in the state after these events, and nothing is wrong with
+ * it.
+ */
 export async function assertRoomIs(
   server: ReceivingServer,
   { room }: RemoteRoom,

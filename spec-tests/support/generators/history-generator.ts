@@ -72,7 +72,7 @@ class RoomInTheMaking {
     for (const view of this.#views) view.receiveAll()
   }
 
-  /** One server acts, or hears from the others. */
+  /** One server sends an event, or receives those of the others. */
   step(): void {
     const view = this.#random.pick(this.#views)
     if (this.#random.chance(0.03)) view.isSilent = !view.isSilent
@@ -100,7 +100,7 @@ class RoomInTheMaking {
     }
   }
 
-  /** Sends what breaks a rule, lies about its circumstances, or follows what nobody should follow any more. */
+  /** Sends an event that breaks a rule, has false depth or time, or follows old or rejected events. */
   #cheat(view: ServerView, sender: UserId, prevs: EventId[]): void {
     const random = this.#random
     const old = random.pick(this.room.order)

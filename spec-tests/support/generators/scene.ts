@@ -5,7 +5,7 @@ import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { silent, startReceiving, type ReceivingServer } from '../federation/receiving.ts'
-import { ScriptedRoom, type Act, type Place } from './scripted-room.ts'
+import { ScriptedRoom, type Act, type GraphPosition } from './scripted-room.ts'
 import { keyOf } from './server-keys.ts'
 
 export const alice: UserId = '@alice:s0.test'
@@ -28,7 +28,7 @@ export const only = (...pdus: Pdu[]): MissingEvents => ({
   fetchEvents: async () => pdus as unknown as JsonValue[],
 })
 
-/** A room of alice and bob on a server that can be told to know nothing more. */
+/** A room of alice and bob on a server that can be made to answer no more requests for events. */
 export class Scene {
   readonly room: ScriptedRoom
   readonly server: ReceivingServer
@@ -42,13 +42,13 @@ export class Scene {
     this.forwardExtremity = room.order.at(-1)!
   }
 
-  /** Makes the next event without telling the server. */
-  make(act: Act, place: Partial<Place> = {}): Pdu {
+  /** Makes the next event without sending it to the server. */
+  make(act: Act, place: Partial<GraphPosition> = {}): Pdu {
     return this.room.make(act, { prevs: [this.forwardExtremity], ...place })
   }
 
-  /** Makes an event that exists from now on; the server does not hear of it. */
-  add(act: Act, place: Partial<Place> = {}): { id: EventId; pdu: Pdu } {
+  /** Makes an event of the room without sending it to the server. */
+  add(act: Act, place: Partial<GraphPosition> = {}): { id: EventId; pdu: Pdu } {
     const pdu = this.make(act, place)
     return { id: this.room.add(pdu), pdu }
   }
@@ -62,8 +62,8 @@ export class Scene {
     return this.server.receive(this.room.roomId, pdu, origin)
   }
 
-  /** Adds an event at the head, and the server hears of it. */
-  async send(act: Act, place: Partial<Place> = {}) {
+  /** Adds an event after the forward extremity, and sends it to the server. */
+  async send(act: Act, place: Partial<GraphPosition> = {}) {
     const { id, pdu } = this.add(act, place)
     const result = await this.receive(pdu)
     if (!place.prevs && result.outcome === 'accepted') this.forwardExtremity = id

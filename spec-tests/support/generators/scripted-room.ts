@@ -9,7 +9,9 @@ import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts
 import { RoomReplay } from '../federation/room-replay.ts'
 import { keyOf } from './server-keys.ts'
 
-/** What somebody does in a room, before it becomes an event; an id only where the first room versions let one choose. */
+/**
+ * What a user does in a room, before it becomes an event; an id only where the first room versions allow choosing one.
+ */
 export type Act = {
   type: string
   sender: UserId
@@ -19,10 +21,10 @@ export type Act = {
   redacts?: EventId
 }
 
-/** Where an act stands in the graph, and how it presents itself. */
-export type Place = {
+/** The position of an act in the event graph, and its depth and time. */
+export type GraphPosition = {
   prevs: readonly EventId[]
-  /** The state whose events entitle the sender; the one after `prevs` unless said otherwise. */
+  /** The state from which auth events are selected; the one after `prevs` when absent. */
   authState?: StateMap
   sentAt?: number
   depth?: number
@@ -46,12 +48,12 @@ export class ScriptedRoom {
   }
 
   /** Makes the event and adds it. */
-  send(act: Act, place: Place): EventId {
+  send(act: Act, place: GraphPosition): EventId {
     return this.add(this.make(act, place))
   }
 
   /** The event that the act becomes, not yet part of the room. */
-  make(act: Act, place: Place): Pdu {
+  make(act: Act, place: GraphPosition): Pdu {
     const draft = this.#draft(act, place)
     if (this.version.eventIds === 'chosen-by-origin') draft.event_id ??= chosenId(draft)
     if (!this.#signed) return { ...draft, hashes: { sha256: '' }, signatures: {} }
@@ -69,12 +71,12 @@ export class ScriptedRoom {
     return id
   }
 
-  /** Which event holds the place in the state after these. */
+  /** Which event holds the state key in the state after these. */
   entry(forwardExtremities: readonly EventId[], type: string, key = ''): EventId | undefined {
     return this.replay.stateBefore(forwardExtremities).get(stateKey(type, key))
   }
 
-  #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: Place): UnsignedPdu {
+  #draft(act: Act, { prevs, authState = this.replay.stateBefore(prevs), sentAt, depth }: GraphPosition): UnsignedPdu {
     const depths = prevs.map((id) => this.replay.events.get(id)!.depth)
     const draft: UnsignedPdu = {
       ...act,

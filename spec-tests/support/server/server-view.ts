@@ -2,7 +2,7 @@ import { prevEventIds } from '#protocol/events/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { RoomReplay } from '../federation/room-replay.ts'
 
-/** What one server of a room has heard so far. */
+/** The events that one server of a room has received so far. */
 export class ServerView {
   readonly name: ServerName
   /** The accepted events that no other event it knows follows: what its next event will cite. */
@@ -19,7 +19,7 @@ export class ServerView {
     this.#room = room
   }
 
-  /** Takes an event of its own, and tells the others unless silent. */
+  /** Adds an event of its own, and sends it to the others unless silent. */
   create(id: EventId, all: readonly ServerView[]): void {
     this.#receive(id)
     this.#unsent.push(id)
@@ -32,7 +32,7 @@ export class ServerView {
     this.receiveSome(() => true)
   }
 
-  /** Hears what is chosen of what it was told, and what that follows; the rest may come later. */
+  /** Receives some of the events that were sent to it, with their ancestors; the rest may come later. */
   receiveSome(choose: (id: EventId) => boolean): void {
     const [chosen, left] = [[] as EventId[], [] as EventId[]]
     for (const id of this.#inbox) (choose(id) ? chosen : left).push(id)

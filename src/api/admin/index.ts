@@ -2,5 +2,5 @@ import type { Endpoint } from '#http/endpoint.ts'
 import { purging } from './purge.ts'
 import { secretRegistration } from './register.ts'
 
-/** What administrators may ask, at the paths their tools know. */
+/** The administration API, at the paths of Synapse that tools know. */
 export const adminEndpoints: readonly Endpoint[] = [...secretRegistration, ...purging]

@@ -1,8 +1,8 @@
 import type { Endpoint } from '#http/endpoint.ts'
 
 /**
- * Older spellings of paths that clients still use: [where paths begin now, where they began once, ...].
- * An alias answers whatever begins like the path it stands for; parameters keep their order.
+ * Older prefixes of paths that clients still use: [current prefix, older prefixes, ...]. An alias applies to all paths
+ * with the prefix; parameters keep their order.
  */
 const aliases: readonly (readonly [current: string, ...former: string[]])[] = [
   ['/_matrix/client/v3', '/_matrix/client/r0'],
@@ -40,7 +40,7 @@ const aliases: readonly (readonly [current: string, ...former: string[]])[] = [
   ['/_matrix/media/v1/create', '/_matrix/media/unstable/fi.mau.msc2246/create', '/_matrix/media/v3/create'],
 ]
 
-/** The endpoints with their former paths. */
+/** The endpoints with their older paths. */
 export function withAliases(endpoints: readonly Endpoint[]): Endpoint[] {
   const declared = new Set(endpoints.flatMap(({ method, paths }) => paths.map((path) => shape(method, path))))
   return endpoints.map((endpoint) => {
@@ -66,7 +66,7 @@ const isParameter = (segment: string | undefined) => segment?.startsWith(':') ??
 const beginsWith = (segments: string[], prefix: string[]) =>
   prefix.every((part, at) => part === segments[at] || (isParameter(part) && isParameter(segments[at])))
 
-/** The path with another beginning, under the parameter names that the endpoint chose. */
+/** The path with another prefix, with the parameter names of the endpoint. */
 function replaced(segments: string[], { prefix, alias }: { prefix: string[]; alias: string[] }): string {
   const names = segments.slice(0, prefix.length).filter(isParameter)
   const beginning = alias.map((part) => (isParameter(part) ? names.shift() : part))

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
 import type { JsonObject } from '#protocol/events/event.ts'
 
-/** Any JSON object: what it may hold is decided elsewhere. */
+/** Any JSON object. */
 export const JsonBody = Type.Unsafe<JsonObject>({ type: 'object' })

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { keysOf } from './keys.ts'
 import { ConfigSchema, type Config } from './schema.ts'
 
-/** What no schema can say: each problem names its key. */
+/** Checks across settings: each problem names its key. */
 export function findMistakes(config: Config): string[] {
   return [
     ...serverNameMistakes(config.server_name),
@@ -17,7 +17,7 @@ export function findMistakes(config: Config): string[] {
   ]
 }
 
-/** What is allowed but probably not meant; the server says it at every start. */
+/** Warnings about allowed but probably unintended settings, logged at every start. */
 export function findRisks(config: Config): string[] {
   if (isTestName(config.server_name)) return testOnlySettings(config).map((setting) => `${setting} is for tests only`)
   const risks: string[] = []
@@ -25,18 +25,20 @@ export function findRisks(config: Config): string[] {
     risks.push('registration.mode: open lets everybody, spammers included, make accounts')
   if (config.server_name !== config.server_name.toLowerCase())
     risks.push('server_name: capitals confuse users, names are case-sensitive')
-  if (isIP(hostOf(config.server_name)))
+  if (isIP(bareHost(config.server_name)))
     risks.push('server_name: an address cannot be moved to another machine as a domain can')
   if (config.public_base_url === undefined)
     risks.push(`public_base_url is not set: clients are sent to https://${config.server_name}`)
   return risks
 }
 
-const hostOf = (serverName: string): string => serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+const bareHost = (serverName: string): string => serverName.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
 
-/** Names that no stranger can reach: single labels such as localhost or hs1, reserved domains, private addresses. */
+/**
+ * Names that are unreachable from outside: single labels such as localhost or hs1, reserved domains, private addresses.
+ */
 export function isTestName(serverName: string): boolean {
-  const host = hostOf(serverName).toLowerCase()
+  const host = bareHost(serverName).toLowerCase()
   const family = isIP(host)
   if (family !== 0) return privateAddresses().check(host, family === 6 ? 'ipv6' : 'ipv4')
   return !host.includes('.') || /\.(localhost|local|test|example|invalid|internal)$/.test(host)
@@ -57,7 +59,7 @@ function privateAddresses(): BlockList {
   return list
 }
 
-/** Settings that stand on the value their schema marks with `testsOnly`, or weaken password hashes. */
+/** Settings with the value that their schema marks as `testsOnly`, or that weaken password hashes. */
 function testOnlySettings(config: Config): string[] {
   const unsafe = keysOf(ConfigSchema).filter(({ schema }) => schema['testsOnly'] !== undefined)
   const set = unsafe.filter(({ path, schema }) => valueAt(config, path) === schema['testsOnly'])

@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { keysOf, variableOf, type Key } from './keys.ts'
 import { nearest } from './nearest.ts'
-import { place, type Given } from './settings.ts'
+import { setAt, type Given } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -21,7 +21,7 @@ export function applyEnvironment(given: Given, schema: TSchema, env: Environment
     if (!key) {
       const meant = nearest(name, [...keys.keys()])
       problems.push(`${name}: unknown environment variable${meant ? `; did you mean ${meant}?` : ''}`)
-    } else if (place(given.tree, key.path, coerce(key.schema, text))) {
+    } else if (setAt(given.tree, key.path, coerce(key.schema, text))) {
       given.origins.set(key.path.join('.'), name)
     }
   }

@@ -1,7 +1,7 @@
 import { isTestName } from './checks.ts'
 import type { Config } from './schema.ts'
 
-/** Where clients reach the server, as far as anybody has said: a public name is taken to be the address as well. */
+/** The URL at which clients reach the server: as configured, else the server name, if that is public. */
 export function publicBaseUrl({ public_base_url: given, server_name: name, listen }: Config): string {
   return given ?? (isTestName(name) ? `http://localhost:${listen.port}` : `https://${name}`)
 }

@@ -16,7 +16,7 @@ export class ConfigError extends Error {
 }
 
 /** Sets a value at a path; false when a value that is no group stands in the way. */
-export function place(tree: Record<string, unknown>, path: readonly string[], value: unknown): boolean {
+export function setAt(tree: Record<string, unknown>, path: readonly string[], value: unknown): boolean {
   const [name, ...rest] = path
   if (name === undefined) return false
   if (rest.length === 0) {
@@ -26,7 +26,7 @@ export function place(tree: Record<string, unknown>, path: readonly string[], va
   const child = Object.hasOwn(tree, name) ? tree[name] : undefined
   if (child !== undefined && !isTree(child)) return false
   const group = child ?? (tree[name] = {})
-  return place(group as Record<string, unknown>, rest, value)
+  return setAt(group as Record<string, unknown>, rest, value)
 }
 
 export const isTree = (value: unknown): value is Record<string, unknown> =>

@@ -9,13 +9,13 @@ type Thread = { worker: Worker; jobs: Map<number, Job> }
 const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 }
 
 /**
- * Threads for work that would hold up the event loop, each running a script that calls `serveJobs`. They start when
- * there is work for them, and keep no process alive that has none.
+ * Threads for work that would block the event loop, each running a script that calls `serveJobs`. They start with the
+ * first work, and do not keep an idle process alive.
  */
 export class ThreadPool {
   readonly #script: URL
   readonly #threads = new Set<Thread>()
-  /** How many threads there may be: one processor stays with the event loop. */
+  /** The most threads: one processor is left to the event loop. */
   readonly size: number
   #nextId = 1
   #isClosed = false
@@ -25,7 +25,7 @@ export class ThreadPool {
     this.size = size
   }
 
-  /** Has the least busy thread do a job; `answer` is asked what the thread has to ask. Rejects when the pool closes. */
+  /** Runs a job on the least busy thread; `answer` answers questions of the thread. Rejects when the pool closes. */
   run(job: unknown, answer: Ask): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new Error('The threads have ended'))
     const thread = this.#leastBusy()

@@ -1,23 +1,23 @@
 import { parentPort } from 'node:worker_threads'
 
-/** What a pool tells its thread. */
+/** Messages of a pool to its thread. */
 export type ToThread =
   | { kind: 'job'; id: number; job: unknown }
   | { kind: 'answer'; question: number; answer: unknown }
   | { kind: 'refusal'; question: number; reason: string }
 
-/** What a thread tells its pool. */
+/** Messages of a thread to its pool. */
 export type FromThread =
   | { kind: 'question'; id: number; question: number; asked: unknown }
   | { kind: 'result'; id: number; result: unknown }
   | { kind: 'failure'; id: number; reason: string }
 
-/** Asks the one who gave the job, on the main thread. */
+/** Asks the caller of the job, on the main thread. */
 export type Ask = (question: unknown) => Promise<unknown>
 
 type Waiting = { resolve(answer: unknown): void; reject(error: Error): void }
 
-/** Makes this thread one that works on the jobs of a `ThreadPool`; several may be under way. */
+/** Makes this thread work on jobs of a `ThreadPool`; several may run concurrently. */
 export function serveJobs(work: (job: unknown, ask: Ask) => Promise<unknown>): void {
   const waiting = new Map<number, Waiting>()
   let questions = 0

@@ -64,7 +64,7 @@ export function putRule(
   if (typeof checked === 'string') return refuse('invalid', checked)
   const known = rules.own[kind].find((rule) => rule.rule_id === ruleId)
   const rule = { ...checked, enabled: known?.enabled ?? true }
-  const placed = place(rules.own[kind], rule, { before, after })
+  const placed = insertRule(rules.own[kind], rule, { before, after })
   if (placed === undefined) return refuse('unknown-neighbour', 'The rule to put it before or after was not found')
   return { ...rules, own: { ...rules.own, [kind]: placed } }
 }
@@ -109,7 +109,7 @@ function change(
 }
 
 /** Undefined when there is no such neighbour, such as the rule itself or a default rule. */
-function place(rules: PushRule[], rule: PushRule, { before, after }: Neighbours): PushRule[] | undefined {
+function insertRule(rules: PushRule[], rule: PushRule, { before, after }: Neighbours): PushRule[] | undefined {
   const at = rules.findIndex(({ rule_id }) => rule_id === rule.rule_id)
   const neighbour = before ?? after
   if (neighbour === undefined) return at === -1 ? [rule, ...rules] : rules.with(at, rule)

@@ -77,10 +77,10 @@ function build(pattern: string, plain: boolean): Automaton {
 const setBit = (bits: Int32Array, at: number) => (bits[at >>> 5] = (bits[at >>> 5] ?? 0) | (1 << (at & 31)))
 const hasBit = (bits: Int32Array, at: number) => ((bits[at >>> 5] ?? 0) & (1 << (at & 31))) !== 0
 
-type Place = (at: number) => boolean
+type Boundary = (at: number) => boolean
 
 // eslint-disable-next-line max-params -- the hot loop of push evaluation
-function accepts(automaton: Automaton, text: string, mayStart: Place, mayEnd: Place): boolean {
+function accepts(automaton: Automaton, text: string, mayStart: Boundary, mayEnd: Boundary): boolean {
   const { final, into, intoByAny, lingering } = automaton
   const states = new Int32Array(lingering.length)
   for (let at = 0; ;) {

@@ -23,8 +23,8 @@ export function authDifference(
   const reaching = new Map<EventId, number>()
   for (const set of sets) {
     const starts: EventId[] = []
-    for (const [place, contenders] of conflicted) {
-      const id = set.get(place)
+    for (const [key, contenders] of conflicted) {
+      const id = set.get(key)
       if (id !== undefined && contenders.has(id)) starts.push(id)
     }
     for (const id of fullAuthChain(events, starts, shared)) reaching.set(id, (reaching.get(id) ?? 0) + 1)

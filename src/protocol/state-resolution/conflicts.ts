@@ -4,13 +4,13 @@ import type { StateKey, StateMap } from './state-map.ts'
 /** The room states to resolve, parted into what they agree on and what they do not. */
 export type Conflicts = {
   unconflicted: Map<StateKey, EventId>
-  /** The events that contend for each place, without the rejected. */
+  /** The events that contend for each key, without the rejected. */
   conflicted: Map<StateKey, Set<EventId>>
 }
 
 type Split = {
   isRejected(id: EventId): boolean
-  /** Whether a place that some states do not fill is in conflict: so since room version 2. */
+  /** Whether a key that some states do not fill is in conflict: so since room version 2. */
   absenceConflicts: boolean
 }
 
@@ -18,38 +18,38 @@ type Split = {
 export function separate(sets: readonly StateMap[], { isRejected, absenceConflicts }: Split): Conflicts {
   const disputed = disputedPlaces(sets)
   const unconflicted = new Map(sets[0])
-  for (const [place, id] of unconflicted) if (disputed.has(place) || isRejected(id)) unconflicted.delete(place)
+  for (const [key, id] of unconflicted) if (disputed.has(key) || isRejected(id)) unconflicted.delete(key)
   const conflicted = new Map<StateKey, Set<EventId>>()
-  for (const place of disputed) {
-    const contenders = contendersFor(place, sets, isRejected)
+  for (const key of disputed) {
+    const contenders = contendersFor(key, sets, isRejected)
     const [sole] = contenders
     if (sole === undefined) continue
-    if (contenders.size === 1 && !absenceConflicts) unconflicted.set(place, sole)
-    else conflicted.set(place, contenders)
+    if (contenders.size === 1 && !absenceConflicts) unconflicted.set(key, sole)
+    else conflicted.set(key, contenders)
   }
   return { unconflicted, conflicted }
 }
 
-/** The places that not every state fills with the same event. */
+/** The keys that not every state fills with the same event. */
 function disputedPlaces([first, ...others]: readonly StateMap[]): Set<StateKey> {
   const disputed = new Set<StateKey>()
   for (const other of first === undefined ? [] : others) {
     if (other === first) continue
     let shared = 0
-    for (const [place, id] of other) {
-      const ours = first!.get(place)
+    for (const [key, id] of other) {
+      const ours = first!.get(key)
       if (ours !== undefined) shared++
-      if (ours !== id) disputed.add(place)
+      if (ours !== id) disputed.add(key)
     }
-    if (shared < first!.size) for (const place of first!.keys()) if (!other.has(place)) disputed.add(place)
+    if (shared < first!.size) for (const key of first!.keys()) if (!other.has(key)) disputed.add(key)
   }
   return disputed
 }
 
-function contendersFor(place: StateKey, sets: readonly StateMap[], isRejected: Split['isRejected']): Set<EventId> {
+function contendersFor(key: StateKey, sets: readonly StateMap[], isRejected: Split['isRejected']): Set<EventId> {
   const contenders = new Set<EventId>()
   for (const set of sets) {
-    const id = set.get(place)
+    const id = set.get(key)
     if (id !== undefined && !contenders.has(id) && !isRejected(id)) contenders.add(id)
   }
   return contenders

@@ -8,7 +8,7 @@ import { splitStateKey, stateKey, type StateKey, type StateMap } from './state-m
 
 type Contender = { id: EventId; event: Pdu; digest: string }
 
-/** The places whose conflicts are settled first, since they decide what is allowed elsewhere; each pass sees the last. */
+/** The keys whose conflicts are settled first, since they decide what is allowed elsewhere; each pass sees the last. */
 const passes: readonly ((type: string, key: string) => boolean)[] = [
   (type, key) => type === 'm.room.power_levels' && key === '',
   (type) => type === 'm.room.join_rules',
@@ -19,20 +19,20 @@ const passes: readonly ((type: string, key: string) => boolean)[] = [
 export function resolveV1(events: KnownEvents, sets: readonly StateMap[]): StateMap {
   const isRejected = (id: EventId) => events.isRejected(id)
   const { unconflicted: resolved, conflicted } = separate(sets, { isRejected, absenceConflicts: false })
-  const open = new Map([...conflicted].map(([place, ids]) => [place, contendersIn(events, ids)]))
+  const open = new Map([...conflicted].map(([key, ids]) => [key, contendersIn(events, ids)]))
   for (const covers of passes) {
-    const places = [...open.keys()].filter((place) => covers(...splitStateKey(place)))
-    settle(places, (place) => lastAllowed(events, place, { resolved, contenders: open.get(place)! }))
+    const keys = [...open.keys()].filter((key) => covers(...splitStateKey(key)))
+    settle(keys, (key) => lastAllowed(events, key, { resolved, contenders: open.get(key)! }))
   }
-  settle([...open.keys()], (place) => deepestAllowed(events, { resolved, contenders: open.get(place)! }))
+  settle([...open.keys()], (key) => deepestAllowed(events, { resolved, contenders: open.get(key)! }))
   return resolved
 
-  /** Finds all winners of a pass before it enters any of them, so that the order of the places is of no account. */
-  function settle(places: StateKey[], winnerOf: (place: StateKey) => EventId | undefined): void {
-    const winners = places.map((place) => [place, winnerOf(place)] as const)
-    for (const [place, winner] of winners) {
-      open.delete(place)
-      if (winner !== undefined) resolved.set(place, winner)
+  /** Finds all winners of a pass before it enters any of them, so that the order of the keys is of no account. */
+  function settle(keys: StateKey[], winnerOf: (key: StateKey) => EventId | undefined): void {
+    const winners = keys.map((key) => [key, winnerOf(key)] as const)
+    for (const [key, winner] of winners) {
+      open.delete(key)
+      if (winner !== undefined) resolved.set(key, winner)
     }
   }
 }
@@ -40,11 +40,11 @@ export function resolveV1(events: KnownEvents, sets: readonly StateMap[]): State
 type Contest = { resolved: StateMap; contenders: Contender[] }
 
 /** From the first in order on, each that the one before it allows, until one is refused. */
-function lastAllowed(events: KnownEvents, place: StateKey, { resolved, contenders }: Contest): EventId | undefined {
+function lastAllowed(events: KnownEvents, key: StateKey, { resolved, contenders }: Contest): EventId | undefined {
   const [first, ...others] = contenders
   let winner = first
   for (const next of others) {
-    const entry = (asked: StateKey) => (asked === place ? winner?.id : resolved.get(asked))
+    const entry = (asked: StateKey) => (asked === key ? winner?.id : resolved.get(asked))
     if (!isAllowed(events, next.event, entry)) break
     winner = next
   }
@@ -56,11 +56,11 @@ function lastAllowed(events: KnownEvents, place: StateKey, { resolved, contender
  * does in the passes before.
  */
 function deepestAllowed(events: KnownEvents, { resolved, contenders }: Contest): EventId | undefined {
-  const winner = contenders.findLast(({ event }) => isAllowed(events, event, (place) => resolved.get(place)))
+  const winner = contenders.findLast(({ event }) => isAllowed(events, event, (key) => resolved.get(key)))
   return (winner ?? contenders[0])?.id
 }
 
-function isAllowed(events: KnownEvents, event: Pdu, entry: (place: StateKey) => EventId | undefined): boolean {
+function isAllowed(events: KnownEvents, event: Pdu, entry: (key: StateKey) => EventId | undefined): boolean {
   const rejection = authorize(event, events.version, (type, key) => {
     const id = entry(stateKey(type, key))
     return id === undefined ? undefined : events.get(id)

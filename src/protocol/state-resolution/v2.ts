@@ -2,7 +2,7 @@ import type { EventId } from '../ids.ts'
 import { authDifference } from './auth-difference.ts'
 import { conflictedSubgraph } from './conflicted-subgraph.ts'
 import { separate, type Conflicts } from './conflicts.ts'
-import { applyAllowed, holderOf, type PartialState } from './iterative-auth.ts'
+import { applyAllowed, resolvedEntry, type PartialState } from './iterative-auth.ts'
 import type { KnownEvents } from './known-events.ts'
 import { mainlineOrder } from './mainline.ts'
 import { powerOrder } from './power-order.ts'
@@ -36,10 +36,10 @@ export function resolveV2(events: KnownEvents, sets: readonly StateMap[], indexe
   // Steps 3 and 4.
   const taken = new Set(powerEvents)
   const remaining = [...full].filter((id) => !taken.has(id))
-  const forwardExtremity = holderOf(state, stateKey('m.room.power_levels', ''))
-  applyAllowed(events, mainlineOrder(events, remaining, forwardExtremity), state)
+  const powerLevels = resolvedEntry(state, stateKey('m.room.power_levels', ''))
+  applyAllowed(events, mainlineOrder(events, remaining, powerLevels), state)
   // Step 5.
-  for (const [place, id] of state.resolved) if (!unconflicted.has(place)) unconflicted.set(place, id)
+  for (const [key, id] of state.resolved) if (!unconflicted.has(key)) unconflicted.set(key, id)
   return unconflicted
 }
 

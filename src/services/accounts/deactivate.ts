@@ -5,10 +5,10 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions' | 'tokens'>
 
-/** The kind of the job that leaves the rooms of a user who is gone; its key is the user id. */
+/** The kind of the job that leaves the rooms of a deactivated user; its key is the user id. */
 export const leaveRoomsJob = 'leave-rooms'
 
-/** Makes users leave all their rooms who are gone already: of whatever way they came into one since. */
+/** Requests that job for deactivated users who are in a room nevertheless. */
 export async function leaveRoomsOf(
   { store, tokens, clock, bus }: Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>,
   userIds: readonly UserId[],
@@ -24,7 +24,7 @@ export async function leaveRoomsOf(
   if (userIds.length > 0) bus.publish(jobsChanged, { kind: leaveRoomsJob })
 }
 
-/** Ends an account for good; a job leaves its rooms. */
+/** Deactivates an account; a job leaves its rooms. */
 export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId; erase: boolean }): Promise<void> {
   const now = ctx.clock.now()
   const removed = await ctx.store.transaction(async (tx) => {

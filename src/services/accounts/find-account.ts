@@ -4,7 +4,7 @@ import { isValidUserId, serverOf } from '#protocol/ids.ts'
 type Needs = Pick<Context, 'store' | 'config'>
 type Account = NonNullable<Awaited<ReturnType<Context['store']['accounts']['accounts']['find']>>>
 
-/** The local account a person means by a localpart or a whole user id; another case will do when only one fits. */
+/** The local account of a localpart or user id; matches in another case when it is the only one. */
 export async function findAccount(ctx: Needs, user: string): Promise<Account | undefined> {
   const userId = user.startsWith('@') ? user : `@${user}:${ctx.config.server_name}`
   if (!isValidUserId(userId) || serverOf(userId) !== ctx.config.server_name) return undefined

@@ -9,16 +9,16 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store'>
 
-/** Sessions of one lookup or one read: statements stay small, and reads short. */
+/** Sessions in one statement. */
 const pieceSize = 500
 
 /** Which keys of a backup: all, those of a room, or one session. */
 export type KeyScope = { version: string; roomId?: RoomId; sessionId?: string }
 
-/** What a client compares to learn whether another device has changed the backup. */
+/** `etag` and `count`, by which a client notices that another device has changed the backup. */
 export type BackupState = Pick<KeyBackup, 'etag' | 'keyCount'>
 
-/** Adds sessions to the current backup where they are better than what is there. */
+/** Adds sessions to the current backup where they are better than the stored ones. */
 export async function putBackedUpKeys(
   { store, config }: Needs & Pick<Context, 'config'>,
   userId: UserId,
@@ -47,7 +47,7 @@ export async function putBackedUpKeys(
   })
 }
 
-/** Sessions in a backup, in the order of rooms; a large one is read in pieces, so that others get their turn. */
+/** Sessions in a backup, by room; a large backup is read in slices, so as not to block the event loop. */
 export async function listBackedUpKeys(
   { store }: Needs,
   userId: UserId,
@@ -74,7 +74,7 @@ export async function getBackedUpKey(ctx: Needs, userId: UserId, scope: Required
   return session
 }
 
-/** Removes keys; that there are none is no error. */
+/** Deletes keys; succeeds where there are none. */
 export async function deleteBackedUpKeys(
   { store }: Needs,
   userId: UserId,
@@ -112,7 +112,7 @@ const sizeOf = (session: BackedUpSession | undefined): number => Buffer.byteLeng
 
 const nameOf = ({ roomId, sessionId }: BackedUpSession): string => JSON.stringify([roomId, sessionId])
 
-/** Verified before unverified, then the one that decrypts more, then the one that passed through fewer hands. */
+/** Verified before unverified, then the lower first_message_index, then the lower forwarded_count. */
 function isBetter(session: BackedUpSession, present: BackedUpSession | undefined): boolean {
   if (!present) return true
   if (session.isVerified !== present.isVerified) return session.isVerified

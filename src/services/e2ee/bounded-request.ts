@@ -1,7 +1,7 @@
 import { tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 
-/** What a request names. */
+/** User ids to the devices that a request names. */
 export type Named = { users: number; devices: number }
 
 /** Refuses requests that name more users or devices than one request may. */

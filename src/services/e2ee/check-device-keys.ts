@@ -16,7 +16,7 @@ export type DeviceKeysUpload = JsonObject & { keys?: Record<string, string> }
 const required = ['user_id', 'device_id', 'algorithms', 'keys', 'signatures']
 
 /**
- * Checks that device keys are those of the device and can be sent to anybody.
+ * Checks that device keys are those of the device and valid for other servers.
  * NOTSPEC: keys without any signature pass, as elsewhere; clients ignore such a device, and it may still be replaced.
  */
 export function checkDeviceKeys(userId: UserId, deviceId: string, upload: DeviceKeysUpload): StoredDeviceKeys {
@@ -50,14 +50,14 @@ export function identityOf({ identity }: StoredDeviceKeys): JsonObject {
   return JSON.parse(identity) as JsonObject
 }
 
-/** What checks signatures of a stored device. */
+/** The ed25519 key of a stored device, for signatures by it. */
 export function signerOf(device: StoredDeviceKeys): Signer {
   const { keys } = identityOf(device)
   const key = isObject(keys) ? keys[keyIdOf(device.deviceId)] : undefined
   return { userId: device.userId, name: device.deviceId, publicKey: typeof key === 'string' ? key : '' }
 }
 
-/** Whether the device itself signed its keys: only then do others use them. */
+/** Whether the device itself signed its keys: other clients use no others. */
 export function isSelfSigned({ deviceId, signatures }: StoredDeviceKeys): boolean {
   return Object.hasOwn(signatures, keyIdOf(deviceId))
 }

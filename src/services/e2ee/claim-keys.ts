@@ -10,7 +10,7 @@ type Needs = Pick<Context, 'store' | 'config' | 'bus'>
 /** User id to device id to `algorithm:id` to key. */
 export type ClaimedKeys = Record<string, Record<string, Record<string, JsonValue>>>
 
-/** Hands out one key for every device asked for, on this server and on others; devices without keys are left out. */
+/** Claims one key of every requested device, on this server and others; devices without keys are left out. */
 export async function claimKeys(
   ctx: Needs,
   claims: readonly KeyClaim[],
@@ -20,7 +20,7 @@ export async function claimKeys(
   return { oneTimeKeys: await claimLocalKeys(ctx, local), failures: unreachable([...remote.keys()]) }
 }
 
-/** Hands out keys of devices of this server, each once. */
+/** Claims keys of devices of this server, each once. */
 export async function claimLocalKeys(ctx: Needs, claims: readonly KeyClaim[]): Promise<ClaimedKeys> {
   if (claims.length === 0) return {}
   const { claimed_keys_per_device: maxClaimed } = ctx.config.limits

@@ -32,7 +32,7 @@ type Keys = Partial<Record<KeyUsage, CrossSigningKey>>
 
 const endpoint = 'POST /_matrix/client/v3/keys/device_signing/upload'
 
-/** Publishes cross-signing keys: the first set freely, the same once more freely, anything else when the user confirms. */
+/** Publishes cross-signing keys; replacing existing ones needs user-interactive authentication. */
 export async function uploadCrossSigningKeys(
   ctx: Needs,
   requester: Requester,
@@ -102,12 +102,12 @@ async function checkKeys(store: Context['store'], { given, present }: { given: K
   }
 }
 
-/** Whether the upload would change or add to what others may have learned already. */
+/** Whether the upload would change or extend published keys. */
 function isReplacement(present: Keys, given: Keys): boolean {
   return present.master !== undefined && Object.values(given).some((key) => !isSameKey(present[key.usage], key))
 }
 
-/** Answers whether anything changed. Keys that a new master key did not sign go with the old one. */
+/** Answers whether anything changed. Keys that a new master key did not sign are deleted with the old one. */
 async function replaceKeys(tx: Transaction, before: Keys, given: Keys): Promise<boolean> {
   const changed = Object.values(given).filter((key) => !isSameKey(before[key.usage], key))
   const isNewMaster =
@@ -120,7 +120,7 @@ async function replaceKeys(tx: Transaction, before: Keys, given: Keys): Promise<
   return changed.length > 0
 }
 
-/** Signatures aside: they may have been added to since. */
+/** Without signatures: others may have been added since. */
 function isSameKey(one: CrossSigningKey | undefined, other: CrossSigningKey): boolean {
   const signed = (key: CrossSigningKey) => canonicalUpload(unsignedPart(objectOf(key)), maxKeyBytes)
   return one !== undefined && signed(one) === signed(other)

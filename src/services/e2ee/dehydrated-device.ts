@@ -13,7 +13,7 @@ type Needs = Pick<Context, 'store' | 'bus' | 'config' | 'clock' | 'sessions'>
 
 export type Dehydration = { deviceId: string; displayName: string | undefined; data: JsonObject; keys: KeysUpload }
 
-/** Puts a device into the server's keeping, in place of the last one, so that messages reach the user while logged out. */
+/** Stores a dehydrated device, replacing the previous one, so that messages reach the user while logged out. */
 export async function dehydrateDevice(ctx: Needs, userId: UserId, dehydration: Dehydration): Promise<void> {
   const { deviceId, displayName, data, keys } = dehydration
   checkDeviceId(deviceId)
@@ -45,7 +45,7 @@ export async function findDehydratedDevice(
   return device
 }
 
-/** Ends the dehydrated device and answers its id. */
+/** Deletes the dehydrated device and answers its id. */
 export async function deleteDehydratedDevice(ctx: Needs, userId: UserId): Promise<string> {
   const { deviceId } = await findDehydratedDevice(ctx, userId)
   await deleteDevices(ctx, { userId, deviceIds: [deviceId] })
@@ -56,7 +56,7 @@ export type MessagePage = { events: ToDeviceEvent[]; nextBatch: string; hasMore:
 
 const pageSize = 100
 
-/** Messages that came for the dehydrated device. Reading takes none away: a login that breaks off can be done again. */
+/** To-device messages of the dehydrated device. They are not deleted, so that an interrupted login can be repeated. */
 export async function listDehydratedMessages(
   { store }: Pick<Context, 'store'>,
   { userId, deviceId }: { userId: UserId; deviceId: string },

@@ -15,7 +15,7 @@ export type DeviceListSpan = {
 export type DeviceListChanges = { changed: UserId[]; left: UserId[] }
 
 /**
- * Whose keys the user must ask for anew, and of whom she will hear no more, after one position and up to another.
+ * `changed` and `left` of the user's `device_lists` after one position and up to another.
  * https://spec.matrix.org/v1.19/client-server-api/#tracking-the-device-list-for-a-user
  */
 export async function deviceListChanges(
@@ -39,15 +39,15 @@ export async function deviceListChanges(
   }
 }
 
-/** Tells this process and the others that keys changed; to be called after the commit. */
+/** Publishes a change of keys; to be called after the commit. */
 export function announceDeviceLists({ bus }: Pick<Context, 'bus'>, userIds: readonly UserId[]): void {
   if (userIds.length > 0) bus.publish(deviceListsChanged, { userIds: [...userIds] })
 }
 
-type Follower = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
+type Needs = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 
-/** Wakes the long polls of this process that announced changes concern; the answer ends it. */
-export function followDeviceLists(ctx: Follower): () => void {
+/** Wakes long polls of users that share a room with changed users; the answer stops it. */
+export function followDeviceLists(ctx: Needs): () => void {
   return ctx.bus.subscribe(deviceListsChanged, ({ userIds }) => {
     void wakeObservers(ctx, userIds).catch((error: unknown) => {
       ctx.log.warn('waking for a device list failed', { error })
@@ -56,7 +56,7 @@ export function followDeviceLists(ctx: Follower): () => void {
   })
 }
 
-async function wakeObservers({ store, waiters, config }: Follower, userIds: readonly UserId[]): Promise<void> {
+async function wakeObservers({ store, waiters, config }: Needs, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.move(userId, 'device_lists')
     for (const observer of await store.rooms.members.usersSharingRooms(userId))

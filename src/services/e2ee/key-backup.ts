@@ -53,7 +53,7 @@ export async function findBackup({ store }: Needs, userId: UserId, version?: str
   return backup
 }
 
-/** Changes what the backup says of itself; the algorithm stays. */
+/** Changes the backup's `auth_data`; the algorithm stays. */
 export async function updateBackup(
   { store, config }: Needs & Pick<Context, 'config'>,
   userId: UserId,
@@ -68,7 +68,7 @@ export async function updateBackup(
   })
 }
 
-/** Deletes a backup with its keys; once more is no error. */
+/** Deletes a backup with its keys; deleting it again succeeds. */
 export async function deleteBackup({ store }: Needs, userId: UserId, version: string): Promise<void> {
   await store.transaction(async (tx) => {
     const number = backupNumber(version)
@@ -90,7 +90,7 @@ function authText(authData: JsonObject, { key_backup_auth_bytes: most }: Limits)
 
 export const noBackup = () => notFound('Unknown backup version')
 
-/** Versions are numbers that we gave; what is none of them cannot exist and counts as 0. */
+/** Versions are numbers from 1; any other text counts as 0, which never exists. */
 export function backupNumber(version: string): number {
   return /^[1-9]\d{0,14}$/.test(version) ? Number(version) : 0
 }

@@ -9,9 +9,9 @@ const stockBytes = 600
 
 type Device = { userId: UserId; deviceId: string }
 
-/** What devices that sync have left to hand out: every answer of /sync names it, and it seldom changes. */
+/** Key counts of devices that sync: every sync response has them, and they seldom change. */
 export class KeyStocks {
-  /** By user and device; a user id holds no space. */
+  /** By user and device; a user id contains no space. */
   readonly #stocks: LoadingCache<string, KeyStock>
 
   constructor(store: Store, caches: CacheBudget) {
@@ -26,7 +26,7 @@ export class KeyStocks {
     return this.#stocks.get(keyOf(device))
   }
 
-  /** A read that is under way may be of before the change: the next one reads again. */
+  /** Also invalidates a read in progress, which may have begun before the change. */
   forget(device: Device): void {
     this.#stocks.forget(keyOf(device))
   }

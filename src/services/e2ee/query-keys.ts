@@ -9,15 +9,15 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config'>
 
-/** Whose devices are asked for; no device ids means all. */
+/** The queried users and devices; no device ids means all. */
 export type KeyQuery = { userId: UserId; deviceIds: readonly string[] }
 
 export type QueriedKeys = {
-  /** User id to device id to keys; every user asked for is there. */
+  /** User id to device id to keys; every queried user is included. */
   deviceKeys: Record<string, Record<string, JsonObject>>
   masterKeys: Record<string, JsonObject>
   selfSigningKeys: Record<string, JsonObject>
-  /** Those of the viewer only. */
+  /** Only of the viewer. */
   userSigningKeys: Record<string, JsonObject>
 }
 
@@ -71,7 +71,7 @@ const nameOf = (userId: UserId, key: string): string => `${userId} ${key}`
 
 type Added = Map<string, KeySignature[]>
 
-/** The keys of a device as uploaded, with what its user's cross-signing keys say of it. */
+/** The keys of a device as uploaded, with signatures of its user's cross-signing keys. */
 function deviceObject(device: NamedDeviceKeys, added: Added): JsonObject {
   const { userId, deviceId, signatures, displayName } = device
   const own = (added.get(nameOf(userId, deviceId)) ?? []).filter(({ signerUser }) => signerUser === userId)

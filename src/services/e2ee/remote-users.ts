@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
 
-/** Things that concern users, those of this server apart from the others by server; malformed user ids fall out. */
+/** Splits items by user into local ones and those of each remote server; leaves out malformed user ids. */
 export function partitionByServer<T extends { userId: UserId }>(
   { config }: Pick<Context, 'config'>,
   items: readonly T[],
@@ -14,7 +14,7 @@ export function partitionByServer<T extends { userId: UserId }>(
   return { local, remote: byServer }
 }
 
-/** The `failures` of an answer: servers that were not asked or did not answer. */
+/** The `failures` of a response: servers that were not asked or did not answer. */
 export function unreachable(servers: readonly string[]): Record<string, JsonObject> {
   const failure = { status: 503, message: 'The server could not be reached' }
   return Object.fromEntries(servers.map((server) => [server, failure]))

@@ -5,10 +5,10 @@ import { verifyJson } from '#protocol/events/signatures.ts'
 import { decodePublicKey } from '#protocol/events/signing-key.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** An ed25519 key of a user. Its name is the device id, or its own public half for cross-signing keys. */
+/** An ed25519 key of a user. Its name is the device id, or the public key of a cross-signing key. */
 export type Signer = { userId: UserId; name: string; publicKey: string }
 
-/** Whether the object bears the signer's signature and it is true. */
+/** Whether the object has a valid signature of the signer. */
 export function isSignedBy(object: JsonObject, { userId, name, publicKey }: Signer): boolean {
   const key = decodePublicKey(publicKey)
   return key !== undefined && verifyJson(object, { serverName: userId, keyId: keyIdOf(name), publicKey: key })
@@ -16,12 +16,12 @@ export function isSignedBy(object: JsonObject, { userId, name, publicKey }: Sign
 
 export const keyIdOf = (name: string): string => `ed25519:${name}`
 
-/** What was signed: the object without what others may add. */
+/** The signed part of an object: without `signatures` and `unsigned`. */
 export function unsignedPart({ signatures, unsigned, ...signed }: JsonObject): JsonObject {
   return signed
 }
 
-/** The signatures that the object claims to have of a user, by key id. */
+/** The unverified signatures of a user on the object, by key id. */
 export function signaturesOf(object: JsonObject, userId: UserId): Record<string, string> {
   const all = object.signatures
   const own = isObject(all) && Object.hasOwn(all, userId) ? all[userId] : undefined
@@ -31,7 +31,7 @@ export function signaturesOf(object: JsonObject, userId: UserId): Record<string,
   )
 }
 
-/** Uploaded JSON in canonical form, which other servers can take; larger than `most` bytes or not canonical is refused. */
+/** Uploaded JSON in canonical form; refuses what has none or is larger than `most` bytes. */
 export function canonicalUpload(value: JsonValue, most: number): string {
   const text = canonicalText(value)
   if (Buffer.byteLength(text) > most) throw tooLarge('A key is too large')

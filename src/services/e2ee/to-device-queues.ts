@@ -7,12 +7,12 @@ type Limits = Context['config']['limits']
 
 export type Sent = {
   sender: UserId
-  /** All devices of those who were sent something. */
+  /** All devices of the recipients. */
   devices: readonly ToDeviceTarget[]
   reached: readonly ToDeviceTarget[]
 }
 
-/** Brings the queues that grew back within their bounds. */
+/** Trims the queues that grew to their bounds. */
 export async function trimQueues(tx: Transaction, { sender, devices, reached }: Sent, limits: Limits): Promise<void> {
   const countOf = new Map<string, number>()
   for (const { userId } of devices) countOf.set(userId, (countOf.get(userId) ?? 0) + 1)
@@ -50,7 +50,7 @@ export async function trimQueues(tx: Transaction, { sender, devices, reached }: 
   }
 }
 
-/** The most that each may have so that all together have no more than `most`: whoever has less keeps it. */
+/** The cap for each sender at which the total is no more than `most`; senders below it lose nothing. */
 export function fairShare(amounts: readonly QueueShare['bytes'][], most: number): number {
   let left = most
   const sorted = amounts.toSorted((one, other) => one - other)

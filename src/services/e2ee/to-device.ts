@@ -1,4 +1,4 @@
-import { toDeviceQueued, type Device } from '#bus/topics.ts'
+import { toDeviceQueued, type DeviceRef } from '#bus/topics.ts'
 import { tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
@@ -9,7 +9,7 @@ import { partitionByServer } from './remote-users.ts'
 import { trimQueues } from './to-device-queues.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** A client repeats a request whose answer was lost within minutes. */
+/** Clients retry within minutes. */
 const transactionLifeMs = 24 * 60 * 60 * 1000
 
 /** Device ids to contents; the device `*` stands for all devices of the user. */
@@ -17,7 +17,7 @@ export type MessagesToUser = { userId: UserId; contents: Readonly<Record<string,
 
 export type ToDeviceSend = {
   sender: UserId
-  /** What makes a repetition the same one: the sending device ('' for none) and its transaction id. */
+  /** By which a retry is recognized: the sending device ('' for none) and its transaction id. */
   deviceId: string
   transactionId: string
   type: string
@@ -25,8 +25,8 @@ export type ToDeviceSend = {
 }
 
 /**
- * Puts messages into the queues of devices of this server, once for each transaction. A queue that is full drops the
- * oldest of the sender who fills it most, so that nobody can make a device lose what others sent it.
+ * Queues messages for devices of this server, once for each transaction id. A full queue drops the oldest message of the
+ * sender with the most, so that no sender can displace the messages of others.
  */
 export async function sendToDevice(
   ctx: Pick<Context, 'store' | 'bus' | 'clock' | 'config'>,
@@ -49,15 +49,15 @@ export async function sendToDevice(
 
 type Delivery = { send: ToDeviceSend; targets: readonly MessagesToUser[] }
 
-/** Answers the devices that got something. */
+/** Answers the devices that got a message. */
 async function deliver(
   { config }: Pick<Context, 'config'>,
   tx: Transaction,
   { send: { sender, type }, targets }: Delivery,
-): Promise<Device[]> {
+): Promise<DeviceRef[]> {
   const devices = await tx.e2ee.toDevice.listDevices(targets.map(({ userId }) => userId))
   const contents = new Map(targets.map((target) => [target.userId, target.contents]))
-  // A content for many devices is one object, and becomes text once.
+  // A content that is sent to many devices is serialized once.
   const texts = new Map<JsonObject, string>()
   const deliveries = devices.flatMap((device) => {
     const content = contentFor(device.deviceId, contents.get(device.userId) ?? {})
@@ -81,15 +81,15 @@ function contentFor(deviceId: string, contents: Readonly<Record<string, JsonObje
   return Object.hasOwn(contents, name) ? contents[name] : undefined
 }
 
-/** The most that one /sync carries. */
+/** Bounds of one sync response. */
 const maxDelivered = 100
 
 export type ToDeviceInbox = {
   userId: UserId
   deviceId: string
-  /** What the client's token acknowledges; absent on an initial sync. */
+  /** The position that the client's token acknowledges; absent on an initial sync. */
   since?: number | undefined
-  /** The newest position of the stream that the answer may speak of. */
+  /** The newest position of the stream that the response may include. */
   upTo: number
   limit?: number
 }
@@ -97,8 +97,8 @@ export type ToDeviceInbox = {
 export type ToDeviceEvent = { sender: UserId; type: string; content: JsonObject }
 
 /**
- * The messages for the next answer and the position its token must carry. What `since` acknowledges is deleted;
- * in the usual case that is none, and one read answers all.
+ * The messages for the next response and the position for its token. Messages that `since` acknowledges are deleted;
+ * usually there are none, and one read is enough.
  */
 export async function toDeviceMessages(
   { store }: Pick<Context, 'store'>,

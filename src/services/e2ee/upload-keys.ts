@@ -1,5 +1,5 @@
 import { forbidden, invalidParam, tooLarge, unknown, unknownToken } from '#base/errors.ts'
-import { keyStocksChanged, type Device } from '#bus/topics.ts'
+import { keyStocksChanged, type DeviceRef } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { keyFingerprint } from '#protocol/key-fingerprint.ts'
 import type { FoundDeviceKeys, StoredDeviceKeys } from '#store/e2ee/device-keys.ts'
@@ -11,9 +11,9 @@ import { announceDeviceLists } from './device-lists.ts'
 import { countsOf } from './key-stock.ts'
 import { invalidSignature } from './refusals.ts'
 
-/** One an algorithm; clients know one or two of these. */
+/** One for each algorithm; clients have one or two. */
 const maxFallbackKeys = 20
-/** Of one device, as JSON: its own, and those of its user's cross-signing keys. */
+/** Bytes of a device's signatures as JSON: its own, and those of cross-signing keys. */
 const maxSignaturesBytes = 16_384
 
 type Needs = Pick<Context, 'store' | 'bus' | 'config'>
@@ -25,7 +25,7 @@ export type KeysUpload = {
 }
 
 /** Publishes keys of a device and answers how many one-time keys it has, by algorithm. */
-export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload): Promise<Record<string, number>> {
+export async function uploadKeys(ctx: Needs, device: DeviceRef, upload: KeysUpload): Promise<Record<string, number>> {
   const keys = checkUpload(device, upload)
   if (!keys.identity && keys.oneTimeKeys.length + keys.fallbackKeys.length === 0)
     return countsOf(await ctx.store.e2ee.oneTimeKeys.stock(device.userId, device.deviceId))
@@ -35,20 +35,20 @@ export async function uploadKeys(ctx: Needs, device: Device, upload: KeysUpload)
 }
 
 /** Must follow the commit of `saveKeys`. */
-export function announceUpload(ctx: Pick<Context, 'bus'>, { userId, deviceId }: Device, changed: boolean): void {
+export function announceUpload(ctx: Pick<Context, 'bus'>, { userId, deviceId }: DeviceRef, changed: boolean): void {
   ctx.bus.publish(keyStocksChanged, { devices: [{ userId, deviceId }] })
   if (changed) announceDeviceLists(ctx, [userId])
 }
 
-/** Keys that may be stored as they are. */
+/** Keys that have passed the checks. */
 export type CheckedUpload = {
   identity: StoredDeviceKeys | undefined
   oneTimeKeys: PublicKey[]
   fallbackKeys: PublicKey[]
 }
 
-/** Refuses what is malformed, forged or belongs to another device. */
-export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): CheckedUpload {
+/** Refuses keys that are malformed, wrongly signed or of another device. */
+export function checkUpload({ userId, deviceId }: DeviceRef, upload: KeysUpload): CheckedUpload {
   return {
     identity: upload.deviceKeys && checkDeviceKeys(userId, deviceId, upload.deviceKeys),
     oneTimeKeys: checkOneTimeKeys(upload.oneTimeKeys ?? {}),
@@ -60,23 +60,23 @@ export function checkUpload({ userId, deviceId }: Device, upload: KeysUpload): C
 export async function saveKeys(
   { config }: Pick<Context, 'config'>,
   tx: Transaction,
-  { device, keys }: { device: Device; keys: CheckedUpload },
+  { device, keys }: { device: DeviceRef; keys: CheckedUpload },
 ): Promise<{ changed: boolean; stock: KeyStock }> {
   const { userId, deviceId } = device
   if (!(await tx.e2ee.deviceKeys.holdDevice(userId, deviceId))) throw unknownToken()
   await tx.e2ee.oneTimeKeys.lock(userId, deviceId)
-  // The identity first: with another one all keys of before go.
+  // The identity first: another one deletes all previous keys.
   const changed = keys.identity !== undefined && (await replaceIdentity(tx, keys.identity))
   await addOneTimeKeys(tx, { ...device, keys: keys.oneTimeKeys, most: config.limits.one_time_keys_per_device })
   await saveFallbacks(tx, device, keys.fallbackKeys)
   return { changed, stock: await tx.e2ee.oneTimeKeys.restock(userId, deviceId) }
 }
 
-type NewKeys = Device & { keys: readonly PublicKey[]; most: number }
+type NewKeys = DeviceRef & { keys: readonly PublicKey[]; most: number }
 
 /**
- * The same key again is welcome: the answer to the first upload may have been lost. One that was handed out since is
- * passed over, for it must not be given to anybody else; the client learns from the count that it is gone.
+ * The same key may be uploaded again: the response to the first upload may have been lost. One that was claimed since
+ * is ignored, since it must not be claimed twice; the client notices by the count.
  */
 async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }: NewKeys): Promise<void> {
   if (keys.length === 0) return
@@ -97,14 +97,14 @@ async function addOneTimeKeys(tx: Transaction, { userId, deviceId, keys, most }:
   await tx.e2ee.oneTimeKeys.add(userId, deviceId, added)
 }
 
-async function saveFallbacks(tx: Transaction, { userId, deviceId }: Device, keys: PublicKey[]): Promise<void> {
+async function saveFallbacks(tx: Transaction, { userId, deviceId }: DeviceRef, keys: PublicKey[]): Promise<void> {
   if (keys.length === 0) return
   for (const key of keys) await tx.e2ee.oneTimeKeys.saveFallback(userId, deviceId, key)
   if ((await tx.e2ee.oneTimeKeys.countFallbacks(userId, deviceId)) > maxFallbackKeys)
     throw invalidParam('There are too many fallback keys')
 }
 
-/** Answers whether others must ask for the keys anew. */
+/** Answers whether other users must query the keys again. */
 async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promise<boolean> {
   const { userId, deviceId } = upload
   const before = await tx.e2ee.deviceKeys.find(userId, deviceId)
@@ -122,10 +122,10 @@ async function replaceIdentity(tx: Transaction, upload: StoredDeviceKeys): Promi
 }
 
 /**
- * Others have learned to trust a signed identity, so it stays as long as the login that published it.
- * NOTSPEC: a client that logs in anew as a device, from a new key store, replaces the keys of the login before. Refusing
- * it, as other servers do, would leave the device without working keys for ever. What was to be handed out for the old
- * keys goes with them, and others are told of the change, which their clients show.
+ * Other users may trust a signed identity, so it stays as long as the login that published it.
+ * NOTSPEC: a client that logs in anew as a device, from a new key store, replaces the keys of the login before.
+ * Refusing it, as other servers do, would leave the device without working keys for ever. One-time keys of the old
+ * identity are deleted with it, and the change is in the device lists of other users.
  */
 async function allowReplacement(tx: Transaction, before: FoundDeviceKeys, after: StoredDeviceKeys): Promise<void> {
   const { userId, deviceId } = before

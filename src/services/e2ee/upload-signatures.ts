@@ -15,17 +15,17 @@ const maxKeyBytes = 16_384
 export type SignatureUpload = Record<string, Record<string, JsonObject>>
 type Failures = Record<string, Record<string, JsonObject>>
 
-/** A key that can be signed, and who may sign it. */
+/** A key that can be signed, and the keys that may sign it. */
 type Target = {
   userId: UserId
   name: string
-  /** As it is stored, with the signatures it came with. */
+  /** The key as stored, with its uploaded signatures. */
   object: JsonObject
   signers: Signer[]
   change: DeviceListChange
 }
 
-/** Stores the signatures that are true and answers an error for each key of which they are not. */
+/** Stores valid signatures and answers an error for each key with an invalid one. */
 export async function uploadSignatures(
   ctx: Pick<Context, 'store' | 'bus' | 'config'>,
   signerId: UserId,
@@ -57,7 +57,7 @@ const targetName = (userId: string, name: string): string => JSON.stringify([use
 const signatureName = ({ targetUser, targetKey, signerKey, signature }: KeySignature): string =>
   JSON.stringify([targetUser, targetKey, signerKey, signature])
 
-/** The keys that the user may sign by their names, and the signatures that are there. */
+/** The keys that the user may sign, by name, and their stored signatures. */
 async function loadSignable({ store }: Pick<Context, 'store'>, signerId: UserId, upload: SignatureUpload) {
   const userIds = [...new Set([signerId, ...Object.keys(upload).filter(isValidUserId)])]
   const keys = await store.e2ee.crossSigning.listOf(userIds)
@@ -104,7 +104,7 @@ function ownTargets(userId: UserId, keys: readonly CrossSigningKey[], devices: r
     : signable
 }
 
-/** The master keys of others are signed by the user-signing key, and nobody else may see that. */
+/** The master keys of others are signed by the user-signing key; only the signer may see that. */
 function othersMasters(signerId: UserId, keys: readonly CrossSigningKey[]): Target[] {
   const userSigning = keys.find((key) => key.userId === signerId && key.usage === 'user_signing')
   return keys
@@ -128,7 +128,7 @@ type Check = { signerId: UserId; target: Target | undefined; present: ReadonlySe
 
 const failure = (errcode: string, error: string): JsonObject => ({ errcode, error })
 
-/** Answers of one request share them: a large one makes no object for each key that fails. */
+/** Shared objects: a large request must not make one for each key that fails. */
 const failures = {
   unknown: failure('M_NOT_FOUND', 'There is no such key'),
   other: failure('M_INVALID_PARAM', 'This is not the key that is stored'),
@@ -136,12 +136,12 @@ const failures = {
   forged: failure('M_INVALID_SIGNATURE', 'A signature is not valid'),
 }
 
-/** The signatures to add, or the failure; signatures that are known already may come again. */
+/** The signatures to add, or the failure; known signatures may be uploaded again. */
 function check({ signerId, target, present }: Check, object: JsonObject): Accepted | JsonObject {
   if (!target) return failures.unknown
-  const content = contentOf(object)
+  const content = signedContent(object)
   if (typeof content !== 'string') return content
-  if (content !== contentOf(target.object)) return failures.other
+  if (content !== signedContent(target.object)) return failures.other
   const claimed = signaturesOf(object, signerId)
   if (Object.keys(claimed).length === 0) return failures.unsigned
   const uploaded = signaturesOf(target.object, signerId)
@@ -156,8 +156,8 @@ function check({ signerId, target, present }: Check, object: JsonObject): Accept
   return { target, signatures }
 }
 
-/** What was signed, or the failure of what cannot be a key. */
-function contentOf(object: JsonObject): string | JsonObject {
+/** The signed content, or the failure of an object that is no key. */
+function signedContent(object: JsonObject): string | JsonObject {
   try {
     return canonicalUpload(unsignedPart(object), maxKeyBytes)
   } catch (error) {

@@ -4,9 +4,9 @@ import { encodePublicKey, type SigningKey } from '#protocol/events/signing-key.t
 type Needs = Pick<Context, 'store' | 'signingKey'>
 
 /**
- * Refuses to work on data of another deployment: under another name every stored user and room id belongs to somebody
- * else, and with another signing key other servers could no longer verify what this one has sent. The first start on an
- * empty database writes down both.
+ * Refuses to work on data of another deployment: under another server name every stored user and room id belongs to
+ * another server, and with another signing key other servers could not verify the events of this one. The first start
+ * on an empty database stores both.
  */
 export async function checkDeployment({ store, signingKey }: Needs): Promise<void> {
   const { serverName } = signingKey
@@ -25,7 +25,7 @@ export async function checkDeployment({ store, signingKey }: Needs): Promise<voi
     )
 }
 
-/** Goes on with the present signing key, where the former one is lost. */
+/** Accepts the current signing key, where the previous one is lost. */
 export async function acceptSigningKey({ store, signingKey }: Needs): Promise<void> {
   await store.deployment.setKey(published(signingKey))
 }

@@ -3,23 +3,23 @@ import type { Context } from '#context.ts'
 const hour = 3_600_000
 const day = 24 * hour
 
-/** How long what was used or has expired is still kept, in ms, and why. */
+/** How long used or expired rows are still kept, in ms, and why. */
 const keep = {
-  /** Clients repeat a request whose answer was lost within minutes. */
+  /** Clients retry requests within minutes. */
   transactions: day,
-  /** A used refresh token that comes back tells that it was stolen. */
+  /** A used refresh token that is used again shows that it was stolen. */
   revokedTokens: 7 * day,
   /** Administrators look up what became of their tokens. */
   registrationTokens: 30 * day,
   /** Administrators look up what became of a job. */
   jobs: 7 * day,
-  /** In changes of device lists: who lags farther behind asks for whole lists anyway. */
+  /** In positions of device list changes: followers that lag farther behind fetch whole lists anyway. */
   deviceListChanges: 100_000,
 }
 
 export const deleteExpiredEvery = hour
 
-/** Deletes what nobody can use any more; docs/tables.md says what bounds each table. */
+/** Deletes expired rows; docs/tables.md says what bounds each table. */
 export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'clock'>): Promise<void> {
   const now = clock.now()
   await store.rooms.events.deleteTransactionsBefore(now - keep.transactions)

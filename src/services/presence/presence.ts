@@ -8,23 +8,23 @@ type Needs = Pick<Context, 'store' | 'bus' | 'presence' | 'log'>
 
 export type NewPresence = { userId: UserId; deviceId?: string; state: PresenceState; status?: string | undefined }
 
-/** Shows those who share a room with the user how she is there on this device, and what she says of herself. */
+/** Sets the presence and status of a user on a device, and announces them to users who share a room. */
 export async function setPresence(ctx: Needs, { userId, deviceId = '', state, status }: NewPresence): Promise<void> {
   const isSaid = ctx.presence.say(userId, status)
   const isSeen = ctx.presence.see({ userId, deviceId, state, isStated: true })
   watch(ctx)
-  if (isSaid || isSeen) await announce(ctx, [userId])
+  if (isSaid || isSeen) await announcePresence(ctx, [userId])
 }
 
 /**
- * Takes note of a device that syncs, without touching what the user says of herself.
- * NOTSPEC: a sync that names no presence leaves a device what its user made it by PUT /presence, for clients that set it
- * by that request alone would undo it with the next sync; otherwise it shows the device online.
+ * Records a sync of a device, without changing the user's status.
+ * NOTSPEC: a sync without `set_presence` leaves a presence that was set by PUT /presence, since clients that set it by
+ * that request alone would undo it with the next sync; otherwise it sets the device online.
  */
 export async function markPresence(ctx: Needs, sighting: Sighting): Promise<void> {
   const isNews = ctx.presence.see(sighting)
   watch(ctx)
-  if (isNews) await announce(ctx, [sighting.userId])
+  if (isNews) await announcePresence(ctx, [sighting.userId])
 }
 
 /** Presence is for those who share a room. */
@@ -37,15 +37,18 @@ export async function findPresence(
   return presence.find(userId) ?? { presence: 'offline' }
 }
 
-/** Time makes users less present, which others hear of as well. */
+/** Announces users whose presence has timed out. */
 function watch(ctx: Needs): void {
   ctx.presence.watch((userIds) => {
-    announce(ctx, userIds).catch((error: unknown) => ctx.log.warn('presence was not announced', { error }))
+    announcePresence(ctx, userIds).catch((error: unknown) => ctx.log.warn('presence was not announced', { error }))
   })
 }
 
-/** Many changes within a moment are announced together. */
-async function announce(ctx: Pick<Context, 'store' | 'bus' | 'presence'>, userIds: readonly UserId[]): Promise<void> {
+/** Changes in quick succession are announced together. */
+async function announcePresence(
+  ctx: Pick<Context, 'store' | 'bus' | 'presence'>,
+  userIds: readonly UserId[],
+): Promise<void> {
   for (const userId of userIds) ctx.presence.unannounced.add(userId)
   await ctx.presence.announcements.run('everybody', () => announceAll(ctx))
 }

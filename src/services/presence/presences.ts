@@ -4,7 +4,7 @@ import type { UserId } from '#protocol/ids.ts'
 
 export type PresenceState = 'online' | 'unavailable' | 'offline'
 
-/** What others see of a user. */
+/** The presence of a user as other users see it. */
 export type PresenceContent = {
   presence: PresenceState
   status_msg?: string
@@ -13,16 +13,16 @@ export type PresenceContent = {
   currently_active?: boolean
 }
 
-/** What a device shows of itself. */
+/** The presence that a device sets. */
 export type Sighting = {
   userId: UserId
-  /** '' for what acts without a device. */
+  /** '' for requesters without a device. */
   deviceId: string
-  /** Absent: it is there, and shows what its user said of it, or that it is online. */
+  /** Absent: keeps what the user set for the device, else online. */
   state?: PresenceState | undefined
-  /** Whether its user said so, and not merely its sync. */
+  /** Whether set by PUT /presence, and not merely by a sync. */
   isStated?: boolean
-  /** For how long a request of it may wait, in ms. */
+  /** How long its request may wait, in ms. */
   staysFor?: number
 }
 
@@ -30,27 +30,27 @@ type Device = { state: PresenceState; isStated: boolean; seenAt: number; seenUnt
 
 type Presence = {
   devices: Map<string, Device>
-  /** As it was shown last. */
+  /** As last announced. */
   state: PresenceState
   status: string | undefined
   activeAt: number | undefined
   serial: number
 }
 
-/** How long nothing has to be heard of a device that was online, and after how long it counts as gone. */
+/** How long without a request an online device becomes idle, and after how long it is offline. */
 const idleAfterMs = 2 * 60 * 1000
 const goneAfterMs = 5 * 60 * 1000
-/** Time passes for all together, so often. */
+/** The interval at which timeouts of all users are checked. */
 const sweepEveryMs = 30_000
-/** Beyond, the device of a user that was seen first is forgotten. */
+/** Beyond, the least recently seen device of a user is dropped. */
 const maxDevices = 50
 const strength: Readonly<Record<PresenceState, number>> = { offline: 0, unavailable: 1, online: 2 }
 
-/** Who is there, in memory alone: of the devices of a user, the one that is there most counts. */
+/** The presence of users, in memory alone: the most active device of a user counts. */
 export class Presences {
-  /** Of everybody together: a change may concern thousands. */
+  /** Throttles announcements of all users together: a change may concern thousands. */
   readonly announcements: Coalescer
-  /** Whose newest presence has yet to be announced. */
+  /** Users whose newest presence is not announced yet. */
   readonly unannounced = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
@@ -66,11 +66,11 @@ export class Presences {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 10, everyMs: 250, onError })
     this.#capacity = capacity
-    // Later than anything a former run of this server gave out.
+    // Greater than any serial of an earlier run of this server.
     this.#serial = clock.now()
   }
 
-  /** Of the newest change of anybody. */
+  /** The serial of the newest change. */
   get serial(): number {
     return this.#serial
   }
@@ -80,7 +80,7 @@ export class Presences {
     return presence && this.#content(presence)
   }
 
-  /** Takes note of a device; true when it is news to others. */
+  /** Records a request of a device; true when the user's presence changed for others. */
   see({ userId, deviceId, state, isStated = false, staysFor = 0 }: Sighting): boolean {
     const now = this.#clock.now()
     const presence = this.#users.get(userId) ?? this.#add(userId)
@@ -95,7 +95,7 @@ export class Presences {
     return this.#settle(userId, presence)
   }
 
-  /** What the user says of herself; true when it is news to others. */
+  /** Sets the user's status; true when the user's presence changed for others. */
   say(userId: UserId, status: string | undefined): boolean {
     const presence = this.#users.get(userId) ?? this.#add(userId)
     if (presence.status === status) return false
@@ -104,7 +104,7 @@ export class Presences {
     return true
   }
 
-  /** Calls `changed` with those whom time has made less present, as long as anybody is there. */
+  /** Calls `changed` with users whose presence has timed out, as long as any user is present. */
   watch(changed: (userIds: UserId[]) => void): void {
     this.#stopSweeping ??= this.#clock.every(sweepEveryMs, () => {
       const users = [...this.#users].filter(([userId, presence]) => this.#settle(userId, presence))
@@ -113,13 +113,12 @@ export class Presences {
     })
   }
 
-  /** Ends the watch. */
   stop(): void {
     this.#stopSweeping?.()
     this.#stopSweeping = undefined
   }
 
-  /** Who changed after a serial. 0: everybody who is there. */
+  /** Users who changed after a serial. 0: all users who are present. */
   changes(after: number): Map<UserId, PresenceContent> {
     const changes = new Map<UserId, PresenceContent>()
     if (after >= this.#serial) return changes
@@ -131,7 +130,7 @@ export class Presences {
     return changes
   }
 
-  /** Lets go of devices that are gone, and notes whether the user is there more or less than before. */
+  /** Drops devices that have timed out, and updates the user's presence. */
   #settle(userId: UserId, presence: Presence): boolean {
     for (const [deviceId, { seenUntil }] of presence.devices)
       if (this.#clock.now() - seenUntil > goneAfterMs) presence.devices.delete(deviceId)

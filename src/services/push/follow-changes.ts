@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import { ignoredUsersType } from '#services/accounts/data/ignored-users.ts'
 import { pushRulesType } from '#services/accounts/data/stored-push-rules.ts'
 
-/** Keeps what this process knows of rules, ignored users and unread events in step with changes anywhere; the answer stops it. */
+/** Drops cached rules, ignored users and receipts when they change in any process; the answer stops it. */
 export function followPushChanges({
   bus,
   pushRulesets,

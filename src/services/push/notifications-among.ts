@@ -13,29 +13,29 @@ import type { RoomForRules } from './room-for-rules.ts'
 import type { UnreadNotification, SeenEvent } from './unread-notifications.ts'
 import type { EventId } from '#protocol/ids.ts'
 
-/** Some milliseconds of evaluating, after which others get their turn. */
+/** Some milliseconds of evaluation, after which other work gets its turn of the event loop. */
 const stepsOfATurn = 1_000_000
 
-/** Events one after another, for a user's rules; notifications of before may end by them. */
+/** Consecutive events to evaluate; they may end earlier notifications. */
 export type Stretch = {
   ruleset: CompiledRuleset
   roomForRules: () => Promise<RoomForRules>
-  /** Oldest first, also those that the user does not get. */
+  /** Oldest first, also events that the user may not see. */
   events: readonly StoredEvent[]
-  /** How many events were looked at before these. */
+  /** How many events were evaluated before these. */
   lookedAt: number
   notifications: readonly UnreadNotification[]
 }
 
 type Needs = Pick<Context, 'store' | 'unread'>
 
-/** What the user is to be notified of after these events: what she wrote herself she has read up to. */
+/** The notifications after these events: an event of the user's own marks everything before it as read. */
 export async function notificationsAmong(
   ctx: Needs,
   reader: Reader,
-  { ruleset, roomForRules, events, lookedAt, notifications: former }: Stretch,
+  { ruleset, roomForRules, events, lookedAt, notifications: previous }: Stretch,
 ): Promise<UnreadNotification[]> {
-  let notifications = [...former]
+  let notifications = [...previous]
   if (events.length === 0) return notifications
   const { room, userId } = reader
   const readable = await readableBy(ctx, reader, firstOf(events) - 1)
@@ -63,7 +63,7 @@ export async function notificationsAmong(
   return notifications
 }
 
-/** A redaction that had no right to its target changes nothing. */
+/** A redaction that was not applied to its target changes nothing. */
 async function withoutRedacted(
   { store }: Needs,
   room: LiveRoom,
@@ -75,7 +75,7 @@ async function withoutRedacted(
   return target?.redactedBy ? notifications.filter(({ eventId }) => eventId !== targetId) : notifications
 }
 
-/** What was redacted no longer says which thread it was written in. */
+/** Redacted events have lost their relation to a thread. */
 async function threadsOfRedacted(
   { store }: Needs,
   { room, userId }: Reader,
@@ -89,7 +89,7 @@ async function threadsOfRedacted(
   )
 }
 
-/** Threads are told by the event itself: what merely relates to one rarely notifies. */
+/** Only a direct thread relation counts here: other events that relate to a thread rarely notify. */
 function see({ clientJson, eventId, stateKey }: StoredEvent, { roomId }: LiveRoom): SeenEvent {
   const event = JSON.parse(clientJson) as JsonObject & { content: JsonObject }
   const relation = stateKey === null ? relationOf(event.content) : undefined

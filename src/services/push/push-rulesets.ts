@@ -9,7 +9,7 @@ import type { UserId } from '#protocol/ids.ts'
 /** Bytes of a compiled rule besides its texts, which the outcome keeps. */
 const ruleBytes = 400
 
-/** The push rules of users who were looked at lately, ready for any number of events. */
+/** Recently used push rules, compiled. */
 export class PushRulesets {
   readonly #rulesets: LoadingCache<UserId, CompiledRuleset>
 
@@ -25,7 +25,7 @@ export class PushRulesets {
     return this.#rulesets.get(userId)
   }
 
-  /** What is being read at this moment may be of before the change: it is read again. */
+  /** Also invalidates a read in progress, which may have begun before the change. */
   forget(userId: UserId): void {
     this.#rulesets.forget(userId)
   }

@@ -18,7 +18,7 @@ export type Pusher = {
   profile_tag?: string
 }
 
-/** What a client sends: nothing is promised but what names the pusher. */
+/** The request of a client; only app id and pushkey are required in all of them. */
 export type PusherOptions = Pick<Pusher, 'app_id' | 'pushkey'> & Partial<Omit<Pusher, 'kind'>> & { kind: string | null }
 
 export type PusherOwner = { userId: UserId; deviceId: string | undefined }
@@ -27,7 +27,7 @@ export async function listPushers({ store }: Pick<Context, 'store'>, userId: Use
   return (await store.push.pushers.list(userId)).map(({ pusher }) => JSON.parse(pusher) as Pusher)
 }
 
-/** Unless the same app and key may serve several users, those that others had with them go: the device changed hands. */
+/** Without `append`, deletes the pushers of other users with the same app and key: the device changed its user. */
 export async function putPusher(
   { store, clock, config }: Pick<Context, 'store' | 'clock' | 'config'>,
   { userId, deviceId }: PusherOwner,

@@ -6,14 +6,14 @@ import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
-/** The room around its events, as far as push rules ask. */
+/** The properties of a room that push conditions depend on. */
 export type RoomForRules = {
-  /** Another text when rules may answer otherwise. */
+  /** Changes whenever the result of a condition may change. */
   version: string
   seenBy(sender: UserId): PushContext
 }
 
-/** The room as the rules of a member see it now. */
+/** The room's current state for the push rules of a member. */
 export async function roomForRules(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
@@ -42,7 +42,7 @@ export async function roomForRules(
     ]),
     seenBy: (sender) => ({
       memberCount,
-      // Few rules ask for levels, and few events get as far as such a rule.
+      // Read on demand: few rules need power levels.
       get senderPowerLevel() {
         return levelsNow().ofUser(sender)
       },

@@ -8,7 +8,7 @@ import { lockAccountData } from '#services/accounts/data/account-data.ts'
 import { findPushRules, pushRulesType, savePushRules } from '#services/accounts/data/stored-push-rules.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** The rules in force for a user, the default ones among them. */
+/** The push rules of a user, including the default ones. */
 export async function findRuleset({ store }: Pick<Context, 'store'>, userId: UserId): Promise<Ruleset> {
   return fullRuleset(await findPushRules(store, userId), userId)
 }

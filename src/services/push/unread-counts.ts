@@ -11,13 +11,13 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'pushRulesets' | 'ignoredUsers' | 'unread'>
 
-/** Only among so many of a room's newest events is anything unread: clients show 99+ anyway. */
+/** Only so many of a room's newest events are counted: clients show 99+ anyway. */
 const maxLookedAt = 1000
 
 /**
- * How much of a room a member has yet to read and is to be notified of. It follows from the room's events and state,
- * the member's rules and receipts, whom she ignores, and since when she has been in, and from nothing else; it is
- * counted when somebody asks, and then only what has come since, unless one of the others has changed.
+ * The unread counts of a room for a member. They depend on the room's events and state, the member's push rules,
+ * receipts, ignored users and join alone; they are counted on demand, and incrementally unless anything but the events
+ * has changed.
  * https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
 export async function unreadCounts(ctx: Needs, room: LiveRoom, userId: UserId): Promise<UnreadCounts> {
@@ -39,7 +39,7 @@ type Counting = {
   ruleset: CompiledRuleset
   ignored: ReadonlySet<UserId>
   tally: Tally | undefined
-  /** Whether the tally was made by these rules and ignored users. */
+  /** Whether the tally was made with these rules and ignored users. */
   isSame: boolean
   read: ReadPositions
   /** Nothing counts up to here. */
@@ -77,7 +77,7 @@ type Base = Pick<Tally, 'upTo' | 'notifications' | 'lookedAt' | 'lastOther' | 'r
 
 const unread: Base = { upTo: 0, notifications: [], lookedAt: 0, lastOther: 0, roomVersion: undefined }
 
-/** What was counted before, if it still stands: where nobody else has written since the start, that is nothing. */
+/** The previous tally, if it is still valid; without notifications where all events of others are read. */
 async function usableTally(
   { tally, isSame, start }: Counting,
   forRules: () => Promise<RoomForRules>,
@@ -89,7 +89,7 @@ async function usableTally(
   return isCurrent ? tally : undefined
 }
 
-/** Since when the user has been in the room without a break. */
+/** Position since which the user has been joined without a break. */
 async function joinedAt(ctx: Needs, room: LiveRoom, userId: UserId): Promise<number> {
   const known = room.joinedAt(userId)
   if (known !== undefined) return known

@@ -4,13 +4,13 @@ import type { CompiledRuleset } from '#protocol/push/push-evaluation.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
-/** An unread event that its reader's rules notify of. */
+/** An unread event that the push rules of its reader notify of. */
 export type UnreadNotification = {
   position: number
   eventId: EventId
   threadId: string
   isHighlight: boolean
-  /** Its number among the events that were looked at. */
+  /** Its number among the evaluated events. */
   ordinal: number
 }
 
@@ -19,7 +19,7 @@ export type UnreadCount = { notification_count: number; highlight_count: number 
 export type UnreadCounts = {
   /** The main timeline alone. */
   main: UnreadCount
-  /** By the id of the thread's root; threads with nothing unread are left out. */
+  /** By thread root; threads with nothing unread are left out. */
   threads: Record<string, UnreadCount>
   total: UnreadCount
 }
@@ -31,15 +31,15 @@ export type ReadPositions = { everywhere: number | undefined; threads: ReadonlyM
 export type Tally = {
   /** By these rules. */
   ruleset: CompiledRuleset
-  /** Without these senders. */
+  /** Senders who were ignored. */
   ignored: ReadonlySet<UserId>
-  /** Events up to here were looked at. */
+  /** Events up to this position have been evaluated. */
   upTo: number
-  /** How many events were looked at. */
+  /** How many events were evaluated. */
   lookedAt: number
-  /** Position of the newest event looked at that another user sent. */
+  /** Position of the newest evaluated event of another user. */
   lastOther: number
-  /** Of the room as the rules saw it, once they had to look. */
+  /** The version of the room that conditions were evaluated on, if any was. */
   roomVersion: string | undefined
   /** `receiptMoves` of the slot when `read` was read. */
   receiptMoves: number
@@ -50,17 +50,17 @@ export type Tally = {
 
 type Slot = { receiptMoves: number; tally: Tally | undefined }
 
-/** An event as all of its readers' rules look at it. */
+/** An event as the push rules of all readers evaluate it. */
 export type SeenEvent = { flat: FlatEvent; threadId: string }
 
 /** Bytes of a tally with its maps, and of a notification in it. */
 const tallyBytes = 600
 const notificationBytes = 160
 
-/** What is unread, by user and room, as far as anybody asked; the store can always tell again. */
+/** Cached tallies by user and room; they can always be recomputed. */
 export class UnreadNotifications {
   readonly #slots: Cache<string, Slot>
-  /** When an event is redacted another object takes its place. */
+  /** By object: a redaction replaces the object of the event. */
   readonly #seen: Cache<StoredEvent, { seen: SeenEvent; bytes: number }>
 
   #moves = 0
@@ -79,13 +79,13 @@ export class UnreadNotifications {
     const key = `${userId} ${roomId}`
     const known = this.#slots.get(key)
     if (known) return known
-    // No number comes twice: a tally of a slot that was dropped meanwhile must not pass for one of this.
+    // Numbers are unique: a tally of a dropped slot must not be taken for one of this slot.
     const slot = { receiptMoves: ++this.#moves, tally: undefined }
     this.#slots.set(key, slot)
     return slot
   }
 
-  /** A slot that was dropped in the meantime takes nothing with it. */
+  /** Ignored for a slot that was dropped in the meantime. */
   keep(userId: UserId, roomId: RoomId, tally: Tally): void {
     this.slot(userId, roomId).tally = tally
     this.#slots.reweigh(`${userId} ${roomId}`)
@@ -96,7 +96,7 @@ export class UnreadNotifications {
     if (slot) slot.receiptMoves = ++this.#moves
   }
 
-  /** Parsed once for all readers, when they come soon after another. */
+  /** Parsed once for all readers, as long as it stays cached. */
   seen(event: StoredEvent, see: (event: StoredEvent) => SeenEvent): SeenEvent {
     const known = this.#seen.get(event)
     if (known) return known.seen

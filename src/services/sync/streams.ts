@@ -18,5 +18,5 @@ export const syncStreams = [
 
 export type SyncStream = (typeof syncStreams)[number]
 
-/** Under which key of the waiters a device stands. */
+/** The key of a device in the waiters. */
 export const deviceKey = ({ userId, deviceId }: { userId: UserId; deviceId: string }): string => `${userId} ${deviceId}`

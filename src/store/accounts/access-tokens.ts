@@ -39,7 +39,6 @@ export const accessTokens = (db: Db) => ({
     })
   },
 
-  /** Notes that the token was used: what it replaces is gone. */
   async confirm(tokenHash: string): Promise<void> {
     await db<Row>('access_tokens').where({ token_hash: tokenHash }).update({ replaces: null })
   },
@@ -48,12 +47,12 @@ export const accessTokens = (db: Db) => ({
     await db<Row>('access_tokens').where({ token_hash: tokenHash }).delete()
   },
 
-  /** Deletes the unused successors of a refresh token but for the one kept, if any. */
+  /** Deletes the unused successors of a refresh token except the one kept, if any. */
   async deleteSuccessors(refreshHash: string, keptHash = ''): Promise<void> {
     await db<Row>('access_tokens').where({ replaces: refreshHash }).whereNot({ token_hash: keptHash }).delete()
   },
 
-  /** Lets the device's tokens expire, so that its client learns of a soft logout. */
+  /** Makes the device's tokens expire, so that its client gets a soft logout. */
   async expireForDevice(userId: UserId, deviceId: string, now: number): Promise<void> {
     await db<Row>('access_tokens').where({ user_id: userId, device_id: deviceId }).update({ expires_at: now })
   },

@@ -5,14 +5,14 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type AccountData = Readonly<{
   userId: UserId
-  /** '' for what belongs to no room. */
+  /** '' for global account data. */
   roomId: RoomId | ''
   type: string
   /** JSON text. */
   content: string
 }>
 
-/** Which object: the room is '' for what belongs to none. */
+/** The key of one object; the room is '' for global account data. */
 export type AccountDataKey = Omit<AccountData, 'content'>
 
 type Row = { bytes: number; user_id: UserId; room_id: RoomId | ''; type: string; content: string; position: number }
@@ -43,7 +43,7 @@ export const accountData = (db: Db, kind: Engine['kind']) => ({
     return { objects: Number(row?.objects ?? 0), bytes: Number(row?.bytes ?? 0) }
   },
 
-  /** Stores an object in the place of what is there. */
+  /** Stores an object, replacing one with the same key. */
   async save({ userId, roomId, type, content }: AccountData, position: number): Promise<void> {
     await db<Row>('account_data')
       .insert({ user_id: userId, room_id: roomId, type, content, position, bytes: Buffer.byteLength(content) })

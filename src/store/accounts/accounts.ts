@@ -7,7 +7,7 @@ export type Account = Readonly<{
   /** Argon2id in PHC form; absent for accounts that have no password. */
   passwordHash: string | undefined
   isAdmin: boolean
-  /** What scripts call the kind of an account, `bot` or `support`. */
+  /** Synapse's `user_type`: `bot` or `support`. */
   userType: string | undefined
   appserviceId: string | undefined
   createdAt: number
@@ -40,7 +40,7 @@ export const accounts = (db: Db) => ({
     return row && fromRow(row)
   },
 
-  /** The account if its password is still this one; it stays as it is until the transaction ends. */
+  /** The account, locked until the transaction ends, if its password hash is still this one. */
   async hold({ userId, passwordHash }: Pick<Account, 'userId' | 'passwordHash'>): Promise<Account | undefined> {
     const row = await db<Row>('accounts')
       .where({ user_id: userId, password_hash: passwordHash ?? null })
@@ -57,7 +57,7 @@ export const accounts = (db: Db) => ({
     return rows.map(fromRow)
   },
 
-  /** Those of some users whose accounts have ended. */
+  /** Of some users, those whose accounts are deactivated. */
   async deactivatedAmong(userIds: readonly UserId[]): Promise<UserId[]> {
     return db<Row>('accounts').whereIn('user_id', userIds).whereNotNull('deactivated_at').pluck('user_id')
   },

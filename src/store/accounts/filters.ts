@@ -17,7 +17,7 @@ export const filters = (db: Db) => ({
     return { filters: Number(row?.filters ?? 0), bytes: Number(row?.bytes ?? 0) }
   },
 
-  /** A filter that is there already stays. */
+  /** Keeps a filter that exists already. */
   async insert(userId: UserId, filterId: string, filter: string): Promise<void> {
     await db<Row>('filters')
       .insert({ user_id: userId, filter_id: filterId, filter, bytes: Buffer.byteLength(filter) })

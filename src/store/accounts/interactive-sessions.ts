@@ -3,9 +3,9 @@ import type { UserId } from '#protocol/ids.ts'
 
 export type InteractiveSession = Readonly<{
   sessionHash: string
-  /** Whom the session counts for. */
+  /** The user or address whose quota of sessions it counts against. */
   owner: string
-  /** Whose approval is sought; absent at registration. */
+  /** The user who has to authenticate; absent at registration. */
   userId: UserId | undefined
   /** Method and path of the request to approve. */
   operation: string
@@ -15,7 +15,7 @@ export type InteractiveSession = Readonly<{
   /** Stages passed, each with what it proved. */
   completed: Readonly<Record<string, string>>
   expiresAt: number
-  /** What a registration that has finished made. */
+  /** The account and device that a finished registration made. */
   registered: Registered | undefined
 }>
 
@@ -62,7 +62,7 @@ export const interactiveSessions = (db: Db) => ({
       .update({ completed: JSON.stringify(change.completed), sealed_body: change.sealedBody })
   },
 
-  /** Ends the sessions of an owner but for those begun last. */
+  /** Deletes the sessions of an owner but for the newest. */
   async keepNewest(owner: string, most: number): Promise<void> {
     const newest = db<Row>('interactive_sessions')
       .where({ owner })
@@ -72,7 +72,7 @@ export const interactiveSessions = (db: Db) => ({
     await db<Row>('interactive_sessions').where({ owner }).whereNotIn('session_hash', newest).delete()
   },
 
-  /** Notes what a registration has made; the session ends with the account. False when somebody else was faster. */
+  /** Records the account that a registration has made. False when another request was faster. */
   async finish(sessionHash: string, registered: Registered): Promise<boolean> {
     const count = await db<Row>('interactive_sessions')
       .where({ session_hash: sessionHash })
@@ -81,7 +81,7 @@ export const interactiveSessions = (db: Db) => ({
     return count === 1
   },
 
-  /** False when somebody else was faster: each session approves one request. */
+  /** False when another request was faster: each session approves one request. */
   async delete(sessionHash: string): Promise<boolean> {
     return (await db<Row>('interactive_sessions').where({ session_hash: sessionHash }).delete()) === 1
   },

@@ -15,7 +15,7 @@ export const loginTokens = (db: Db) => ({
     await db<Row>('login_tokens').insert({ token_hash: tokenHash, user_id: userId, expires_at: expiresAt })
   },
 
-  /** False when somebody else was faster: each token works once. */
+  /** False when another request was faster: each token works once. */
   async delete(tokenHash: string): Promise<boolean> {
     return (await db<Row>('login_tokens').where({ token_hash: tokenHash }).delete()) === 1
   },

@@ -22,13 +22,13 @@ export const openidTokens = (db: Db) => ({
     })
   },
 
-  /** Whose token it is, if it is valid at that time. */
+  /** The user of the token, if it is valid at that time. */
   async find(tokenHash: string, now: number): Promise<UserId | undefined> {
     const row = await db<Row>('openid_tokens').where({ token_hash: tokenHash }).where('expires_at', '>', now).first()
     return row?.user_id
   },
 
-  /** Ends those of a user but for the newest. */
+  /** Deletes those of a user but for the newest. */
   async keepNewest(userId: UserId, most: number): Promise<void> {
     const newest = db<Row>('openid_tokens')
       .where({ user_id: userId })

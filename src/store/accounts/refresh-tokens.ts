@@ -55,12 +55,12 @@ export const refreshTokens = (db: Db) => ({
     await db<Row>('refresh_tokens').where({ user_id: userId, device_id: deviceId }).update({ revoked_at: now })
   },
 
-  /** Deletes the unused successors of a refresh token but for the one kept, if any, with its access token. */
+  /** Deletes the unused successors of a refresh token except the one kept, if any, with its access token. */
   async deleteSuccessors(refreshHash: string, keptAccessHash = ''): Promise<void> {
     await db<Row>('refresh_tokens').where({ replaces: refreshHash }).whereNot({ access_hash: keptAccessHash }).delete()
   },
 
-  /** Forgets the device's tokens that were revoked before the time given. */
+  /** Deletes the device's tokens that were revoked before the time given. */
   async deleteRevoked(userId: UserId, deviceId: string, before: number): Promise<void> {
     await db<Row>('refresh_tokens')
       .where({ user_id: userId, device_id: deviceId })
@@ -68,7 +68,7 @@ export const refreshTokens = (db: Db) => ({
       .delete()
   },
 
-  /** Forgets all tokens that were revoked before the time given. */
+  /** Deletes all tokens that were revoked before the time given. */
   async deleteRevokedBefore(before: number): Promise<void> {
     await db<Row>('refresh_tokens').where('revoked_at', '<', before).delete()
   },

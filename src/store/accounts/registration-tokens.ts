@@ -2,7 +2,7 @@ import type { Db } from '#store/engine/db.ts'
 
 export type RegistrationToken = Readonly<{
   tokenHash: string
-  /** The token in clear for administrators to read again; absent for invitations to become one. */
+  /** The token in clear, which administrators can list; absent for invitations to become administrator. */
   token: string | undefined
   usesAllowed: number | undefined
   uses: number
@@ -27,7 +27,7 @@ export const registrationTokens = (db: Db) => ({
     return row && fromRow(row)
   },
 
-  /** Whether an unused invitation to become administrator is out. */
+  /** Whether there is an unused invitation to become administrator. */
   async hasAdminInvitation(now: number): Promise<boolean> {
     const row = await usable(db, now).where({ grants_admin: true }).first('token_hash')
     return row !== undefined
@@ -49,7 +49,7 @@ export const registrationTokens = (db: Db) => ({
     return Number(taken) === 1
   },
 
-  /** Those that ended before the time given. */
+  /** Deletes tokens that expired before the time given. */
   async deleteExpired(before: number): Promise<void> {
     await db<Row>('registration_tokens').where('expires_at', '<=', before).delete()
   },

@@ -69,7 +69,7 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
     return rows.map(signatureOf)
   },
 
-  /** Adds signatures; a new one of the same key takes the place of the old one. */
+  /** Adds signatures; a new one by the same key replaces the old one. */
   async addSignatures(signatures: readonly KeySignature[]): Promise<void> {
     const rows = signatures.map(signatureRow)
     for (let start = 0; start < rows.length; start += 200)
@@ -79,14 +79,14 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
         .merge()
   },
 
-  /** Forgets signatures on a key whose content has changed. */
+  /** Deletes signatures on a key whose content has changed. */
   async removeSignaturesOn(targetUser: UserId, targetKey: string): Promise<void> {
     await db<SignatureRow>('cross_signing_signatures')
       .where({ target_user: targetUser, target_key: targetKey })
       .delete()
   },
 
-  /** Forgets signatures by the key of a device that has another one now. */
+  /** Deletes signatures by the key of a device that has another one now. */
   async removeSignaturesBy(signerUser: UserId, deviceId: string): Promise<void> {
     await db<SignatureRow>('cross_signing_signatures')
       .where({ signer_user: signerUser, signer_key: `ed25519:${deviceId}` })

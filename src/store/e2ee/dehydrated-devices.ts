@@ -14,7 +14,7 @@ export const dehydratedDevices = (db: Db, kind: Engine['kind']) => ({
     return row && { userId: row.user_id, deviceId: row.device_id, data: row.device_data }
   },
 
-  /** A user has one: it takes the place of the last. */
+  /** Replaces the user's previous one: a user has one at most. */
   async save({ userId, deviceId, data }: DehydratedDevice): Promise<void> {
     await db<Row>('dehydrated_devices')
       .insert({ user_id: userId, device_id: deviceId, device_data: data })

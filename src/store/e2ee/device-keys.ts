@@ -28,7 +28,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return row && fromRow(row)
   },
 
-  /** Keeps the device from being deleted until the transaction ends; false when it is gone. */
+  /** Locks the device until the transaction ends; false when it does not exist. */
   async holdDevice(userId: UserId, deviceId: string): Promise<boolean> {
     const row: unknown = await db('devices')
       .where({ user_id: userId, device_id: deviceId })
@@ -48,7 +48,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
     return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? undefined }))
   },
 
-  /** Stores keys as those of the present login. */
+  /** Stores keys as those of the current login. */
   async save({ userId, deviceId, identity, signatures }: StoredDeviceKeys): Promise<void> {
     await db<Row>('device_keys')
       .insert({
@@ -62,7 +62,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
       .merge()
   },
 
-  /** Notes whether the keys are those of a login that has ended. */
+  /** Sets whether the keys are those of a login that has ended. */
   async setFormer(userId: UserId, deviceId: string, isFormer: boolean): Promise<void> {
     await db<Row>('device_keys').where({ user_id: userId, device_id: deviceId }).update({ is_former: isFormer })
   },

@@ -6,14 +6,14 @@ export type DeviceListChange = Readonly<{
   userId: UserId
   /** Absent: the cross-signing keys. */
   deviceId?: string
-  /** Absent: everybody who shares a room; else the only user who may see it. */
+  /** Absent: all users who share a room; else the only user who may see it. */
   observerId?: UserId
 }>
 
 type Row = { user_id: UserId; device_id: string; observer_id: string; position: number }
 
 export const deviceLists = (db: Db) => ({
-  /** Notes changes at a position of the stream; a device keeps its newest one only. */
+  /** Records changes at a position of the stream; a device keeps its newest one only. */
   async record(changes: readonly DeviceListChange[], position: number): Promise<void> {
     const rows = changes.map(({ userId, deviceId = '', observerId = '' }) => ({
       user_id: userId,
@@ -38,7 +38,7 @@ export const deviceLists = (db: Db) => ({
     return [...new Set(userIds)]
   },
 
-  /** Changes for everybody after the position, in order: what other servers are told. */
+  /** Changes after the position that all users may see, in order: for other servers. */
   async listAfter(after: number, limit: number): Promise<{ userId: UserId; deviceId: string; position: number }[]> {
     const rows = await db<Row>('device_list_changes')
       .where('position', '>', after)
@@ -49,7 +49,7 @@ export const deviceLists = (db: Db) => ({
   },
 
   /**
-   * Of accounts of this server, turns the changes before a position whose devices are gone into one of the user.
+   * Merges the changes of deleted devices of local users before a position into one change of the user.
    * Inside a transaction.
    */
   async mergeDeleted(before: number): Promise<void> {

@@ -75,7 +75,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
     return row && backupOf(row)
   },
 
-  /** As `find`, making other writers of the version wait until the transaction ends. */
+  /** As `find`, with the version locked until the transaction ends. */
   async lock(userId: UserId, version: number): Promise<KeyBackup | undefined> {
     const row = await db<BackupRow>('key_backups')
       .where({ user_id: userId, version, is_deleted: false })
@@ -108,7 +108,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
-  /** Whose accounts have ended. */
+  /** Deletes those of deactivated accounts. */
   async deleteOfDeactivated(): Promise<void> {
     const ended = () => db('accounts').whereNotNull('deactivated_at').select('user_id')
     await db('key_backup_sessions').whereIn('user_id', ended()).delete()
@@ -136,7 +136,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
     return rows.map(sessionOf)
   },
 
-  /** Stores sessions, in place of what is there. */
+  /** Stores sessions, replacing those with the same key. */
   async saveSessions(userId: UserId, version: number, sessions: readonly BackedUpSession[]): Promise<void> {
     const rows = sessions.map((session) => sessionRow({ userId, version }, session))
     for (let start = 0; start < rows.length; start += 200)
@@ -146,7 +146,7 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
         .merge()
   },
 
-  /** Answers how many there were, and their bytes. */
+  /** Deletes sessions; answers how many, and their bytes. */
   async deleteSessions(scope: BackupScope): Promise<{ keys: number; bytes: number }> {
     const sum = (await db('key_backup_sessions').where(columnsOf(scope)).sum('bytes as bytes').first()) as
       { bytes: number | string | null } | undefined

@@ -42,7 +42,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
         .merge(['one_time_key_counts', 'unused_fallback_types'])
   }
 
-  /** Notes what a device can never hand out again; of more than `most` keys the oldest are forgotten. */
+  /** Remembers claimed keys, which must not be uploaded again: the newest `most` of a device. */
   const remember = async (row: StockRow, keys: readonly ClaimedKey[], most: number): Promise<void> => {
     if (keys.length === 0) return
     const device = { user_id: row.user_id, device_id: row.device_id }
@@ -95,7 +95,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       return row ? stockOf(row) : { oneTimeKeyCounts: {}, unusedFallbackTypes: [] }
     },
 
-    /** Makes other uploads and claims of the device wait until the transaction ends. */
+    /** Locks the device against other uploads and claims until the transaction ends. */
     async lock(userId: UserId, deviceId: string): Promise<void> {
       await db<StockRow>('key_stocks')
         .insert({ user_id: userId, device_id: deviceId, one_time_key_counts: '{}', unused_fallback_types: '[]' })
@@ -110,7 +110,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       )
     },
 
-    /** Which of these keys were handed out before, as far as that is remembered. */
+    /** Which of these keys were claimed before, as far as that is remembered. */
     async claimedAmong(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<Set<PublicKey>> {
       if (keys.length === 0) return new Set()
       const prints = new Map(keys.map((key) => [key, keyFingerprint(key)]))
@@ -123,7 +123,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       return new Set(keys.filter((key) => known.has(prints.get(key) ?? '')))
     },
 
-    /** Adds keys behind those the device has. */
+    /** Adds keys after those the device has: they are claimed last. */
     async add(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
       const rows = keys.map((key) => ({ user_id: userId, device_id: deviceId, ...keyColumns(key) }))
       for (let start = 0; start < rows.length; start += 200)
@@ -138,7 +138,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       return Number(row?.count ?? 0)
     },
 
-    /** Replaces the fallback key of the algorithm; the same key once more stays used if it was. */
+    /** Replaces the fallback key of the algorithm; the same key uploaded again stays used if it was. */
     async saveFallback(userId: UserId, deviceId: string, key: PublicKey): Promise<void> {
       const place = { user_id: userId, device_id: deviceId, algorithm: key.algorithm }
       const present = await db<FallbackRow>('fallback_keys').where(place).first()
@@ -169,8 +169,8 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     },
 
     /**
-     * Hands out one key for each claim, the oldest first and a fallback key when none is left, and remembers the newest
-     * `remembered` of a device; for transactions only.
+     * Claims one key each, the oldest first and a fallback key when none is left, and remembers the newest `remembered`
+     * of a device; inside a transaction.
      */
     async claim(claims: readonly KeyClaim[], remembered: number): Promise<ClaimedKey[]> {
       if (claims.length === 0) return []
@@ -193,7 +193,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       return [...taken, ...fallbacks]
     },
 
-    /** Drops the keys that a device has to hand out, fallback keys too; what it handed out stays remembered. */
+    /** Deletes the device's one-time and fallback keys; claimed ones stay remembered. */
     async discard(userId: UserId, deviceId: string): Promise<void> {
       const device = { user_id: userId, device_id: deviceId }
       await db<KeyRow>('one_time_keys').where(device).delete()
@@ -231,7 +231,7 @@ const ownedBy = (row: Owner & { algorithm: string }): KeyClaim => ({
   algorithm: row.algorithm,
 })
 
-/** What is left of a device's stock after keys of it were taken and fallback keys used. */
+/** The unclaimed keys of a device after some were claimed and fallback keys used. */
 function without(row: StockRow, taken: readonly ClaimedKey[], fallbacks: readonly ClaimedKey[]): KeyStock {
   const { oneTimeKeyCounts: counts, unusedFallbackTypes } = stockOf(row)
   const oneTimeKeyCounts = { ...counts }

@@ -36,7 +36,7 @@ type Row = {
 type TransactionRow = { user_id: UserId; device_id: string; type: string; transaction_id: string; created_at: number }
 
 export const toDevice = (db: Db, kind: Engine['kind']) => ({
-  /** The devices of some users, kept from being deleted until the transaction ends: others can have no messages. */
+  /** The devices of some users, locked until the transaction ends: only existing devices can have messages. */
   async listDevices(userIds: readonly UserId[]): Promise<{ userId: UserId; deviceId: string }[]> {
     if (userIds.length === 0) return []
     const rows = (await db('devices')
@@ -47,7 +47,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     return rows.map((row) => ({ userId: row.user_id, deviceId: row.device_id }))
   },
 
-  /** False when the transaction was seen before. */
+  /** False when the transaction id was used before. */
   async begin(transaction: ToDeviceTransaction, now: number): Promise<boolean> {
     const { userId, deviceId, type, transactionId } = transaction
     const inserted = await db<TransactionRow>('to_device_transactions')
@@ -58,7 +58,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     return inserted.length === 1
   },
 
-  /** Forgets transactions from before then, in ms. */
+  /** Deletes transaction ids from before a time in ms. */
   async deleteTransactionsBefore(before: number): Promise<void> {
     await db<TransactionRow>('to_device_transactions').where('created_at', '<', before).delete()
   },
@@ -70,7 +70,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
       await db<Row>('to_device_messages').insert(rows.slice(start, start + 200))
   },
 
-  /** What waits for some devices, by sender; read from an index that holds no content. */
+  /** The size of some devices' queues, by sender; read from an index that holds no content. */
   async listShares(devices: readonly ToDeviceTarget[]): Promise<QueueShare[]> {
     if (devices.length === 0) return []
     const pairs = devices.map(({ userId, deviceId }) => [userId, deviceId] as const)
@@ -89,7 +89,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     }))
   },
 
-  /** Of what waits from one sender, drops the oldest until the rest is within bounds. */
+  /** Drops the oldest messages of one sender in a queue until the rest is within bounds. */
   async keepNewest(
     { userId, deviceId, sender }: Pick<QueueShare, 'userId' | 'deviceId' | 'sender'>,
     most: { messages: number; bytes: number },
@@ -123,7 +123,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
-  /** Deletes what the device has received. */
+  /** Deletes messages that the device has received. */
   async deleteUpTo(userId: UserId, deviceId: string, position: number): Promise<void> {
     await db<Row>('to_device_messages')
       .where({ user_id: userId, device_id: deviceId })

@@ -3,8 +3,8 @@ import type { Engine } from './engine.ts'
 import type { ColumnType } from './bulk.ts'
 
 /**
- * What is asked for by many at once, as a table `a` of a query whose text is the same for any number of rows: the
- * columns, and `ask`, the number of the row from 0.
+ * Parameters of many lookups as a table `a`, so that one query serves them all and its text is the same for any number
+ * of rows: the columns, and `ask`, the number of the row from 0.
  */
 export function askedRows(
   kind: Engine['kind'],
@@ -26,7 +26,7 @@ export function askedRows(
   }
 }
 
-/** Rows of an answer by the ask they belong to, in order. */
+/** Result rows grouped by the lookup they belong to, in order. */
 export function byAsk<Row extends { ask: number }, Item>(
   asks: number,
   rows: readonly Row[],

@@ -2,7 +2,7 @@
 export type ColumnType = 'bigint' | 'text' | 'smallint' | 'boolean'
 
 /**
- * Many rows of one table in one statement shape.
+ * Many rows of one table, written by one kind of statement.
  * `insert` fails on a taken key, `ignore` keeps the old row, `replace` overwrites every column but the key,
  * `update` changes the rows whose key columns match and adds none.
  */
@@ -14,7 +14,7 @@ export type Bulk = {
   key: readonly string[]
   /** A column that must be null as well where an update is to change a row. */
   onlyNull?: string
-  /** What a column becomes where `replace` meets a row, if not the new value; an expression in SQL. */
+  /** SQL expressions for columns that `replace` sets to something else than the new value. */
   merged?: Readonly<Record<string, string>>
   rows: readonly (readonly unknown[])[]
 }

@@ -1,6 +1,6 @@
-/** That this process alone serves from a database, for as long as it is held. */
+/** The exclusive right of this process to serve from a database. */
 export type Claim = {
-  /** Resolves with the reason when the claim is lost for good: what is in memory may be stale from then on. */
+  /** Resolves with the reason when the claim is lost: from then on memory may be stale. */
   lost: Promise<Error>
   release(): Promise<void>
 }

@@ -1,4 +1,4 @@
 import type { Knex } from 'knex'
 
-/** A Knex bound to the pool or to one transaction: store modules cannot tell which. */
+/** A Knex bound to the pool or to one transaction; store modules work with either. */
 export type Db = Knex

@@ -76,7 +76,7 @@ export async function deleteSome(
   return rowsOf<Row>(raw).length
 }
 
-/** Gives emptied pages of a SQLite file back, some at a time; answers whether there are more. PostgreSQL reuses them by itself. */
+/** Frees empty pages of a SQLite file, some at a time; answers whether there are more. PostgreSQL needs no such step. */
 export async function giveSpaceBack(db: Db, kind: Kind, pages: number): Promise<boolean> {
   if (kind !== 'sqlite') return false
   const before = await emptyPages(db)

@@ -12,7 +12,7 @@ export type Batch = {
   write(operations: readonly Bulk[]): Promise<void>
 }
 
-/** A database: the query builder for everybody, batches for the event writer. */
+/** A database: a query builder for the store modules, batches for the event writer. */
 export type Engine = {
   kind: 'sqlite' | 'postgres'
   knex: Knex
@@ -21,7 +21,7 @@ export type Engine = {
   claim(): Promise<Claim>
   /** Rejects when the engine cannot write. */
   ping(): Promise<void>
-  /** Resolves with the reason when the engine is broken for good and no write will ever succeed again. */
+  /** Resolves with the reason when no write can ever succeed again. */
   broken: Promise<Error>
   close(): Promise<void>
 }

@@ -23,7 +23,7 @@ export async function migrate({ kind, knex }: Engine): Promise<void> {
   })
 }
 
-/** A database that a newer version has changed must not be touched by an older one. */
+/** Refuses a database that a newer version has migrated. */
 function refuseNewer(done: string[], files: string[]): void {
   const unknown = done.find((name) => !files.includes(name))
   if (unknown) throw new Error(`The database was changed by a newer version (${unknown}); run that version`)

@@ -1,21 +1,21 @@
 import type { Db } from '#store/engine/db.ts'
 
-/** How far a follower has come in each of its streams. */
+/** The position up to which a follower has handled each of its streams. */
 export type Positions = Partial<Record<string, number>>
 
 /** A cursor that one process holds; the fence tells this hold from those before and after. */
-export type HeldCursor = Readonly<{ positions: Positions; fence: number }>
+export type LeasedCursor = Readonly<{ positions: Positions; fence: number }>
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
 export type CursorClaim = Readonly<{ owner: string; now: number; until: number; initial: Positions }>
 
 type Row = { name: string; positions: string; lease_owner: string | null; lease_until: number; fence: number }
 
-/** Where followers of the streams go on, whatever process runs them. */
+/** The stored positions of stream followers, from which any process can resume. */
 export const cursors = (db: Db) => {
   const held = (name: string, fence: number) => db<Row>('cursors').where({ name, fence })
 
-  const claim = async (name: string, { owner, now, until }: CursorClaim): Promise<HeldCursor | undefined> => {
+  const claim = async (name: string, { owner, now, until }: CursorClaim): Promise<LeasedCursor | undefined> => {
     const [row] = await db<Row>('cursors')
       .where({ name })
       .where(
@@ -33,7 +33,7 @@ export const cursors = (db: Db) => {
 
   return {
     /** Undefined while another process holds it. */
-    async claim(name: string, wanted: CursorClaim): Promise<HeldCursor | undefined> {
+    async claim(name: string, wanted: CursorClaim): Promise<LeasedCursor | undefined> {
       const known = await claim(name, wanted)
       if (known) return known
       const made = await db<Row>('cursors')
@@ -44,7 +44,7 @@ export const cursors = (db: Db) => {
       return made.length === 1 ? claim(name, wanted) : undefined
     },
 
-    /** Moves on and holds on; false when another process has taken the cursor meanwhile: nothing is written then. */
+    /** Moves the cursor and renews its lease; false, with nothing written, when another process has taken it. */
     async move(
       name: string,
       fence: number,
@@ -53,12 +53,12 @@ export const cursors = (db: Db) => {
       return (await held(name, fence).update({ positions: JSON.stringify(positions), lease_until: until })) === 1
     },
 
-    /** Holds on; false when another process has taken the cursor. */
+    /** Renews the lease; false when another process has taken the cursor. */
     async renew(name: string, fence: number, until: number): Promise<boolean> {
       return (await held(name, fence).update({ lease_until: until })) === 1
     },
 
-    /** Lets others take it at once. */
+    /** Releases the lease, so that another process can take the cursor at once. */
     async release(name: string, fence: number): Promise<void> {
       await held(name, fence).update({ lease_owner: null, lease_until: 0 })
     },

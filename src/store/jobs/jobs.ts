@@ -8,15 +8,15 @@ export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 export type Job = Readonly<{
   id: string
   kind: string
-  /** What makes two requests for the same work one job. */
+  /** Two requests with the same kind and key are one job. */
   key: string
   payload: JsonObject
   state: JobState
-  /** How far it came, as its kind writes it. */
+  /** Progress of the run, in a form of its kind. */
   progress: JsonValue | undefined
   result: JsonValue | undefined
   error: string | undefined
-  /** How often it was begun since it last succeeded. */
+  /** Runs started since the last success. */
   attempts: number
   runAt: number
 }>
@@ -69,19 +69,19 @@ type Row = {
   finished_at: number | null
 }
 
-/** Work that outlives a process. */
+/** Background work that survives a restart. */
 export const jobs = (db: Db, kind: Engine['kind']) => {
   const held = ({ id, fence }: JobHold) => db<Row>('jobs').where({ id, fence, state: 'running' })
 
   return {
-    /** Adds a job unless there is one of its kind and key, in whatever state; answers the id of the one there is. */
+    /** Adds a job unless one of its kind and key exists, in any state; answers the id of that one. */
     async add(job: NewJob): Promise<string> {
       await db<Row>('jobs').insert(newRow(job)).onConflict(['kind', 'job_key']).ignore()
       const row = await db<Row>('jobs').where({ kind: job.kind, job_key: job.key }).first('id')
       return row?.id ?? job.id
     },
 
-    /** Has a job done from now on: one of its kind and key that is done begins anew, one that is running runs again after. */
+    /** Requests a run: a finished job of its kind and key starts again, a running one runs once more afterwards. */
     async addAgain(job: NewJob): Promise<void> {
       const row = newRow(job)
       const unlessRunning = (column: keyof Row) =>
@@ -140,19 +140,19 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
       return row && { ...fromRow(row), fence: Number(row.fence) }
     },
 
-    /** Holds on; answers whether the run is to go on: neither taken over by another process nor cancelled. */
+    /** Renews the lease; false when the job was cancelled or another process has taken it over. */
     async renew(hold: JobHold, until: number): Promise<'held' | 'lost' | 'cancelled'> {
       const [row] = await held(hold).update({ lease_until: until }).returning('is_cancelled')
       if (!row) return 'lost'
       return row.is_cancelled ? 'cancelled' : 'held'
     },
 
-    /** Writes down how far a run came; false when another process has taken it over: then nothing is written. */
+    /** Stores the progress of a run; false, with nothing written, when another process has taken it over. */
     async saveProgress(hold: JobHold, progress: JsonValue): Promise<boolean> {
       return (await held(hold).update({ progress: JSON.stringify(progress) })) === 1
     },
 
-    /** Ends a run; a job that was asked for again meanwhile waits for its next one. False when another process took it over. */
+    /** Ends a run; a job that was requested again meanwhile becomes pending. False when another process has it. */
     async end(hold: JobHold, end: JobEnd): Promise<boolean> {
       const ended = { lease_owner: null, lease_until: 0, error: 'error' in end ? end.error : null }
       if (end.state === 'waiting')
@@ -174,7 +174,7 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
       return (await held(hold).update(row)) === 1
     },
 
-    /** Ends a job that waits; has one that runs end soon. False when it has ended already. */
+    /** Cancels a job: a pending one at once, a running one at its next lease renewal. False when it has ended. */
     async cancel(id: string, now: number): Promise<boolean> {
       // In one statement, since a run that fails begins to wait.
       const ifWaiting = (cases: string, ...values: number[]) =>
@@ -191,7 +191,7 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
       return cancelled === 1
     },
 
-    /** When a job of these kinds is due next, those among them that another process may have died over. */
+    /** When the next job of these kinds is due, counting running ones whose lease expires. */
     async nextDue(kinds: readonly string[]): Promise<number | undefined> {
       const rows = (await db('jobs')
         .whereIn('kind', [...kinds])
@@ -203,7 +203,7 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
       return times.length === 0 ? undefined : Math.min(...times)
     },
 
-    /** Deletes what ended before then, in ms. */
+    /** Deletes jobs that ended before a time in ms. */
     async deleteFinishedBefore(before: number): Promise<void> {
       await db<Row>('jobs').whereIn('state', ['done', 'failed', 'cancelled']).where('finished_at', '<', before).delete()
     },

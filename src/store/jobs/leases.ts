@@ -3,11 +3,11 @@ import type { Db } from '#store/engine/db.ts'
 type Row = { name: string; until: number }
 
 /**
- * Turns at recurring work, among all processes over this database. Times are in ms. A lease that lasts longer than the
- * one asked for was taken by a clock that was ahead: it does not count.
+ * Leases of recurring work, one process at a time. Times are in ms. A lease that lasts longer than the one requested was
+ * taken by a clock that was ahead: it is ignored.
  */
 export const leases = (db: Db) => ({
-  /** Whether it was taken, and until when it lasts in either case. */
+  /** Whether the lease was taken, and until when it lasts in either case. */
   async take(name: string, { now, until }: { now: number; until: number }): Promise<{ taken: boolean; until: number }> {
     const renewed = await db<Row>('leases')
       .where({ name })

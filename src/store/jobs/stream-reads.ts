@@ -9,7 +9,7 @@ export type StreamEntries = Readonly<{
   receipts: { position: number; roomId: RoomId; userId: UserId; type: string; threadId: string }
   account_data: { position: number; userId: UserId; roomId: RoomId | ''; type: string }
   to_device: { position: number; userId: UserId; deviceId: string }
-  /** Device '': the cross-signing keys. Observer '': everybody who shares a room. */
+  /** Device '': the cross-signing keys. Observer '': all users who share a room. */
   device_lists: { position: number; userId: UserId; deviceId: string; observerId: UserId | '' }
 }>
 
@@ -20,7 +20,7 @@ export type StreamSpan = Readonly<{ after: number; upTo: number; limit: number }
 
 type Row = Record<string, string | number>
 
-/** Tables, and what orders the entries of one position. */
+/** The table of each stream, and the columns that order entries of one position. */
 const tables: Readonly<Record<FollowedStream, readonly [table: string, ...order: string[]]>> = {
   events: ['events'],
   receipts: ['receipts', 'room_id', 'user_id', 'type', 'thread_id'],
@@ -49,11 +49,11 @@ const readers: { [Stream in FollowedStream]: (row: Row) => StreamEntries[Stream]
   }),
 }
 
-/** The streams in the order of their positions, whoever an entry concerns. */
+/** The streams in the order of their positions, for all users. */
 export const streamReads = (db: Db) => ({
   /**
-   * The entries of a span, the oldest first, and the position up to which these are all. Entries of one position stay
-   * together, so that there may be more of them than the limit.
+   * The entries of an interval, the oldest first, and the position up to which they are complete. Entries of one
+   * position stay together, so there may be more of them than the limit.
    */
   async read<Stream extends FollowedStream>(
     stream: Stream,

@@ -8,7 +8,7 @@ export type StoredPusher = Readonly<{
   userId: UserId
   appId: string
   pushkey: string
-  /** The device that set it up; it ends with that device. */
+  /** The device that set it; it is deleted with that device. */
   deviceId: string | undefined
   /** JSON text: the pusher as its user sees it. */
   pusher: string
@@ -31,7 +31,7 @@ export const pushers = (db: Db, kind: Engine['kind']) => ({
     return rows.map(fromRow)
   },
 
-  /** Stores a pusher in the place of the user's one of the same app and key. */
+  /** Stores a pusher, replacing the user's one of the same app and key. */
   async save({ userId, appId, pushkey, deviceId, pusher, createdAt }: StoredPusher): Promise<void> {
     const row: Row = {
       user_id: userId,
@@ -48,7 +48,7 @@ export const pushers = (db: Db, kind: Engine['kind']) => ({
     await db<Row>('pushers').where({ user_id: userId, app_id: appId, pushkey }).delete()
   },
 
-  /** Deletes those that other users have with an app and key: the device has changed hands. */
+  /** Deletes those of other users with an app and key: the device belongs to another user now. */
   async deleteOfOthers(userId: UserId, appId: string, pushkey: string): Promise<void> {
     await db<Row>('pushers').where({ app_id: appId, pushkey }).whereNot({ user_id: userId }).delete()
   },

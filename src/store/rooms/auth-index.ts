@@ -20,11 +20,11 @@ export type IndexedEvent = Readonly<{
 type Row = { nid: number; position: number; event_id: EventId; type: string; state_key: string; auth: string }
 
 /**
- * The auth events of each state event, in its row. Only events whose own auth events are all indexed get theirs,
+ * The auth events of each state event, in its row. Only events whose own auth events are all indexed are indexed,
  * and a row names no more than those, so no ancestor is ever missing behind a row and the size follows from the events.
  */
 export const authIndex = (db: Db, kind: Engine['kind']) => ({
-  /** The next stretch of a room's index by position, in either direction from a position (exclusive); empty at its end. */
+  /** The next page of a room's index by position, in either direction from a position (exclusive); empty at its end. */
   async page(
     roomNid: number,
     { from, direction }: { from: number; direction: 'up' | 'down' },

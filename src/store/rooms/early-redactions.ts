@@ -2,7 +2,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import { statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 
-/** Redactions whose target was not here when they came; a row goes when its redaction goes. */
+/** Redactions that were received before their target; a row is deleted with its redaction. */
 export const earlyRedactions = (db: Db) => ({
   /** The redactions that came before an event of a room, oldest first. */
   async listFor(targetId: EventId, roomNid: number): Promise<StoredEvent[]> {

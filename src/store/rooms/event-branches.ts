@@ -3,7 +3,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** State keys that another event holds; null: none. */
+/** State key to the event that holds it instead; null: none. */
 export type BranchDelta = readonly (readonly [type: string, stateKey: string, eventId: EventId | null])[]
 
 /** The state before an event that forks off. */
@@ -19,7 +19,7 @@ export type Branch = Readonly<{
 
 type Row = { position: number; room_nid: number; base_position: number; hops: number; delta: string }
 
-/** Bounded by the events that fork; a row goes when its event goes. */
+/** Bounded by the events that fork; a row is deleted with its event. */
 export const eventBranches = (db: Db, kind: Engine['kind']) => ({
   /** The branches of the events at some positions; events that do not fork off have none. */
   async findMany(positions: readonly number[]): Promise<Map<number, Branch>> {

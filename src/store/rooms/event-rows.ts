@@ -133,11 +133,11 @@ function intervalRows(
   return { intervals, closedIntervals }
 }
 
-/** Where a user's membership changes several times in one batch, the last row says also what the others changed. */
+/** Where a user's membership changes several times in one batch, the last row includes the effects of the others. */
 function membershipRows(placed: readonly Placed[]): unknown[][] {
   const rows = new Map<string, { staysForgotten: boolean; joinedAt: number | null; row: unknown[] }>()
   for (const { event, position, nid } of placed)
-    for (const { userId, membership, sender, former } of event.memberships ?? []) {
+    for (const { userId, membership, sender, previous: former } of event.memberships ?? []) {
       const key = `${nid} ${userId}`
       const earlier = rows.get(key)
       const staysForgotten = isOutside(membership) && isOutside(former) && (earlier?.staysForgotten ?? true)
@@ -148,7 +148,7 @@ function membershipRows(placed: readonly Placed[]): unknown[][] {
   return Array.from(rows.values(), ({ row }) => row)
 }
 
-/** Who left may have forgotten the room, and has until they come in sight of it again. */
+/** A forgotten room stays forgotten until the user is invited, knocks or joins again. */
 const isOutside = (membership: Membership | undefined): boolean => membership === 'leave' || membership === 'ban'
 
 const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): unknown[][] => [

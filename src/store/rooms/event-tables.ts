@@ -80,7 +80,7 @@ export const eventTables = {
     key: ['user_id', 'room_nid'],
     merged: {
       is_forgotten: 'memberships.is_forgotten and excluded.is_forgotten',
-      // Who stays joined joined before.
+      // The position of the join stays while the user stays joined.
       joined_position: `case when excluded.membership = 'join'
         then coalesce(excluded.joined_position, memberships.joined_position) end`,
     },

@@ -5,7 +5,7 @@ import type { RoomWrite, Written } from './room-write.ts'
 import { StateKeyNids } from './state-key-nids.ts'
 import { writeBatch } from './write-batch.ts'
 
-/** The room moved on in another process since the events were built: read it again and build anew. */
+/** Another process has written to the room since the events were built: reload it and build them again. */
 export class StaleRoomError extends Error {
   override name = 'StaleRoomError'
 }
@@ -31,7 +31,7 @@ type Waiting = {
 
 type Follower = (write: RoomWrite, written: Written) => void
 
-/** One loop a process: takes all that waits, of any rooms, and commits it at once. */
+/** One loop in each process: takes all pending writes of all rooms and commits them in one batch. */
 export function eventWriter(engine: Engine, options: WriterOptions) {
   const waiting: Waiting[] = []
   const numbers = {
@@ -62,7 +62,7 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
       batch.forEach((one, index) => settle(one, written[index]))
     } catch (error) {
       if (batch.length === 1) return batch[0]?.reject(error as Error)
-      // One bad write must not fail its neighbors: each gets its own transaction.
+      // One bad write must not fail the others of its batch: each gets its own transaction.
       for (const one of batch) await flush([one])
     }
   }
@@ -77,7 +77,7 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
     /** Everything up to here is on disk and applied in memory. */
     position: () => position,
 
-    /** Calls for every write in commit order, before anybody can read past it. */
+    /** Calls back for every write in commit order, before it can be read. */
     follow(follower: Follower): void {
       followers.push(follower)
     },

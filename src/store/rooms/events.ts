@@ -6,7 +6,7 @@ import { joinEach, rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** What became of an event: only accepted ones are shown; rejected and soft-failed ones stay for the graph. */
+/** Only accepted events are shown; rejected and soft-failed ones are kept for the event graph. */
 export type EventStatus = 'accepted' | 'soft-failed' | 'rejected' | 'outlier'
 export const statusCodes: Readonly<Record<EventStatus, number>> = {
   accepted: 0,
@@ -22,16 +22,16 @@ export type StoredEvent = Readonly<{
   eventId: EventId
   roomNid: number
   type: string
-  /** Null for what is not state. */
+  /** Null for message events. */
   stateKey: string | null
   sender: UserId
   originServerTs: number
-  /** JSON of what clients see of it, without event_id, room_id and unsigned. */
+  /** JSON of the fields that clients see, without event_id, room_id and unsigned. */
   clientJson: string
   /** JSON of the rest of the PDU: hashes, signatures, depth, prev and auth events. */
   graphJson: string
   status: EventStatus
-  /** The redaction that emptied it. */
+  /** The redaction that was applied to it. */
   redactedBy: EventId | null
 }>
 
@@ -144,7 +144,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return byAsk(asks.length, rowsOf<EventRow & { ask: number }>(raw), toStoredEvent)
   },
 
-  /** Accepted events by their own time from a moment on, the closest first. */
+  /** Accepted events by origin_server_ts from a time on, the closest first. */
   async nearTimestamp({ roomNid, ts, direction, upTo, limit, skip }: TimestampSearch): Promise<StoredEvent[]> {
     const forwards = direction === 'forwards'
     const order = forwards ? 'asc' : 'desc'
@@ -211,7 +211,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     return new Map(rows.map((row) => [Number(row.position), row.transaction_id]))
   },
 
-  /** Collects transaction ids older than a moment: no client retries that long. Positions grow with time. */
+  /** Deletes transaction ids older than a time: clients do not retry that long. Positions grow with time. */
   async deleteTransactionsBefore(before: number): Promise<void> {
     const kept = db('event_transactions')
       .where('created_at', '>=', before)

@@ -15,7 +15,7 @@ export type Member = Readonly<{
   sender: UserId
   /** Position of the member event. */
   position: number
-  /** Since when they have been joined without a break, where that is known. */
+  /** Position since which the user has been joined without a break, where that is known. */
   joinedAt: number | undefined
   isForgotten: boolean
 }>
@@ -23,7 +23,7 @@ export type Member = Readonly<{
 export type Place = Member & Readonly<{ roomId: RoomId }>
 
 /** A user's place in a room, and how far the room is. */
-export type AccountPlace = Omit<Place, 'userId'> & Readonly<{ lastPosition: number }>
+export type AccountMembership = Omit<Place, 'userId'> & Readonly<{ lastPosition: number }>
 
 type Row = {
   room_nid: number
@@ -35,8 +35,8 @@ type Row = {
   joined_position: number | null
 }
 
-/** A user's membership, and since when they have been joined if they are. */
-export type Standing = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
+/** A user's membership and, for a joined user, since which position. */
+export type MembershipSince = Pick<Member, 'userId' | 'membership' | 'joinedAt'>
 
 export const members = (db: Db, kind: Engine['kind']) => ({
   async find(roomNid: number, userId: UserId): Promise<Member | undefined> {
@@ -51,8 +51,8 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
-  /** Every room the user is or was in, with the position at which it last moved for them, in the order of these. */
-  async listAccountRooms(userId: UserId): Promise<AccountPlace[]> {
+  /** Every room the user is or was in, in the order of the positions at which they last changed for the user. */
+  async listAccountRooms(userId: UserId): Promise<AccountMembership[]> {
     const rows = (await db('memberships as m')
       .join('rooms as r', 'r.nid', 'm.room_nid')
       .where({ 'm.user_id': userId })
@@ -77,9 +77,9 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return (await query).map(fromRow)
   },
 
-  /** Every user's membership in some rooms, by the numbers of these, in order of arrival. */
-  async listMemberships(roomNids: readonly number[]): Promise<Map<number, Standing[]>> {
-    const places = new Map<number, Standing[]>()
+  /** All memberships of some rooms, by room number, in order of arrival. */
+  async listMemberships(roomNids: readonly number[]): Promise<Map<number, MembershipSince[]>> {
+    const places = new Map<number, MembershipSince[]>()
     if (roomNids.length === 0) return places
     const along = { table: 'memberships', columns: ['room_nid', 'membership'] }
     const rows = await inPages<Omit<Row, 'sender' | 'is_forgotten'>>(kind, along, () =>
@@ -110,7 +110,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return counts
   },
 
-  /** Users with a membership of some room whose accounts have ended. */
+  /** Deactivated users who still have a membership in some room. */
   async listDeactivated(): Promise<UserId[]> {
     return db('accounts as a')
       .join('memberships as m', 'm.user_id', 'a.user_id')
@@ -129,7 +129,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return forgotten > 0
   },
 
-  /** Everybody who is joined to a room that the user is joined to, the user included. */
+  /** All users who share a room with the user, the user included. */
   async usersSharingRooms(userId: UserId): Promise<UserId[]> {
     return (await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
@@ -148,7 +148,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
 
   /**
    * Users whose sharing of rooms with the user may have changed after one position and up to another: those who joined
-   * or left the user's rooms, and everybody in rooms the user joined or left. The caller compares with the present.
+   * or left the user's rooms, and all members of rooms the user joined or left. The caller compares with the present.
    */
   async sharingCandidates(userId: UserId, after: number, upTo: number): Promise<UserId[]> {
     const range = (column: string) => db.raw('?? > ? and ?? <= ?', [column, after, column, upTo])
@@ -164,7 +164,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .where({ 'mine.user_id': userId })
       .whereIn('mine.membership', ['join', 'leave', 'ban'])
       .whereRaw(range('mine.position'))
-      // Who had left before shared nothing then, and shares nothing now.
+      // Members who had left before that shared no room then, and share none now.
       .whereRaw('(theirs.membership = ? or theirs.position > ?)', ['join', after])
       .distinct('theirs.user_id')
       .pluck('theirs.user_id')) as UserId[]
@@ -184,7 +184,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .pluck('k.state_key')) as UserId[]
   },
 
-  /** Everybody who is joined to one of some rooms, or moved in it after a position. */
+  /** Users who are joined to one of some rooms, or whose membership in it changed after a position. */
   async presentSince(roomNids: readonly number[], after: number): Promise<UserId[]> {
     if (roomNids.length === 0) return []
     return (await db('memberships')
@@ -218,6 +218,6 @@ const fromRow = (row: Row): Member => ({
 
 const optionalNumber = (value: number | null): number | undefined => (value === null ? undefined : Number(value))
 
-/** A new name or avatar is no arrival. */
+/** The first join counts, not a later change of name or avatar. */
 const arrival = ({ position, joined_position }: Pick<Row, 'position' | 'joined_position'>): number =>
   Number(joined_position ?? position)

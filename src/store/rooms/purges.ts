@@ -15,12 +15,12 @@ export type Purge = Readonly<{
   id: string
   kind: PurgeKind
   roomId: RoomId
-  /** Undefined for a room that was not known when it was asked for. */
+  /** Undefined for a room that was not known at the time of the request. */
   roomNid: number | undefined
   status: PurgeStatus
-  /** JSON of what was asked for and of what is answered about it. */
+  /** JSON of the request and of its status reply. */
   plan: string
-  /** What is being collected; undefined before anything is. */
+  /** What is being deleted; undefined before the first step. */
   step: string | undefined
   /** Position up to which the step is done. */
   cursor: number
@@ -52,11 +52,11 @@ export type PassedEvent = Readonly<{
   clientJson: string
 }>
 
-/** What is kept for a room by its number, beside its events. */
+/** Tables with rows by room number, beside the events. */
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
 const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
-/** A purge that is over is remembered for a week, for those who ask for its status. */
+/** A finished purge is kept for a week, for requests of its status. */
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
@@ -75,7 +75,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row && toPurge(row)
     },
 
-    /** What was asked for a room, the newest first. */
+    /** The purges of a room, the newest first. */
     async listForRoom(roomId: RoomId, what: PurgeKind): Promise<Purge[]> {
       const rows = await db<PurgeRow>('purges').where({ room_id: roomId, kind: what }).orderBy('created_at', 'desc')
       return rows.map(toPurge)
@@ -129,7 +129,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row !== undefined
     },
 
-    /** Hides history up to a position; whoever holds the room in memory is stale with it. */
+    /** Hides history up to a position; live rooms in memory become stale. */
     async hideHistory(roomNid: number, upTo: number): Promise<void> {
       await db('rooms')
         .where({ nid: roomNid })
@@ -142,7 +142,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       await db('rooms').where({ nid: roomNid }).delete()
     },
 
-    /** The position just before the first event from a moment (milliseconds) on. */
+    /** The position just before the first event from a time in ms on. */
     async positionAt(roomNid: number, ts: number): Promise<number> {
       const row = (await db('events')
         .where({ room_nid: roomNid, status: statusCodes.accepted })
@@ -153,10 +153,10 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return row === undefined || row.position === null ? Number.MAX_SAFE_INTEGER : Number(row.position) - 1
     },
 
-    /** Positions after the purged history of events whose branches build on what lies in it. */
+    /** Positions of events after the purged history whose branches build on a position in it. */
     async branchesInto(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number[]> {
       const found = db('event_branches').where({ room_nid: roomNid }).where('position', '>', upTo)
-      // What builds on the time before the room builds on nothing.
+      // Branches with a base before the create event have an empty base state.
       return found
         .whereBetween('base_position', [1, upTo - 1])
         .limit(limit)
@@ -169,7 +169,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       await db('event_branches').where({ position }).update(row)
     },
 
-    /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
+    /** Deletes state intervals that ended before a position: that state is no longer shown. Answers how many. */
     async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
       return deleteSome({ db, kind, table: 'room_state' }, 'room_nid = ? and to_position <= ?', {
         values: [roomNid, upTo],
@@ -212,7 +212,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** Deletes events and all that hangs on their positions. */
+    /** Deletes events and all rows that refer to their positions. */
     async deleteEvents(positions: readonly number[]): Promise<void> {
       if (positions.length === 0) return
       for (const table of ['relations', 'event_transactions', 'event_branches', 'early_redactions', 'events'])

@@ -11,7 +11,7 @@ export type PositionRange = Readonly<{ from: number; to: number }>
 export type Readable = Readonly<{
   /** In order, none touching another. */
   ranges: readonly PositionRange[]
-  /** Whose events are left out, unless they are state. */
+  /** Ignored users: their events are left out, unless they are state. */
   ignored: ReadonlySet<UserId>
 }>
 
@@ -22,7 +22,7 @@ export function isReadable(kind: Engine['kind'], event: string, readable: Readab
   return [`${within} and ${isShown}`, [...bounds, ...ignored]]
 }
 
-/** That an event is not one of an ignored user, as a condition on a row of `events`. */
+/** Leaves out events of ignored users, as a condition on a row of `events`. */
 export function isShownTo(
   kind: Engine['kind'],
   event: string,

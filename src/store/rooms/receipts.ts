@@ -30,7 +30,7 @@ type Row = {
 }
 
 export const receipts = (db: Db, kind: Engine['kind']) => ({
-  /** False when the user has read as far already: receipts never go backwards. */
+  /** False when the user's receipt is as far already: receipts never go backwards. */
   async advance({ roomId, userId, type, threadId, ...read }: Receipt, position: number): Promise<boolean> {
     const rows = await db<Row>('receipts')
       .insert({
@@ -50,12 +50,12 @@ export const receipts = (db: Db, kind: Engine['kind']) => ({
     return rows.length === 1
   },
 
-  /** Everything the user has told of one room. */
+  /** The user's receipts in one room. */
   async listOfUser(roomId: RoomId, userId: UserId): Promise<Receipt[]> {
     return (await db<Row>('receipts').where({ room_id: roomId, user_id: userId })).map(fromRow)
   },
 
-  /** Everything the user has told of some rooms, in their order. */
+  /** The user's receipts in some rooms, in the order of the rooms. */
   async listOfUserIn(roomIds: readonly RoomId[], userId: UserId): Promise<Receipt[][]> {
     const rows = (await db('receipts')
       .whereRaw(...inList(kind, 'room_id', roomIds))
@@ -64,7 +64,7 @@ export const receipts = (db: Db, kind: Engine['kind']) => ({
     return roomIds.map((roomId) => ofRoom.get(roomId) ?? [])
   },
 
-  /** What was told in some rooms after one position of the stream and up to another. */
+  /** Receipts in some rooms after one position of the stream and up to another. */
   async listChanged(roomIds: readonly RoomId[], { after, upTo }: { after: number; upTo: number }): Promise<Receipt[]> {
     if (roomIds.length === 0) return []
     const rows = (await db('receipts')

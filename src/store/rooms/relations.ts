@@ -134,7 +134,9 @@ export const relations = (db: Db, kind: Engine['kind']) => {
   }
 
   return {
-    /** What the bundles of the parents are made of: the newest of thread and edits, and the references; in one query. */
+    /**
+     * The events that the parents' bundles are made of: the newest of thread and edits, and references; in one query.
+     */
     async forBundles(
       parentIds: readonly string[],
       { roomNid, reader, readable }: { roomNid: number; reader: UserId; readable: Readable },
@@ -168,7 +170,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
     },
 
-    /** What one user made of an event by one relation type and event type, the newest 1000. */
+    /** The newest 1000 events of one user that relate to an event by one relation type and event type. */
     async listBy(
       parentId: EventId,
       { roomNid, relType, eventType, sender }: { roomNid: number; relType: string; eventType: string; sender: UserId },
@@ -194,7 +196,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return (await query.pluck('e.event_id')) as EventId[]
     },
 
-    /** Of events at some positions, the roots of the threads they were written in, also of those redacted since. */
+    /** The thread roots of events at some positions, also of events that have been redacted since. */
     async threadIds(roomNid: number, positions: readonly number[]): Promise<Map<number, EventId>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('relations')
@@ -204,7 +206,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return new Map(rows.map((row) => [Number(row.position), row.parent_id]))
     },
 
-    /** Of some events, those that others relate to by one of the relation types or from one of the senders. */
+    /** Of some events, those with related events of one of the relation types or senders. */
     async relatedBy(
       eventIds: readonly EventId[],
       { roomNid, readable, relTypes, senders }: RelatedBy,
@@ -218,7 +220,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       return new Set((await query.distinct('r.parent_id').pluck('r.parent_id')) as EventId[])
     },
 
-    /** Roots of threads, the one written to last first, each with the position of its newest event. */
+    /** Roots of threads, the most recently active first, each with the position of its newest event. */
     async threads({
       roomNid,
       before,

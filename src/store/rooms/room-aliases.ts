@@ -4,7 +4,7 @@ import type { Db } from '#store/engine/db.ts'
 /** A name of this server for a room. */
 export type StoredAlias = Readonly<{ alias: RoomAlias; roomId: RoomId; createdBy: UserId; createdAt: number }>
 
-/** An alias is taken before its room is on disk; when the room is not there after this long, in ms, it never will be. */
+/** An alias is reserved before its room is on disk; after this long, in ms, without the room it is free again. */
 const makingMs = 300_000
 
 const hasRoom = 'exists (select 1 from rooms where rooms.room_id = room_aliases.room_id)'
@@ -12,7 +12,7 @@ const hasRoom = 'exists (select 1 from rooms where rooms.room_id = room_aliases.
 type Row = { alias: RoomAlias; room_id: RoomId; created_by: UserId; created_at: number }
 
 export const roomAliases = (db: Db) => ({
-  /** Undefined also while the room is in the making, or when that broke off. */
+  /** Undefined also while the room is being created, or when that failed. */
   async find(alias: string): Promise<StoredAlias | undefined> {
     const row = await db<Row>('room_aliases')
       .where({ alias: alias as RoomAlias })
@@ -21,7 +21,7 @@ export const roomAliases = (db: Db) => ({
     return row && fromRow(row)
   },
 
-  /** The names of a room in order of their making. */
+  /** The aliases of a room, the oldest first. */
   async listForRoom(roomId: RoomId): Promise<RoomAlias[]> {
     return db<Row>('room_aliases').where({ room_id: roomId }).orderBy(['created_at', 'alias']).pluck('alias')
   },
@@ -32,7 +32,7 @@ export const roomAliases = (db: Db) => ({
     return Number(row?.count ?? 0)
   },
 
-  /** False when the alias is taken; that of a room whose making broke off is free again. */
+  /** False when the alias is taken; that of a room whose creation failed is free again. */
   async insert({ alias, roomId, createdBy, createdAt }: StoredAlias): Promise<boolean> {
     const inserted = await db<Row>('room_aliases')
       .insert({ alias, room_id: roomId, created_by: createdBy, created_at: createdAt })

@@ -43,7 +43,7 @@ export type CheckedTable =
 /** Rows of a room that refer to an event by its position. */
 const byPosition = ['relations', 'event_branches', 'early_redactions'] as const
 
-/** The tables as they lie on disk, for the check that recomputes what can be. */
+/** The raw tables, for the check that recomputes derived rows. */
 export const roomCheck = (db: Db, kind: Engine['kind']) => {
   const rowsIn = (table: CheckedTable) => db(table)
   const intervals = (roomNid: number) =>
@@ -53,7 +53,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       .select('s.key_nid', 'k.type', 'k.state_key', 's.from_position', 's.to_position', 's.event_position')
 
   return {
-    /** Every event of a room after a position, whatever became of it; those in the timeline when `after` is not negative. */
+    /** Events of a room after a position, of every status; outliers only where `after` is negative. */
     async events(roomNid: number, { after, limit }: { after: number; limit: number }): Promise<StoredEvent[]> {
       const rows = await db<EventRow>('events')
         .where({ room_nid: roomNid })
@@ -128,13 +128,13 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       return (await db('event_transactions').whereRaw(...inList(kind, 'position', positions))) as Row[]
     },
 
-    /** Transactions whose event is not where they say. */
+    /** Transaction ids whose event is not at their position. */
     async lostTransactions(): Promise<Row[]> {
       const rows = db('event_transactions as t').leftJoin('events as e', 'e.position', 't.position')
       return (await rows.whereNull('e.position').select('t.*')) as Row[]
     },
 
-    /** Receipts of a room for events that it does not have, or not there; `actual` is where they are. */
+    /** Receipts of a room for events that it lacks or has elsewhere; `actual` is the position of the event. */
     async lostReceipts(roomId: RoomId, roomNid: number): Promise<(Row & { actual: number | null })[]> {
       return (await db('receipts as r')
         .leftJoin('events as e', (join) => {
@@ -208,7 +208,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       return { table: 'events', key: { event_id: eventId }, stored: row(stored), expected: row(expected) }
     },
 
-    /** Makes all that was built on the room stale; false when its revision is another already. */
+    /** Raises the revision, which makes pending writes stale; false when the revision has changed already. */
     async moveOn(roomNid: number, revision: number): Promise<boolean> {
       const moved = await db('rooms')
         .where({ nid: roomNid, line_version: revision })
@@ -216,7 +216,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
       return moved === 1
     },
 
-    /** Brings rows to what they should be. */
+    /** Applies the changes. */
     async apply(changes: readonly RowChange[]): Promise<void> {
       for (const { table, key, stored, expected } of changes) {
         if (!expected) await rowsIn(table).where(key).delete()

@@ -18,7 +18,7 @@ export type StoredStateEntry = Readonly<{
 }>
 
 /** Which event held a state key; null: none. */
-export type FormerEntry = Readonly<{ type: string; stateKey: string; eventId: EventId | null }>
+export type PastStateEntry = Readonly<{ type: string; stateKey: string; eventId: EventId | null }>
 
 type EntryRow = {
   room_nid: number
@@ -30,13 +30,13 @@ type EntryRow = {
 }
 
 /**
- * State as intervals: the event that holds a key from one position until the next (`to_position` is null while it holds).
- * It is the event at the position where the interval begins, unless `event_position` names another: branches that meet can
- * bring an older one back. Where none follows, an empty interval of no event (its end is its beginning) says that the key
- * changed.
+ * State as intervals: the event that holds a key from one position until the next (`to_position` is null while it
+ * holds). It is the event at the position where the interval begins, unless `event_position` names another: branches
+ * that meet can bring an older one back. Where none follows, an empty interval of no event (its end is its beginning)
+ * says that the key changed.
  *
- * SQLite knows nothing of how rows are distributed, and after a join very many intervals begin at one position: the unary
- * plus keeps it from looking a key up by that, and a cross join from beginning at the wrong end.
+ * SQLite has no statistics here, and after a join very many intervals begin at one position: the unary plus keeps it
+ * from using that index for a key, and a cross join fixes the order of the tables.
  */
 export const roomState = (db: Db, kind: Engine['kind']) => {
   const eventOf = (interval: string) =>
@@ -69,7 +69,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return entries
     },
 
-    /** Who holds the keys of some types, with an empty state key, in some rooms now; of all rooms in one query. */
+    /** The current state events of some types with an empty state key, of several rooms in one query. */
     async current(roomNids: readonly number[], types: readonly string[]): Promise<StoredEvent[]> {
       if (roomNids.length === 0) return []
       const query = db('state_keys as k')
@@ -94,7 +94,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     },
 
     /** The event that holds one key just after a position. */
-    async holderAt(
+    async eventAt(
       roomNid: number,
       [type, stateKey]: readonly [string, string],
       position: number,
@@ -106,7 +106,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       return row && toStoredEvent(row)
     },
 
-    /** For state events at these positions, what held their keys before them, by position of the later event. */
+    /** The events that the state events at these positions replaced, by position of the later event. */
     async replacedState(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
@@ -141,8 +141,8 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** State keys that changed after a position, each with who held it just after that position. */
-    async holdersBefore(roomNid: number, position: number): Promise<FormerEntry[]> {
+    /** State keys that changed after a position, each with the event that held it just after that position. */
+    async entriesBefore(roomNid: number, position: number): Promise<PastStateEntry[]> {
       const sql = `select k.type, k.state_key, e.event_id from
           (select distinct key_nid from room_state where room_nid = ? and from_position > ?) c
         join state_keys k on k.nid = c.key_nid

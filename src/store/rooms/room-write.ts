@@ -23,7 +23,7 @@ export type MemberWrite = Readonly<{
   membership: Membership
   sender: UserId
   /** The membership that it replaces. */
-  former?: Membership | undefined
+  previous?: Membership | undefined
 }>
 
 /** An event and everything derived from it, ready to be written in one transaction. */
@@ -38,9 +38,9 @@ export type EventWrite = Readonly<{
   status: EventStatus
   /** It is not in the timeline: its position is negative, and no event follows it yet. */
   isOutlier?: boolean
-  /** The position of an outlier that comes into the timeline now; all else of it is on disk. */
+  /** The position of an outlier that comes into the timeline now; its row exists. */
   movesFrom?: number | undefined
-  /** What it changes of the current state. */
+  /** Its changes of the current state. */
   intervals?: readonly StateIntervalChange[]
   /** The state before it, where that is not the current state; without position it builds on the current state after the event. */
   branch?: BranchWrite | undefined
@@ -51,9 +51,9 @@ export type EventWrite = Readonly<{
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it is after the redaction. */
   redaction?: { eventId: EventId; clientJson: string; graphJson: string } | undefined
-  /** What it redacts, where that is not here yet. */
+  /** Its target, where that has not been received yet. */
   awaits?: EventId | undefined
-  /** Itself redacted, where its redaction came before it. */
+  /** Set where its redaction was received before it. */
   redacted?: { clientJson: string; graphJson: string; by: EventId } | undefined
 }>
 

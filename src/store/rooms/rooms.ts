@@ -11,7 +11,7 @@ export type StoredRoom = Readonly<{
   roomId: RoomId
   /** Room version id. */
   version: string
-  /** Grows with every write; a writer that built on another value is stale. */
+  /** Grows with every write; a write that was built on another value is stale. */
   revision: number
   /** Forward extremities. */
   forwardExtremities: readonly EventId[]
@@ -20,9 +20,9 @@ export type StoredRoom = Readonly<{
   lastPosition: number
   /** Listed in the room directory. */
   isPublished: boolean
-  /** Known only from a join under way: none of this server's users has joined it yet. */
+  /** Known only from a join in progress: none of this server's users has joined it yet. */
   isPlaceholder: boolean
-  /** Up to this position history is purged: it is not shown any more. */
+  /** Up to this position history is purged and no longer shown. */
   purgedUpTo: number
 }>
 

@@ -7,7 +7,7 @@ type Key = readonly [type: string, stateKey: string]
 
 /** Bytes of the text and its number. */
 const numberBytes = 100
-/** So many at once do not hold up the event loop; only a join of a large room brings more. */
+/** So many at once do not block the event loop; only a join of a large room has more. */
 const sliceSize = 2000
 const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
 

@@ -4,7 +4,7 @@ import type { Db } from '#store/engine/db.ts'
 import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
-import type { FormerEntry } from './room-state.ts'
+import type { PastStateEntry } from './room-state.ts'
 
 /** A state key of a room. */
 export type KeyAsk = Readonly<{ roomNid: number; type: string; stateKey: string }>
@@ -12,7 +12,7 @@ export type KeyAsk = Readonly<{ roomNid: number; type: string; stateKey: string 
 type Asked<Row> = Row & { ask: number }
 
 const keyColumns = { room_nid: 'bigint', type: 'text', state_key: 'text' } as const
-const holder = 'coalesce(s.event_position, s.from_position)'
+const eventPosition = 'coalesce(s.event_position, s.from_position)'
 
 /**
  * Reads of `room-state.ts` for many rooms in one query; answers come in the order of what is asked. Cross joins make
@@ -24,11 +24,11 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
   const keyRows = (asks: readonly KeyAsk[]) => asks.map(({ roomNid, type, stateKey }) => [roomNid, type, stateKey])
 
   return {
-    /** Every holder that each key has had. */
+    /** Every event that each key has had. */
     async histories(asks: readonly KeyAsk[]): Promise<{ from: number; event: StoredEvent | undefined }[][]> {
       const asked = askedRows(kind, keyColumns, keyRows(asks))
       const sql = `select a.ask, s.from_position, e.* from ${asked.sql}
-        cross join state_keys k cross join room_state s left join events e on e.position = ${holder}
+        cross join state_keys k cross join room_state s left join events e on e.position = ${eventPosition}
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
         order by a.ask, s.from_position`
       type Row = EventRow & { from_position: number; event_id: EventId | null }
@@ -39,19 +39,19 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       }))
     },
 
-    /** The holder of each key just after a position. */
-    async holdersAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
+    /** The event that held each key just after a position. */
+    async eventsAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
       const rows = asks.map((ask) => [ask.roomNid, ask.type, ask.stateKey, ask.position])
       const asked = askedRows(kind, { ...keyColumns, upto: 'bigint' }, rows)
       const sql = `select a.ask, e.* from ${asked.sql}
         cross join state_keys k cross join room_state s cross join events e
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
-          and s.from_position <= a.upto and (s.to_position is null or s.to_position > a.upto) and e.position = ${holder}`
+          and s.from_position <= a.upto and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
       const found = await run<EventRow>(sql, asked.bindings)
       return byAsk(asks.length, found, toStoredEvent).map(([event]) => event)
     },
 
-    /** What held the keys of the state events at some positions before them, by position of the later event. */
+    /** The events that the state events at some positions replaced, by position of the later event. */
     async replacedAt(asks: readonly { roomNid: number; position: number }[]): Promise<Map<number, StoredEvent>> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)
@@ -64,18 +64,18 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
       return new Map(found.map((row) => [Number(row.from_position), toStoredEvent(row)]))
     },
 
-    /** State keys of each room whose holder differs between two positions, with the holder at the later one. */
+    /** State keys of each room whose event differs between two positions, with the event at the later one. */
     async changesOf(asks: readonly { roomNid: number; after: number; upTo: number }[]): Promise<StoredEvent[][]> {
       const rows = asks.map(({ roomNid, after, upTo }) => [roomNid, after, upTo])
       const asked = askedRows(kind, { room_nid: 'bigint', since: 'bigint', upto: 'bigint' }, rows)
       const sql = `select a.ask, e.* from ${asked.sql} cross join room_state s cross join events e
         where s.room_nid = a.room_nid and s.from_position > a.since and s.from_position <= a.upto
-          and (s.to_position is null or s.to_position > a.upto) and e.position = ${holder}`
+          and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
       return byAsk(asks.length, await run<EventRow>(sql, asked.bindings), toStoredEvent)
     },
 
-    /** State keys of each room that changed after a position, with who held them just after it. */
-    async holdersBefore(asks: readonly { roomNid: number; position: number }[]): Promise<FormerEntry[][]> {
+    /** State keys of each room that changed after a position, with the event that held them just after it. */
+    async entriesBefore(asks: readonly { roomNid: number; position: number }[]): Promise<PastStateEntry[][]> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)
       const sql = `select c.ask, k.type, k.state_key, e.event_id from
@@ -84,7 +84,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
         join state_keys k on k.nid = c.key_nid
         left join room_state s on s.room_nid = c.room_nid and s.key_nid = c.key_nid and +s.from_position <= c.at
           and (s.to_position is null or s.to_position > c.at)
-        left join events e on e.position = ${holder}`
+        left join events e on e.position = ${eventPosition}`
       const found = await run<{ type: string; state_key: string; event_id: EventId | null }>(sql, asked.bindings)
       return byAsk(asks.length, found, ({ type, state_key: stateKey, event_id: eventId }) => ({
         type,

@@ -16,7 +16,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
   let nids = new Map<EventId, number>()
   return engine
     .batch(async (batch) => {
-      // Asked for together, in one message: what turns out stale leaves holes among the positions, which do no harm.
+      // Both queries go in one message: writes that turn out stale leave harmless gaps among the positions.
       const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
       const events = fresh.flatMap((write) => write.events)
       if (events.length === 0) return { fresh, placed: [] }
@@ -29,7 +29,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
         batch,
         events.flatMap(({ authIds = [] }) => authIds.filter((id) => !own.has(id))),
       )
-      const placed = place(fresh, counters)
+      const placed = assignPositions(fresh, counters)
       for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
       await moveIntervals(batch, placed)
       await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
@@ -43,7 +43,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
     })
 }
 
-/** Writes whose room is where they believe it to be; several of one room build on each other. */
+/** Writes whose room has the revision that they were built on; several of one room build on each other. */
 async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrite[]): Promise<RoomWrite[]> {
   const nids = [...new Set(writes.flatMap(({ nid }) => (nid === undefined ? [] : [nid])))]
   const versions = new Map<number, number>()
@@ -84,7 +84,7 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
   }
 }
 
-function place(writes: readonly RoomWrite[], next: Counters): Placed[] {
+function assignPositions(writes: readonly RoomWrite[], next: Counters): Placed[] {
   return writes.flatMap((write) => {
     const nid = write.nid ?? next.room++
     return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))

@@ -12,7 +12,7 @@ const namespaces: UserNamespaces = {
   exclusiveOwner: (userId) => (isIrc(userId) ? 'irc' : undefined),
   mayActAs: (appserviceId, userId) => appserviceId === 'irc' && isIrc(userId),
 }
-const wishes = { deviceId: undefined, displayName: undefined, refreshable: false }
+const options = { deviceId: undefined, displayName: undefined, refreshable: false }
 
 const withNamespaces = async () => {
   const server = await startTestServer()
@@ -23,7 +23,7 @@ const withNamespaces = async () => {
 const register = ({ context }: TestServer, username: string | undefined) =>
   registerForAppservice(context, {
     appserviceId: 'irc',
-    wanted: { ...wishes, username, password: undefined, inhibitLogin: true },
+    wanted: { ...options, username, password: undefined, inhibitLogin: true },
   })
 
 describe('accounts of application services', () => {
@@ -45,7 +45,7 @@ describe('accounts of application services', () => {
     await using server = await withNamespaces()
     await register(server, 'irc_bob')
     await server.register('alice')
-    const login = (user: string) => loginForAppservice(server.context, { appserviceId: 'irc', user, wishes })
+    const login = (user: string) => loginForAppservice(server.context, { appserviceId: 'irc', user, options })
 
     const session = await login('irc_bob')
 

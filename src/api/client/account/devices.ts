@@ -17,7 +17,7 @@ const Device = Type.Object({
 
 type Stored = Awaited<ReturnType<Context['store']['accounts']['devices']['list']>>[number]
 
-const toDevice = ({ deviceId, displayName, lastSeenIp, lastSeenAt }: Stored) => ({
+const deviceReply = ({ deviceId, displayName, lastSeenIp, lastSeenAt }: Stored) => ({
   device_id: deviceId,
   ...(displayName !== undefined && { display_name: displayName }),
   ...(lastSeenIp !== undefined && { last_seen_ip: lastSeenIp }),
@@ -33,7 +33,7 @@ export const getDevices = endpoint({
   summary: "Lists the user's devices.",
   spec: 'client-server-api/#get_matrixclientv3devices',
   async handle(ctx, _received, requester) {
-    return { devices: (await ctx.store.accounts.devices.list(requester.userId)).map(toDevice) }
+    return { devices: (await ctx.store.accounts.devices.list(requester.userId)).map(deviceReply) }
   },
 })
 
@@ -49,7 +49,7 @@ export const getDevice = endpoint({
   async handle(ctx, { params }, requester) {
     const device = await ctx.store.accounts.devices.find(requester.userId, params.deviceId)
     if (device === undefined) throw notFound('There is no such device')
-    return toDevice(device)
+    return deviceReply(device)
   },
 })
 

@@ -1,6 +1,6 @@
 type Form = { title: string; field?: { name: string; type: string; label: string } }
 
-/** Stages a person can pass on a page of ours. */
+/** Stages with a fallback page. */
 export const fallbackStages: ReadonlyMap<string, Form> = new Map<string, Form>([
   ['m.login.dummy', { title: 'Continue' }],
   [
@@ -20,7 +20,7 @@ const html = (title: string, content: string): string =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
   `<title>${title}</title><style>${style}</style></head><body><h1>${title}</h1>${content}</body></html>`
 
-/** The page of a stage; `refusal` is a sentence of ours about the attempt before. */
+/** The page of a stage; `refusal` is the message about the previous attempt. */
 export function fallbackPage(stage: string, refusal?: string): string {
   const { title, field } = fallbackStages.get(stage) ?? { title: 'Continue' }
   const input = field
@@ -30,7 +30,7 @@ export function fallbackPage(stage: string, refusal?: string): string {
   return html(title, `${complaint}<form method="post">${input}<button>Continue</button></form>`)
 }
 
-/** Tells the client that opened the page; this script is prescribed by the specification. */
+/** Notifies the client that opened the page; the specification prescribes this script. */
 export const donePage: string = html(
   'Done',
   `<p>You can close this window.</p><script>if(window.onAuthDone){window.onAuthDone()}` +

@@ -9,7 +9,7 @@ import { loginForAppservice, loginWithPassword, loginWithToken } from '#services
 import { logOut, logOutEverywhere } from '#services/accounts/sessions/log-out.ts'
 import type { OpenedSession } from '#services/accounts/sessions/open-session.ts'
 import { refresh } from '#services/accounts/sessions/refresh.ts'
-import { readWishes, refreshReply, SessionReply, sessionReply, WishesBody } from './session-reply.ts'
+import { readSessionOptions, refreshReply, SessionReply, sessionReply, SessionOptionsBody } from './session-reply.ts'
 
 const Body = Type.Object({
   type: Type.String(),
@@ -19,7 +19,7 @@ const Body = Type.Object({
   address: Type.Optional(Type.String()),
   password: Type.Optional(Type.String()),
   token: Type.Optional(Type.String()),
-  ...WishesBody,
+  ...SessionOptionsBody,
 })
 type Body = Static<typeof Body>
 
@@ -65,23 +65,23 @@ export const postLogin = endpoint({
 })
 
 async function logIn(ctx: Context, body: Body, requester: UserRequester | undefined): Promise<OpenedSession> {
-  const wishes = readWishes(body)
+  const options = readSessionOptions(body)
   switch (body.type) {
     case 'm.login.password':
       if (body.password === undefined) throw missingParam('body.password is missing')
-      return loginWithPassword(ctx, { user: namedUser(body), password: body.password, wishes })
+      return loginWithPassword(ctx, { user: namedUser(body), password: body.password, options })
     case 'm.login.token':
       if (body.token === undefined) throw missingParam('body.token is missing')
-      return loginWithToken(ctx, { token: body.token, wishes })
+      return loginWithToken(ctx, { token: body.token, options })
     case 'm.login.application_service':
       if (requester?.appserviceId === undefined) throw forbidden('Only application services log in this way')
-      return loginForAppservice(ctx, { appserviceId: requester.appserviceId, user: namedUser(body), wishes })
+      return loginForAppservice(ctx, { appserviceId: requester.appserviceId, user: namedUser(body), options })
     default:
       throw unknown('The login type is not supported')
   }
 }
 
-/** Accounts have no third-party identifiers here, so none can be known. */
+/** Accounts have no third-party identifiers here, so none can be found. */
 function namedUser({ identifier, user, medium, address }: Body): string {
   const isThirdParty = ['m.id.thirdparty', 'm.id.phone'].includes(identifier?.type ?? '')
   if (isThirdParty || (!identifier && medium !== undefined && address !== undefined))

@@ -6,23 +6,23 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { newUserId } from '#services/accounts/registration/new-user-id.ts'
 import { register, registerForAppservice, registrationFlows } from '#services/accounts/registration/register.ts'
 import { findRegistrationToken } from '#services/accounts/registration/registration-token.ts'
-import { readWishes, SessionReply, sessionReply, WishesBody } from './session-reply.ts'
+import { readSessionOptions, SessionReply, sessionReply, SessionOptionsBody } from './session-reply.ts'
 import { UserIdText } from '#api/ids.ts'
 
 const Body = Type.Object({
   type: Type.Optional(Type.String()),
-  // Of any form: what is wrong with a name has an error code of its own.
+  // Unrestricted here: malformed names have an error code of their own.
   username: Type.Optional(Type.String({ pattern: '' })),
   password: Type.Optional(Type.String()),
   inhibit_login: Type.Optional(Type.Boolean()),
-  ...WishesBody,
+  ...SessionOptionsBody,
 })
 
 const readRegistration = (body: Static<typeof Body>) => ({
   username: body.username,
   password: body.password,
   inhibitLogin: body.inhibit_login ?? false,
-  ...readWishes(body),
+  ...readSessionOptions(body),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */

@@ -20,22 +20,22 @@ export const sessionReply = (session: OpenedSession, serverName: string): Static
   ...refreshReply(session),
 })
 
-/** How the access token lives on, when it does not live for ever. */
+/** The refresh token and lifetime of an access token that expires. */
 export const refreshReply = ({ refreshToken, expiresInMs }: Pick<OpenedSession, 'refreshToken' | 'expiresInMs'>) => ({
   ...(refreshToken !== undefined && { refresh_token: refreshToken }),
   ...(expiresInMs !== undefined && { expires_in_ms: expiresInMs }),
 })
 
-/** What login and registration read of a client's wishes. */
-export const WishesBody = {
+/** What login and registration read of the options of a session. */
+export const SessionOptionsBody = {
   device_id: Type.Optional(Type.String()),
   initial_device_display_name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   refresh_token: Type.Optional(Type.Boolean()),
 }
 
-type Wishes = { device_id?: string; initial_device_display_name?: string | null; refresh_token?: boolean }
+type SessionOptionsJson = { device_id?: string; initial_device_display_name?: string | null; refresh_token?: boolean }
 
-export const readWishes = (body: Wishes) => ({
+export const readSessionOptions = (body: SessionOptionsJson) => ({
   deviceId: body.device_id,
   displayName: body.initial_device_display_name ?? undefined,
   refreshable: body.refresh_token ?? false,

@@ -52,7 +52,7 @@ const storedRoom = (roomId: RoomId, { sessions }: Static<typeof Room>) =>
 
 const stateReply = ({ etag, keyCount }: BackupState) => ({ etag: String(etag), count: keyCount })
 
-/** A backup may hold a hundred thousand keys: their text is passed on as it stands. */
+/** A backup may hold a hundred thousand keys: their stored JSON text is sent without parsing. */
 const sessionText = ({ firstMessageIndex, forwardedCount, isVerified, sessionData }: StoredSession) =>
   `{"first_message_index":${firstMessageIndex},"forwarded_count":${forwardedCount},"is_verified":${isVerified},"session_data":${sessionData}}`
 

@@ -38,7 +38,7 @@ export const getMembers = endpoint({
 })
 
 const JoinedMember = Type.Object({
-  // NOTSPEC: null for who has none there: clients take the keys for granted.
+  // NOTSPEC: null where the member has none: clients rely on the keys.
   display_name: Type.Union([Type.String(), Type.Null()]),
   avatar_url: Type.Union([Type.String(), Type.Null()]),
 })

@@ -40,7 +40,7 @@ export const getMessages = endpoint({
     const to = query.to === undefined ? undefined : parsePosition(query.to)
     const given = query.from === undefined ? undefined : parsePosition(query.from)
     const reading = await openReading(ctx, params.roomId, userId)
-    // After the question whether there is anything to read: strangers learn that first.
+    // After the access check: users who may not read the room get its error first.
     if (query.dir === undefined) throw missingParam('query.dir is missing')
     const direction = directionOf(query.dir)
     const from = given ?? (direction === 'backwards' ? lastReadable(reading) : 0)

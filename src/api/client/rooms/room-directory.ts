@@ -109,7 +109,7 @@ export const putVisibility = endpoint({
   },
 })
 
-/** Asking other servers is the federation's. */
+/** Lists of other servers need federation. */
 function refuseOtherServer(ctx: Context, server: string | undefined): void {
   if (server !== undefined && server !== ctx.config.server_name) throw notFound('The server is not known')
 }
@@ -126,7 +126,7 @@ async function readPage(ctx: Context, query: DirectoryQuery) {
   }
 }
 
-/** The entry as the wire spells it; what the room does not say stays away. */
+/** The entry of the response; absent state is left out. */
 const toEntry = (entry: RoomEntry) => ({
   room_id: entry.roomId,
   num_joined_members: entry.joinedMembers,

@@ -19,7 +19,7 @@ export const putSend = endpoint({
   summary: 'Sends an event that is no state into a room.',
   spec: 'client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid',
   async handle(ctx, { params: { roomId, eventType: type, txnId: transactionId }, query, body }, requester) {
-    // Whoever is suspended may still take back what they said.
+    // Suspended users may still redact their own events.
     if (type !== 'm.room.redaction') refuseSuspended(requester)
     const { userId, deviceId = '', isAdmin, isSuspended, appserviceId } = requester
     const eventId = await sendEvent(ctx, {

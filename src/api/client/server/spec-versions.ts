@@ -1,4 +1,4 @@
-/** Clients look for exact members, so every version stands here; listing one promises its stable paths. */
+/** Clients look for exact members, so every version is listed; listing one promises its stable paths. */
 export const specVersions: readonly string[] = ['r0.6.1', ...Array.from({ length: 19 }, (_, at) => `v1.${at + 1}`)]
 
 /** Flags that clients test; each is true because the feature is there, and absent otherwise. */

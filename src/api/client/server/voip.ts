@@ -10,7 +10,7 @@ export const getTurnServer = endpoint({
   summary: 'Tells of relays for calls: there are none.',
   spec: 'client-server-api/#get_matrixclientv3voipturnserver',
   async handle() {
-    // NOTSPEC: without a relay there are no credentials; clients read an empty object as just that.
+    // NOTSPEC: without a TURN server there are no credentials; clients understand an empty object as that.
     return {}
   },
 })

@@ -44,7 +44,7 @@ export const putPresence = endpoint({
   spec: 'client-server-api/#put_matrixclientv3presenceuseridstatus',
   async handle(ctx, { params: { userId }, body }, requester) {
     requireSelf(requester, userId)
-    // What others read of a user is not for who is suspended to change.
+    // Suspended users must not change what others see of them.
     if (body.status_msg) refuseSuspended(requester)
     const { userId: self, deviceId = '' } = requester
     await setPresence(ctx, { userId: self, deviceId, state: body.presence, status: body.status_msg ?? undefined })

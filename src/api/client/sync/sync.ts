@@ -45,7 +45,7 @@ const getSync = endpoint({
   },
 })
 
-// Clients of today ask by the draft's name and read the answer by that name alone.
+// Current clients use the unstable name in request and response.
 const stateAfterName = (query: { use_state_after?: boolean; 'org.matrix.msc4222.use_state_after'?: boolean }) => {
   if (query['org.matrix.msc4222.use_state_after']) return 'org.matrix.msc4222.state_after' as const
   return query.use_state_after ? ('state_after' as const) : undefined

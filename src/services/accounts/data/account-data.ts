@@ -7,11 +7,11 @@ import { fullRuleset } from '#protocol/push/push-rules.ts'
 import type { AccountData, AccountDataKey } from '#store/accounts/account-data.ts'
 import { pushRulesType, readPushRules } from './stored-push-rules.ts'
 
-/** What has its own endpoints: these check what they write. */
+/** Types that have endpoints of their own, which validate them. */
 const kept: readonly string[] = [pushRulesType, 'm.fully_read']
 const maxTypeLength = 255
 
-/** Which object: without room, one of the account itself. */
+/** The key of one object; without room, of global account data. */
 export type DataKey = { userId: UserId; roomId?: RoomId | undefined; type: string }
 
 const keyOf = ({ userId, roomId, type }: DataKey): AccountDataKey => ({ userId, roomId: roomId ?? '', type })
@@ -38,7 +38,7 @@ export async function putAccountData(
 
 type Limits = Context['config']['limits']
 
-/** The part inside a transaction, for all that is kept as account data; the caller wakes the user afterwards. */
+/** The part inside a transaction, also for push rules and tags; the caller publishes the change after the commit. */
 export async function writeAccountData(
   tx: Transaction,
   limits: Limits,
@@ -55,21 +55,21 @@ export async function writeAccountData(
   if (replaced === undefined && usage.objects >= limits.account_data_types)
     throw forbidden('You have too much account data')
   const growth = Buffer.byteLength(text) - Buffer.byteLength(replaced ?? '')
-  // Who has more than is allowed now may still make it less.
+  // A user above the limit, as after it was lowered, may still reduce the size.
   if (growth > 0 && usage.bytes + growth > limits.account_data_bytes_per_user)
     throw tooLarge('You have too much account data')
   await tx.accounts.accountData.save({ ...keyOf(key), content: text }, position)
 }
 
-/** Takes a position; whoever else writes account data waits from here until the transaction ends. */
+/** Takes a position, which locks account data against other writers until the transaction ends. */
 export const lockAccountData = (tx: Transaction): Promise<number> => tx.streams.next('account_data')
 
 /** Account data as JSON texts of events. */
 export type AccountDataChanges = { global: string[]; rooms: Map<RoomId, string[]> }
 
 /**
- * What was set after one position of the stream and up to another; everything where `after` is undefined. Push rules
- * come with the default ones filled in, and always with everything.
+* Account data set after one position of the stream and up to another; all of it where `after` is undefined. Push rules
+ * are complete with the default ones, and always included where `after` is undefined.
  */
 export async function accountDataChanges(
   { store }: Pick<Context, 'store'>,

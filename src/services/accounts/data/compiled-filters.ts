@@ -1,13 +1,13 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
 import { compileFilter, type CompiledFilter, type Filter } from '#protocol/filters/filter.ts'
 
-/** A filter with what it was made of: the functions of a compiled one hold about as much. */
+/** The weight of a filter with its source: a compiled one takes about as much. */
 type Kept = { filter: CompiledFilter; bytes: number }
 
 /** Bytes of the functions that every compiled filter has. */
 const filterBytes = 3000
 
-/** Filters that were used lately, ready for use: clients send the same one with every request. */
+/** Recently used filters, compiled: clients send the same one with every request. */
 export class CompiledFilters {
   readonly #compiled: Cache<string, Kept>
 
@@ -19,7 +19,7 @@ export class CompiledFilters {
     return this.#compiled.get(key)?.filter
   }
 
-  /** Expects `read` to answer always the same for a key, and a filter that `filterViolation` has nothing against. */
+  /** Expects `read` to answer always the same valid filter for a key. */
   compile(key: string, read: () => Filter): CompiledFilter {
     const known = this.find(key)
     if (known) return known

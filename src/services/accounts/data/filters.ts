@@ -26,7 +26,7 @@ export async function createFilter(
   return filterId
 }
 
-/** Throws M_NOT_FOUND where the user has no such filter: clients then make it anew. */
+/** Throws M_NOT_FOUND where the user has no such filter: clients then upload it again. */
 export async function findFilter(
   { store }: Pick<Context, 'store'>,
   userId: UserId,
@@ -37,7 +37,7 @@ export async function findFilter(
   return JSON.parse(text) as JsonObject
 }
 
-/** The filter that a `filter` parameter stands for: JSON, or the id of one of the user's; absent, one that lets all pass. */
+/** The filter of a `filter` parameter: JSON, or the id of one of the user's; absent, one that matches everything. */
 export async function resolveFilter(
   ctx: Pick<Context, 'store' | 'filters'>,
   userId: UserId,
@@ -45,7 +45,7 @@ export async function resolveFilter(
 ): Promise<CompiledFilter> {
   if (param === undefined || param === '') return ctx.filters.compile('', () => ({}))
   if (param.startsWith('{')) return ctx.filters.compile(param, () => inlineFilter(param))
-  // An id is made of the filter, and yet only its owner may use it.
+  // The id is a hash of the filter, and still only valid for users who uploaded it.
   const key = `${userId} ${param}`
   return ctx.filters.find(key) ?? ctx.filters.compile(key, await storedFilter(ctx, userId, param))
 }

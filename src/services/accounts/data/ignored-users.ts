@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import type { Store } from '#store/open.ts'
 import { entriesByUser, type UserId } from '#protocol/ids.ts'
 
-/** The account data in which a user keeps the list. */
+/** The account data type of the list. */
 export const ignoredUsersType = 'm.ignored_user_list'
 
 const nobody: ReadonlySet<UserId> = new Set()
@@ -12,7 +12,7 @@ const nobody: ReadonlySet<UserId> = new Set()
 /** Bytes of a user id in a set. */
 const ignoredBytes = 120
 
-/** Whom users who were looked at lately ignore. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
+/** Recently used lists of ignored users. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
 export class IgnoredUsers {
   readonly #store: Store
   readonly #lists: LoadingCache<UserId, ReadonlySet<UserId>>
@@ -32,7 +32,7 @@ export class IgnoredUsers {
     return this.#lists.get(userId)
   }
 
-  /** What is being read at this moment may be of before the change: it is read again. */
+  /** Also invalidates a read in progress, which may have begun before the change. */
   forget(userId: UserId): void {
     this.#lists.forget(userId)
   }
@@ -41,7 +41,7 @@ export class IgnoredUsers {
     const content = await this.#store.accounts.accountData.find({ userId, roomId: '', type: ignoredUsersType })
     const list = content === undefined ? undefined : (JSON.parse(content) as JsonObject).ignored_users
     if (!isObject(list) || Object.keys(list).length === 0) return nobody
-    // Nobody can ignore themselves.
+    // Users cannot ignore themselves.
     return new Set(entriesByUser(list).flatMap(([ignored]) => (ignored === userId ? [] : ignored)))
   }
 }

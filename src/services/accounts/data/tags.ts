@@ -8,7 +8,7 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 /** A tag's name has a limit of its own; all tags of a room share that of account data. */
 const maxNameBytes = 255
 
-/** A room as the user files it. */
+/** A room of a user, whose tags are meant. */
 export type TaggedRoom = { userId: UserId; roomId: RoomId }
 
 /** The tags of a room by name. https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
@@ -25,7 +25,7 @@ export async function putTag(
   await changeTags(ctx, room, (tags) => ({ ...without(tags, name), [name]: tag }))
 }
 
-/** A tag that is not there is deleted already. */
+/** Deleting an absent tag succeeds. */
 export async function deleteTag(
   ctx: Pick<Context, 'store' | 'bus' | 'config'>,
   room: TaggedRoom,
@@ -34,7 +34,7 @@ export async function deleteTag(
   await changeTags(ctx, room, (tags) => (Object.hasOwn(tags, name) ? without(tags, name) : undefined))
 }
 
-/** Reads and writes in one turn; `change` answers undefined to leave the tags alone. */
+/** Reads and writes in one transaction; `change` answers undefined to change nothing. */
 async function changeTags(
   { store, bus, config }: Pick<Context, 'store' | 'bus' | 'config'>,
   room: TaggedRoom,
@@ -55,6 +55,6 @@ function tagsIn(stored: string | undefined): JsonObject {
   return isObject(tags) ? tags : {}
 }
 
-/** Entries, not assignment: a tag may be called `__proto__`. */
+/** Not by assignment: a tag may be called `__proto__`. */
 const without = (tags: JsonObject, name: string): JsonObject =>
   Object.fromEntries(Object.entries(tags).filter(([key]) => key !== name))

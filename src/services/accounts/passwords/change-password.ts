@@ -12,12 +12,12 @@ type Needs = Pick<Context, 'store' | 'config' | 'tokens' | 'bus' | 'sessions'>
 export type PasswordChange = {
   userId: UserId
   password: string
-  /** Whether all devices but the one kept are logged out. */
+  /** Whether all devices except the one to keep are logged out. */
   logOutDevices: boolean
   keptDeviceId?: string | undefined
 }
 
-/** Gives an account a new password; the sessions that end with the old one end in the same transaction. */
+/** Changes the password, and ends sessions in the same transaction. */
 export async function changePassword(ctx: Needs, change: PasswordChange): Promise<void> {
   const { userId, password, logOutDevices, keptDeviceId } = change
   checkPassword(ctx, password)
@@ -29,7 +29,7 @@ export async function changePassword(ctx: Needs, change: PasswordChange): Promis
   if (removed) devicesDeleted(ctx, removed)
 }
 
-/** The same for whoever runs the server; `user` is a localpart or a user id. Answers the user id. */
+/** The same for operators; `user` is a localpart or a user id. Answers the user id. */
 export async function resetPassword(
   ctx: Needs,
   { user, password, logOutDevices = true }: { user: string; password: string; logOutDevices?: boolean },

@@ -15,7 +15,7 @@ export async function hashPassword(ctx: Needs, password: string): Promise<string
   return toPhc(parameters, salt, await derive(password, { parameters, salt, length: tagBytes }))
 }
 
-/** Whether the password is the one hashed; without a hash it takes as long and says no. */
+/** Whether the password has this hash; without a hash it is false after the same time. */
 export async function verifyPassword(ctx: Needs, password: string, stored: string | undefined): Promise<boolean> {
   const { parameters, salt, tag } = fromPhc(stored ?? '') ?? {
     parameters: currentParameters(ctx),

@@ -7,7 +7,7 @@ const maxAvatarUrl = 1000
 const namespaced = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/
 const mxc = /^mxc:\/\/[^/\s]+\/[A-Za-z0-9_-]+$/
 
-/** Whether rooms show the field of their members. */
+/** Whether member events contain the field. */
 export const isShownInRooms = (name: string): boolean => name === 'displayname' || name === 'avatar_url'
 
 /** Refuses names that no profile field has. https://spec.matrix.org/v1.19/client-server-api/#profiles */
@@ -17,7 +17,7 @@ export function checkFieldName(name: string): void {
   if (!isShownInRooms(name) && !namespaced.test(name)) throw invalidParam('The profile key is not valid')
 }
 
-/** The value to store, or undefined when the client means to clear the field. */
+/** The value to store, or undefined where the request clears the field. */
 export function checkFieldValue(name: string, value: JsonValue): JsonValue | undefined {
   if (!isShownInRooms(name)) return checkTimeZone(name, value)
   // NOTSPEC: clients clear their name and avatar with '' or null as well as by DELETE.

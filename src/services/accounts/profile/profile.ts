@@ -9,7 +9,7 @@ import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
 type Needs = Pick<Context, 'store' | 'bus' | 'tokens' | 'clock' | 'config'>
 type Requester = { userId: UserId; isSuspended: boolean }
 
-/** All fields of a local user's profile; 404 for users that do not exist or have left for good. */
+/** All fields of a local user's profile; 404 for users that do not exist or are deactivated. */
 export async function findProfile(
   ctx: Pick<Context, 'store' | 'config'>,
   userId: UserId,
@@ -49,10 +49,10 @@ export async function deleteProfileField(
 
 type Field = { userId: UserId; name: string }
 
-/** The kind of the job that shows a user's profile in the rooms of the user; its key is the user id. */
+/** The kind of the job that updates a user's member events after a profile change; its key is the user id. */
 export const showProfileJob = 'show-profile'
 
-/** Changes the profile and, in the same transaction, asks for it to be shown in rooms where they show the field. */
+/** Changes the profile and, in the same transaction, requests the job that updates member events. */
 async function carryOut(ctx: Needs, field: Field, change: (tx: Transaction) => Promise<void>): Promise<void> {
   const { userId, name } = field
   await ctx.store.transaction(async (tx) => {

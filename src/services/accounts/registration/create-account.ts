@@ -9,7 +9,7 @@ type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'us
 
 export type NewAccount = { localpart: string; password: string; admin?: boolean; userType?: string }
 
-/** Makes an account for whoever runs the server: registration rules do not apply, those for names and passwords do. */
+/** Makes an account for an operator: registration rules do not apply, those for names and passwords do. */
 export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ userId: UserId }> {
   const { localpart, password, admin = false, userType } = account
   checkPassword(ctx, password)
@@ -21,7 +21,7 @@ export async function createAccount(ctx: Needs, account: NewAccount): Promise<{ 
 
 export type AccountRow = Omit<Parameters<Transaction['accounts']['accounts']['insert']>[0], 'createdAt'>
 
-/** Takes the user id for good, or refuses because somebody was faster. */
+/** Inserts the account, or refuses when another request has taken the user id. */
 export async function addAccount(
   ctx: Pick<Context, 'clock' | 'config'>,
   tx: Transaction,

@@ -4,14 +4,14 @@ import { inLowerCase, isValidLocalpart, isValidUserId, type UserId } from '#prot
 
 type Needs = Pick<Context, 'store' | 'config' | 'userNamespaces'>
 
-/** The user id that a person gets for the name wished for, in lower case; refuses names taken, reserved or ill-formed. */
+/** The user id for a requested localpart, in lower case; refuses names that are taken, reserved or malformed. */
 export async function newUserId(ctx: Needs, username: string): Promise<UserId> {
   const userId = wellFormed(ctx, inLowerCase(username))
   if (ctx.userNamespaces.exclusiveOwner(userId) !== undefined) throw exclusive()
   return free(ctx, userId)
 }
 
-/** The same for an application service, whose names keep their case and must be among its own. */
+/** The same for an application service: names keep their case and must be in its namespaces. */
 export async function newAppserviceUserId(
   ctx: Needs,
   { username, appserviceId }: { username: string; appserviceId: string },

@@ -5,9 +5,9 @@ import { addAccount, type AccountRow } from './create-account.ts'
 import { findFinished, interact } from '#services/accounts/sessions/interactive-auth.ts'
 import { newAppserviceUserId, newUserId } from './new-user-id.ts'
 import {
-  checkWishes,
+  checkSessionOptions,
   openSession,
-  type ClientWishes,
+  type SessionOptions,
   type OpenedSession,
 } from '#services/accounts/sessions/open-session.ts'
 import { refuseUnusable } from '#services/accounts/sessions/refuse-unusable.ts'
@@ -21,29 +21,29 @@ type Needs = Pick<
   'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions' | 'rateBuckets' | 'userNamespaces'
 >
 
-/** What a client wants of its registration. */
-export type Registration = ClientWishes & {
+/** A registration request. */
+export type Registration = SessionOptions & {
   username: string | undefined
   password: string | undefined
-  /** Whether the account comes without a first session. */
+  /** `inhibit_login`: whether no session is opened. */
   inhibitLogin: boolean
 }
 
 export type Registered = { userId: UserId; session: OpenedSession | undefined }
 
-/** How registration requests look once their body is read, so that the body of an earlier request can be read again. */
+/** Reads the body of a registration request, also the stored one of an earlier request. */
 export type RegistrationRequest = {
   body: JsonObject
   read: (body: JsonObject) => Registration
-  /** Where the request comes from: whom its authentication counts for. */
+  /** The address of the client, against which its authentication sessions count. */
   address: string
 }
 
 const tokenStage = 'm.login.registration_token'
 
 /**
- * Makes an account for somebody from outside, after the stages that the configuration asks for. A request that has
- * finished answers the same account once more, as long as its session lives.
+ * Registers a user after the stages that the configuration asks for. A finished request that is repeated answers the
+ * same account, as long as its authentication session lives.
  */
 export async function register(ctx: Needs, request: RegistrationRequest): Promise<Registered> {
   const repeated = await repeat(ctx, request)
@@ -51,14 +51,14 @@ export async function register(ctx: Needs, request: RegistrationRequest): Promis
   try {
     return await registerAnew(ctx, request)
   } catch (error) {
-    // The same request may have come a moment before.
+    // The same request may have finished meanwhile.
     const finished = await repeat(ctx, request)
     if (finished) return finished
     throw error
   }
 }
 
-/** Gives the owner of a finished registration a session in place of the one whose answer was lost. */
+/** Opens a session for a finished registration, replacing the one whose response was lost. */
 async function repeat(ctx: Needs, { body, read }: RegistrationRequest): Promise<Registered | undefined> {
   const finished = await findFinished(ctx, body)
   if (!finished) return undefined
@@ -93,18 +93,18 @@ async function registerAnew(ctx: Needs, { body, read, address }: RegistrationReq
   return enroll(ctx, { userId, passwordHash }, { wanted, tokenHash: proofs[tokenStage], sessionHash })
 }
 
-/** Makes an account that an application service acts for; it has no password. */
+/** Registers a user of an application service; the account has no password. */
 export async function registerForAppservice(
   ctx: Needs,
   { appserviceId, wanted }: { appserviceId: string; wanted: Registration },
 ): Promise<Registered> {
   if (wanted.username === undefined) throw missingParam('A user name is needed')
-  checkWishes(wanted)
+  checkSessionOptions(wanted)
   const userId = await newAppserviceUserId(ctx, { username: wanted.username, appserviceId })
   return enroll(ctx, { userId, appserviceId }, { wanted })
 }
 
-/** The ways to register now; none when registration is closed and no invitation is out. */
+/** The possible flows of a registration; none when registration is closed and there is no invitation. */
 export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 'clock'>): Promise<string[][]> {
   const { mode } = ctx.config.registration
   const isInvited = await ctx.store.accounts.registrationTokens.hasAdminInvitation(ctx.clock.now())
@@ -113,7 +113,7 @@ export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 
 }
 
 async function check(ctx: Needs, wanted: Registration): Promise<void> {
-  checkWishes(wanted)
+  checkSessionOptions(wanted)
   if (wanted.password !== undefined) checkPassword(ctx, wanted.password)
   if (wanted.username !== undefined) await newUserId(ctx, wanted.username)
 }

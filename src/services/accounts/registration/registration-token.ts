@@ -4,7 +4,7 @@ import { hashToken, tokenPrefixes } from '#services/accounts/sessions/token-hash
 type Needs = Pick<Context, 'store' | 'config' | 'clock'>
 type RegistrationToken = NonNullable<Awaited<ReturnType<Context['store']['accounts']['registrationTokens']['find']>>>
 
-/** The token if an account could be made with it now. */
+/** The token, if it can be used for a registration now. */
 export async function findRegistrationToken(ctx: Needs, token: string): Promise<RegistrationToken | undefined> {
   const found = await ctx.store.accounts.registrationTokens.find(hashToken(token))
   return found && isUsable(ctx, found) ? found : undefined
@@ -17,13 +17,13 @@ function isUsable({ config, clock }: Needs, token: RegistrationToken): boolean {
   return token.usesAllowed === undefined || token.uses < token.usesAllowed
 }
 
-/** What an administrator wants of a new registration token. */
-export type TokenWishes = { token?: string; usesAllowed?: number; expiresAt?: number }
+/** The options of a new registration token, as an administrator sets them. */
+export type RegistrationTokenOptions = { token?: string; usesAllowed?: number; expiresAt?: number }
 
-/** Makes a registration token that administrators can read again; undefined when the one wished for exists. */
+/** Makes a registration token that administrators can list; undefined when the requested one exists. */
 export async function createRegistrationToken(
   ctx: Pick<Context, 'store' | 'clock' | 'tokens'>,
-  { token = ctx.tokens.id(16), usesAllowed, expiresAt }: TokenWishes,
+  { token = ctx.tokens.id(16), usesAllowed, expiresAt }: RegistrationTokenOptions,
 ): Promise<string | undefined> {
   const isNew = await ctx.store.accounts.registrationTokens.insert({
     tokenHash: hashToken(token),
@@ -37,7 +37,7 @@ export async function createRegistrationToken(
   return isNew ? token : undefined
 }
 
-/** While the server has no administrator: a new token that lets its holder register as one, once. Earlier ones end. */
+/** While the server has no administrator: a new token with which one can register, once. Earlier ones end. */
 export async function adminInvitation(ctx: Pick<Context, 'store' | 'clock' | 'tokens'>): Promise<string | undefined> {
   const token = ctx.tokens.secret(tokenPrefixes.registration)
   const createdAt = ctx.clock.now()

@@ -9,7 +9,7 @@ type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'se
 
 const nonceLifetimeMs = 60_000
 
-/** What a script that knows the secret asks for; `mac` proves that it does. */
+/** A shared-secret registration; `mac` proves that the sender knows the secret. */
 export type SecretRegistration = {
   nonce: string
   username: string
@@ -29,19 +29,19 @@ export async function createRegistrationNonce(ctx: Needs): Promise<string> {
   return nonce
 }
 
-/** Makes an account, administrators too, for whoever knows the configured secret. */
+/** Makes an account, also of an administrator, for a request that proves the configured secret. */
 export async function registerWithSecret(ctx: Needs, wanted: SecretRegistration): Promise<OpenedSession> {
   const secret = secretOf(ctx)
   const isFresh = await ctx.store.accounts.registrationNonces.use(hashToken(wanted.nonce), ctx.clock.now())
   if (!isFresh) throw unknown('The nonce is not known')
-  // A separator inside a field would let one signature stand for other fields.
+  // A separator inside a field would make one signature valid for other fields.
   if ([wanted.password, wanted.userType ?? ''].some((field) => field.includes('\0')))
     throw invalidParam('A field holds U+0000')
   if (!isSigned(wanted, secret)) throw forbidden('The HMAC is wrong')
   const { username: localpart, password, admin, userType } = wanted
   const { userId } = await createAccount(ctx, { localpart, password, admin, userType })
-  const wishes = { deviceId: undefined, displayName: undefined, refreshable: false }
-  return ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...wishes }))
+  const options = { deviceId: undefined, displayName: undefined, refreshable: false }
+  return ctx.store.transaction((tx) => openSession(ctx, tx, { userId, ...options }))
 }
 
 function secretOf({ config }: Pick<Context, 'config'>): string {

@@ -1,5 +1,5 @@
 import type { UserId } from '#protocol/ids.ts'
-/** Which user ids application services keep for themselves. */
+/** The exclusive user namespaces of application services. */
 export type UserNamespaces = {
   /** Whether there is any application service. */
   hasAny: boolean

@@ -7,7 +7,7 @@ import { hashToken } from './token-hash.ts'
 
 type Needs = Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>
 
-/** What is read of a request. */
+/** The parts of a request that carry a token. */
 export type TokenBearer = {
   url: string
   headers: NodeJS.Dict<string | string[]>
@@ -15,12 +15,12 @@ export type TokenBearer = {
   ip: string
 }
 
-/** Devices are written down as seen no more often than this. */
+/** The last-seen time of a device is stored no more often than this. */
 const sightingIntervalMs = 60_000
 const bearer = /^bearer +(\S+) *$/i
 const wellFormedToken = /^[\x21-\x7e]{1,512}$/
 
-/** Whoever the request's access token speaks for, or 401. https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens */
+/** The requester that the access token belongs to, or 401. https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens */
 export async function authenticate(ctx: Needs, request: TokenBearer): Promise<Session> {
   const token = tokenOf(request)
   if (token === undefined) throw missingToken()

@@ -8,7 +8,7 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
-/** What a client submits for a stage, and the user whose approval is sought. */
+/** The `auth` of a request for one stage, and the user who has to authenticate. */
 export type StageAttempt = { auth: JsonObject; userId: UserId | undefined }
 
 /** Checks one stage: throws the refusal, or answers what was proved. */
@@ -21,7 +21,7 @@ export const authenticationStages: { readonly [type: string]: Stage } = {
   'm.login.registration_token': passRegistrationToken,
 }
 
-/** Somebody else than the one who asks was named: no attempt of the session, whatever the password. */
+/** Another user than the requester was named: not counted as an attempt, whatever the password. */
 export class WrongApprover extends MatrixError {
   constructor() {
     super(403, 'M_FORBIDDEN', 'The request must be approved by the user who makes it')
@@ -39,7 +39,7 @@ async function passPassword(ctx: Needs, { auth, userId }: StageAttempt): Promise
   return userId
 }
 
-/** The account the client names; the one that asks when it names none. */
+/** The account that the client names, else that of the requester. */
 async function claimedAccount(ctx: Needs, auth: JsonObject, userId: UserId) {
   const { identifier, user } = auth
   const isNamed = typeof identifier === 'object' && identifier !== null && !Array.isArray(identifier)

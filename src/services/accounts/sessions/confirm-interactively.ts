@@ -5,10 +5,10 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
-/** A request of a logged-in user that a stolen access token alone must not be able to make. */
+/** A request for which an access token alone does not suffice. */
 export type Confirmation = {
   requester: { userId: UserId; appserviceId: string | undefined }
-  /** Method and path as requested, ids included: the approval holds for them alone. */
+  /** Method and path as requested, ids included: an authentication session is bound to them. */
   endpoint: string
   body: unknown
   /** What the user may do to approve; a password when absent. */
@@ -16,8 +16,8 @@ export type Confirmation = {
 }
 
 /**
- * Has the user approve a request: answers its body without `auth` (that of the first request when the client sent only
- * `auth`), or throws the 401 that says what to do. Application services need no approval.
+ * User-interactive authentication of a request: answers its body without `auth` (that of the first request when the
+ * client sent only `auth`), or throws the 401 with the remaining stages. Application services are exempt.
  */
 export async function confirmInteractively(ctx: Needs, confirmation: Confirmation): Promise<JsonObject> {
   const { requester, endpoint, flows = [['m.login.password']] } = confirmation

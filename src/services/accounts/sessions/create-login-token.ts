@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import { hashToken, tokenPrefixes } from './token-hash.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** Time enough to show and scan it. */
+/** Long enough to show and scan it as a QR code. */
 const lifetimeMs = 120_000
 
 /** Makes a token with which another client can log in as the user, once. */

@@ -6,16 +6,16 @@ import type { UserId } from '#protocol/ids.ts'
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
 type Devices = { userId: UserId; deviceIds: readonly string[] }
 
-/** Ends devices with all that belongs to them; ids the user does not have are passed over. */
+/** Deletes devices with all that belongs to them; ignores ids that the user does not have. */
 export async function deleteDevices(ctx: Needs, devices: Devices): Promise<void> {
   if (devices.deviceIds.length === 0) return
   devicesDeleted(ctx, await ctx.store.transaction((tx) => removeDevices(tx, devices)))
 }
 
-/** What was removed, to be told by `devicesDeleted` once it is committed. */
+/** The deleted devices, for `devicesDeleted` after the commit. */
 export type RemovedDevices = Devices & { hadKeys: boolean }
 
-/** The part inside a transaction: tokens, pushers, keys and messages go with the devices. */
+/** The part inside a transaction: deletes tokens, pushers, keys and to-device messages with the devices. */
 export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devices): Promise<RemovedDevices> {
   await tx.accounts.accessTokens.deleteForDevices(userId, deviceIds)
   await tx.accounts.refreshTokens.deleteForDevices(userId, deviceIds)
@@ -29,14 +29,14 @@ export async function removeDevices(tx: Transaction, { userId, deviceIds }: Devi
   return { userId, deviceIds, hadKeys: withKeys.length > 0 }
 }
 
-/** Notes that others must ask for the keys of these devices anew. */
+/** Records device list changes, so that other users query the keys again. */
 export async function recordKeyChange(tx: Transaction, { userId, deviceIds }: Devices): Promise<void> {
   if (deviceIds.length === 0) return
   const changes = deviceIds.map((deviceId) => ({ userId, deviceId }))
   await tx.e2ee.deviceLists.record(changes, await tx.streams.next('device_lists'))
 }
 
-/** Tells everybody else: sessions, pushers, device lists and open connections of these devices end too. */
+/** Publishes a deletion after its commit: for session caches, device lists and waiting requests of the devices. */
 export function devicesDeleted(ctx: Pick<Context, 'bus' | 'sessions'>, removed: RemovedDevices): void {
   const { userId, deviceIds, hadKeys } = removed
   announceSessions(ctx, userId)

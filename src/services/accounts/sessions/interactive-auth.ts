@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import { forbidden, MatrixError, tooLarge } from '#base/errors.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
-import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import { isObject, type JsonObject } from '#protocol/events/event.ts'
 import { authenticationStages, WrongApprover } from './authentication-stages.ts'
 import { AuthenticationRequired } from './authentication-required.ts'
 import { seal, unseal } from './sealed-text.ts'
@@ -11,23 +11,23 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'rateBuckets'>
 
-/** A request that needs approval. */
+/** A request that needs user-interactive authentication. */
 export type Operation = {
-  /** Whom the session counts for: the user, or the address that a stranger comes from. */
+  /** Whose quota of sessions it counts against: the user, or the address of an unauthenticated client. */
   owner: string
-  /** Whose approval; undefined at registration. */
+  /** The user who has to authenticate; undefined at registration. */
   userId: UserId | undefined
-  /** Method and path: a session approves this request alone. */
+  /** Method and path: a session is valid for this request alone. */
   name: string
   body: JsonObject
   flows: readonly (readonly string[])[]
 }
 
-/** The body to act on, without `auth`, and what each stage proved. */
+/** The authenticated body, without `auth`, and what each stage proved. */
 export type Approved = {
   body: JsonObject
   proofs: Record<string, string>
-  /** Of a registration: the session, which must be finished together with it. */
+  /** The session of a registration, which must be finished in the same transaction. */
   sessionHash: string | undefined
 }
 
@@ -53,13 +53,13 @@ export async function interact(ctx: Needs, operation: Operation): Promise<Approv
   await attempt(ctx, session, auth)
   if (!isComplete(session)) throw await ask(ctx, session)
   const sessionHash = session.isStored && operation.userId === undefined ? hashToken(session.id) : undefined
-  // A registration keeps its session: the request may come again when its answer was lost.
+  // A registration keeps its session: the request is repeated when its response was lost.
   if (session.isStored && !sessionHash && !(await ctx.store.accounts.interactiveSessions.delete(hashToken(session.id))))
     throw await ask(ctx, fresh, forbidden('The authentication session was used'))
   return { body: session.body, proofs: session.proofs, sessionHash }
 }
 
-/** Passes a stage on behalf of a client that sent its user to the fallback page; throws the refusal. */
+/** Completes a stage from the fallback page; throws the refusal. */
 export async function passStage(
   ctx: Needs,
   { sessionId, auth }: { sessionId: string; auth: JsonObject },
@@ -70,7 +70,7 @@ export async function passStage(
   await save(ctx, session)
 }
 
-/** What a registration with this session has made, if it has finished and the request is the same or says no more. */
+/** The result of a finished registration with this session, if the request has the same body or none. */
 export async function findFinished(
   ctx: Pick<Context, 'store' | 'clock'>,
   { auth, ...body }: JsonObject,
@@ -83,7 +83,7 @@ export async function findFinished(
   return { registered: stored.registered, body: finished }
 }
 
-/** Whether a session of this id waits for stages. */
+/** Whether there is an unfinished session of this id. */
 export async function isInteracting(ctx: Pick<Context, 'store' | 'clock'>, sessionId: string): Promise<boolean> {
   return (await ctx.store.accounts.interactiveSessions.find(hashToken(sessionId), ctx.clock.now())) !== undefined
 }
@@ -107,7 +107,7 @@ async function load(ctx: Needs, id: string): Promise<Session | undefined> {
   return { id, owner, userId, operation, flows, body, proofs: completed, isStored: true }
 }
 
-/** The session, if it is about this request: another user, path or body was never approved. */
+/** The session, if it belongs to this request: it is valid for no other user, path or body. */
 async function resume(ctx: Needs, id: string, { userId, name, body }: Operation): Promise<Session | undefined> {
   const session = await load(ctx, id)
   if (session === undefined) return undefined
@@ -118,7 +118,7 @@ async function resume(ctx: Needs, id: string, { userId, name, body }: Operation)
   return { ...session, body }
 }
 
-/** Tries the stage the client names, if it names one; a refusal becomes another 401 of the session. */
+/** Checks the stage that the client names, if any; a refusal becomes another 401 of the session. */
 async function attempt(ctx: Needs, session: Session, auth: JsonObject): Promise<void> {
   if ((auth.type ?? undefined) === undefined) return
   try {
@@ -163,6 +163,3 @@ async function save(ctx: Needs, { id, body, ...session }: Session): Promise<void
 
 const isSame = (one: JsonObject, other: JsonObject): boolean =>
   canonicalJson(one, 'lenient') === canonicalJson(other, 'lenient')
-
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -9,7 +9,7 @@ export type TokenRequest = {
   deviceId: string
   /** Whether the client can refresh: only then access tokens expire. */
   refreshable: boolean
-  /** Hash of the refresh token that the new tokens end when one of them is first used. */
+  /** Hash of the refresh token that the new tokens replace on their first use. */
   replaces?: string
 }
 

@@ -5,7 +5,7 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'sessions'>
 
-/** Ends the session: its device and all tokens of it. */
+/** Ends the session: deletes its device and tokens. */
 export async function logOut(
   ctx: Needs,
   { userId, deviceId }: { userId: UserId; deviceId: string | undefined },
@@ -19,7 +19,7 @@ export async function logOutEverywhere(ctx: Needs, userId: UserId): Promise<void
   devicesDeleted(ctx, await ctx.store.transaction((tx) => endSessions(tx, userId)))
 }
 
-/** The part inside a transaction, sparing the device kept; what is removed must be told by `devicesDeleted`. */
+/** The part inside a transaction, except for the device to keep; `devicesDeleted` must follow the commit. */
 export async function endSessions(tx: Transaction, userId: UserId, keptDeviceId?: string): Promise<RemovedDevices> {
   const all = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
   await tx.accounts.loginTokens.deleteForUser(userId)

@@ -6,10 +6,10 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'config' | 'clock' | 'tokens'>
 
-/** What a client says about itself when it logs in. */
-export type ClientWishes = {
+/** The options of a login or registration that concern its device. */
+export type SessionOptions = {
   deviceId: string | undefined
-  /** The name of a new device; a known one keeps its own. */
+  /** The name of a new device; an existing one keeps its name. */
   displayName: string | undefined
   /** Whether the client can refresh access tokens. */
   refreshable: boolean
@@ -17,20 +17,20 @@ export type ClientWishes = {
 
 export type OpenedSession = IssuedTokens & { userId: UserId; deviceId: string }
 
-/** Refuses wishes that could not be granted, before any proof is asked for. */
-export function checkWishes({ deviceId, displayName }: ClientWishes): void {
+/** Refuses invalid options before any authentication. */
+export function checkSessionOptions({ deviceId, displayName }: SessionOptions): void {
   if (deviceId !== undefined) checkDeviceId(deviceId)
   if (displayName !== undefined) checkDeviceName(displayName)
 }
 
 /**
- * Makes tokens for a device, new or known. The tokens that a known one had before end; its keys stay until the client
- * of this login shows that it has others.
+ * Makes tokens for a new or existing device. The previous tokens of an existing one end; its keys stay until the client
+ * uploads others.
  */
 export async function openSession(
   ctx: Needs,
   tx: Transaction,
-  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: ClientWishes & { userId: UserId },
+  { userId, deviceId = ctx.tokens.letters(10), displayName, refreshable }: SessionOptions & { userId: UserId },
 ): Promise<OpenedSession> {
   const isNew = await addDevice(ctx, tx, { userId, deviceId, displayName })
   if (!isNew) await tx.e2ee.deviceKeys.setFormer(userId, deviceId, true)

@@ -21,7 +21,7 @@ export async function createOpenidToken(
   return { token, expiresInMs: lifetimeMs }
 }
 
-/** Whose token it is; undefined when it is none, or no longer. */
+/** The user of the token; undefined when it is unknown or expired. */
 export async function findOpenidUser(
   { store, clock }: Pick<Context, 'store' | 'clock'>,
   token: string,

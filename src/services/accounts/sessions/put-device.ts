@@ -14,7 +14,7 @@ export type DeviceChange = {
   displayName: string | undefined
 }
 
-/** Renames a device; an application service makes a new one by this. */
+/** Renames a device; for an application service it also creates one. */
 export async function putDevice(ctx: Needs, { requester, deviceId, displayName }: DeviceChange): Promise<void> {
   const device = { userId: requester.userId, deviceId, displayName }
   if (displayName !== undefined) checkDeviceName(displayName)
@@ -30,7 +30,7 @@ export async function putDevice(ctx: Needs, { requester, deviceId, displayName }
 
 type NamedDevice = { userId: UserId; deviceId: string; displayName: string | undefined }
 
-/** Answers whether others see the name: they do beside keys. */
+/** Answers whether other users see the name: they do if the device has keys. */
 async function rename(tx: Transaction, { userId, deviceId, displayName }: NamedDevice): Promise<boolean> {
   if (displayName === undefined) return false
   await tx.accounts.devices.rename(userId, deviceId, displayName)

@@ -8,12 +8,12 @@ import type { UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'clock' | 'tokens' | 'bus' | 'sessions'>
 
-/** How long a used refresh token is remembered, to notice that somebody kept a copy. */
+/** How long a used refresh token is kept, to notice that a copy of it is used. */
 const revokedMemoryMs = 7 * 24 * 3_600_000
 
 /**
- * Trades a refresh token for new tokens; the old ones work until one of the new is used. New tokens of before that were
- * never used end: their answer was lost.
+ * Exchanges a refresh token for new tokens; the old ones work until one of the new is used. Tokens of an earlier refresh
+ * that were never used end: their response was lost.
  */
 export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedTokens> {
   const tokenHash = hashToken(refreshToken)
@@ -40,7 +40,7 @@ export async function refresh(ctx: Needs, refreshToken: string): Promise<IssuedT
   return issued
 }
 
-/** Ends what a new access token replaces; the token was just used for the first time. */
+/** Deletes the tokens that a new access token replaces, on its first use. */
 export async function confirmRefresh(
   ctx: Pick<Context, 'store' | 'clock' | 'bus' | 'sessions'>,
   { replaces, accessHash, userId }: { replaces: string; accessHash: string; userId: UserId },
@@ -62,7 +62,7 @@ async function endPredecessor(tx: Transaction, { refreshHash, keptAccess, now }:
   await tx.accounts.refreshTokens.confirm(keptAccess)
 }
 
-/** A copy of a used token is about: whoever holds the device must log in again. */
+/** A used token was used again, so a copy exists: all tokens of the device end. */
 async function endFamily(
   tx: Transaction,
   { userId, deviceId, now }: { userId: UserId; deviceId: string; now: number },

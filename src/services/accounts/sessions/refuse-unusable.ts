@@ -3,11 +3,11 @@ import { MatrixError, userDeactivated } from '#base/errors.ts'
 
 type Account = NonNullable<Awaited<ReturnType<Context['store']['accounts']['accounts']['find']>>>
 
-/** 401: the session lives on, the account may be unlocked. https://spec.matrix.org/v1.19/client-server-api/#account-locking */
+/** 401 with `soft_logout`: the account may be unlocked. https://spec.matrix.org/v1.19/client-server-api/#account-locking */
 export const userLocked = (): MatrixError =>
   new MatrixError(401, 'M_USER_LOCKED', 'This account has been locked', { fields: { soft_logout: true } })
 
-/** Refuses accounts that may not get new sessions, whatever proof their owner brings. */
+/** Refuses accounts that may not get new sessions, whatever the authentication. */
 export function refuseUnusable(account: Pick<Account, 'deactivatedAt' | 'isLocked'>): void {
   if (account.deactivatedAt !== undefined) throw userDeactivated()
   if (account.isLocked) throw userLocked()

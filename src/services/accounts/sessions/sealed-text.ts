@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 const ivBytes = 12
 const tagBytes = 16
 
-/** Encrypts text so that only the holder of the secret can read it; `iv` is 12 random bytes. */
+/** Encrypts text with a key derived from the secret; `iv` is 12 random bytes. */
 export function seal(text: string, { secret, iv }: { secret: string; iv: Buffer }): string {
   const cipher = createCipheriv('aes-256-gcm', keyFrom(secret), iv)
   const encrypted = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
@@ -18,5 +18,5 @@ export function unseal(sealed: string, secret: string): string {
   return decipher.update(bytes.subarray(ivBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8')
 }
 
-/** Not the hash under which the secret is looked up. */
+/** Must differ from the hash under which the secret is stored. */
 const keyFrom = (secret: string): Buffer => createHash('sha256').update(`seal ${secret}`).digest()

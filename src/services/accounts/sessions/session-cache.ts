@@ -2,7 +2,7 @@ import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** Who an access token speaks for. */
+/** The requester that an access token belongs to. */
 export type Session = {
   userId: UserId
   deviceId: string | undefined
@@ -16,19 +16,19 @@ export type CachedSession = {
   session: Session
   isLocked: boolean
   expiresAt: number | undefined
-  /** When the device was last written down as seen. */
+  /** When the last-seen time of the device was last stored. */
   seenAt: number
 }
 
 type Entry = { cached: CachedSession; loadedAt: number }
 
-/** Bytes of a session with its ids and its place among those of its user. */
+/** Bytes of a session with its ids and its index entry. */
 const sessionBytes = 700
 
-/** A lost wake-up delays the end of a session in another process by this much at most. */
+/** Bounds how long an ended session stays cached in another process when a bus message is lost. */
 const lifetimeMs = 30_000
 
-/** Sessions of access tokens by the hash of the token; forgotten by user whenever anything about one changes. */
+/** Sessions by the hash of the access token; all of a user are dropped when anything about one changes. */
 export class SessionCache {
   readonly #clock: Pick<Clock, 'now'>
   readonly #entries: Cache<string, Entry>
@@ -45,7 +45,7 @@ export class SessionCache {
     })
   }
 
-  /** Counts what was forgotten: read it before the store, and give it to `put`. */
+  /** Counts invalidations: read it before the store, and pass it to `put`. */
   get changes(): number {
     return this.#changes
   }
@@ -58,7 +58,7 @@ export class SessionCache {
     return undefined
   }
 
-  /** Keeps a session unless one was forgotten since `changes` was read: then what was read may be stale. */
+  /** Caches a session unless there was an invalidation since `changes` was read: then it may be stale. */
   put(tokenHash: string, cached: CachedSession, changes: number): void {
     if (changes !== this.#changes) return
     this.#remove(tokenHash)

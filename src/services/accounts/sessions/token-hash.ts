@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 
-/** How tokens of every kind are stored and looked up; they are random, so a plain SHA-256 gives nothing away. */
+/** Tokens are stored and looked up as hashes; they are random, so a plain SHA-256 is enough. */
 export const hashToken = (token: string): string => hash('sha256', token, 'base64url')
 
-/** Prefixes that tell kinds of tokens apart, so that one kind never passes for another. */
+/** A prefix for each kind of token, so that one kind is never accepted as another. */
 export const tokenPrefixes = {
   access: 'mya',
   refresh: 'myr',

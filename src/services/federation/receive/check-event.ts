@@ -69,14 +69,14 @@ export async function checkSignatures(
   version: RoomVersion,
 ): Promise<ServerName | undefined> {
   for (const server of requiredSigners(pdu, version))
-    if (!(await isSignedBy(findKey, { server, pdu, version }))) return server
+    if (!(await isSignedByServer(findKey, { server, pdu, version }))) return server
   return undefined
 }
 
 type Claim = { server: ServerName; pdu: Pdu; version: RoomVersion }
 
 /** What the server's known keys signed must all be true. Any server on the way may have added other signatures. */
-async function isSignedBy(findKey: FindKey, { server, pdu, version }: Claim): Promise<boolean> {
+async function isSignedByServer(findKey: FindKey, { server, pdu, version }: Claim): Promise<boolean> {
   let verified = 0
   for (const keyId of signingKeyIds(pdu, server)) {
     const key = await findKey(server, keyId)

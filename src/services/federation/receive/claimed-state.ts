@@ -23,9 +23,9 @@ export async function importStateBefore(
   { origin, eventId }: { origin: ServerName; eventId: EventId },
 ): Promise<readonly EventId[] | undefined> {
   const source = { origin, roomId: room.roomId }
-  const told = await ctx.missingEvents.fetchStateIds(source, eventId)
-  if (!told || told.state.length === 0) return undefined
-  const wanted = [...new Set([...told.authChain, ...told.state])]
+  const claim = await ctx.missingEvents.fetchStateIds(source, eventId)
+  if (!claim || claim.state.length === 0) return undefined
+  const wanted = [...new Set([...claim.authChain, ...claim.state])]
   const stored = new Set<EventId>()
   const fetched = new Map<EventId, CheckedEvent>()
   for (let start = 0; start < wanted.length; start += sliceSize) {
@@ -40,7 +40,7 @@ export async function importStateBefore(
     const now = await turn.settledRoom()
     await storeOutliers(ctx, now, await inOrder(fetched, now.version))
   })
-  return told.state
+  return claim.state
 }
 
 /**

@@ -30,19 +30,19 @@ export async function importSendJoin(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
   { roomId, version, event, state, authChain }: SendJoinAnswer,
 ): Promise<ReceiveResult> {
-  const told = await checkEvents(ctx, state, { roomId, version })
+  const claimed = await checkEvents(ctx, state, { roomId, version })
   const chain = await checkEvents(ctx, authChain, { roomId, version })
   const [join] = await checkEvents(ctx, [event], { roomId, version })
-  const create = [...told, ...chain].find(({ pdu }) => pdu.type === 'm.room.create')
+  const create = [...claimed, ...chain].find(({ pdu }) => pdu.type === 'm.room.create')
   if (!join || !create) return { eventId: undefined, outcome: 'dropped', reason: 'The answer lacks its first events' }
   const opened = await openRemoteRoom(ctx, { roomId, version, create: create.pdu as unknown as JsonValue })
   if (opened.outcome !== 'accepted' && opened.outcome !== 'known') return opened
-  const events = new Map<EventId, CheckedEvent>([...chain, ...told].map((one) => [one.eventId, one]))
+  const events = new Map<EventId, CheckedEvent>([...chain, ...claimed].map((one) => [one.eventId, one]))
   events.delete(create.eventId)
   const enter = async (turn: RoomTurn) => {
     const room = await turn.settledRoom()
     await storeOutliers(ctx, room, await inOrder(events, version))
-    return enterEvent(ctx, room, { ...join, claimed: told.map(({ eventId }) => eventId), isLetIn: true })
+    return enterEvent(ctx, room, { ...join, claimed: claimed.map(({ eventId }) => eventId), isLetIn: true })
   }
   const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result

@@ -2,7 +2,7 @@ import { MoveLog } from '#base/move-log.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import type { Membership } from '#store/rooms/members.ts'
 
-/** A room as an account stands to it. */
+/** An account's membership of a room. */
 export type AccountRoom = {
   readonly roomId: RoomId
   readonly roomNid: number
@@ -11,14 +11,14 @@ export type AccountRoom = {
   sender: UserId
   /** Position of that event. */
   position: number
-  /** The account has left it and wants to hear of it no more. */
+  /** The account has left and forgotten it. */
   isForgotten: boolean
 }
 
-/** A membership as an event or a row of the store gives it; an event does not say whether the room was forgotten. */
+/** A membership from an event or a row of the store; an event does not have `isForgotten`. */
 export type NewMembership = Omit<AccountRoom, 'isForgotten'> & { isForgotten?: boolean }
 
-/** Bytes of a room in the index: the record, its places in maps and logs, and the ids. */
+/** Bytes of a room in the index: the record, its entries in maps and logs, and the ids. */
 const roomBytes = 450
 
 /**
@@ -47,11 +47,11 @@ export class AccountIndex {
     return this.#rooms
   }
 
-  /** Takes a room in, or a new membership in it. */
+  /** Adds a room, or a new membership in it. */
   put(room: NewMembership, movedAt: number): AccountRoom {
     const known = this.#rooms.get(room.roomId)
     if (known && known.position > room.position) return known
-    // Who forgot a room has forgotten it until they come in sight of it again.
+    // A forgotten room stays forgotten until the user is invited, knocks or joins again.
     const stays = known !== undefined && known.isForgotten && isOutside(known) && isOutside(room)
     const taken = { ...room, isForgotten: room.isForgotten ?? stays }
     const kept = known ? Object.assign(known, taken) : taken

@@ -7,16 +7,16 @@ import { AccountIndex, type NewMembership } from './account-index.ts'
 type Change = (index: AccountIndex) => void
 
 /**
- * The rooms of accounts that are looking, by account: built by one query, kept up as things happen, dropped for lack of
- * memory and built anew. Everything that moves is in here before anybody can read past it.
+ * The rooms of recently active accounts: built by one query, updated with every change, and evicted when memory is
+ * short. Every change is in the index before its position can be read.
  */
 export class AccountRooms {
   readonly #store: Store
   readonly #indexes: Cache<UserId, AccountIndex>
   readonly #loading = new Map<UserId, Promise<AccountIndex>>()
-  /** What happened while indexes are being read: they may not show it. */
+  /** Changes during reads of indexes, which may not include them. */
   #missed: Change[] = []
-  /** Who is joined to a room, of those that have an index. */
+  /** The accounts with an index that are joined to a room. */
   readonly #watchers = new Map<RoomId, Set<AccountIndex>>()
   /** Rooms with receipts that are being written, and how many. */
   readonly #receiptsUnderWay = new Map<RoomId, number>()
@@ -32,7 +32,7 @@ export class AccountRooms {
     store.eventWriter.follow((write, written) => this.#take(write, written))
   }
 
-  /** Holds all that was committed before the call. It is kept up only while it is in the cache: use it at once. */
+  /** Includes everything committed before the call. Updated only while cached: use it at once. */
   async of(userId: UserId): Promise<AccountIndex> {
     return this.#indexes.get(userId) ?? this.#loading.get(userId) ?? this.#load(userId)
   }
@@ -42,7 +42,7 @@ export class AccountRooms {
     return this.#receiptsUnderWay.keys()
   }
 
-  /** Runs the writing of a receipt, which answers its position, or nothing where it moved nothing. */
+  /** Runs the write of a receipt, which answers its position, or undefined where it moved nothing. */
   async writeReceipt(roomId: RoomId, write: () => Promise<number | undefined>): Promise<number | undefined> {
     this.#receiptsUnderWay.set(roomId, (this.#receiptsUnderWay.get(roomId) ?? 0) + 1)
     try {
@@ -61,18 +61,18 @@ export class AccountRooms {
     this.#change(this.#watchers.get(roomId) ?? [], (index) => index.receiptAt(roomId, position))
   }
 
-  /** A user who has left a room forgot it. */
+  /** A user has forgotten a room. */
   forgotten(roomId: RoomId, userId: UserId): void {
     this.#changeOf(userId, (index) => index.forget(roomId))
   }
 
-  /** The room is gone, for everybody. */
+  /** The room was deleted. */
   removed(roomId: RoomId): void {
     this.#watchers.delete(roomId)
     this.#change(this.#indexes.values(), (index) => index.remove(roomId))
   }
 
-  /** The account's rooms are read anew: for what happened where this process does not see it. */
+  /** Drops the account's index: after changes that this process does not see. */
   drop(userId: UserId): void {
     const index = this.#indexes.peek(userId)
     this.#loading.delete(userId)

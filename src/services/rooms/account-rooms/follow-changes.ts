@@ -1,7 +1,7 @@
 import { roomForgotten, roomRemoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 
-/** Keeps the indexes of accounts in step with what does not come with events; the answer stops it. */
+/** Updates the indexes of accounts after changes without events; the answer stops it. */
 export function followAccountRooms({ bus, accountRooms }: Pick<Context, 'bus' | 'accountRooms'>): () => void {
   const followed = [
     bus.subscribe(roomRemoved, ({ roomId }) => accountRooms.removed(roomId)),

@@ -8,7 +8,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 const maxAliasesOfUser = 1000
 
-/** The alias as this server made it; undefined also for those of other servers. */
+/** A stored alias of this server; undefined also for those of other servers. */
 export async function findAlias(ctx: Pick<Context, 'store'>, alias: string): Promise<StoredAlias | undefined> {
   return ctx.store.rooms.aliases.find(alias)
 }
@@ -27,30 +27,30 @@ export async function createAlias(
   if (!(await ctx.store.rooms.aliases.insert(created))) throw aliasTaken()
 }
 
-/** Refuses a user who has made as many aliases as one may. */
+/** Refuses a user with too many aliases. */
 export async function requireAliasLeft(ctx: Pick<Context, 'store'>, userId: UserId): Promise<void> {
   if ((await ctx.store.rooms.aliases.countBy(userId)) >= maxAliasesOfUser) throw forbidden('You have too many aliases')
 }
 
-/** Refuses what is no alias, or another server's. */
+/** Refuses malformed aliases and those of other servers. */
 export function requireLocalAlias(ctx: Pick<Context, 'config'>, alias: string): RoomAlias {
   if (!isValidRoomAlias(alias)) throw invalidParam('The room alias is not valid')
   if (serverOf(alias) !== ctx.config.server_name) throw invalidParam("The alias is another server's")
   return alias
 }
 
-/** The aliases of a room, to its members and where the world may read along. */
+/** The aliases of a room, for its members, or for all users where its history is world-readable. */
 export async function listAliases(
   ctx: Pick<Context, 'store' | 'rooms'>,
   { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<RoomAlias[]> {
   const room = await ctx.rooms.find(roomId)
-  if (!room || (room.members.get(userId) !== 'join' && !(await isWorldReadable(ctx, room))))
+  if (!room || (room.members.get(userId) !== 'join' && !(await nextIsWorldReadable(ctx, room))))
     throw forbidden('You are not in this room')
   return ctx.store.rooms.aliases.listForRoom(roomId)
 }
 
-async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
+async function nextIsWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoom): Promise<boolean> {
   const visibility = await nextContent(ctx, room, ['m.room.history_visibility', ''])
   return visibility?.history_visibility === 'world_readable'
 }

@@ -27,7 +27,7 @@ export async function checkCanonicalAlias(
   }
 }
 
-/** Every alias that the event lists; null and an empty text stand for none. */
+/** Every alias of the event; null and an empty text count as absent. */
 export function aliasesIn({ alias, alt_aliases: others }: JsonObject): JsonValue[] {
   const main = alias === undefined || alias === null || alias === '' ? [] : [alias]
   if (others === undefined || others === null) return main

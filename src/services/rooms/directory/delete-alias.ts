@@ -11,7 +11,7 @@ type Needs = AppendNeeds & Pick<Context, 'config'>
 
 export type AliasDeletion = { alias: string; by: UserId; isAdmin: boolean }
 
-/** Takes an alias away: its maker may, who may set the room's canonical alias, and administrators. */
+/** Deletes an alias: for its creator, users who may set the room's canonical alias, and administrators. */
 export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDeletion): Promise<void> {
   const local = requireLocalAlias(ctx, alias)
   const found = await ctx.store.rooms.aliases.find(local)
@@ -22,7 +22,7 @@ export async function deleteAlias(ctx: Needs, { alias, by, isAdmin }: AliasDelet
   await dropFromCanonicalAlias(ctx, { roomId: found.roomId, alias: local, by })
 }
 
-/** Whether the user speaks for the room when it comes to its names and its place in the directory. */
+/** Whether the user may change the room's aliases and its listing in the directory. */
 export async function maySetCanonicalAlias(
   ctx: Pick<Context, 'store' | 'rooms'>,
   roomId: RoomId,
@@ -34,7 +34,7 @@ export async function maySetCanonicalAlias(
   return levels.ofUser(userId) >= levels.required('m.room.canonical_alias', true)
 }
 
-/** The alias is gone whether or not its former user may say so in the room. */
+/** The alias is deleted even where the user may not change the canonical alias. */
 async function dropFromCanonicalAlias(
   ctx: Needs,
   { roomId, alias, by }: { roomId: RoomId; alias: string; by: UserId },

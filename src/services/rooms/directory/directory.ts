@@ -7,24 +7,24 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type DirectoryQuery = {
   limit: number
-  /** From a page before. */
+  /** A token of another page. */
   since?: string | undefined
-  /** Part of a name, topic or alias. */
+  /** A substring of name, topic or alias. */
   term?: string | undefined
-  /** Types of room wanted, null for rooms without one; absent: all. */
+  /** Requested room types, null for rooms without one; absent: all. */
   roomTypes?: readonly (string | null)[] | undefined
 }
 
 export type DirectoryPage = { entries: RoomEntry[]; next?: string; previous?: string; total: number }
 
-/** Where a page ends: the number of members and the room there; the largest rooms come first. */
-type Place = { joinedMembers: number; nid: number }
+/** A position in the list: member count and number of a room; the largest rooms come first. */
+type ListPosition = { joinedMembers: number; nid: number }
 
 /** A page of the rooms that are published here. */
 export async function listPublicRooms(ctx: Pick<Context, 'store'>, query: DirectoryQuery): Promise<DirectoryPage> {
-  const places = await publishedRooms(ctx)
+  const rooms = await publishedRooms(ctx)
   const isFiltered = query.term !== undefined || query.roomTypes !== undefined
-  const matching = isFiltered ? (await roomEntries(ctx, places)).filter((entry) => matches(entry, query)) : places
+  const matching = isFiltered ? (await roomEntries(ctx, rooms)).filter((entry) => matches(entry, query)) : rooms
   const [start, end] = range(matching, query)
   const page = matching.slice(start, end)
   const [first, last] = [page[0], page.at(-1)]
@@ -42,10 +42,11 @@ async function publishedRooms(ctx: Pick<Context, 'store'>) {
   return rooms
     .map(({ nid, roomId }) => ({ nid, roomId, joinedMembers: counts.get(nid)?.join ?? 0 }))
     .filter(({ joinedMembers }) => joinedMembers > 0)
-    .sort(byPlace)
+    .sort(inListOrder)
 }
 
-const byPlace = (one: Place, other: Place) => other.joinedMembers - one.joinedMembers || one.nid - other.nid
+const inListOrder = (one: ListPosition, other: ListPosition) =>
+  other.joinedMembers - one.joinedMembers || one.nid - other.nid
 
 function matches({ name, topic, canonicalAlias, roomType }: RoomEntry, { term, roomTypes }: DirectoryQuery): boolean {
   if (roomTypes && !roomTypes.includes(roomType ?? null)) return false
@@ -54,27 +55,27 @@ function matches({ name, topic, canonicalAlias, roomType }: RoomEntry, { term, r
   return [name, topic, canonicalAlias].some((text) => text?.toLowerCase().includes(wanted))
 }
 
-function range(rooms: readonly Place[], { since, limit }: DirectoryQuery): [start: number, end: number] {
+function range(rooms: readonly ListPosition[], { since, limit }: DirectoryQuery): [start: number, end: number] {
   if (since === undefined) return [0, limit]
-  const { side, place } = readToken(since)
+  const { side, position } = readListToken(since)
   if (side === 'before') {
-    const at = rooms.findIndex((room) => byPlace(room, place) >= 0)
+    const at = rooms.findIndex((room) => inListOrder(room, position) >= 0)
     const end = at === -1 ? rooms.length : at
     return [Math.max(0, end - limit), end]
   }
-  const at = rooms.findIndex((room) => byPlace(room, place) > 0)
+  const at = rooms.findIndex((room) => inListOrder(room, position) > 0)
   const start = at === -1 ? rooms.length : at
   return [start, start + limit]
 }
 
 type Side = 'after' | 'before'
 
-const token = (side: Side, { joinedMembers, nid }: Place) => `${side}_${joinedMembers}_${nid}`
+const token = (side: Side, { joinedMembers, nid }: ListPosition) => `${side}_${joinedMembers}_${nid}`
 
-function readToken(text: string): { side: Side; place: Place } {
+function readListToken(text: string): { side: Side; position: ListPosition } {
   const [, side, joinedMembers, nid] = /^(after|before)_(\d{1,15})_(\d{1,15})$/.exec(text) ?? []
   if (side === undefined) throw invalidParam('The token is not from this list')
-  return { side: side as Side, place: { joinedMembers: Number(joinedMembers), nid: Number(nid) } }
+  return { side: side as Side, position: { joinedMembers: Number(joinedMembers), nid: Number(nid) } }
 }
 
 /** Whether the room is published; throws M_NOT_FOUND for a room that is not known. */
@@ -84,7 +85,7 @@ export async function isPublished(ctx: Pick<Context, 'store'>, roomId: RoomId): 
 
 export type Publication = { roomId: RoomId; by: UserId; isAdmin: boolean; isPublished: boolean }
 
-/** Lists a room in the directory, or not: for who may set its canonical alias, and administrators. */
+/** Sets whether the directory lists a room: for users who may set its canonical alias, and administrators. */
 export async function publishRoom(
   ctx: Pick<Context, 'store' | 'rooms'>,
   { roomId, by, isAdmin, isPublished: wanted }: Publication,

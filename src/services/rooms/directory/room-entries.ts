@@ -3,8 +3,9 @@ import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import { joinRuleOf } from '#protocol/rooms/restricted-join.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
+import { contentOf } from '#services/rooms/events/stored-pdu.ts'
 
-/** What people read about a room before they enter. */
+/** The public description of a room. */
 export type RoomEntry = {
   nid: number
   roomId: RoomId
@@ -30,29 +31,29 @@ const types = [
   'm.room.avatar',
 ]
 
-/** What the state of rooms says about them, of all rooms in one query; in the order given. */
+/** The descriptions of rooms from their state, in one query for all; in the order given. */
 export async function roomEntries(
   ctx: Pick<Context, 'store'>,
   rooms: readonly (Pick<StoredRoom, 'nid' | 'roomId'> & { joinedMembers: number })[],
 ): Promise<RoomEntry[]> {
   const nids = rooms.map(({ nid }) => nid)
   const contents = new Map<string, JsonObject>()
-  for (const { roomNid, type, clientJson } of await ctx.store.rooms.state.current(nids, types))
-    contents.set(`${roomNid} ${type}`, (JSON.parse(clientJson) as { content: JsonObject }).content)
+  for (const event of await ctx.store.rooms.state.current(nids, types))
+    contents.set(`${event.roomNid} ${event.type}`, contentOf(event))
   return rooms.map(({ nid, roomId, joinedMembers }) => {
-    const contentOf = (type: string) => contents.get(`${nid} ${type}`) ?? {}
+    const stateContent = (type: string) => contents.get(`${nid} ${type}`) ?? {}
     return {
       nid,
       roomId,
       joinedMembers,
-      isWorldReadable: contentOf('m.room.history_visibility').history_visibility === 'world_readable',
-      guestsCanJoin: contentOf('m.room.guest_access').guest_access === 'can_join',
-      joinRule: joinRuleOf({ content: contentOf('m.room.join_rules') }) ?? 'invite',
-      roomType: text(contentOf('m.room.create').type),
-      canonicalAlias: text(contentOf('m.room.canonical_alias').alias),
-      name: text(contentOf('m.room.name').name),
-      topic: text(contentOf('m.room.topic').topic),
-      avatarUrl: text(contentOf('m.room.avatar').url),
+      isWorldReadable: stateContent('m.room.history_visibility').history_visibility === 'world_readable',
+      guestsCanJoin: stateContent('m.room.guest_access').guest_access === 'can_join',
+      joinRule: joinRuleOf({ content: stateContent('m.room.join_rules') }) ?? 'invite',
+      roomType: text(stateContent('m.room.create').type),
+      canonicalAlias: text(stateContent('m.room.canonical_alias').alias),
+      name: text(stateContent('m.room.name').name),
+      topic: text(stateContent('m.room.topic').topic),
+      avatarUrl: text(stateContent('m.room.avatar').url),
     }
   })
 }

@@ -25,7 +25,7 @@ export async function setReadMarkers(ctx: Needs, markers: ReadMarkers): Promise<
   if (readPrivate !== undefined) await setReceipt(ctx, { roomId, userId, type: 'm.read.private', eventId: readPrivate })
 }
 
-/** Moves the marker that parts what the member is done with from the rest; never backwards. */
+/** Moves the fully-read marker; never backwards. */
 export async function setFullyRead(
   ctx: Needs,
   { roomId, userId, eventId }: { roomId: RoomId; userId: UserId; eventId: EventId },

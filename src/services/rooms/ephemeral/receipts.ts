@@ -10,7 +10,7 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 export type ReceiptType = 'm.read' | 'm.read.private'
 
-/** How far a member says to have read; without thread: in all of them. */
+/** A receipt of a member; unthreaded where it has no thread. */
 export type NewReceipt = {
   roomId: RoomId
   userId: UserId
@@ -21,7 +21,7 @@ export type NewReceipt = {
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'rooms' | 'accountRooms'>
 
-/** Takes down how far a member has read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
+/** Stores a receipt. https://spec.matrix.org/v1.19/client-server-api/#receipts */
 export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void> {
   const room = await requireJoined(ctx, receipt.roomId, receipt.userId)
   const event = await requireEvent(ctx, room, receipt.eventId)
@@ -32,7 +32,7 @@ export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void>
   if (position !== undefined) receiptsChanged(ctx, room, receipt)
 }
 
-/** Tells every process, and those who may know, that a user's receipt has moved. */
+/** Publishes that a user's receipt has moved. */
 function receiptsChanged(
   { bus }: Pick<Context, 'bus'>,
   room: LiveRoom,
@@ -41,7 +41,7 @@ function receiptsChanged(
   bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
 }
 
-/** The event of the room that a receipt or marker names. */
+/** The event of a receipt or marker, in the room. */
 export async function requireEvent(
   { store }: Pick<Context, 'store'>,
   room: LiveRoom,
@@ -64,7 +64,7 @@ async function requireThread(
   if (!(await isInThread(ctx, event, threadId))) throw invalidParam('The event is not in this thread')
 }
 
-/** The position of the receipt; undefined where the member has read as far already. */
+/** The position of the receipt; undefined where the stored one is as far already. */
 async function advance(
   { clock }: Pick<Context, 'clock'>,
   tx: Transaction,

@@ -3,11 +3,11 @@ import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** Rooms where nobody types any more whose silence is remembered, for clients that have yet to hear of it. */
+/** Rooms without typing users that are remembered, for clients that have not seen the empty list yet. */
 const maxSilent = 1000
 
 type Typists = {
-  /** User ids to what cancels their time-outs. */
+  /** User id to the function that cancels the timeout. */
   users: Map<UserId, () => void>
   serial: number
 }
@@ -16,9 +16,9 @@ const silence: Typists = { users: new Map(), serial: 0 }
 
 export type TypingChange = { userIds: string[]; serial: number }
 
-/** Who is typing where, in memory alone. */
+/** The typing users of rooms, in memory alone. */
 export class TypingRooms {
-  /** By room: announcements of changes, which a crowded room makes many of. */
+  /** By room: throttles announcements, of which a busy room has many. */
   readonly announcements: Coalescer
   readonly #clock: Clock
   /** In the order of their last change. */
@@ -30,11 +30,11 @@ export class TypingRooms {
   constructor(clock: Clock, onError: (error: unknown) => void = () => {}) {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 5, everyMs: 250, onError })
-    // Later than anything a former run of this server gave out.
+    // Greater than any serial of an earlier run of this server.
     this.#serial = clock.now()
   }
 
-  /** Of the newest change anywhere. */
+  /** The serial of the newest change. */
   get serial(): number {
     return this.#serial
   }
@@ -72,7 +72,7 @@ export class TypingRooms {
     return true
   }
 
-  /** Rooms whose list changed after a serial: with an empty list where the last one stopped. 0: where somebody types. */
+  /** Rooms whose list changed after a serial, also to an empty one. 0: rooms with typing users. */
   changes(after: number): Map<RoomId, TypingChange> {
     const changes = new Map<RoomId, TypingChange>()
     if (after >= this.#serial) return changes

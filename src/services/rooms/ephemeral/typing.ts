@@ -10,7 +10,7 @@ type Needs = Pick<Context, 'rooms' | 'typing' | 'bus'>
 
 export type TypingNotice = { roomId: RoomId; userId: UserId; isTyping: boolean; timeoutMs?: number | undefined }
 
-/** Takes down that a member is typing, or no longer is. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
+/** Sets whether a member is typing. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
 export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutMs }: TypingNotice): Promise<void> {
   await requireJoined(ctx, roomId, userId)
   if (!isTyping) return stopTyping(ctx, roomId, userId)
@@ -19,12 +19,12 @@ export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutM
   if (ctx.typing.start({ roomId, userId }, timeout, ended)) await tellRoom(ctx, roomId)
 }
 
-/** A member who has sent or left types no more. */
+/** A member who has sent a message or left is not typing any more. */
 export async function stopTyping(ctx: Needs, roomId: RoomId, userId: UserId): Promise<void> {
   if (ctx.typing.stop({ roomId, userId })) await tellRoom(ctx, roomId)
 }
 
-/** Many changes of one room within a moment are told at once, as they stand then. */
+/** Changes of one room in quick succession are announced together. */
 function tellRoom({ rooms, bus, typing }: Needs, roomId: RoomId): Promise<void> {
   return typing.announcements.run(roomId, async () => {
     const room = await rooms.find(roomId)

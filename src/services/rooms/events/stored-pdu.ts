@@ -24,6 +24,10 @@ export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
   }
 }
 
+/** The content of a stored event, parsed anew by each call. */
+export const contentOf = ({ clientJson }: Pick<StoredEvent, 'clientJson'>): JsonObject =>
+  (JSON.parse(clientJson) as { content: JsonObject }).content
+
 /** The PDU as it was signed: every event has the room id but a create event that the room is named after. */
 export function storedPdu(
   event: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,

@@ -43,7 +43,7 @@ export async function commitEvents(
     ({ nid, positions }) => {
       room.applyCommit({ nid, base, moves: movesOf(writes, positions), changes: changesOf(nid, events, positions) })
       const visible = events.flatMap(({ write, change }) => (change ? write : []))
-      if (visible.length > 0) announce(ctx, room, visible)
+      if (visible.length > 0) publishEvents(ctx, room, visible)
     },
   )
   room.followWrite(writing)
@@ -51,7 +51,7 @@ export async function commitEvents(
 }
 
 /** Says whom of this server's users the events concern: the room's members, and those whose membership changed. */
-function announce(
+function publishEvents(
   { bus, signingKey }: Pick<Context, 'bus' | 'signingKey'>,
   room: LockedRoom,
   events: readonly Pick<EventWrite, 'memberships'>[],

@@ -3,7 +3,7 @@ import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { Membership, Standing } from '#store/rooms/members.ts'
+import type { Membership, MembershipSince } from '#store/rooms/members.ts'
 import type { MemberWrite } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 
@@ -77,10 +77,10 @@ export type LiveRoomStart = {
   lastPosition: number
   purgedUpTo: number
   entries: Iterable<StateEntry>
-  members: Iterable<Standing>
+  members: Iterable<MembershipSince>
   /** This server's name, to know its own users among the members. */
   serverName: string
-  /** Known only from a join under way: none of this server's users has joined it yet. */
+  /** Known only from a join in progress: none of this server's users has joined it yet. */
   isPlaceholder: boolean
 }
 
@@ -99,7 +99,7 @@ export type LockedRoom = LiveRoom & { readonly [locked]: true }
 export class LiveRoom {
   readonly roomId: RoomId
   readonly version: RoomVersion
-  /** Up to this position history is purged: it is not shown any more. */
+  /** Up to this position history is purged and no longer shown. */
   readonly purgedUpTo: number
   #nid: number | undefined
   #revision: number
@@ -416,7 +416,7 @@ export class LiveRoom {
     this.#replacedState.delete(oldest.eventId)
   }
 
-  #setMember({ userId, membership }: Pick<Standing, 'userId' | 'membership'>, since: number | undefined): void {
+  #setMember({ userId, membership }: Pick<MembershipSince, 'userId' | 'membership'>, since: number | undefined): void {
     const replaced = this.#members.get(userId)
     if (replaced === 'join' && membership === 'join') return
     if (replaced) this.#counts[replaced]--

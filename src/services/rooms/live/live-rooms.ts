@@ -33,14 +33,14 @@ export class LiveRooms {
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
   readonly #caches: CacheBudget
-  readonly #lines: Cache<RoomId, Kept>
+  readonly #rooms: Cache<RoomId, Kept>
   readonly #recent: Cache<RoomId, LiveRoom>
 
   constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
     this.#source = { store, serverName }
     this.#caches = caches
-    this.#lines = caches.cache({
+    this.#rooms = caches.cache({
       name: 'rooms',
       share: 40,
       weigh: ({ room }) => room?.weight ?? 0,
@@ -79,10 +79,10 @@ export class LiveRooms {
 
   /** The same, placeholders included: for those who take in events of other servers. */
   async findStored(roomId: RoomId): Promise<LiveRoom | undefined> {
-    const known = this.#lines.get(roomId)
+    const known = this.#rooms.get(roomId)
     const room = await (known?.loading ?? this.#load(roomId))
     if (room?.isBroken) {
-      if (this.#lines.peek(roomId) === known) this.drop(roomId)
+      if (this.#rooms.peek(roomId) === known) this.drop(roomId)
       return this.findStored(roomId)
     }
     this.#touch(roomId)
@@ -98,13 +98,13 @@ export class LiveRooms {
 
   /** The room if it is in memory; asking changes nothing. */
   peek(roomId: RoomId): LiveRoom | undefined {
-    const room = this.#lines.peek(roomId)?.room
+    const room = this.#rooms.peek(roomId)?.room
     return room?.isBroken ? undefined : room
   }
 
   /** Several rooms, in the same order. */
   async findAll(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
-    const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
+    const unread = [...new Set(roomIds)].filter((roomId) => !this.#rooms.has(roomId))
     if (unread.length > 1) this.#loadAll(unread)
     return Promise.all(roomIds.map((roomId) => this.find(roomId)))
   }
@@ -114,7 +114,7 @@ export class LiveRooms {
    * it are read for this answer alone. They must not be written to.
    */
   async findToRead(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
-    const unread = [...new Set(roomIds)].filter((roomId) => !this.#lines.has(roomId))
+    const unread = [...new Set(roomIds)].filter((roomId) => !this.#rooms.has(roomId))
     if (this.#caches.bytes + unread.length * expectedBytes <= this.#caches.limit) return this.findAll(roomIds)
     const apart = new Map<RoomId, LiveRoom>()
     for (let start = 0; start < unread.length; start += roomsAtOnce) {
@@ -158,23 +158,23 @@ export class LiveRooms {
 
   /** Takes in a room that was just created. */
   add(room: LiveRoom): void {
-    this.#lines.set(room.roomId, { loading: Promise.resolve(room), room, weighed: room.weight, recentWeighed: 0 })
+    this.#rooms.set(room.roomId, { loading: Promise.resolve(room), room, weighed: room.weight, recentWeighed: 0 })
     this.#touch(room.roomId)
   }
 
   drop(roomId: RoomId): void {
-    this.#lines.delete(roomId)
+    this.#rooms.delete(roomId)
     this.#recent.delete(roomId)
   }
 
   /** The room is in use: it is weighed where it has grown. */
   #touch(roomId: RoomId): void {
-    const kept = this.#lines.get(roomId)
+    const kept = this.#rooms.get(roomId)
     if (!kept?.room) return
     const { room } = kept
     if (Math.abs(room.weight - kept.weighed) > littleBytes) {
       kept.weighed = room.weight
-      this.#lines.reweigh(roomId)
+      this.#rooms.reweigh(roomId)
     }
     if (room.recent.length === 0) return
     if (this.#recent.get(roomId) && Math.abs(room.recentWeight - kept.recentWeighed) < littleBytes) return
@@ -204,19 +204,19 @@ export class LiveRooms {
     const loading: Promise<LiveRoom | undefined> = reading.then(
       (liveRooms) => {
         const room = liveRooms.get(roomId)
-        if (this.#lines.peek(roomId) !== kept) return room
+        if (this.#rooms.peek(roomId) !== kept) return room
         if (room) {
-          this.#lines.set(roomId, Object.assign(kept, { room, weighed: room.weight }))
-        } else this.#lines.delete(roomId)
+          this.#rooms.set(roomId, Object.assign(kept, { room, weighed: room.weight }))
+        } else this.#rooms.delete(roomId)
         return room
       },
       (error: unknown) => {
-        if (this.#lines.peek(roomId) === kept) this.#lines.delete(roomId)
+        if (this.#rooms.peek(roomId) === kept) this.#rooms.delete(roomId)
         throw error
       },
     )
     const kept: Kept = { loading, room: undefined, weighed: 0, recentWeighed: 0 }
-    this.#lines.set(roomId, kept)
+    this.#rooms.set(roomId, kept)
     return loading
   }
 }

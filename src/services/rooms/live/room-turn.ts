@@ -12,7 +12,7 @@ type Rooms = {
 export type NewLiveRoom = Pick<LiveRoomStart, 'roomId' | 'version' | 'serverName' | 'isPlaceholder'>
 
 /** A room before its create event. */
-export const emptyRoom = (start: NewLiveRoom): LiveRoom =>
+export const newRoom = (start: NewLiveRoom): LiveRoom =>
   new LiveRoom({
     ...start,
     nid: undefined,
@@ -59,7 +59,7 @@ export class RoomTurn {
 
   /** A room that is about to be created; `add` takes it in once its create event is on disk. */
   newRoom(start: Omit<NewLiveRoom, 'roomId'>): LockedRoom {
-    return lock(emptyRoom({ ...start, roomId: this.#roomId }))
+    return lock(newRoom({ ...start, roomId: this.#roomId }))
   }
 
   add(room: LockedRoom): void {

@@ -9,8 +9,8 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 type Needs = Pick<Context, 'store'>
 
 /**
- * What a join must say beyond the membership: in a restricted room that did not invite the user, the local member in
- * whose name they enter. Throws M_FORBIDDEN when no condition of the room is met.
+ * `join_authorised_via_users_server` of a join, needed in a restricted room without an invite. Throws M_FORBIDDEN when
+ * no condition of the room is met.
  * https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms
  */
 export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: UserId): Promise<JsonObject> {

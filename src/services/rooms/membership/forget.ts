@@ -4,7 +4,7 @@ import type { Context } from '#context.ts'
 import { requireKnown } from './require-known.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** Drops a room that the user has left from all they see. */
+/** Forgets a room that the user has left. */
 export async function forgetRoom(
   ctx: Pick<Context, 'rooms' | 'store' | 'bus'>,
   { roomId, userId }: { roomId: RoomId; userId: UserId },

@@ -11,11 +11,11 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 export type Join = {
   roomId: RoomId
   userId: UserId
-  /** What the client says of its joining: the reason, and what it wants to stand in its member event besides. */
+  /** The body of the request: the reason, and further keys for the member event. */
   content: JsonObject
 }
 
-/** What is not for the client to say while it joins. */
+/** Keys of the body that do not reach the member event. */
 const reserved: readonly string[] = [
   'membership',
   'displayname',
@@ -26,15 +26,15 @@ const reserved: readonly string[] = [
   'third_party_signed',
 ]
 
-/** Lets a user enter a room of this server; throws M_NOT_FOUND for a room that is not known here. */
+/** Joins a room of this server; throws M_NOT_FOUND for an unknown room. */
 export async function joinRoom(ctx: EnteringNeeds, { roomId, userId, content: given }: Join): Promise<void> {
   ctx.rateBuckets.spend('join', userId)
   await requireOpenRoom(ctx, roomId)
-  // NOTSPEC: more keys than the reason reach the event, as bridges expect.
+  // NOTSPEC: further keys of the body reach the event, as bridges expect.
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
   const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }
   const appended = await appendEvents(ctx, roomId, async (room) => {
-    // Who is in already stays in as they are: the event may say more than a join would.
+    // No new event for a joined user: the current one may have more content than this join.
     if ((await nextMembership(ctx, room, userId)) === 'join') return []
     const authority = await joinAuthority(ctx, room, userId)
     return [{ type: 'm.room.member', stateKey: userId, sender: userId, content: { ...content, ...authority } }]

@@ -6,7 +6,7 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type Knock = { roomId: RoomId; userId: UserId; reason?: string | undefined }
 
-/** Asks the members of a room to be let in; throws M_NOT_FOUND for a room that is not known here. */
+/** Knocks on a room; throws M_NOT_FOUND for an unknown room. */
 export async function knockOnRoom(ctx: EnteringNeeds, { roomId, userId, reason }: Knock): Promise<void> {
   ctx.rateBuckets.spend('join', userId)
   await requireOpenRoom(ctx, roomId)

@@ -7,7 +7,7 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 export type Leave = { roomId: RoomId; userId: UserId; reason?: string | undefined }
 
-/** Ends a user's stay in a room, or rejects an invite, or takes a knock back; done before, it does nothing. */
+/** Leaves a room, rejects an invite or retracts a knock; does nothing for a user who has left already. */
 export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Leave): Promise<void> {
   await requireKnown(ctx, roomId, userId)
   await appendEvents(ctx, roomId, async (room) => {

@@ -6,31 +6,31 @@ import type { Profile } from '#store/accounts/profiles.ts'
 export type MemberOptions = {
   membership: 'join' | 'invite' | 'knock'
   reason?: string | undefined
-  /** The invite starts a direct chat. */
+  /** `is_direct` of an invite. */
   isDirect?: boolean | undefined
 }
 
-/** The content of a member event: the membership, and how the user's profile presents them. */
+/** The content of a member event: the membership, and name and avatar of the user's profile. */
 export async function memberContent(
   ctx: Pick<Context, 'store' | 'config'>,
   userId: UserId,
   options: MemberOptions,
 ): Promise<JsonObject> {
   const isLocal = serverOf(userId) === ctx.config.server_name
-  return contentOf(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
+  return contentFor(options, isLocal ? await ctx.store.accounts.profiles.find(userId) : {})
 }
 
-/** The same for several users with one wish, in their order. */
+/** The same for several users with the same options, in their order. */
 export async function memberContents(
   ctx: Pick<Context, 'store'>,
   userIds: readonly UserId[],
   options: MemberOptions,
 ): Promise<JsonObject[]> {
   const profiles = await ctx.store.accounts.profiles.findMany(userIds)
-  return userIds.map((userId) => contentOf(options, profiles.get(userId) ?? {}))
+  return userIds.map((userId) => contentFor(options, profiles.get(userId) ?? {}))
 }
 
-/** Names and pictures that a profile really has. */
+/** Display name and avatar of a profile, as far as set. */
 export function presentation({ displayname, avatar_url: avatarUrl }: Profile): JsonObject {
   return {
     ...(typeof displayname === 'string' && { displayname }),
@@ -38,7 +38,7 @@ export function presentation({ displayname, avatar_url: avatarUrl }: Profile): J
   }
 }
 
-const contentOf = ({ membership, reason, isDirect }: MemberOptions, profile: Profile): JsonObject => ({
+const contentFor = ({ membership, reason, isDirect }: MemberOptions, profile: Profile): JsonObject => ({
   ...presentation(profile),
   membership,
   ...(reason !== undefined && { reason }),

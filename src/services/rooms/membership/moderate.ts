@@ -6,7 +6,7 @@ import { bareMember, type MemberAction, type MembershipNeeds } from './membershi
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
 
-/** Removes a user who is in the room, invited or knocking. */
+/** Kicks a user who is joined or invited, or has knocked. */
 export const kickUser = (ctx: MembershipNeeds, action: MemberAction): Promise<void> =>
   removeUser(ctx, action, {
     membership: 'leave',
@@ -19,7 +19,7 @@ export const kickUser = (ctx: MembershipNeeds, action: MemberAction): Promise<vo
 export const banUser = (ctx: MembershipNeeds, action: MemberAction): Promise<void> =>
   removeUser(ctx, action, { membership: 'ban', refusalFor: () => undefined })
 
-/** Lets a banned user back, once they are invited or the room is public. */
+/** Lifts a ban: the user may join again by the join rules. */
 export const unbanUser = (ctx: MembershipNeeds, action: MemberAction): Promise<void> =>
   removeUser(ctx, action, {
     membership: 'leave',

@@ -14,18 +14,18 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = MembershipNeeds & Pick<Context, 'log' | 'processId' | 'tokens'>
 
-/** Users that are worked on at once, and rooms of each. */
+/** Users that are processed at once, and rooms of each. */
 const usersAtOnce = 4
 const roomsAtOnce = 8
 
-/** Carries changes of accounts into their rooms: new names and pictures, and the leave of who is gone. */
+/** Updates member events after changes of accounts: new profiles, and leaves of deactivated users. */
 export function startProfileWorker(ctx: Needs): Worker {
   const kinds = [
     { kind: showProfileJob, run: async ({ key, signal }: JobRun) => showProfile(ctx, key as UserId, signal) },
     { kind: leaveRoomsJob, run: async ({ key, signal }: JobRun) => leaveAllRooms(ctx, key as UserId, signal) },
   ]
   const worker = startJobWorker(ctx, kinds, { atOnce: usersAtOnce })
-  // Accounts that were deactivated while they entered a room, or before there were jobs.
+  // Accounts that were deactivated while they joined a room, or before there were jobs.
   const adding = ctx.store.rooms.members
     .listDeactivated()
     .then((userIds) => leaveRoomsOf(ctx, userIds))
@@ -41,7 +41,7 @@ export function startProfileWorker(ctx: Needs): Worker {
   return { settle, stop }
 }
 
-/** Says in every room of the user how their profile presents them now. */
+/** Updates the member events of the user in all joined rooms to the current profile. */
 async function showProfile(ctx: Needs, userId: UserId, signal: AbortSignal): Promise<undefined> {
   const content = { ...presentation(await ctx.store.accounts.profiles.find(userId)), membership: 'join' }
   const roomIds = await ctx.store.rooms.rooms.listJoined(userId)
@@ -58,7 +58,7 @@ async function presentIn(
   })
 }
 
-/** Leaves the rooms of a user, rejects their invites and takes their knocks back. */
+/** Leaves the rooms of a user, rejects their invites and retracts their knocks. */
 async function leaveAllRooms(ctx: Needs, userId: UserId, signal: AbortSignal): Promise<undefined> {
   const items = await ctx.store.rooms.members.listRooms(userId, ['join', 'invite', 'knock'])
   await inEach(ctx, { items, signal }, async ({ roomNid }) => {
@@ -67,7 +67,7 @@ async function leaveAllRooms(ctx: Needs, userId: UserId, signal: AbortSignal): P
   })
 }
 
-/** A room that refuses or fails does not keep the others waiting; throws when one failed or there was no time for all. */
+/** A room that refuses or fails does not stop the others; throws when one failed or time ran out. */
 async function inEach<T>(
   ctx: Pick<Context, 'log'>,
   { items, signal }: { items: readonly T[]; signal: AbortSignal },

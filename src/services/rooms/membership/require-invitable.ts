@@ -4,11 +4,11 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { serverOf, type UserId } from '#protocol/ids.ts'
 
 /**
- * Refuses users whom no invite can reach, and with M_INVITE_BLOCKED those who want none.
+ * Refuses users who do not exist, and with M_INVITE_BLOCKED those who block invites.
  * https://spec.matrix.org/v1.19/client-server-api/#invite-permission
  */
 export async function requireInvitable(ctx: Pick<Context, 'config' | 'store'>, userId: UserId): Promise<void> {
-  // Inviting across servers takes the other server's signature.
+  // An invite of a remote user needs a signature of their server.
   if (serverOf(userId) !== ctx.config.server_name) throw forbidden('Users of other servers cannot be invited')
   const account = await ctx.store.accounts.accounts.find(userId)
   if (!account || account.deactivatedAt !== undefined) throw notFound('There is no such user')

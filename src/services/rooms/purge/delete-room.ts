@@ -9,7 +9,7 @@ type Needs = Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>
 export type RoomDeletion = {
   roomId: RoomId
   by: UserId
-  /** Nobody may enter the room any more, also where this server does not know it. */
+  /** `block`: no user may join the room any more, also where this server does not know it. */
   block: boolean
   /** Also removes what is stored of it. */
   purge: boolean

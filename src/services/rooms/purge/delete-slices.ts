@@ -49,10 +49,12 @@ function readAnew(ctx: CollectNeeds, { roomId, kind, step }: Purge): Promise<voi
   })
 }
 
-/** Whether a room whose deletion has come to this step is gone for everybody. */
+/** Whether a room whose deletion has come to this step is deleted for all users. */
 const isHidden = (step: Purge['step']): boolean => step !== undefined && step !== 'hide'
 
-/** What a slice deletes and how far it came are written together: a stop in between repeats nothing and skips nothing. */
+/**
+ * What a slice deletes and how far it came are written together: a stop in between repeats nothing and skips nothing.
+ */
 async function deleteSlice(ctx: CollectNeeds, purge: Purge, run: Run): Promise<Progress> {
   const { store } = ctx
   const { id, kind, step, roomNid = 0 } = purge

@@ -1,7 +1,7 @@
 import type { Purge } from '#store/rooms/purges.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** The kinds of the jobs that collect what is purged; their key is the room id. */
+/** The kinds of the jobs that purge; their key is the room id. */
 export const deleteRoomJob = 'delete-room'
 export const purgeHistoryJob = 'purge-history'
 export const purgeJobs = [deleteRoomJob, purgeHistoryJob] as const

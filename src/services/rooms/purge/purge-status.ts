@@ -21,14 +21,14 @@ export type DeletionStatus = {
 
 /** The status of a deletion of a room. */
 export async function deletionStatus(ctx: Needs, id: string): Promise<DeletionStatus> {
-  return told(await findPurge(ctx, id, 'room'))
+  return statusOf(await findPurge(ctx, id, 'room'))
 }
 
 /** The status of all deletions of one room, the newest first. */
 export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<DeletionStatus[]> {
   const found = await ctx.store.rooms.purges.listForRoom(roomId, 'room')
   if (found.length === 0) throw notFound('The room was not deleted')
-  return found.map(told)
+  return found.map(statusOf)
 }
 
 /** What failed and is tried again has failed, until it is begun again. */
@@ -40,7 +40,7 @@ async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge
   return purge
 }
 
-function told(purge: Purge): DeletionStatus {
+function statusOf(purge: Purge): DeletionStatus {
   const { shutdown, error } = roomPlan(purge)
   return {
     delete_id: purge.id,

@@ -30,7 +30,7 @@ async function rebased(ctx: Needs, event: StoredEvent, upTo: number): Promise<Br
   const { base, delta } = await stateBefore(ctx, event)
   if (base >= upTo) return { basePosition: base, hops: 0, delta: toBranchDelta(delta) }
   const differing = new Map<StateKey, EventId | null>()
-  for (const replaced of await ctx.store.rooms.state.holdersBefore(event.roomNid, base))
+  for (const replaced of await ctx.store.rooms.state.entriesBefore(event.roomNid, base))
     differing.set(stateKey(replaced.type, replaced.stateKey), replaced.eventId)
   for (const [key, id] of delta) differing.set(key, id)
   return { basePosition: upTo, hops: 0, delta: toBranchDelta(differing) }

@@ -12,7 +12,7 @@ type Step = (typeof steps)[number]
 export async function deleteRoomSlice(tx: Transaction, purge: Purge): Promise<Progress> {
   const step = purge.step as Step
   const stay = { status: purge.status, plan: purge.plan, step, cursor: purge.cursor }
-  if (await collect(tx, purge, step)) return stay
+  if (await deleteSlice(tx, purge, step)) return stay
   const next = steps[steps.indexOf(step) + 1]
   return next ? { ...stay, step: next } : { ...stay, status: 'complete' }
 }
@@ -21,7 +21,7 @@ export async function deleteRoomSlice(tx: Transaction, purge: Purge): Promise<Pr
 export const firstRoomStep: Step = steps[0] as Step
 
 /** False when the step has nothing left to do. What is kept by room id may be of the room anew, if it was entered since. */
-async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: Step): Promise<boolean> {
+async function deleteSlice(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: Step): Promise<boolean> {
   const everything = { upTo: Number.MAX_SAFE_INTEGER, limit: sliceRows }
   switch (step) {
     case 'events': {

@@ -24,7 +24,7 @@ export async function findBundles(
   reader: Reader,
   events: readonly StoredEvent[],
 ): Promise<Bundles> {
-  // State events get no bundles, and nobody relates to a redaction or a reaction.
+  // State events get no bundles, and redactions and reactions have no related events.
   const parents = events.filter(({ type, stateKey }) => stateKey === null && !childless.has(type))
   if (parents.length === 0) return new Map()
   const readable = await readableBy(ctx, reader, firstOf(parents) - 1)
@@ -61,7 +61,7 @@ function childrenAfter(recent: readonly StoredEvent[], position: number): Child[
   const children: Child[] = []
   for (const event of recent) {
     if (event.position <= position || !event.clientJson.includes('"m.relates_to"')) continue
-    const relation = relationOf(contentOf(event))
+    const relation = relationOf(storedContent(event))
     if (relation) children.push({ event, relation })
   }
   return children
@@ -91,10 +91,10 @@ const mayReplace = (edit: StoredEvent, original: StoredEvent): boolean =>
   edit.type === original.type &&
   edit.stateKey === null &&
   original.redactedBy === null &&
-  !(original.clientJson.includes('"m.relates_to"') && relationOf(contentOf(original))?.relType === 'm.replace')
+  !(original.clientJson.includes('"m.relates_to"') && relationOf(storedContent(original))?.relType === 'm.replace')
 
 const holdsNewContent = (edit: StoredEvent): boolean =>
-  edit.type === 'm.room.encrypted' || isObject(contentOf(edit)['m.new_content'])
+  edit.type === 'm.room.encrypted' || isObject(storedContent(edit)['m.new_content'])
 
 const newerEditFirst = (one: StoredEvent, other: StoredEvent): number =>
   other.originServerTs - one.originServerTs || (one.eventId < other.eventId ? 1 : -1)
@@ -126,5 +126,5 @@ async function storedBundles(
   return bundles
 }
 
-const contentOf = ({ clientJson }: StoredEvent): Pdu['content'] =>
+const storedContent = ({ clientJson }: StoredEvent): Pdu['content'] =>
   (JSON.parse(clientJson) as Pick<Pdu, 'content'>).content

@@ -25,9 +25,9 @@ type Rooms = Store['rooms']
 
 function gatherState({ state, stateReads }: Rooms): Rooms['state'] {
   const histories = gather(maxAsked, stateReads.histories)
-  const holdersAt = gather(maxAsked, stateReads.holdersAt)
+  const holdersAt = gather(maxAsked, stateReads.eventsAt)
   const changesOf = gather(maxAsked, stateReads.changesOf)
-  const holdersBefore = gather(maxAsked, stateReads.holdersBefore)
+  const holdersBefore = gather(maxAsked, stateReads.entriesBefore)
   const replaced = gather(maxAsked, async (asks: readonly { roomNid: number; position: number }[]) => {
     const found = await stateReads.replacedAt(asks)
     return asks.map(({ position }) => found.get(position))
@@ -35,8 +35,8 @@ function gatherState({ state, stateReads }: Rooms): Rooms['state'] {
   return {
     ...state,
     history: (roomNid, [type, stateKey]) => histories({ roomNid, type, stateKey }),
-    holderAt: (roomNid, [type, stateKey], position) => holdersAt({ roomNid, type, stateKey, position }),
-    holdersBefore: (roomNid, position) => holdersBefore({ roomNid, position }),
+    eventAt: (roomNid, [type, stateKey], position) => holdersAt({ roomNid, type, stateKey, position }),
+    entriesBefore: (roomNid, position) => holdersBefore({ roomNid, position }),
     changes: async (roomNids, after, upTo) =>
       (await Promise.all(roomNids.map((roomNid) => changesOf({ roomNid, after, upTo })))).flat(),
     async replacedState(roomNid, positions) {

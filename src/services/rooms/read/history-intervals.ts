@@ -15,7 +15,9 @@ const maxIntervals = 100
 
 const visibilityType = 'm.room.history_visibility'
 
-/** The user's memberships, oldest first, as far as they matter from a position on: from memory where none began later. */
+/**
+ * The user's memberships, oldest first, as far as they matter from a position on: from memory where none began later.
+ */
 export async function membershipIntervals(
   ctx: Needs,
   room: LiveRoom,
@@ -54,7 +56,7 @@ export async function visibilityIntervals(
 
 type Past = {
   key: readonly [type: string, stateKey: string]
-  /** Since when the present holder holds the key. */
+  /** Position since which the current event holds the key. */
   from: number
   valueOf: (event: Content | undefined) => string
 }
@@ -66,7 +68,7 @@ async function history(ctx: Needs, room: LiveRoom, { key, from, valueOf }: Past)
   if (known?.from === from) return known.intervals
   const intervals: Interval<string>[] = []
   for (const { from: start, event } of await ctx.store.rooms.state.history(nidOf(room), key)) {
-    const value = valueOf(event && contentOf(event))
+    const value = valueOf(event && storedContent(event))
     if (intervals.at(-1)?.value !== value) intervals.push({ from: start, value })
   }
   // What was read is of a later moment where the key has changed meanwhile.
@@ -90,4 +92,4 @@ export function nidOf(room: LiveRoom): number {
   return room.nid
 }
 
-const contentOf = (event: StoredEvent): Content => JSON.parse(event.clientJson) as Content
+const storedContent = (event: StoredEvent): Content => JSON.parse(event.clientJson) as Content

@@ -21,7 +21,7 @@ export async function membersOfSenders(
   const gone = senders.filter((sender) => !room.entry(member, sender))
   const [known, replaced] = await Promise.all([
     stateAtPosition({ store, loader: new EventLoader({ store }) }, room, { position, entries }),
-    Promise.all(gone.map((sender) => store.rooms.state.holderAt(nidOf(room), [member, sender], position))),
+    Promise.all(gone.map((sender) => store.rooms.state.eventAt(nidOf(room), [member, sender], position))),
   ])
   return [...known, ...replaced.filter((event) => event !== undefined)]
 }

@@ -7,13 +7,15 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
 export type Reading = Reader & {
-  /** Where somebody who left saw the room last; undefined for who sees the present. */
+  /** The last position that a user who left may see; undefined for those who see the current room. */
   leftAt: number | undefined
 }
 
 type Needs = Pick<Context, 'rooms' | 'store' | 'ignoredUsers'>
 
-/** Throws M_FORBIDDEN for strangers, who hear the same whether the room exists or not. Those who left may look back. */
+/**
+ * Throws M_FORBIDDEN for others, in the same way whether the room exists or not. Users who left may read up to then.
+ */
 export async function openReading(ctx: Needs, roomId: RoomId, userId: UserId): Promise<Reading> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw stranger()

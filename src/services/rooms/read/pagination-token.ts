@@ -1,6 +1,6 @@
 import { invalidParam } from '#base/errors.ts'
 
-/** A token for the place just after a position: whoever pages backwards from it gets that event first. */
+/** A token for just after a position: paging backwards from it returns that event first. */
 export const writePosition = (position: number): string => `t${position}`
 
 /** The position of a token of ours or of /sync. Throws M_INVALID_PARAM for anything else. */

@@ -9,11 +9,11 @@ import { readTimeline, type LeftOut } from './timeline.ts'
 import { afterStale, keyOfEvent, type Placed } from './window.ts'
 import { windowState, type WantedState } from './window-state.ts'
 
-/** The end of a room's timeline, as a client is to be told of it. */
+/** The end of a room's timeline, as a client gets it. */
 export type WindowRequest = {
   /** The client knows the timeline up to this position. */
   after: number
-  /** Nothing later is told. */
+  /** Nothing later is included. */
   upTo: number
   timeline: CompiledRoomEventFilter
   state: WantedState
@@ -66,7 +66,7 @@ async function endHolders(
     if (stateKey === null) continue
     const entry = room.entry(type, stateKey)
     const holder = entry?.from !== undefined && entry.from <= upTo ? entry : newestOfKey(room, event, upTo)
-    const held = holder ?? (await store.rooms.state.holderAt(nidOf(room), [type, stateKey], upTo))
+    const held = holder ?? (await store.rooms.state.eventAt(nidOf(room), [type, stateKey], upTo))
     if (held?.eventId === event.eventId) holders.add(event.eventId)
   }
   return holders

@@ -3,7 +3,7 @@ import type { PositionRange } from '#store/rooms/readable.ts'
 import type { Interval } from '#services/rooms/live/live-room.ts'
 import { valueAt } from './history-intervals.ts'
 
-/** What visibility depends on: how the room's and the reader's place in it changed, oldest first. */
+/** What visibility depends on: the history visibilities and the reader's memberships, oldest first. */
 export type Past = { visibilities: readonly Interval<HistoryVisibility>[]; memberships: readonly Interval<string>[] }
 
 export const lastPosition = Number.MAX_SAFE_INTEGER

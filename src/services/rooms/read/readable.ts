@@ -6,7 +6,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { membershipIntervals, visibilityIntervals } from './history-intervals.ts'
 import { lastPosition, readableMoments, readableRanges } from './readable-ranges.ts'
 
-/** A user looking at a room, and whose words they do not want to hear. */
+/** A reader of a room, and the users they ignore. */
 export type Reader = { room: LiveRoom; userId: UserId; ignored: ReadonlySet<UserId> }
 
 type Needs = Pick<Context, 'store'>
@@ -75,7 +75,7 @@ export async function readableEvents<Event extends Judged>(
 export const firstOf = (events: readonly Pick<Judged, 'position'>[]): number =>
   events.reduce((least, { position }) => Math.min(least, position), Infinity)
 
-/** The positions just after which the reader may look at the room, ignoring nobody: state is for all. */
+/** The positions just after which the reader may see the room, without ignored users: their state is shown. */
 export async function momentsOf(
   ctx: Needs,
   { room, userId }: Pick<Reader, 'room' | 'userId'>,

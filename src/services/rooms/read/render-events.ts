@@ -64,7 +64,7 @@ async function render(
 /** The stored members of an event, without the braces around them. */
 function clientMembers(event: StoredEvent, room: LiveRoom): string {
   if (event.type !== 'm.room.redaction') return event.clientJson.slice(1, -1)
-  // NOTSPEC: the target stands in both places in all room versions, since clients read the one of their age.
+  // NOTSPEC: `redacts` is at the top level and in the content in all room versions, since older clients read the former.
   const pdu = JSON.parse(event.clientJson) as Pdu
   const redacts = redactedEventId(pdu, room.version)
   const both = redacts === undefined ? pdu : { ...pdu, redacts, content: { ...pdu.content, redacts } }

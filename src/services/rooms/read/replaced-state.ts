@@ -44,12 +44,12 @@ async function readFormers(
     const stored = found.get(position)
     const replaced = stored && { eventId: stored.eventId, position: stored.position, pdu: storedPdu(stored, room) }
     if (replaced) replacedState.set(eventId, replaced)
-    if (isSettled) room.cacheReplacedState({ eventId, position }, replaced && holderOf(replaced))
+    if (isSettled) room.cacheReplacedState({ eventId, position }, replaced && entryOf(replaced))
   }
   return replacedState
 }
 
-const holderOf = ({ eventId, position, pdu }: ReplacedState): StateEntry => ({
+const entryOf = ({ eventId, position, pdu }: ReplacedState): StateEntry => ({
   type: pdu.type,
   stateKey: pdu.state_key ?? '',
   eventId,

@@ -3,13 +3,13 @@ export type Scan<Item> = {
   /** Where to begin. */
   from: number
   limit: number
-  /** How many items may be looked at; the client goes on from the place reached. */
+  /** How many items may be looked at; the client continues from the position reached. */
   maxRead?: number | undefined
-  /** Up to `count` items that follow a place in the list, in order. */
+  /** Up to `count` items after a position in the list, in order. */
   read(from: number, count: number): Promise<Item[]>
   /** Those of them that the reader gets, in the same order. */
   keep(items: Item[]): Promise<Item[]>
-  /** The place just behind an item. */
+  /** The position just after an item. */
   after(item: Item): number
 }
 
@@ -22,7 +22,7 @@ export type Scanned<Item> = {
 }
 
 const laterBatch = 500
-/** What one request may cost unless it says less. */
+/** The default for one request. */
 const mostRead = 5000
 
 /** Reads on until the page is full: what the reader does not get never ends a list early. */

@@ -18,17 +18,17 @@ export async function readStateEvent(
   reading: Reading,
   [type, stateKey]: readonly [string, string],
 ): Promise<StoredEvent> {
-  const event = await holderOf(ctx, reading, [type, stateKey])
+  const event = await eventOfKey(ctx, reading, [type, stateKey])
   if (!event) throw notFound('The room has no such state')
   return event
 }
 
-async function holderOf(
+async function eventOfKey(
   ctx: Needs,
   { room, leftAt }: Reading,
   [type, stateKey]: readonly [string, string],
 ): Promise<StoredEvent | undefined> {
-  if (leftAt !== undefined) return ctx.store.rooms.state.holderAt(nidOf(room), [type, stateKey], leftAt)
+  if (leftAt !== undefined) return ctx.store.rooms.state.eventAt(nidOf(room), [type, stateKey], leftAt)
   const position = room.entry(type, stateKey)?.position
   if (position === undefined) return undefined
   const [event] = await ctx.store.rooms.events.atPositions([position])

@@ -4,7 +4,7 @@ import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** What a user outside the room is shown of it, with the member events of her and of who invited her. */
+/** The stripped state for a user outside the room, with the member events of the user and of the inviter. */
 export async function strippedState(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,

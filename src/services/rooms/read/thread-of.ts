@@ -14,7 +14,7 @@ const maxHops = 3
  * however it relates to it. https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts
  */
 export async function isInThread(ctx: Pick<Context, 'store'>, event: StoredEvent, threadId: string): Promise<boolean> {
-  // A root stands in the main timeline and begins its thread as well.
+  // A root is in the main timeline and in its thread.
   if (event.eventId === threadId) return true
   let related: StoredEvent | undefined = event
   for (let hop = 0; related && hop <= maxHops; hop++) {

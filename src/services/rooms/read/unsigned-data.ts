@@ -36,7 +36,7 @@ export async function findUnsignedData(
   const { ranges } = await readableBy(ctx, reader, firstOf([...redactions.values(), ...replacedState.values()]) - 1)
   const isVisible = ({ position }: { position: number }) => isWithin(ranges, position)
   return {
-    // That an event is redacted clients know by this, whoever did it.
+    // Clients recognize redacted events by this, whoever sent the redaction.
     redactions: mapped(redactions, (redaction) => (isVisible(redaction) ? heardFrom(reader, redaction) : undefined)),
     replacedState: mapped(await withoutErasedContent(ctx, reader, replacedState), (replaced) => ({
       ...replaced,

@@ -40,14 +40,14 @@ type Changed = { position: number; changed: readonly StateEntry[] }
 
 async function oneByOne({ store }: Needs, room: LiveRoom, { position, changed }: Changed): Promise<StoredEvent[]> {
   const replaced = await Promise.all(
-    changed.map(({ type, stateKey }) => store.rooms.state.holderAt(nidOf(room), [type, stateKey], position)),
+    changed.map(({ type, stateKey }) => store.rooms.state.eventAt(nidOf(room), [type, stateKey], position)),
   )
   return replaced.filter((event) => event !== undefined)
 }
 
 async function atOnce({ store }: Needs, room: LiveRoom, { position, changed }: Changed): Promise<StoredEvent[]> {
   const keys = new Set(changed.map(({ type, stateKey }) => keyOf(type, stateKey)))
-  const before = await store.rooms.state.holdersBefore(nidOf(room), position)
+  const before = await store.rooms.state.entriesBefore(nidOf(room), position)
   return store.rooms.events.findMany(
     before.flatMap(({ type, stateKey, eventId }) => (eventId && keys.has(keyOf(type, stateKey)) ? [eventId] : [])),
   )
@@ -60,7 +60,7 @@ export async function wholeStateAt(
   { position, isWanted }: { position: number; isWanted: (key: { type: string; stateKey: string }) => boolean },
 ): Promise<StoredEvent[]> {
   const present = new Map([...room.state].filter(([, entry]) => isWanted(entry)))
-  const changed = position >= room.lastPosition ? [] : await store.rooms.state.holdersBefore(nidOf(room), position)
+  const changed = position >= room.lastPosition ? [] : await store.rooms.state.entriesBefore(nidOf(room), position)
   for (const { type, stateKey } of changed) present.delete(keyOf(type, stateKey))
   const unchanged = Array.from(present.values(), (entry) => entry.position ?? 0)
   const replaced = changed.filter(isWanted).flatMap(({ eventId }): EventId[] => (eventId === null ? [] : [eventId]))

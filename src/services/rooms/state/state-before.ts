@@ -45,7 +45,7 @@ export async function diffFromCurrent(
 ): Promise<StateDiff> {
   if (base >= room.lastPosition) return trimmed(room, delta)
   const diff = new Map<StateKey, EventId | null>()
-  for (const { type, stateKey: key, eventId } of await store.rooms.state.holdersBefore(nidOf(room), base))
+  for (const { type, stateKey: key, eventId } of await store.rooms.state.entriesBefore(nidOf(room), base))
     diff.set(stateKey(type, key), eventId)
   for (const [key, id] of delta) diff.set(key, id)
   return trimmed(room, diff)

@@ -8,12 +8,12 @@ import { isValidRoomId, type RoomId, type UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'bus' | 'rooms' | 'config'>
 
-/** A user's move from a room to the one that replaces it. */
+/** A user's move from a room to its replacement. */
 type Move = { userId: UserId; from: RoomId; to: RoomId }
 
 /**
- * Carries the settings of everybody here who is in the replacement already, when a room's tombstone comes after they
- * joined: a client that upgrades a room by itself creates the replacement first.
+ * Copies the settings of local users who are in the replacement already when a room's tombstone is sent: a client that
+ * upgrades a room by itself creates the replacement first.
  */
 export async function inheritByTombstone(ctx: Needs, roomId: RoomId): Promise<void> {
   const content = await contentIn(ctx, roomId, 'm.room.tombstone')
@@ -25,8 +25,8 @@ export async function inheritByTombstone(ctx: Needs, roomId: RoomId): Promise<vo
 }
 
 /**
- * Files a room that the user has just entered as they had filed its predecessor: tags, notifications, direct chats.
- * Only where the predecessor's tombstone points back: anybody may name any room as the predecessor of theirs.
+ * Copies tags, push rules and `m.direct` of the predecessor to a room that the user has just joined. Only where the
+ * predecessor's tombstone names the room: any room can claim any predecessor.
  * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
  */
 export async function inheritSettings(
@@ -40,7 +40,7 @@ export async function inheritSettings(
   const move = { userId, from, to: roomId }
   await ctx.store.transaction(async (tx) => {
     const position = await lockAccountData(tx)
-    // Who has all the account data that is allowed gets no more of it by moving.
+    // A user at the limit of account data gets none copied.
     if (await isFull(tx, ctx.config.limits, userId)) return
     await moveTags(tx, move, position)
     await moveDirectChats(tx, move, position)
@@ -56,7 +56,7 @@ export async function inheritSettings(
   })
 }
 
-/** The content of a room's state under the empty key; undefined where the room or the state is not known here. */
+/** The content of a room's state with the empty state key; undefined where the room or the state is unknown. */
 async function contentIn(ctx: Needs, roomId: RoomId, type: string): Promise<JsonObject | undefined> {
   const room = await ctx.rooms.find(roomId)
   return room && (await nextContent(ctx, room, [type, '']))

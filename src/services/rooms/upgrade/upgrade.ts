@@ -19,7 +19,7 @@ import { upgradedPowerLevels } from './upgraded-power-levels.ts'
 
 export type Upgrade = { roomId: RoomId; by: UserId; newVersion: string; additionalCreators: readonly UserId[] }
 
-/** State that says the same in the replacement room, whoever sends it there. */
+/** State that can be copied to the replacement room under another sender. */
 const carried = [
   'm.room.server_acl',
   'm.room.encryption',
@@ -32,7 +32,7 @@ const carried = [
 ]
 
 /**
- * Replaces a room by one of another version and closes it; answers the new room's id.
+ * Upgrades a room to another version; answers the new room's id.
  * https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
  */
 export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<RoomId> {
@@ -46,7 +46,7 @@ export async function upgradeRoom(ctx: OpenNeeds, upgrade: Upgrade): Promise<Roo
   const body = 'This room has been replaced'
   const content = { body, replacement_room: replacement }
   await appendEvent(ctx, roomId, { type: 'm.room.tombstone', stateKey: '', sender: by, content })
-  await closeFormer(ctx, roomId, by)
+  await closeReplacedRoom(ctx, roomId, by)
   await inheritSettings(ctx, { roomId: replacement, userId: by })
   return replacement
 }
@@ -82,7 +82,7 @@ async function openReplacement(
       {
         creator: by,
         partners: additional,
-        wished: {
+        requested: {
           ...(typeof type === 'string' && { type }),
           ...(typeof federate === 'boolean' && { 'm.federate': federate }),
           predecessor,
@@ -101,7 +101,7 @@ async function createOf(ctx: OpenNeeds, room: LiveRoom) {
   return create
 }
 
-/** The rooms of a space go with it; what depends on its sender does not. */
+/** Children of a space are copied; state that depends on its sender is not. */
 async function carriedState(ctx: OpenNeeds, room: LiveRoom, isSpace: boolean): Promise<StateEntry[]> {
   const children = isSpace ? [...room.state.values()].filter(({ type }) => type === 'm.space.child') : []
   const keys = [
@@ -118,7 +118,7 @@ async function carriedState(ctx: OpenNeeds, room: LiveRoom, isSpace: boolean): P
   return names ? [...entries, { type: 'm.room.canonical_alias', stateKey: '', content: names }] : entries
 }
 
-/** What the canonical alias says of this server's aliases, which move; those of others stay with the old room. */
+/** The part of the canonical alias with local aliases, which move; those of other servers stay with the old room. */
 function ownNames({ alias, alt_aliases: others }: JsonObject, serverName: string): JsonObject | undefined {
   const isOurs = (name: unknown) => typeof name === 'string' && serverOf(name) === serverName
   const alternatives = Array.isArray(others) ? others.filter(isOurs) : []
@@ -129,7 +129,7 @@ function ownNames({ alias, alt_aliases: others }: JsonObject, serverName: string
   return Object.keys(content).length > 0 ? content : undefined
 }
 
-/** Aliases and the place in the directory lead to the new room from now on. */
+/** Moves aliases and the listing in the directory to the new room. */
 async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): Promise<void> {
   await ctx.store.rooms.aliases.moveAll(room.roomId, replacement)
   const [replaced, created] = [
@@ -141,8 +141,8 @@ async function moveNames(ctx: OpenNeeds, room: LiveRoom, replacement: RoomId): P
   await ctx.store.rooms.rooms.setPublished(replaced.nid, false)
 }
 
-/** Ordinary users fall silent in the old room, as far as the one who upgrades may see to that. */
-async function closeFormer(ctx: OpenNeeds, roomId: RoomId, by: UserId): Promise<void> {
+/** Restricts sending in the old room, as far as the upgrading user may. */
+async function closeReplacedRoom(ctx: OpenNeeds, roomId: RoomId, by: UserId): Promise<void> {
   try {
     await appendEvents(ctx, roomId, async (room) => {
       const content = (await nextContent(ctx, room, ['m.room.power_levels', ''])) ?? {}

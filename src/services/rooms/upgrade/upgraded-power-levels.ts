@@ -4,7 +4,7 @@ import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { withTombstoneLevel } from '#services/rooms/write/initial-power-levels.ts'
 
-export type FormerLevels = {
+export type ReplacedRoomLevels = {
   /** The old room's power levels; undefined where it had none. */
   content: JsonObject | undefined
   version: RoomVersion
@@ -14,9 +14,11 @@ export type FormerLevels = {
 
 export type NewOwners = { version: RoomVersion; creator: UserId; additional: readonly UserId[] }
 
-/** The power levels of a replacement room: those it begins with, so that its creator may set all state, and those that stay. */
+/**
+ * The power levels of a replacement room: the initial ones, which let its creator set all state, and the final ones.
+ */
 export function upgradedPowerLevels(
-  replaced: FormerLevels,
+  replaced: ReplacedRoomLevels,
   { version, creator, additional }: NewOwners,
 ): { initial: JsonObject; final: JsonObject } {
   const content = replaced.content
@@ -37,8 +39,8 @@ export function upgradedPowerLevels(
 }
 
 /**
- * Creators outranked everybody by being creators. Where a version has no such thing they become the highest users, and
- * levels that only they could reach are lowered to theirs, or nobody could ever use them again.
+ * Privileged creators outrank all power levels. In a version without them they become the users with the highest level,
+ * and levels that only they could reach are lowered to theirs, or they could never be used again.
  */
 function withoutCreators(content: JsonObject, creators: readonly string[]): JsonObject {
   const { users, ...required } = content
@@ -58,7 +60,7 @@ const cappedAt = (top: number, levels: JsonObject): JsonObject =>
     }),
   )
 
-/** Levels as integers: newer versions take no strings and no fractions. */
+/** Levels as integers: newer versions allow no strings and fractions. */
 function normalized(content: JsonObject, version: RoomVersion): JsonObject {
   const entries = Object.entries(content).flatMap(([key, value]): [string, JsonValue][] => {
     if (isObject(value)) return [[key, normalized(value, version)]]

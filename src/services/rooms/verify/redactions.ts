@@ -75,7 +75,7 @@ async function checkTarget(subject: Subject, replay: Replay, redaction: CachedEv
   const [target] = id === undefined ? [] : await subject.events.find([id])
   if (!target || target.event.redactedBy !== null || target.event.status === 'outlier') return []
   const heldBefore = async (type: string): Promise<Pdu | undefined> => {
-    const entry = replay.journal.holderAt(stateKey(type, ''), redaction.event.position - 1)
+    const entry = replay.journal.entryAt(stateKey(type, ''), redaction.event.position - 1)
     return entry === noEvent ? undefined : (await subject.events.at(entry))?.pdu
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }

@@ -180,7 +180,7 @@ export class Replay {
     if (cited.some((auth) => auth.event.status === 'rejected')) return 'rejected'
     // What it was aimed at went with its redaction, and up to version 2 decided whether it was allowed.
     if (pdu.type === 'm.room.redaction' && event.redactedBy !== null) return 'accepted'
-    const onLine: EntryAt = (key) => this.journal.holderAt(key, event.position - 1)
+    const onLine: EntryAt = (key) => this.journal.entryAt(key, event.position - 1)
     if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? noEvent))) return 'rejected'
     if (await this.#allows(pdu, onLine)) return 'accepted'
     return before ? 'soft-failed' : 'rejected'

@@ -24,7 +24,7 @@ export class StateJournal {
   }
 
   /** The event that holds a key just after a position. */
-  holderAt(key: StateKey, position: number): number {
+  entryAt(key: StateKey, position: number): number {
     const changes = this.#changes.get(key) ?? []
     for (let index = changes.length - 2; index >= 0; index -= 2)
       if ((changes[index] as number) <= position) return changes[index + 1] as number
@@ -40,7 +40,7 @@ export class StateJournal {
   stateAt(position: number): Positions {
     const state: Positions = new Map()
     for (const key of this.#changes.keys()) {
-      const entry = this.holderAt(key, position)
+      const entry = this.entryAt(key, position)
       if (entry !== noEvent) state.set(key, entry)
     }
     return state

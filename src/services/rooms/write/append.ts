@@ -10,7 +10,7 @@ import type { LiveRoom, LockedRoom, StateEntry } from '#services/rooms/live/live
 import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
-import { makeFormerLeave } from './former-accounts.ts'
+import { makeDeactivatedLeave } from './deactivated-accounts.ts'
 import { redactionBy } from './redactions.ts'
 
 /** The effects that adding an event to a room has. */
@@ -133,11 +133,11 @@ const writeOf = (
   status: 'accepted',
   intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld: replaced !== undefined }] : [],
   authIds: entry && authEventIdsWithCreate(pdu, version),
-  memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, former: formerMembership(replaced) })) : [],
+  memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, former: previousMembership(replaced) })) : [],
 })
 
 /** Of a member event: the membership before it, committed or waiting as well. */
-const formerMembership = (replaced: StateEntry | undefined): Membership | undefined =>
+const previousMembership = (replaced: StateEntry | undefined): Membership | undefined =>
   replaced?.pdu && (membershipOf(replaced.pdu) as Membership)
 
 const changeOf = (
@@ -159,7 +159,7 @@ async function commitBuilt(
   const events = batch.filter(isBuilt).map(({ uncommitted }) => uncommitted)
   if (events.length === 0) return batch.filter((one): one is Appended => !isBuilt(one))
   const positions = await commitEvents(ctx, room, { events, isPublished })
-  await makeFormerLeave(ctx, events.map(({ write }) => write)) // prettier-ignore
+  await makeDeactivatedLeave(ctx, events.map(({ write }) => write)) // prettier-ignore
   let next = 0
   return batch.map((one) => (isBuilt(one) ? { eventId: one.eventId, position: positions[next++] ?? 0 } : one))
 }

@@ -3,17 +3,20 @@ import { isObject, type JsonObject, type JsonValue } from '#protocol/events/even
 import { isValidRoomId, isValidUserId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
-export type CreateWishes = {
+export type CreateContentOptions = {
   creator: UserId
   /** What the client asks for. */
-  wished?: JsonObject | undefined
+  requested?: JsonObject | undefined
   /** Whom the preset makes creators beside the first, in versions that know such. */
   partners: readonly UserId[]
 }
 
 /** The content of a room's create event; throws M_BAD_JSON for what no room could start with. */
-export function createContent({ creator, wished = {}, partners }: CreateWishes, version: RoomVersion): JsonObject {
-  const { creator: _creator, room_version: _version, additional_creators: additional, ...rest } = wished
+export function createContent(
+  { creator, requested = {}, partners }: CreateContentOptions,
+  version: RoomVersion,
+): JsonObject {
+  const { creator: _creator, room_version: _version, additional_creators: additional, ...rest } = requested
   refuseWrongForm(rest)
   return {
     ...rest,

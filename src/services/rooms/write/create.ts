@@ -53,7 +53,7 @@ export async function createRoom(ctx: Needs, options: NewRoom): Promise<RoomId> 
     creator,
     isPublished,
     alias,
-    createContent: createContent({ creator, wished: options.createContent, partners }, version),
+    createContent: createContent({ creator, requested: options.createContent, partners }, version),
     events: initialEvents({
       ...options,
       alias,

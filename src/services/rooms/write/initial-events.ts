@@ -22,8 +22,8 @@ export type RoomStart = {
 /** What follows the create event of a new room, in the order that the specification prescribes. */
 export function initialEvents(start: RoomStart): EventDraft[] {
   const { creator, creatorMember, powerLevels, alias, preset, initialState = [], name, topic, invites = [] } = start
-  const wished = new Set(initialState.map(({ type, stateKey }) => JSON.stringify([type, stateKey])))
-  const isFree = ({ type, stateKey }: StateEntry) => !wished.has(JSON.stringify([type, stateKey]))
+  const given = new Set(initialState.map(({ type, stateKey }) => JSON.stringify([type, stateKey])))
+  const isFree = ({ type, stateKey }: StateEntry) => !given.has(JSON.stringify([type, stateKey]))
   const entries = [
     { type: 'm.room.member', stateKey: creator, content: creatorMember },
     entry('m.room.power_levels', powerLevels),

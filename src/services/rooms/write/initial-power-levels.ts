@@ -3,7 +3,7 @@ import type { UserId } from '#protocol/ids.ts'
 import { defaultPowerLevels, readLevel } from '#protocol/rooms/power-levels.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
-export type LevelWishes = {
+export type PowerLevelOptions = {
   creator: UserId
   /** Whom the preset puts on a level with the creator. */
   equals: readonly string[]
@@ -15,7 +15,10 @@ export type LevelWishes = {
  * The content of a new room's first power levels.
  * https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
  */
-export function initialPowerLevels({ creator, equals, override = {} }: LevelWishes, version: RoomVersion): JsonObject {
+export function initialPowerLevels(
+  { creator, equals, override = {} }: PowerLevelOptions,
+  version: RoomVersion,
+): JsonObject {
   const defaults = defaultPowerLevels(creator as UserId, version)
   const users = version.creatorsOutrankAll
     ? {}

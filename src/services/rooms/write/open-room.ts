@@ -5,7 +5,7 @@ import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { startRoom, type AppendNeeds } from './append.ts'
 import { buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
-import { emptyRoom } from '#services/rooms/live/room-turn.ts'
+import { newRoom } from '#services/rooms/live/room-turn.ts'
 
 export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'locks' | 'tokens'>
 
@@ -51,7 +51,7 @@ async function nameRoom(
   const draft = { type: 'm.room.create', stateKey: '', sender: creator, content: createContent }
   const { server_name: serverName } = ctx.config
   if (!version.roomIdIsCreateHash) return { roomId: `!${ctx.tokens.id(18)}:${serverName}`, create: draft }
-  const nowhere = emptyRoom({ roomId: '!', version, serverName, isPlaceholder: false })
+  const nowhere = newRoom({ roomId: '!', version, serverName, isPlaceholder: false })
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }
     const event = buildEvent(nowhere, create, { authEvents: selectAuthEvents(nowhere, create), now })

@@ -54,7 +54,7 @@ export async function earlyRedactionOf(
 
 async function levelsBefore({ store }: Needs, room: LiveRoom, position: number): Promise<PowerLevels> {
   const heldBefore = async (type: string) => {
-    const event = await store.rooms.state.holderAt(nidOf(room), [type, ''], position - 1)
+    const event = await store.rooms.state.eventAt(nidOf(room), [type, ''], position - 1)
     return event && storedPdu(event, room)
   }
   const state = { powerLevels: await heldBefore('m.room.power_levels'), create: await heldBefore('m.room.create') }

@@ -12,6 +12,7 @@ import { checkThreadRoot } from './check-thread-root.ts'
 import { redactEvent } from './redact.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
+import { contentOf } from '#services/rooms/events/stored-pdu.ts'
 
 type Needs = AppendOnceNeeds & Pick<Context, 'typing'>
 
@@ -76,5 +77,4 @@ function annotationIn({ 'm.relates_to': relation }: JsonObject): { parentId: Eve
   return isStored && typeof key === 'string' ? { parentId: parentId as EventId, key } : undefined
 }
 
-const keyIn = (clientJson: string): string | undefined =>
-  annotationIn((JSON.parse(clientJson) as { content: JsonObject }).content)?.key
+const keyIn = (clientJson: string): string | undefined => annotationIn(contentOf({ clientJson }))?.key

@@ -18,7 +18,7 @@ type Used = { fingerprints: Set<number>; isComplete: boolean }
  */
 export class SentTransactions {
   readonly #store: Store
-  /** By user and device; a user id holds no space. */
+  /** By user and device; a user id contains no space. */
   readonly #devices: LoadingCache<string, Used>
 
   constructor(store: Store, caches = new CacheBudget(Infinity)) {

@@ -7,16 +7,18 @@ const memberBytes = 120
 /** Since when: what the client has acknowledged; up to: where the answer in the making ends. */
 type Span = { since: number; upTo: number }
 
-/** Which members a device has been told of in a room, so that lazy loading does not repeat them. Forgetting only repeats. */
+/**
+ * The members that a device has got in a room, so that lazy loading does not repeat them. Evicted ones are repeated.
+ */
 export class LazyMembers {
-  /** By device and room: users, and the position at which the answer ended that told of them. */
+  /** By device and room: users, and the position of the response that included them. */
   readonly #told: Cache<string, Map<UserId, number>>
 
   constructor(caches: CacheBudget) {
     this.#told = caches.cache({ name: 'lazy_members', share: 5, weigh: ({ size }) => size * memberBytes })
   }
 
-  /** The users the device has not been told of yet; they count as told once it goes on from this answer. */
+  /** The users the device has not got yet; they count as sent once it continues from this response. */
   take([device, roomId]: readonly [string, string], users: readonly UserId[], { since, upTo }: Span): UserId[] {
     const key = `${device} ${roomId}`
     const told = this.#told.get(key) ?? new Map<UserId, number>()

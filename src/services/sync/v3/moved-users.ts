@@ -8,8 +8,9 @@ import type { SyncToken } from './token.ts'
 type Needs = Pick<Context, 'store' | 'rooms' | 'accountRooms'>
 
 /**
- * Users whose sharing of rooms with the reader may have changed since her token: those who joined or left her rooms, and
- * everybody in rooms that she joined or left. Only rooms that moved are looked at, and memory tells of most of them.
+ * Users whose sharing of rooms with the reader may have changed since the token: those who joined or left the reader's
+ * rooms, and all members of rooms that the reader joined or left. Only changed rooms are looked at, most of them in
+ * memory.
  */
 export async function movedUsers(
   { store, rooms, accountRooms }: Needs,
@@ -21,10 +22,10 @@ export async function movedUsers(
   const own = moved.filter(({ position, membership }) => position > since.events && movesSharing.has(membership))
   const users = new Set<UserId>()
   const unknown: AccountRoom[] = []
-  for (const place of moved) {
-    if (place.membership !== 'join') continue
-    const members = recentMembers(rooms.peek(place.roomId), since.events)
-    if (!members) unknown.push(place)
+  for (const room of moved) {
+    if (room.membership !== 'join') continue
+    const members = recentMembers(rooms.peek(room.roomId), since.events)
+    if (!members) unknown.push(room)
     for (const member of members ?? []) users.add(member)
   }
   const interval = { after: since.events, upTo: now.events }
@@ -38,7 +39,7 @@ export async function movedUsers(
 
 const movesSharing: ReadonlySet<string> = new Set(['join', 'leave', 'ban'])
 
-const nidsOf = (places: readonly AccountRoom[]): number[] => places.map(({ roomNid }) => roomNid)
+const nidsOf = (rooms: readonly AccountRoom[]): number[] => rooms.map(({ roomNid }) => roomNid)
 
 /** Whose member events came after a position, where the room remembers all of what came after it. */
 function recentMembers(room: LiveRoom | undefined, after: number): UserId[] | undefined {

@@ -4,7 +4,7 @@ import { claimedByAnother, type Claim } from '#store/engine/claim.ts'
 
 const lockKey = 7_204_312
 const retryMs = 1000
-/** So long a database may be away, as when it restarts, before its server gives up. */
+/** How long the database may be unreachable, as during a restart, before the server stops. */
 const maxAwayMs = 60_000
 
 /**

@@ -16,11 +16,11 @@ const types = {
       : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 }
 
-/** Opens PostgreSQL; nothing is asked of it yet. */
+/** Opens a pool for PostgreSQL without connecting yet. */
 export function openPostgres(url: string, poolSize: number): Engine {
   const db = knex({
     client: 'pg',
-    // Values have no place in the messages of errors, which are logged.
+    // Errors are logged, so their messages must not quote values.
     compileSqlOnError: false,
     connection: { connectionString: url, types, pipeline: true } as never,
     pool: { min: 0, max: poolSize },
@@ -31,7 +31,7 @@ export function openPostgres(url: string, poolSize: number): Engine {
     batch: (work) => runBatch(db, work),
     claim: () => claimPostgres(url),
     ping: async () => void (await db.raw('select 1')),
-    // A pool opens new connections whenever the database comes back.
+    // The pool reconnects by itself when the database is reachable again.
     broken: new Promise(() => {}),
     close: () => db.destroy(),
   }
@@ -46,7 +46,7 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
   const sent: Promise<pg.QueryResult>[] = []
   const send = (text: string, values?: unknown[]): Promise<pg.QueryResult> => {
     const result = connection.query(values ? { text, values, name: nameOf(text) } : text)
-    result.catch(() => {}) // told once, by the first of `sent` that failed
+    result.catch(() => {}) // reported once, by the first of `sent` that failed
     sent.push(result)
     return result
   }
@@ -55,7 +55,7 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
     const answer = await work({
       query: async (sql, bindings = []) => (await send(numbered(sql), [...bindings])).rows,
       async write(operations) {
-        for (const slice of operations.flatMap(inSlices)) {
+        for (const slice of operations.flatMap(bulkSlices)) {
           if (slice.rows.length === maxRows) await nextTurn()
           const { sql, bindings } = postgresStatement(slice)
           void send(sql, bindings)
@@ -75,10 +75,10 @@ async function runBatch<T>(db: knex.Knex, work: (batch: Batch) => Promise<T>): P
   }
 }
 
-/** So many rows are put into words for the connection in a few milliseconds; nearly no batch has more. */
+/** Serializing this many rows for the connection takes a few milliseconds; nearly no batch has more. */
 const maxRows = 2000
 
-function inSlices(bulk: Bulk): Bulk[] {
+function bulkSlices(bulk: Bulk): Bulk[] {
   if (bulk.rows.length <= maxRows) return [bulk]
   const count = Math.ceil(bulk.rows.length / maxRows)
   return Array.from({ length: count }, (_, index) => ({

@@ -5,7 +5,7 @@ import { claimedByAnother, type Claim } from '#store/engine/claim.ts'
 const busy = 5
 
 /**
- * Claims a database by an exclusive lock on a file beside it. The operating system gives it back with the process,
+ * Claims a database by an exclusive lock on a file beside it. The operating system releases it with the process,
  * however that ends; SQLite takes the lock because Node has no other way to lock a file.
  */
 export function claimFile(path: string): Claim {

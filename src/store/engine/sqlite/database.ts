@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
 const maxStatements = 400
 
-/** Opens a connection with the settings that every connection of ours has: WAL, and a commit that is on disk. */
+/** Opens a connection with the common settings: WAL, and durable commits. */
 export function openDatabase(path: string, options: { readOnly?: boolean } = {}): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: options.readOnly ?? false })
   // How free pages are kept can be chosen only before the first table: a purge gives them back bit by bit. Four times

@@ -20,7 +20,7 @@ export async function openSqlite(path: string): Promise<Engine> {
     client: sqliteDialect(reader, writer),
     connection: { filename: path },
     useNullAsDefault: true,
-    // Values have no place in the messages of errors, which are logged.
+    // Errors are logged, so their messages must not quote values.
     compileSqlOnError: false,
     pool: { min: 0, max: 200 },
   })
@@ -39,17 +39,17 @@ export async function openSqlite(path: string): Promise<Engine> {
   }
 }
 
-/** Messages and password hashes are for nobody else on the machine; SQLite gives its other files the same mode. */
+/** Other users of the machine must not read what is stored; SQLite gives its other files the same mode. */
 function makeForOwner(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, 'a', 0o600))
 }
 
-/** So many rows are copied for the writer's thread in a few milliseconds. */
+/** Cloning this many rows for the writer thread takes a few milliseconds. */
 const maxRows = 2000
 
-/** The statements in the same order, in pieces that do not hold up the event loop; nearly always one. */
-function inSlices(statements: readonly Statement[]): Statement[][] {
+/** The statements in the same order, in slices that do not block the event loop; nearly always one. */
+function statementSlices(statements: readonly Statement[]): Statement[][] {
   const slices: Statement[][] = [[]]
   let room = maxRows
   for (const { sql, rows } of statements)
@@ -66,8 +66,8 @@ function inSlices(statements: readonly Statement[]): Statement[][] {
 }
 
 /**
- * Nothing is waited for but what is asked, and rows travel with what comes after them, so that a batch takes two
- * messages: what it asks first, and all that it writes with its commit. Each message wakes a thread.
+ * Only queries are awaited, and writes are sent with what comes after them, so that a batch takes two messages: its
+ * queries, and all of its writes with the commit. Each message wakes a thread.
  */
 async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise<T>): Promise<T> {
   const unlock = await writer.lock()
@@ -77,7 +77,7 @@ async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise
   const run = (statements: readonly Statement[]): Promise<Result[]> => {
     const results = writer.run([...held, ...statements], batch)
     held = []
-    results.catch(() => {}) // told once, by the first of `sent` that failed
+    results.catch(() => {}) // reported once, by the first of `sent` that failed
     sent.push(results)
     return results
   }
@@ -85,7 +85,7 @@ async function runBatch<T>(writer: SqliteWriter, work: (batch: Batch) => Promise
     const answer = await work({
       query: async (sql, bindings = []) => (await run([{ sql, rows: [bindings] }])).at(-1)?.rows ?? [],
       async write(operations) {
-        const [slice = [], ...more] = inSlices(operations.map(sqliteStatement))
+        const [slice = [], ...more] = statementSlices(operations.map(sqliteStatement))
         if (more.length === 0) return void held.push(...slice)
         for (const each of [slice, ...more]) {
           await nextTurn()

@@ -4,14 +4,14 @@ import type { Row } from '#store/engine/engine.ts'
 export type Statement = { sql: string; rows: readonly (readonly unknown[])[] }
 export type Result = { rows: Row[]; changes: number; lastId: number }
 
-/** A statement on its way: the bindings of all runs in one flat list, which is far cheaper to hand over. */
+/** A statement as it is sent to the writer thread: one flat list of bindings is far cheaper to clone. */
 export type FlatStatement = { sql: string; runs: number; width: number; bindings: readonly unknown[] }
 
-/** What the main thread asks of the writer thread. */
+/** A request of the main thread to the writer thread. */
 export type Request = {
   id: number
   statements: readonly FlatStatement[]
-  /** The batch it belongs to: a failure rolls the batch back, and what follows of it is refused. */
+  /** The batch it belongs to: a failure rolls the batch back, and later requests of the batch are refused. */
   batch?: number | undefined
 }
 export type Answer =

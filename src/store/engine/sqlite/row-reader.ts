@@ -2,13 +2,13 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Row } from '#store/engine/engine.ts'
 
 /**
- * Runs statements that answer rows. They are read as arrays and made objects here: the objects of node:sqlite are
- * dictionaries, which take twice the time to make and to read.
+ * Runs statements that return rows. They are read as arrays and made objects here: the objects of node:sqlite are in
+ * dictionary mode, which takes twice the time to make and to read.
  */
 export function rowReader(): (statement: StatementSync, bindings: readonly unknown[]) => Row[] {
   const columnsOf = new WeakMap<StatementSync, string[]>()
 
-  /** Asked once a statement, and again when a changed table has other columns. */
+  /** Read once for each statement, and again when a changed table has other columns. */
   const columns = (statement: StatementSync, count: number | undefined): string[] => {
     const known = columnsOf.get(statement)
     if (known && (count === undefined || known.length === count)) return known

@@ -3,12 +3,12 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, statementCache } from './database.ts'
 import type { Answer, Request, Result } from './protocol.ts'
 
-// The one connection that writes. It lives in its own thread so that neither fsync nor a checkpoint stops the event loop.
+// The only writing connection, in its own thread so that neither fsync nor a checkpoint blocks the event loop.
 const database: DatabaseSync = openDatabase((workerData as { path: string }).path)
 const prepare = statementCache(database)
 let failedBatch: number | undefined
 
-/** Whether statements answer rows; asked once of each, since it costs as much as running it. */
+/** Whether a statement returns rows; cached, since determining it costs as much as running it. */
 const answering = new WeakMap<StatementSync, boolean>()
 const answersRows = (statement: StatementSync): boolean => {
   const known = answering.get(statement)
@@ -28,7 +28,7 @@ const run = (statement: StatementSync, bindings: readonly unknown[]): Result => 
 
 const answer = ({ id, statements, batch }: Request): Answer => {
   try {
-    // Outside its transaction, a statement would be committed by itself.
+    // Outside of its transaction a statement would commit by itself.
     if (batch !== undefined && batch === failedBatch) throw new Error('The batch has failed')
     const results: Result[] = []
     for (const { sql, runs, width, bindings } of statements) {

@@ -7,12 +7,12 @@ type Pending = { resolve(results: Result[]): void; reject(error: Error): void }
 export class SqliteWriter {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
-  /** Asked for in this turn of the event loop: they travel in one message. */
+  /** Requests of this turn of the event loop, sent in one message. */
   #outbox: Request[] = []
   #nextId = 1
   #tail: Promise<void> = Promise.resolve()
   #isClosing = false
-  /** Why nothing can be written any more. */
+  /** Set once writing has become impossible. */
   #failure: Error | undefined
   readonly #broken = Promise.withResolvers<Error>()
 
@@ -29,7 +29,7 @@ export class SqliteWriter {
     return this.#broken.promise
   }
 
-  /** Waits for the write lock; the answer gives it back. */
+  /** Waits for the write lock; the answer releases it. */
   lock(): Promise<() => void> {
     let release = (): void => {}
     const mine = new Promise<void>((resolve) => (release = resolve))
@@ -43,7 +43,7 @@ export class SqliteWriter {
     return this.#nextId++
   }
 
-  /** Runs statements after all that was asked before. Only the holder of the lock may call it. */
+  /** Runs statements after those of all earlier calls. The caller must hold the lock. */
   run(statements: readonly Statement[], batch?: number): Promise<Result[]> {
     if (this.#failure) return Promise.reject(this.#failure)
     const request: Request = { id: this.#nextId++, statements: statements.map(flat), batch }
@@ -77,7 +77,7 @@ export class SqliteWriter {
     else pending?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }))
   }
 
-  /** A dead thread answers nothing: what waits for it fails now, and what comes later at once. */
+  /** A dead thread never answers: pending requests fail now, later ones immediately. */
   #fail(error: Error): void {
     this.#failure ??= error
     for (const pending of this.#pending.values()) pending.reject(this.#failure)

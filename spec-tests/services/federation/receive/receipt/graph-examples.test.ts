@@ -5,7 +5,7 @@ import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { appendEvent } from '#services/rooms/write/append.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import { alice, bob, member, message, openScenes, state, type Scene } from '../../../../support/generators/scene.ts'
-import { startOfTime, type Place } from '../../../../support/generators/scripted-room.ts'
+import { startOfTime, type GraphPosition } from '../../../../support/generators/scripted-room.ts'
 
 const us: UserId = '@us:test'
 
@@ -27,7 +27,11 @@ async function openAll(): Promise<Scene[] & AsyncDisposable> {
   return scenes
 }
 
-async function accept(scene: Scene, act: Parameters<Scene['send']>[0], place: Partial<Place> = {}): Promise<EventId> {
+async function accept(
+  scene: Scene,
+  act: Parameters<Scene['send']>[0],
+  place: Partial<GraphPosition> = {},
+): Promise<EventId> {
   const { id, outcome, reason } = await scene.send(act, place)
   assert.equal(outcome, 'accepted', reason)
   return id

@@ -12,11 +12,11 @@ export type DeviceSection = {
   toDevice: number
   /** True when the next request acknowledges messages, which must be deleted then. */
   isDelivering: boolean
-  /** True when there are messages or device lists to tell. */
+  /** True when there are messages or device lists to send. */
   hasNews: boolean
 }
 
-/** To-device messages, device lists and key counts. Counts stand in every answer: clients read silence as zero. */
+/** To-device messages, device lists and key counts. Counts are in every response: clients read absent ones as zero. */
 export async function deviceSection(
   ctx: Context,
   { request, now, streams, moved }: SyncMoment,

@@ -1,14 +1,14 @@
 import type { Context } from '#context.ts'
 import { strippedState } from '#services/rooms/read/stripped-state.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** JSON text of a room the user is invited to or knocks at: what lets her recognize it. */
+/** JSON text of a room that the user is invited to or has knocked on, with its stripped state. */
 export async function invitedRoom(
   ctx: Context,
-  { place, room, userId }: { place: RoomPlace; room: LiveRoom; userId: UserId },
+  { syncRoom, room, userId }: { syncRoom: SyncRoom; room: LiveRoom; userId: UserId },
 ): Promise<string> {
-  const name = place.membership === 'knock' ? 'knock_state' : 'invite_state'
+  const name = syncRoom.membership === 'knock' ? 'knock_state' : 'invite_state'
   return JSON.stringify({ [name]: { events: await strippedState(ctx, room, userId) } })
 }

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { tokenBefore } from '#services/sync/v3/token.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
@@ -10,17 +10,17 @@ import { roomWindow } from './room-window.ts'
 import { unreadSection } from './unread.ts'
 import type { RoomExtras } from './room-extras.ts'
 
-type JoinedRoom = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
+type JoinedRoom = { syncRoom: SyncRoom; room: LiveRoom; extras: RoomExtras }
 
-/** JSON text of one joined room's part of the answer; undefined when there is nothing to tell. */
+/** JSON text of one joined room; undefined when nothing has changed. */
 export async function joinedRoom(
   ctx: Context,
   moment: SyncMoment,
-  { place, room, extras }: JoinedRoom,
+  { syncRoom, room, extras }: JoinedRoom,
 ): Promise<string | undefined> {
   const { request, now } = moment
-  const isFull = place.isNew || request.fullState
-  const after = place.isNew ? 0 : (request.since?.events ?? 0)
+  const isFull = syncRoom.isNew || request.fullState
+  const after = syncRoom.isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = room.lastPosition > after
   if (!isFull && !hasEvents && !extras.any && !moment.settingsMoved) return undefined
   const summary = isFull || summaryMayDiffer(room, after) ? await roomSummary(moment, room) : undefined
@@ -34,7 +34,7 @@ export async function joinedRoom(
   if (!isFull && !hasNews && !extras.any && !unread.isNews) return undefined
   unread.told()
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
-  const limited = window.limited || (place.isNew && request.since !== undefined)
+  const limited = window.limited || (syncRoom.isNew && request.since !== undefined)
   const [timelineJson, stateJson] = await Promise.all([
     timelineTexts(ctx, moment, { room, events: window.events }),
     stateTexts(ctx, moment, { room, events: window.state }),
@@ -52,7 +52,7 @@ export async function joinedRoom(
 
 const nothing: Window = { events: [], limited: false, state: [], leftOut: [] }
 
-/** A token to page back from stands even in an empty timeline. */
+/** `prev_batch` is present even in an empty timeline. */
 export const timelineText = (
   { events: [first], limited }: Pick<Window, 'events' | 'limited'>,
   json: readonly string[],

@@ -4,35 +4,35 @@ import { membershipIntervals, valueAt } from '#services/rooms/read/history-inter
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { stateText, timelineText } from './joined-room.ts'
 import { stateTexts, timelineTexts } from './event-texts.ts'
 import { roomWindow } from './room-window.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-type LeftRoom = { place: RoomPlace; room: LiveRoom; accountData: readonly string[] }
+type LeftRoom = { syncRoom: SyncRoom; room: LiveRoom; accountData: readonly string[] }
 
 /**
- * JSON text of a room the user left, up to her leaving. Her leave event is always told, also where she rejected an
- * invite or was banned later; of the room she learns no more than she could see while she was in it.
+ * JSON text of a room that the user left, up to the leave event. That event is always included, also after a rejected
+ * invite or a later ban; other events only as far as the user could see them as a member.
  */
 export async function leftRoom(
   ctx: Context,
   moment: SyncMoment,
-  { place, room, accountData }: LeftRoom,
+  { syncRoom, room, accountData }: LeftRoom,
 ): Promise<string> {
   const { userId, since, fullState } = moment.request
-  const stay = await lastStay(ctx, room, { userId, upTo: place.position, since: since?.events })
+  const stay = await lastStay(ctx, room, { userId, upTo: syncRoom.position, since: since?.events })
   const window = await stayWindow(ctx, moment, { room, stay, isFull: fullState })
-  const isTold = (stay?.upTo ?? 0) >= place.position || (stay && place.isForgotten)
-  const leaving = isTold ? [] : await leaveEvent(ctx, moment, place)
+  const isTold = (stay?.upTo ?? 0) >= syncRoom.position || (stay && syncRoom.isForgotten)
+  const leaving = isTold ? [] : await leaveEvent(ctx, moment, syncRoom)
   const [timelineJson, stateJson] = await Promise.all([
     timelineTexts(ctx, moment, { room, events: [...window.events, ...leaving] }),
     stateTexts(ctx, moment, { room, events: window.state }),
   ])
   const parts = [
-    `"timeline":${timelineText(window, timelineJson, place.position)}`,
+    `"timeline":${timelineText(window, timelineJson, syncRoom.position)}`,
     stateText(moment, stateJson),
     `"account_data":{"events":[${accountData.join(',')}]}`,
   ]
@@ -52,7 +52,9 @@ async function stayWindow(
   return roomWindow(ctx, moment, { room, after: knownAt ?? 0, knownAt: isFull ? undefined : knownAt, upTo })
 }
 
-/** Undefined when she never was in the room. A client knows the room if she was in it at its token, or had left it. */
+/**
+ * Undefined when the user never was a member. A client knows the room if the user was or had been in it at its token.
+ */
 async function lastStay(
   ctx: Context,
   room: LiveRoom,
@@ -67,11 +69,11 @@ async function lastStay(
   return { upTo: end, knownAt: isKnown ? since : undefined }
 }
 
-/** The event that made the user's place in the room what it is, if she wants to hear of such. */
-async function leaveEvent(ctx: Context, { request }: SyncMoment, place: RoomPlace): Promise<StoredEvent[]> {
+/** The event that that gave the user the membership, where the filter includes it. */
+async function leaveEvent(ctx: Context, { request }: SyncMoment, syncRoom: SyncRoom): Promise<StoredEvent[]> {
   const { timeline } = request.filter
-  if (timeline.matchesNothing || !timeline.matchesRoom(place.roomId)) return []
+  if (timeline.matchesNothing || !timeline.matchesRoom(syncRoom.roomId)) return []
   const key = ['m.room.member', request.userId] as const
-  const event = await ctx.store.rooms.state.holderAt(place.roomNid, key, place.position)
+  const event = await ctx.store.rooms.state.eventAt(syncRoom.roomNid, key, syncRoom.position)
   return event && timeline.matches(filterable(event)) ? [event] : []
 }

@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import { accountDataChanges, type AccountDataChanges } from '#services/accounts/data/account-data.ts'
 import { receiptChanges } from '#services/rooms/ephemeral/receipts.ts'
 import type { MovedRooms } from '#services/sync/v3/moved-rooms.ts'
-import type { RoomPlace } from '#services/sync/v3/room-places.ts'
+import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import type { RoomExtras } from './room-extras.ts'
 
@@ -16,15 +16,15 @@ export type NewsSource = {
   newRoomsTyping: ReadonlyMap<string, { userIds: string[] }>
 }
 
-type Given = { places: readonly RoomPlace[]; moved: MovedRooms } & Pick<NewsSource, 'accountData'>
+type Given = { syncRooms: readonly SyncRoom[]; moved: MovedRooms } & Pick<NewsSource, 'accountData'>
 
 /** Reads what an answer needs but once. */
 export async function newsSource(
   ctx: Pick<Context, 'store' | 'typing'>,
   { request: { since, userId }, now, streams }: SyncMoment,
-  { places, moved, accountData }: Given,
+  { syncRooms, moved, accountData }: Given,
 ): Promise<NewsSource> {
-  const hasNewRooms = since !== undefined && places.some(({ isNew }) => isNew)
+  const hasNewRooms = since !== undefined && syncRooms.some(({ isNew }) => isNew)
   const typing: Map<string, { userIds: string[] }> = streams.has('typing')
     ? ctx.typing.changes(since?.typing ?? 0)
     : new Map()
@@ -40,16 +40,16 @@ export async function newsSource(
   }
 }
 
-type Page = { places: readonly RoomPlace[]; news: NewsSource }
+type Page = { syncRooms: readonly SyncRoom[]; news: NewsSource }
 
 /** Receipts, typing and room account data: what changed, or all of it in rooms that are new to the client. */
 export async function roomExtras(
   ctx: Pick<Context, 'store'>,
   { request, now }: SyncMoment,
-  { places, news }: Page,
-): Promise<(place: RoomPlace) => RoomExtras> {
+  { syncRooms, news }: Page,
+): Promise<(syncRoom: SyncRoom) => RoomExtras> {
   const { userId, filter } = request
-  const fresh = places.filter(({ membership, isNew }) => membership === 'join' && isNew).map(({ roomId }) => roomId)
+  const fresh = syncRooms.filter(({ membership, isNew }) => membership === 'join' && isNew).map(({ roomId }) => roomId)
   const freshReceipts = await receiptChanges(ctx, userId, { roomIds: fresh, after: 0, upTo: now.receipts })
   return ({ roomId, isNew }) => {
     const typists = (isNew ? news.newRoomsTyping : news.typing).get(roomId)?.userIds

@@ -8,14 +8,14 @@ export type RoomSpan = {
   room: LiveRoom
   /** The client knows the timeline up to this position. */
   after: number
-  /** Position the client knows the state of; undefined: it is told all state. */
+  /** Position of the state that the client has; undefined: it gets all state. */
   knownAt: number | undefined
   upTo: number
   /** Whom the summary of this answer names. */
   heroes?: readonly UserId[] | undefined
 }
 
-/** What of a room's events and state this answer tells. */
+/** The events and state of a room in this response. */
 export function roomWindow(ctx: Context, moment: SyncMoment, span: RoomSpan): Promise<Window> {
   const { request, ignored, loader } = moment
   const { room, after, knownAt, upTo } = span
@@ -38,7 +38,7 @@ export function roomWindow(ctx: Context, moment: SyncMoment, span: RoomSpan): Pr
   )
 }
 
-/** Those who speak in the timeline, heroes, and in a new room the reader herself, unless the device knows them already. */
+/** Senders in the timeline, heroes and, in a new room, the reader, unless the device knows them already. */
 const lazyMembers =
   (ctx: Context, { request }: SyncMoment, { room, knownAt, upTo, heroes = [] }: RoomSpan) =>
   (senders: readonly UserId[], isLimited: boolean): readonly UserId[] => {

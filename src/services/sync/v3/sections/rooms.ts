@@ -5,7 +5,7 @@ import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { gatherReads } from '#services/rooms/read/gather-reads.ts'
 import { movedRooms } from '#services/sync/v3/moved-rooms.ts'
-import { roomPlaces, type RoomPlace } from '#services/sync/v3/room-places.ts'
+import { syncRooms, type SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { invitedRoom } from './invited-room.ts'
 import { joinedRoom } from './joined-room.ts'
@@ -15,7 +15,9 @@ import type { RoomExtras } from './room-extras.ts'
 
 type Section = 'join' | 'invite' | 'knock' | 'leave'
 
-/** What the answer says of rooms; where that is long, `json` is the beginning, and the rest is made as it is asked for. */
+/**
+ * What the answer says of rooms; where that is long, `json` is the beginning, and the rest is made as it is asked for.
+ */
 export type RoomsSection = { json: string; rest: AsyncIterable<string> | undefined; hasNews: boolean }
 
 const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
@@ -35,10 +37,10 @@ export async function roomsSection(
   if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', rest: undefined, hasNews: false }
   const moved = await movedRooms(given, moment, accountData)
   const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
-  const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
-  const news = await newsSource(ctx, moment, { places, moved, accountData })
-  const inSections = places.toSorted((one, other) => orderOf(one) - orderOf(other))
-  const pages = pagesOf({ given, ctx }, moment, { places: inSections, news })
+  const found = await syncRooms(ctx, request, { rooms: moved.rooms, upTo: now.events })
+  const news = await newsSource(ctx, moment, { syncRooms: found, moved, accountData })
+  const inSections = found.toSorted((one, other) => orderOf(one) - orderOf(other))
+  const pages = pagesOf({ given, ctx }, moment, { syncRooms: inSections, news })
   let json = '"rooms":{'
   let hasNews = false
   for (;;) {
@@ -51,16 +53,16 @@ export async function roomsSection(
 }
 
 /** The texts of a page at a time; the last section and the whole stay open. */
-async function* pagesOf(readers: Readers, moment: SyncMoment, { places, news }: Page): AsyncGenerator<string> {
+async function* pagesOf(readers: Readers, moment: SyncMoment, { syncRooms, news }: Page): AsyncGenerator<string> {
   let open: Section | undefined
-  for (let start = 0; start < places.length; start += pageSize) {
+  for (let start = 0; start < syncRooms.length; start += pageSize) {
     if (start > 0) await nextTurn()
-    const page = places.slice(start, start + pageSize)
+    const page = syncRooms.slice(start, start + pageSize)
     let text = ''
-    for (const { place, json } of await pageTexts(readers, moment, { places: page, news })) {
-      const section = sectionOf(place)
+    for (const { syncRoom, json } of await pageTexts(readers, moment, { syncRooms: page, news })) {
+      const section = sectionOf(syncRoom)
       const before = section === open ? ',' : `${open === undefined ? '' : '},'}"${section}":{`
-      text += `${before}${JSON.stringify(place.roomId)}:${json}`
+      text += `${before}${JSON.stringify(syncRoom.roomId)}:${json}`
       open = section
     }
     if (text !== '') yield text
@@ -73,58 +75,58 @@ async function* toTheEnd(pages: AsyncIterable<string>): AsyncGenerator<string> {
 }
 
 const sections: readonly Section[] = ['join', 'invite', 'knock', 'leave']
-const orderOf = (place: RoomPlace): number => sections.indexOf(sectionOf(place))
+const orderOf = (syncRoom: SyncRoom): number => sections.indexOf(sectionOf(syncRoom))
 
-const sectionOf = ({ membership }: RoomPlace): Section => (membership === 'ban' ? 'leave' : membership)
+const sectionOf = ({ membership }: SyncRoom): Section => (membership === 'ban' ? 'leave' : membership)
 
 /** The context as it is, and with reads that are gathered. */
 type Readers = { given: Context; ctx: Context }
-type Page = { places: readonly RoomPlace[]; news: NewsSource }
-type RoomText = { place: RoomPlace; json: string }
+type Page = { syncRooms: readonly SyncRoom[]; news: NewsSource }
+type RoomText = { syncRoom: SyncRoom; json: string }
 
 /** What the rooms need is read for all of them together; each asks as if it were alone. */
-async function pageTexts({ given, ctx }: Readers, moment: SyncMoment, { places, news }: Page): Promise<RoomText[]> {
-  const liveRooms = await ctx.rooms.findToRead(places.map(({ roomId }) => roomId))
-  await warmNewRooms(ctx, moment, { places, liveRooms })
-  const extrasOf = await roomExtras(ctx, moment, { places, news })
+async function pageTexts({ given, ctx }: Readers, moment: SyncMoment, { syncRooms, news }: Page): Promise<RoomText[]> {
+  const liveRooms = await ctx.rooms.findToRead(syncRooms.map(({ roomId }) => roomId))
+  await warmNewRooms(ctx, moment, { syncRooms, liveRooms })
+  const extrasOf = await roomExtras(ctx, moment, { syncRooms, news })
   const page = { ...moment, loader: new EventLoader(given) }
   const texts = await Promise.all(
-    places.map(async (place, index) => {
+    syncRooms.map(async (syncRoom, index) => {
       const room = liveRooms[index]
-      return room && (await roomText(ctx, page, { place, room, extras: extrasOf(place) }))
+      return room && (await roomText(ctx, page, { syncRoom, room, extras: extrasOf(syncRoom) }))
     }),
   )
-  return places.flatMap((place, index) => {
+  return syncRooms.flatMap((syncRoom, index) => {
     const json = texts[index]
-    return json === undefined ? [] : [{ place, json }]
+    return json === undefined ? [] : [{ syncRoom, json }]
   })
 }
 
-type RoomPart = { place: RoomPlace; room: LiveRoom; extras: RoomExtras }
+type RoomPart = { syncRoom: SyncRoom; room: LiveRoom; extras: RoomExtras }
 
 async function roomText(
   ctx: Context,
   moment: SyncMoment,
-  { place, room, extras }: RoomPart,
+  { syncRoom, room, extras }: RoomPart,
 ): Promise<string | undefined> {
-  if (place.membership === 'join') return joinedRoom(ctx, moment, { place, room, extras })
+  if (syncRoom.membership === 'join') return joinedRoom(ctx, moment, { syncRoom, room, extras })
   const since = moment.request.since?.events
   const isNews =
     since === undefined ||
-    place.position > since ||
-    (sectionOf(place) !== 'leave' && (moment.request.fullState || moment.settingsMoved))
+    syncRoom.position > since ||
+    (sectionOf(syncRoom) !== 'leave' && (moment.request.fullState || moment.settingsMoved))
   if (!isNews) return undefined
-  if (sectionOf(place) === 'leave') return leftRoom(ctx, moment, { place, room, accountData: extras.accountData })
-  if (place.membership === 'invite' && moment.ignored.has(place.sender)) return undefined
-  return invitedRoom(ctx, { place, room, userId: moment.request.userId })
+  if (sectionOf(syncRoom) === 'leave') return leftRoom(ctx, moment, { syncRoom, room, accountData: extras.accountData })
+  if (syncRoom.membership === 'invite' && moment.ignored.has(syncRoom.sender)) return undefined
+  return invitedRoom(ctx, { syncRoom, room, userId: moment.request.userId })
 }
 
-type Rooms = { places: readonly RoomPlace[]; liveRooms: readonly (LiveRoom | undefined)[] }
+type Rooms = { syncRooms: readonly SyncRoom[]; liveRooms: readonly (LiveRoom | undefined)[] }
 
-/** Timelines of rooms told from scratch are read in one query. */
-async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liveRooms }: Rooms): Promise<void> {
+/** The timelines of new rooms are read in one query. */
+async function warmNewRooms(ctx: Context, { request }: SyncMoment, { syncRooms, liveRooms }: Rooms): Promise<void> {
   const isCold = (room: LiveRoom | undefined, index: number): room is LiveRoom =>
-    room !== undefined && (places[index]?.isNew ?? false)
+    room !== undefined && (syncRooms[index]?.isNew ?? false)
   const fresh = liveRooms.filter(isCold)
   if (fresh.length > 1) await ctx.rooms.warm(fresh, request.filter.timeline.limit + 1)
 }

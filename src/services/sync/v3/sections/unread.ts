@@ -8,7 +8,7 @@ import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 /** A room's unread counts as members of the answer, and whether the device does not hold them yet. */
 export type UnreadSection = { json: string; isNews: boolean }
 
-/** `unread_notifications`, with threads told apart only when the filter asks for it. */
+/** `unread_notifications`, split by thread only when the filter asks for it. */
 export async function unreadSection(
   ctx: Context,
   room: LiveRoom,
@@ -16,11 +16,11 @@ export async function unreadSection(
 ): Promise<UnreadSection & { told(): void }> {
   const counts = await unreadCounts(ctx, room, request.userId)
   const json = countsText(counts, request.filter.timeline.unreadThreadNotifications)
-  const place = [`${request.userId} ${request.deviceId ?? ''}`, room.roomId] as const
+  const key = [`${request.userId} ${request.deviceId ?? ''}`, room.roomId] as const
   return {
     json,
-    isNews: !ctx.sentCounts.knows(place, json, request.since),
-    told: () => ctx.sentCounts.told(place, json, now),
+    isNews: !ctx.sentCounts.knows(key, json, request.since),
+    told: () => ctx.sentCounts.told(key, json, now),
   }
 }
 

@@ -5,8 +5,8 @@ import type { Membership } from '#store/rooms/members.ts'
 import type { SyncRequest } from './sync-request.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
-/** What a room is to the user since her token. */
-export type RoomPlace = {
+/** A room as one sync response shows it: the user's membership at that time. */
+export type SyncRoom = {
   roomId: RoomId
   roomNid: number
   membership: Membership
@@ -14,40 +14,40 @@ export type RoomPlace = {
   sender: UserId
   /** Position of the user's member event. */
   position: number
-  /** Whether she has left and forgotten it. */
+  /** Whether the user has left and forgotten it. */
   isForgotten: boolean
-  /** True when she knows nothing of the room yet: it is told from scratch. */
+  /** Whether the user's client has nothing of the room yet: it gets the whole room. */
   isNew: boolean
 }
 
 type Needs = Pick<Context, 'store'>
 
-/** What each of the user's rooms is to this answer, where it may speak of it. */
-export async function roomPlaces(
+/** The user's rooms that this response may contain. */
+export async function syncRooms(
   ctx: Needs,
   { userId, since, filter }: Pick<SyncRequest, 'userId' | 'since' | 'filter'>,
   { rooms, upTo }: { rooms: Iterable<AccountRoom>; upTo: number },
-): Promise<RoomPlace[]> {
+): Promise<SyncRoom[]> {
   const interval = { userId, since: since?.events, upTo }
   const wanted = [...rooms].filter(
     ({ roomId, isForgotten, position }) =>
       filter.matchesRoom(roomId) && (!isForgotten || (since !== undefined && position > since.events)),
   )
-  const told = await Promise.all(wanted.map((room) => toldPlace(ctx, room, interval)))
+  const told = await Promise.all(wanted.map((room) => syncRoomOf(ctx, room, interval)))
   return told
-    .filter((place) => place !== undefined)
+    .filter((syncRoom) => syncRoom !== undefined)
     .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
 }
 
 const isInRoom = (membership: Membership): boolean => membership !== 'leave' && membership !== 'ban'
 
-type Interval = { userId: UserId; since: number | undefined; upTo: number }
+type SyncInterval = { userId: UserId; since: number | undefined; upTo: number }
 
-async function toldPlace(
+async function syncRoomOf(
   { store }: Needs,
   { roomId, roomNid, sender, position, isForgotten, membership: present }: AccountRoom,
-  { userId, since, upTo }: Interval,
-): Promise<RoomPlace | undefined> {
+  { userId, since, upTo }: SyncInterval,
+): Promise<SyncRoom | undefined> {
   const key = { roomNid, userId }
   const membership = position > upTo ? await membershipAt(store, key, upTo) : present
   if (!membership) return undefined
@@ -55,7 +55,7 @@ async function toldPlace(
   if (since === undefined) return { ...told, isNew: true }
   if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
   const before = await membershipAt(store, key, since)
-  // Whatever becomes of a room that the user had left and forgot is no news to them.
+  // Changes of a room that the user has left and forgotten are not shown.
   if (isForgotten && before && !isInRoom(before)) return undefined
   return { ...told, isNew: membership === 'join' && before !== 'join' }
 }
@@ -65,6 +65,6 @@ async function membershipAt(
   { roomNid, userId }: { roomNid: number; userId: UserId },
   position: number,
 ): Promise<Membership | undefined> {
-  const event = await store.rooms.state.holderAt(roomNid, ['m.room.member', userId], position)
+  const event = await store.rooms.state.eventAt(roomNid, ['m.room.member', userId], position)
   return event && ((JSON.parse(event.clientJson) as { content: JsonObject }).content.membership as Membership)
 }

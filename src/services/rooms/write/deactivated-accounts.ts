@@ -8,7 +8,7 @@ import type { EventWrite } from '#store/rooms/room-write.ts'
  * commit: whoever makes the deactivated leave looks for their rooms after the account has ended, so either finds the
  * membership, or the end of the account is found here.
  */
-export async function makeFormerLeave(
+export async function makeDeactivatedLeave(
   ctx: Pick<Context, 'store' | 'bus' | 'clock' | 'tokens' | 'signingKey'>,
   events: readonly Pick<EventWrite, 'memberships'>[],
 ): Promise<void> {

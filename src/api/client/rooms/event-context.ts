@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint, JsonText } from '#http/endpoint.ts'
-import { readContext } from '#services/rooms/read/context.ts'
+import { readContext } from '#services/rooms/read/event-context.ts'
 import { openReading } from '#services/rooms/read/open-reading.ts'
 import { writePosition } from '#services/rooms/read/pagination-token.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
