@@ -78,6 +78,37 @@ function recorder(seen: string[], more: Partial<Follower<Stream>> = {}): Followe
 const firstSeen = (seen: readonly string[]): string[] => [...new Set(seen)]
 
 describe('a follower', () => {
+  it('looks again when it is woken while it goes to sleep', () =>
+    withStore(async (store, clock) => {
+      for (let delay = 0; delay < 12; delay++) {
+        const process = newProcess(store, clock)
+        let isWoken = false
+        let looks = 0
+        const streamsOf = {
+          ...store.streams,
+          async positions() {
+            if (isWoken) looks++
+            const newest = await store.streams.positions()
+            if (isWoken) return newest
+            let moment = Promise.resolve()
+            for (let turn = 0; turn < delay; turn++) moment = moment.then(() => {})
+            void moment.then(() => {
+              isWoken = true
+              process.bus.publish(deviceListsChanged, { userIds: [] })
+            })
+            return newest
+          },
+        }
+        const ctx = { ...process, store: { ...store, streams: streamsOf } }
+        const worker = startFollowerWorker(ctx, recorder([], { name: `test ${delay}` }))
+        await worker.settle()
+        await new Promise((next) => setImmediate(next))
+        await worker.settle()
+        await worker.stop()
+        assert.ok(looks > 0, `after ${delay} turns`)
+      }
+    }))
+
   it('gets every entry once, in order, in batches, the earlier ones first', () =>
     withStore(async (store, clock) => {
       const names = []

@@ -66,7 +66,7 @@ describe('a job', () => {
     }))
 
   it('that is asked for again runs again, after the run that is under way', () =>
-    inHouse(async ({ store, clock, process }) => {
+    inHouse(async ({ store, process }) => {
       const { promise: goOn, resolve } = Promise.withResolvers<void>()
       const runs: unknown[] = []
       const kind: JobKind = {
@@ -84,23 +84,104 @@ describe('a job', () => {
       await store.jobs.jobs.addAgain(job('a', { wish: 2 }))
       ctx.bus.publish(jobsChanged, { kind: 'count' })
       const during = [...runs]
-      // A row that another statement holds at that moment is looked for again by the alarm.
-      const settle = async (count: number) => {
-        for (let round = 0; round < 100 && runs.length < count; round++) {
-          await clock.advance(1)
-          await worker.settle()
-        }
-        await worker.settle()
-      }
       resolve()
-      await settle(2)
+      await worker.settle()
       await store.jobs.jobs.addAgain(job('a', { wish: 3 }))
       ctx.bus.publish(jobsChanged, { kind: 'count' })
-      await settle(3)
+      await worker.settle()
       await worker.stop()
 
       assert.deepEqual(during, [1])
       assert.deepEqual(runs, [1, 2, 3])
+    }))
+
+  it('that is asked for again runs again at once, though a renewal of its lease crosses its end', () =>
+    inHouse(async ({ store, process }) => {
+      const [goOn, crossed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const jobs = {
+        ...store.jobs.jobs,
+        async renew(...given: Parameters<Store['jobs']['jobs']['renew']>) {
+          await crossed.promise
+          return store.jobs.jobs.renew(...given)
+        },
+        async end(...given: Parameters<Store['jobs']['jobs']['end']>) {
+          const isHeld = await store.jobs.jobs.end(...given)
+          crossed.resolve()
+          for (let turn = 0; turn < 5; turn++) await new Promise((next) => setTimeout(next, 5))
+          return isHeld
+        },
+      }
+      let runs = 0
+      const run = async () => (++runs === 1 ? goOn.promise.then(() => undefined) : undefined)
+      await store.jobs.jobs.addAgain(job('a'))
+      const ctx = process({ ...store, jobs: { ...store.jobs, jobs } })
+      const worker = startJobWorker(ctx, [{ kind: 'count', run }])
+      while (runs === 0) await new Promise((next) => setImmediate(next))
+      await store.jobs.jobs.addAgain(job('a'))
+      ctx.bus.publish(jobsChanged, { kind: 'count' })
+      // The look for other jobs is over then: none will find it but the one after the end.
+      await new Promise((next) => setTimeout(next, 50))
+      goOn.resolve()
+      await worker.settle()
+      await worker.stop()
+
+      assert.equal(runs, 2)
+    }))
+
+  it('whose row another transaction holds is begun as soon as that ends', () =>
+    inHouse(async ({ store, process }) => {
+      const seen: string[] = []
+      const [held, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      await store.jobs.jobs.add(job('a'))
+      const holding = store.transaction(async (tx) => {
+        await tx.jobs.jobs.addAgain(job('a'))
+        held.resolve()
+        await goOn.promise
+      })
+      await held.promise
+      const worker = startJobWorker(process(), [counting(seen)])
+      await new Promise((next) => setTimeout(next, 50))
+      const during = [...seen]
+      goOn.resolve()
+      await holding
+      await worker.settle()
+      await worker.stop()
+
+      assert.deepEqual(during, [])
+      assert.deepEqual(seen, ['a 1', 'a 2', 'a 3'])
+    }))
+
+  it('is looked for again when it is added while the worker goes to sleep', () =>
+    inHouse(async ({ store, process }) => {
+      for (let delay = 0; delay < 12; delay++) {
+        const ctx = process()
+        let isAdded = false
+        let looks = 0
+        const jobs = {
+          ...store.jobs.jobs,
+          claim(...given: Parameters<Store['jobs']['jobs']['claim']>) {
+            if (isAdded) looks++
+            return store.jobs.jobs.claim(...given)
+          },
+          async nextDue(...given: Parameters<Store['jobs']['jobs']['nextDue']>) {
+            const due = await store.jobs.jobs.nextDue(...given)
+            if (isAdded) return due
+            let moment = Promise.resolve()
+            for (let turn = 0; turn < delay; turn++) moment = moment.then(() => {})
+            void moment.then(() => {
+              isAdded = true
+              ctx.bus.publish(jobsChanged, { kind: 'count' })
+            })
+            return due
+          },
+        }
+        const worker = startJobWorker({ ...ctx, store: { ...store, jobs: { ...store.jobs, jobs } } }, [counting([])])
+        await worker.settle()
+        await new Promise((next) => setImmediate(next))
+        await worker.settle()
+        await worker.stop()
+        assert.ok(looks > 0, `after ${delay} turns`)
+      }
     }))
 
   it('goes on where it was, whatever call of the store the process dies at', () =>

@@ -94,15 +94,9 @@ export const devicesDeleted = topic<{ devices: Device[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts. Listeners: jobs/job-worker.
+ * From: services/accounts, services/rooms/purge. Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
-
-/**
- * A room, or history of one, is to be deleted.
- * From: services/rooms/purge. Listeners: services/rooms/purge/purge-worker.
- */
-export const purgeRequested = topic<{ id: string }>('purge.requested')
 
 /**
  * A room must be read anew, or is gone.

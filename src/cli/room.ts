@@ -36,15 +36,16 @@ const purge: Command = {
     const before = momentOf(args.values['before'])
     return withContext(args, terminal, async (ctx) => {
       const { requestHistoryPurge } = await import('#services/rooms/purge/purge-history.ts')
-      const { deleteAll: collectAll } = await import('#services/rooms/purge/delete-slices.ts')
+      const { collectPurges } = await import('#services/rooms/purge/purge-worker.ts')
+      const { historyPurgeStatus } = await import('#services/rooms/purge/purge-status.ts')
       const deleteLocal = args.values['local'] === true
       const id = await requestHistoryPurge(ctx, {
         roomId: args.names[0] as RoomId,
         before: { ts: before },
         deleteLocal,
       })
-      await collectAll(ctx)
-      terminal.print(`purge ${id} is ${(await ctx.store.rooms.purges.find(id))?.status ?? 'gone'}\n`)
+      await collectPurges(ctx)
+      terminal.print(`purge ${id} is ${(await historyPurgeStatus(ctx, id)).status}\n`)
       return 0
     })
   },

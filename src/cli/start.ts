@@ -1,5 +1,6 @@
 import { collectGarbage } from '#base/collect-garbage.ts'
 import { findRisks } from '#base/config/checks.ts'
+import { limitHeapGrowth } from '#base/heap-growth.ts'
 import { configOptions, type Command } from './command.ts'
 import { configOf } from './configuration.ts'
 
@@ -8,6 +9,7 @@ export const start: Command = {
   usage: '[--config FILE]',
   options: configOptions,
   async run(args, terminal) {
+    limitHeapGrowth()
     const config = configOf(args, terminal)
     // Before the modules are loaded: a signal may come during that.
     const stopped = terminal.stopped()

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import { invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { ArrivingBytes } from './arriving-bytes.ts'
 import { discardBody, jsonLimits, readBytes, readJsonBody, type JsonLimits } from './body.ts'
-import { JsonText, type Endpoint } from './endpoint.ts'
+import { JsonPieces, JsonText, type Endpoint } from './endpoint.ts'
 import { addressKey, limitRate } from './rate-limit.ts'
 import type { Authenticators } from './requester.ts'
 import type { Match } from './route-table.ts'
-import { jsonAnswer, type Answer } from './send-answer.ts'
+import { jsonAnswer, piecesAnswer, type Answer } from './send-answer.ts'
 import { replyViolation, validateBody, validateParams, validateQuery } from './validate.ts'
 
 /** What answering an endpoint needs of the application. */
@@ -43,6 +44,8 @@ export async function answerEndpoint(around: Surroundings, asked: Asked): Promis
   }
   const reply = await endpoint.handle(ctx, received, requester)
   if (endpoint.kind === 'stream') return reply as Answer
+  if (reply instanceof JsonPieces)
+    return piecesAnswer(checkReplies ? await checkedPieces(endpoint, reply) : reply.pieces)
   return jsonAnswer(checkReplies ? checkedText(endpoint, reply) : textOf(reply))
 }
 
@@ -74,7 +77,18 @@ const textOf = (reply: unknown): string => (reply instanceof JsonText ? reply.te
 /** Checks what is really sent, not what it was made of. */
 function checkedText(endpoint: Endpoint, reply: unknown): string {
   const text = textOf(reply)
+  check(endpoint, text)
+  return text
+}
+
+/** The same, which needs all of them before the first is sent. */
+async function checkedPieces(endpoint: Endpoint, { pieces }: JsonPieces): Promise<AsyncIterable<string>> {
+  const made = await Array.fromAsync(pieces)
+  check(endpoint, made.join(''))
+  return Readable.from(made)
+}
+
+function check(endpoint: Endpoint, text: string): void {
   const violation = endpoint.reply && replyViolation(endpoint.reply, JSON.parse(text))
   if (violation) throw new Error(`The reply of ${endpoint.method} ${endpoint.paths[0]} is wrong: ${violation}`)
-  return text
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Readable } from 'node:stream'
 import Koa, { type Context as Exchange } from 'koa'
 import { systemClock } from '#base/clock.ts'
+import type { Log } from '#base/log.ts'
 import type { Context } from '#context.ts'
 import { ArrivingBytes } from './arriving-bytes.ts'
 import { clientAddress } from './client-address.ts'
@@ -15,6 +16,7 @@ import { RequestsUnderWay } from './requests-under-way.ts'
 import type { Authenticators } from './requester.ts'
 import { routeTable, type Match } from './route-table.ts'
 import { sendAnswer, type Answer } from './send-answer.ts'
+import { sendPieces } from './send-pieces.ts'
 import { UnsentAnswers } from './unsent-answers.ts'
 import { compileSchemas } from './validate.ts'
 
@@ -118,9 +120,12 @@ async function answer(kernel: Kernel, exchange: Exchange, id: string): Promise<v
     const match = kernel.route(method, url)
     path = match.endpoint.paths[0] ?? path
     const signal = () => underWay.signalFor(exchange.res)
-    send(await answerEndpoint(kernel, { request: exchange.req, match, ip, signal }))
+    const made = await answerEndpoint(kernel, { request: exchange.req, match, ip, signal })
+    const holds = send(made)
+    if (made.pieces) await sendPieces(exchange.res, made.pieces, holds)
   } catch (error) {
     if (isGone(exchange)) ctx.log.debug('client went away', { path })
+    else if (exchange.res.headersSent) breakOff(exchange, { error, path, log: ctx.log })
     else send(errorAnswer(error, { log: ctx.log, path }))
   }
   underWay.end()
@@ -130,15 +135,29 @@ async function answer(kernel: Kernel, exchange: Exchange, id: string): Promise<v
 
 type Receiver = { kernel: Kernel; exchange: Exchange; id: string; ip: string }
 
-/** Sends an answer, and watches what the client does not take at once. */
-function sendTo({ kernel: { underWay, unsent }, exchange, id, ip }: Receiver, { headers, ...made }: Answer): void {
+/** Where the making fails after a part was sent, the client must not take that for the whole. */
+function breakOff({ res }: Exchange, { log, error, path }: { log: Log; error: unknown; path: string }): void {
+  log.error('an answer broke off', { error, path })
+  res.destroy()
+}
+
+const holdsNothing = (): void => {}
+
+/**
+ * Sends an answer, and watches what the client does not take at once. Of an answer in pieces it is said by calling what
+ * is given back how much waits.
+ */
+function sendTo(
+  { kernel: { underWay, unsent }, exchange, id, ip }: Receiver,
+  { headers, ...made }: Answer,
+): (bytes: number) => void {
   const ending = underWay.isStopping ? { connection: 'close' } : undefined
   sendAnswer(exchange, { ...made, headers: { 'x-request-id': id, ...corsHeaders, ...headers, ...ending } })
   const { res: response } = exchange
   const isStream = made.body instanceof Readable
-  if (!isStream && response.writableLength === 0) return
+  if (!isStream && !made.pieces && response.writableLength === 0) return holdsNothing
   const bytes = isStream || made.body === undefined ? 0 : Buffer.byteLength(made.body as string | Buffer)
-  unsent.watch(response, { address: addressKey(ip), bytes })
+  return unsent.watch(response, { address: addressKey(ip), bytes })
 }
 
 const isGone = (exchange: Exchange) => exchange.res.destroyed || exchange.req.socket.destroyed

@@ -27,6 +27,14 @@ export class JsonText {
   }
 }
 
+/** A reply that is sent while it is made: pieces of one JSON text, which is never in memory as a whole. */
+export class JsonPieces {
+  readonly pieces: AsyncIterable<string>
+  constructor(pieces: AsyncIterable<string>) {
+    this.pieces = pieces
+  }
+}
+
 /** What every kind of endpoint declares. */
 export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A extends Auth> = {
   method: Method
@@ -58,7 +66,7 @@ type Parts<P extends TObject, Q extends TObject, B extends TSchema, R extends TS
     ctx: Context,
     received: Received<Static<P>, Static<Q>, Static<B>>,
     requester: Requesters[A],
-  ): Promise<Static<R> | JsonText>
+  ): Promise<Static<R> | JsonText | JsonPieces>
 }
 
 /** An endpoint with its types erased: the shape the route table, the OpenAPI document and the kernel work on. */

@@ -36,8 +36,11 @@ export class UnsentAnswers {
     return this.#inAll
   }
 
-  /** Counts an answer until it is sent or its connection is gone. */
-  watch(response: ServerResponse, { address, bytes }: { address: string; bytes: number }): void {
+  /**
+   * Counts an answer until it is sent or its connection is gone. Whoever sends it in pieces calls what this returns
+   * whenever another number of bytes waits.
+   */
+  watch(response: ServerResponse, { address, bytes }: { address: string; bytes: number }): (bytes: number) => void {
     const { socket } = response.req
     const unsent = { response, socket, address, bytes, taken: socket.bytesWritten, takenAt: performance.now() }
     const ofAddress = this.#byAddress.get(address) ?? new Set()
@@ -46,6 +49,14 @@ export class UnsentAnswers {
     this.#inAll += bytes
     response.once('close', () => this.#forget(unsent))
     this.#follow(socket)
+    this.#enforce(unsent)
+    return (now) => this.#change(unsent, now)
+  }
+
+  #change(unsent: Unsent, bytes: number): void {
+    if (!this.#byAddress.get(unsent.address)?.has(unsent)) return
+    this.#inAll += bytes - unsent.bytes
+    unsent.bytes = bytes
     this.#enforce(unsent)
   }
 

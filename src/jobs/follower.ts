@@ -128,6 +128,8 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
     if (this.#isStopping || this.#pause.isSet) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
+      // Between the last pass and here it may have been woken again.
+      if (this.#isAskedAgain) this.#wake()
       if (!this.#isStopping) this.#look.set(lookEveryMs, () => this.#wake())
     })
   }

@@ -1,6 +1,6 @@
 import { MatrixError } from '#base/errors.ts'
 import { jobsChanged } from '#bus/topics.ts'
-import type { Context } from '#context.ts'
+import type { Context, Transaction } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { Job, JobEnd, JobHold } from '#store/jobs/jobs.ts'
 import { Alarm } from './alarm.ts'
@@ -21,6 +21,8 @@ export type JobRun = {
   signal: AbortSignal
   /** Throws when another process has taken over. */
   saveProgress(progress: JsonValue): Promise<void>
+  /** Within a transaction: throws when another process has taken over, so that only who holds the job writes. */
+  hold(tx: Transaction): Promise<void>
 }
 
 export type JobKind = {
@@ -41,7 +43,14 @@ export function startJobWorker(ctx: Needs, kinds: readonly JobKind[], { atOnce =
   return new JobWorker(ctx, kinds, atOnce)
 }
 
-type Run = { hold: JobHold; controller: AbortController; isCancelled: boolean; isLost: boolean }
+type Run = {
+  hold: JobHold
+  controller: AbortController
+  isCancelled: boolean
+  isLost: boolean
+  /** Its end has been written, or is being written: a renewal that crosses that finds no run, which is no loss. */
+  isEnding: boolean
+}
 
 class JobWorker implements Worker {
   readonly #ctx: Needs
@@ -87,7 +96,11 @@ class JobWorker implements Worker {
   #wake(): void {
     this.#isAskedAgain = true
     if (this.#isStopping) return
-    this.#filling ??= this.#fill().finally(() => (this.#filling = undefined))
+    this.#filling ??= this.#fill().finally(() => {
+      this.#filling = undefined
+      // Between the last look and here it may have been asked again.
+      if (this.#isAskedAgain) this.#wake()
+    })
   }
 
   /** Begins what is due, and sets the alarm for what is not. */
@@ -96,7 +109,9 @@ class JobWorker implements Worker {
       while (this.#isAskedAgain && !this.#isStopping) {
         this.#isAskedAgain = false
         while (await this.#begin());
-        await this.#setAlarm()
+        if (await this.#sleep()) continue
+        while (await this.#begin('waits for rows'));
+        this.#isAskedAgain = true
       }
       this.#failures = 0
     } catch (error) {
@@ -105,13 +120,18 @@ class JobWorker implements Worker {
     }
   }
 
-  async #begin(): Promise<boolean> {
-    if (this.#isStopping || this.#pause.isSet || this.#runs.size >= this.#atOnce) return false
+  get #mayBegin(): boolean {
+    return !this.#isStopping && !this.#pause.isSet && this.#runs.size < this.#atOnce
+  }
+
+  async #begin(locked: 'passes over' | 'waits for rows' = 'passes over'): Promise<boolean> {
+    if (!this.#mayBegin) return false
     const { store, clock, processId: owner } = this.#ctx
-    const now = clock.now()
-    const job = await store.jobs.jobs.claim({ kinds: [...this.#kinds.keys()], owner, now, until: now + jobLeaseMs })
+    const [now, kinds, waits] = [clock.now(), [...this.#kinds.keys()], locked === 'waits for rows']
+    const job = await store.jobs.jobs.claim({ kinds, owner, now, until: now + jobLeaseMs, waits })
     if (!job) return false
-    const run: Run = { hold: job, controller: new AbortController(), isCancelled: false, isLost: false }
+    const [controller, isCancelled, isLost, isEnding] = [new AbortController(), false, false, false]
+    const run: Run = { hold: job, controller, isCancelled, isLost, isEnding }
     const done = this.#execute(job, run).finally(() => {
       this.#runs.delete(run)
       this.#wake()
@@ -121,18 +141,25 @@ class JobWorker implements Worker {
     return true
   }
 
-  /** With all hands busy the end of a run looks again. */
-  async #setAlarm(): Promise<void> {
-    if (this.#isStopping || this.#pause.isSet || this.#runs.size >= this.#atOnce) return
+  /**
+   * Sets the alarm for what is due next; with all hands busy the end of a run looks again. False when something is due
+   * now: the claim has passed over its row, which another statement holds, or it has just been added.
+   */
+  async #sleep(): Promise<boolean> {
+    if (!this.#mayBegin) return true
     const due = await this.#ctx.store.jobs.jobs.nextDue([...this.#kinds.keys()])
-    if (due === undefined) this.#alarm.clear()
-    else this.#alarm.set(Math.min(lookEveryMs, due - this.#ctx.clock.now()), () => this.#wake())
+    if (!this.#mayBegin) return true
+    const ms = due === undefined ? undefined : due - this.#ctx.clock.now()
+    if (ms === undefined) this.#alarm.clear()
+    else this.#alarm.set(Math.min(lookEveryMs, ms), () => this.#wake())
+    return ms === undefined || ms > 0
   }
 
   async #execute(job: Job & JobHold, run: Run): Promise<void> {
     const beat = this.#ctx.clock.every(jobLeaseMs / 3, () => void this.#renew(run))
     const end = await this.#attempt(job, run).finally(beat)
     if (!end) return
+    run.isEnding = true
     await this.#ctx.store.jobs.jobs
       .end(run.hold, end)
       .catch((error: unknown) => this.#ctx.log.error('the end of a job was not written down', { job: job.id, error }))
@@ -167,17 +194,25 @@ class JobWorker implements Worker {
       signal: run.controller.signal,
       saveProgress: async (reached) => {
         if (await this.#ctx.store.jobs.jobs.saveProgress(run.hold, reached)) return
-        this.#lose(run)
-        throw new Error('Another process has taken the job over')
+        throw this.#taken(run)
+      },
+      hold: async (tx) => {
+        const until = this.#ctx.clock.now() + jobLeaseMs
+        if ((await tx.jobs.jobs.renew(run.hold, until)) === 'lost') throw this.#taken(run)
       },
     }
+  }
+
+  #taken(run: Run): Error {
+    this.#lose(run)
+    return new Error('Another process has taken the job over')
   }
 
   /** A renewal that fails for want of the database says nothing: the next write finds out. */
   async #renew(run: Run): Promise<void> {
     const until = this.#ctx.clock.now() + jobLeaseMs
     const outcome = await this.#ctx.store.jobs.jobs.renew(run.hold, until).catch(() => 'held')
-    if (outcome === 'lost') this.#lose(run)
+    if (outcome === 'lost' && !run.isEnding) this.#lose(run)
     if (outcome !== 'cancelled') return
     run.isCancelled = true
     run.controller.abort()

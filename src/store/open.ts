@@ -37,14 +37,13 @@ import { eventWriter } from './rooms/event-writer.ts'
 import { events } from './rooms/events.ts'
 import { members } from './rooms/members.ts'
 import { migrate } from './engine/migrate.ts'
-import { openPostgres } from './engine/postgres/engine.ts'
+import { openEngine } from './engine/open-engine.ts'
 import { purges } from './rooms/purges.ts'
 import { relations } from './rooms/relations.ts'
 import { roomCheck } from './rooms/room-check.ts'
 import { roomState } from './rooms/room-state.ts'
 import { stateReads } from './rooms/state-reads.ts'
 import { rooms } from './rooms/rooms.ts'
-import { openSqlite } from './engine/sqlite/engine.ts'
 import { streams } from './streams.ts'
 
 /** Every store module by domain, bound to the pool or to one transaction. */
@@ -157,12 +156,6 @@ export async function openStore({
 async function prepare(engine: Engine): Promise<number> {
   await migrate(engine)
   return (await streams(engine.knex).positions()).events
-}
-
-const openEngine = async (url: string, poolSize: number): Promise<Engine> => {
-  if (url.startsWith('sqlite:')) return openSqlite(url.slice('sqlite:'.length))
-  if (/^postgres(ql)?:/.test(url)) return openPostgres(url, poolSize)
-  throw new Error('A database url starts with sqlite: or postgres:')
 }
 
 /** Touching the pool inside a transaction would wait for the transaction itself: fail at once instead. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
-import { deleteAll, deleteSlice, isDone, leaseMs } from '#services/rooms/purge/delete-slices.ts'
+import { jobLeaseMs } from '#jobs/job-worker.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
+import { purgeHistoryJob } from '#services/rooms/purge/purge-plan.ts'
+import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
 import type { EventId } from '#protocol/ids.ts'
@@ -248,10 +250,11 @@ describe('purge of history', () => {
     } as const
     const plan = JSON.stringify({ upTo: 0, deleteLocal: false })
     await store.rooms.purges.insert({ ...purge, status: 'active', plan, step: undefined, cursor: 0, createdAt: 0 })
+    await store.jobs.jobs.add({ id: 'job', kind: purgeHistoryJob, key: roomId, payload: {}, now: 0 })
 
     const sending = sendText(alice, roomId, 'said meanwhile')
     await reached.promise
-    const collecting = deleteAll(server.context)
+    const collecting = collectPurges(server.context)
     for (let read = 0; read < 3; read++) await sync(bob)
     held.resolve()
     await Promise.all([sending, collecting])
@@ -309,16 +312,22 @@ describe('purge of history', () => {
       const [alice, bob] = [await registerUser(running.url, 'alice'), await registerUser(running.url, 'bob')]
       const { roomId, old, kept } = await longRoom(running, alice, bob)
       await running.settle()
-      const ctx = { ...running.context, bus: { ...running.context.bus, publish: () => {} }, processId: 'killed' }
+      const quiet = { ...running.context.bus, publish: () => {} }
+      // Killed, it renews no lease.
+      const frozen = { ...clock, every: () => () => {} }
+      const ctx = { ...running.context, bus: quiet, clock: frozen, processId: 'killed' }
       const asked = { roomId, before: { eventId: kept }, deleteLocal: true }
       const id = await requestHistoryPurge(ctx, asked)
-      let purge = await ctx.store.rooms.purges.claim({
-        owner: 'killed',
-        now: clock.now(),
-        until: clock.now() + leaseMs,
-      })
-      while (purge && (purge.step !== 'events' || purge.cursor === 0)) purge = await deleteSlice(ctx, purge)
-      assert.ok(purge && !isDone(purge))
+      const dead = Promise.withResolvers<void>()
+      const transaction: Context['store']['transaction'] = async (work) => {
+        const answer = await ctx.store.transaction(work)
+        const purge = await ctx.store.rooms.purges.find(id)
+        if (purge?.step !== 'events' || purge.cursor === 0) return answer
+        dead.resolve()
+        return new Promise<never>(() => {})
+      }
+      void collectPurges({ ...ctx, store: { ...ctx.store, transaction } })
+      await dead.promise
       assert.equal(await ctx.store.rooms.events.find(old), undefined)
       const left = await countOf(running, (await ctx.store.rooms.rooms.find(roomId))!.nid)
       assert.ok(left > 100)
@@ -330,7 +339,7 @@ describe('purge of history', () => {
       const status = async () => accepted(await again.request('GET', `${admin}/v1/purge_history_status/${id}`)).status
       assert.equal(await status(), 'active')
       assert.deepEqual(await bodiesOf(await loginUser(running.url, 'bob'), roomId), ['newest', 'kept'])
-      await clock.advance(leaseMs)
+      await clock.advance(jobLeaseMs)
       await running.settle()
       assert.equal(await status(), 'complete')
       assert.ok((await countOf(running, (await running.context.store.rooms.rooms.find(roomId))!.nid)) < 20)

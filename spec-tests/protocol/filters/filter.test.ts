@@ -145,10 +145,17 @@ describe('filterViolation', () => {
     ['a limit with a fraction', { room: { timeline: { limit: 1.5 } } }],
     ['a limit that is a string', { room: { timeline: { limit: '10' } } }],
     ['a flag that is no boolean', { room: { state: { lazy_load_members: 'yes' } } }],
-    ['a null in place of a list', { event_fields: null }],
     ['too many entries', { presence: { types: Array.from({ length: maxFilterEntries + 1 }, () => 'a*') } }],
   ]
   for (const [what, filter] of bad) it(`refuses ${what}`, () => assert.equal(typeof filterViolation(filter), 'string'))
+
+  it('N33 takes null as absent, wherever it stands', () => {
+    const filter = { event_fields: null, presence: null, room: { rooms: null, timeline: { types: null, limit: null } } }
+    assert.equal(filterViolation(filter), undefined)
+    const { eventFields, timeline } = compileFilter(filter as never)
+    assert.equal(eventFields, undefined)
+    assert.ok(timeline.limit > 0 && timeline.matches({ type: 'm.room.message', sender: '@a:b' }))
+  })
 
   it('says where the mistake is', () => {
     assert.match(filterViolation({ room: { timeline: { limit: -1 } } }) ?? '', /room\.timeline\.limit/)

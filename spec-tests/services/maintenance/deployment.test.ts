@@ -18,7 +18,7 @@ const startOn = (database: TestDatabase, more: Record<string, unknown> = {}) =>
   startServer(configOf(database, more), { log: failuresOnly })
 
 async function withDatabase(test: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase()
+  const database = await createTestDatabase({ isNew: true })
   try {
     await test(database)
   } finally {

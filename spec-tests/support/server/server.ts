@@ -21,7 +21,8 @@ export type TestServer = RunningServer & {
 /** A whole server named `test` on a free port, over a fresh database; `await using` ends it. */
 export async function startTestServer({ settings, ...effects }: TestOptions = {}): Promise<TestServer> {
   const clock = effects.clock ?? fakeClock()
-  const database = await createTestDatabase()
+  // The earlier history is that of the server `test`.
+  const database = await createTestDatabase({ isNew: settings?.['server_name'] !== undefined })
   const config = loadConfig({ settings: { ...testSettings(database), ...settings } })
   const started = await startServer(config, { log: failuresOnly, checkReplies: true, ...effects, clock }).catch(
     async (error: unknown) => {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { Db } from '#store/engine/db.ts'
+import { lockFreeRows, lockRows } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
@@ -26,7 +27,14 @@ export type NewJob = { id: string; kind: string; key: string; payload: JsonObjec
 export type JobHold = { id: string; fence: number }
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */
-export type JobClaim = { kinds: readonly string[]; owner: string; now: number; until: number }
+export type JobClaim = {
+  kinds: readonly string[]
+  owner: string
+  now: number
+  until: number
+  /** Waits for a row that another transaction holds; rows are passed over otherwise. */
+  waits?: boolean
+}
 
 /** How a run ended. */
 export type JobEnd =
@@ -81,6 +89,8 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
           is_cancelled: false,
           run_at: unlessRunning('run_at'),
           attempts: unlessRunning('attempts'),
+          // What has ended begins anew.
+          progress: db.raw(`case when jobs.state in ('waiting', 'running') then jobs.progress end`),
           finished_at: null,
         } as unknown as Partial<Row>)
     },
@@ -91,7 +101,7 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
     },
 
     /** Takes the job that has been due longest, if there is one; two processes never take the same. */
-    async claim({ kinds, owner, now, until }: JobClaim): Promise<(Job & JobHold) | undefined> {
+    async claim({ kinds, owner, now, until, waits = false }: JobClaim): Promise<(Job & JobHold) | undefined> {
       const due = db<Row>('jobs')
         .whereIn('kind', [...kinds])
         .where(
@@ -108,7 +118,8 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
         .orderBy('run_at')
         .limit(1)
         .select('id')
-      if (kind === 'postgres') void due.forUpdate().skipLocked()
+      if (waits) lockRows(kind, due)
+      else lockFreeRows(kind, due)
       const [row] = await db<Row>('jobs')
         .whereIn('id', due)
         .update({
@@ -136,33 +147,41 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
 
     /** Ends a run; a job that was asked for again meanwhile waits for its next one. False when another process took it over. */
     async end(hold: JobHold, end: JobEnd): Promise<boolean> {
-      const common = { lease_owner: null, lease_until: 0, error: 'error' in end ? end.error : null }
+      const ended = { lease_owner: null, lease_until: 0, error: 'error' in end ? end.error : null }
       if (end.state === 'waiting')
-        return (await held(hold).update({ ...common, state: 'waiting', run_at: end.runAt })) === 1
-      const repeated = await held(hold)
-        .where({ is_repeated: true })
-        .update({ ...common, state: 'waiting', is_repeated: false, progress: null, attempts: 0, run_at: end.now })
-      if (repeated === 1) return true
-      return (
-        (await held(hold).update({
-          ...common,
-          state: end.state,
-          result: 'result' in end && end.result !== undefined ? JSON.stringify(end.result) : null,
-          attempts: end.state === 'done' ? 0 : (db.raw('attempts') as unknown as number),
-          finished_at: end.now,
-        })) === 1
-      )
+        return (await held(hold).update({ ...ended, state: 'waiting', run_at: end.runAt })) === 1
+      const result = 'result' in end && end.result !== undefined ? JSON.stringify(end.result) : null
+      // All in one statement: what is asked for between two would be lost.
+      const ifRepeated = (cases: string, ...values: (string | number | null)[]) =>
+        db.raw(`case when is_repeated then ${cases} end`, values as never) as never
+      const row: Partial<Row> = {
+        ...ended,
+        state: ifRepeated(`'waiting' else cast(? as text)`, end.state),
+        is_repeated: false,
+        progress: ifRepeated('null else progress'),
+        result: ifRepeated('result else cast(? as text)', result),
+        attempts: end.state === 'done' ? 0 : ifRepeated('0 else attempts'),
+        run_at: ifRepeated('cast(? as bigint) else run_at', end.now),
+        finished_at: ifRepeated('null else cast(? as bigint)', end.now),
+      }
+      return (await held(hold).update(row)) === 1
     },
 
     /** Ends a job that waits; has one that runs end soon. False when it has ended already. */
     async cancel(id: string, now: number): Promise<boolean> {
-      const ended = await db<Row>('jobs')
-        .where({ id, state: 'waiting' })
-        .update({ state: 'cancelled', finished_at: now, is_repeated: false })
-      if (ended === 1) return true
-      return (
-        (await db<Row>('jobs').where({ id, state: 'running' }).update({ is_cancelled: true, is_repeated: false })) === 1
-      )
+      // In one statement, since a run that fails begins to wait.
+      const ifWaiting = (cases: string, ...values: number[]) =>
+        db.raw(`case when state = 'waiting' then ${cases} end`, values) as never
+      const cancelled = await db<Row>('jobs')
+        .where({ id })
+        .whereIn('state', ['waiting', 'running'])
+        .update({
+          state: ifWaiting(`'cancelled' else state`),
+          finished_at: ifWaiting('cast(? as bigint) else finished_at', now),
+          is_cancelled: db.raw(`state = 'running'`) as never,
+          is_repeated: false,
+        })
+      return cancelled === 1
     },
 
     /** When a job of these kinds is due next, those among them that another process may have died over. */

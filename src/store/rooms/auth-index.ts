@@ -1,6 +1,7 @@
 import type { EventId } from '#protocol/ids.ts'
 import { decodeAuth } from './auth-links.ts'
 import type { Db } from '#store/engine/db.ts'
+import { rowsAtOnce } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 
 /**
@@ -18,9 +19,6 @@ export type IndexedEvent = {
 
 type Row = { nid: number; position: number; event_id: EventId; type: string; state_key: string; auth: string }
 
-/** SQLite reads on the main thread, which so many rows keep for some milliseconds; PostgreSQL sorts them anew for each page. */
-const pageSize: Readonly<Record<Engine['kind'], number>> = { sqlite: 4000, postgres: 40_000 }
-
 /**
  * The auth events of each state event, in its row. Only events whose own auth events are all indexed get theirs,
  * and a row names no more than those, so no ancestor is ever missing behind a row and the size follows from the events.
@@ -36,7 +34,7 @@ export const authIndex = (db: Db, kind: Engine['kind']) => ({
       .whereNotNull('auth')
       .where('position', direction === 'up' ? '>' : '<', from)
       .orderBy('position', direction === 'up' ? 'asc' : 'desc')
-      .limit(pageSize[kind])
+      .limit(rowsAtOnce(kind))
       .select(db.raw('coalesce(former_position, position) as nid'))
       .select('position', 'event_id', 'type', 'state_key', 'auth')) as Row[]
     return rows.map((row) => ({

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import { joinEach, rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
@@ -88,16 +89,6 @@ export type TimestampSearch = {
   skip: number
 }
 
-/** One index walk a room; a window function would read every event of the rooms. */
-const newestOfRooms: Readonly<Record<Engine['kind'], string>> = {
-  postgres: `select e.* from rooms r join lateral (
-    select * from events x where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ?
-    order by x.position desc limit ?) e on true`,
-  sqlite: `select e.* from rooms r join events e on e.position in (
-    select x.position from events x where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ?
-    order by x.position desc limit ?)`,
-}
-
 export const events = (db: Db, kind: Engine['kind']) => ({
   async find(eventId: EventId): Promise<StoredEvent | undefined> {
     const row = await db<EventRow>('events')
@@ -147,10 +138,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     const newest = (columns: string) => `select ${columns} from events x
       where x.room_nid = a.room_nid and x.status = 0 and x.position < a.before and x.position > a.after
       order by x.position desc limit ?`
-    const events =
-      kind === 'postgres'
-        ? `join lateral (${newest('*')}) e on true`
-        : `join events e on e.position in (${newest('x.position')})`
+    const events = joinEach(kind, { table: 'events', as: 'e', key: 'position', select: newest })
     const sql = `select a.ask, e.* from ${asked.sql} ${events} order by e.position desc`
     const raw: unknown = await db.raw(sql, [...asked.bindings, limit])
     return byAsk(asks.length, rowsOf<EventRow & { ask: number }>(raw), toStoredEvent)
@@ -180,7 +168,10 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   ): Promise<StoredEvent[]> {
     if (roomNids.length === 0) return []
     const [condition, bindings] = inList(kind, 'r.nid', roomNids)
-    const sql = `${newestOfRooms[kind]} where ${condition} order by e.position`
+    const newest = (columns: string) => `select ${columns} from events x
+      where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ? order by x.position desc limit ?`
+    const events = joinEach(kind, { table: 'events', as: 'e', key: 'position', select: newest })
+    const sql = `select e.* from rooms r ${events} where ${condition} order by e.position`
     const values: Knex.RawBinding[] = [range.after, range.upTo, range.limit, ...bindings]
     const raw: unknown = await db.raw(sql, values)
     return rowsOf<EventRow>(raw).map(toStoredEvent)
@@ -233,6 +224,3 @@ export const events = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 })
-
-/** What a raw query answered, whatever the engine. */
-export const rowsOf = <T>(raw: unknown): T[] => (Array.isArray(raw) ? raw : (raw as { rows: T[] }).rows) as T[]

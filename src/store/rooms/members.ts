@@ -81,7 +81,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
   async listMemberships(roomNids: readonly number[]): Promise<Map<number, Standing[]>> {
     const places = new Map<number, Standing[]>()
     if (roomNids.length === 0) return places
-    const along = { room_nid: 'room_nid', membership: 'membership', row: 'rowid' }
+    const along = { table: 'memberships', columns: ['room_nid', 'membership'] }
     const rows = await inPages<Omit<Row, 'sender' | 'is_forgotten'>>(kind, along, () =>
       db('memberships')
         .whereRaw(...inList(kind, 'room_nid', roomNids))

@@ -1,12 +1,14 @@
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Branch } from './event-branches.ts'
-import type { Engine, Row } from '#store/engine/engine.ts'
-import { rowsOf, statusCodes } from './events.ts'
+import { deleteSome, giveSpaceBack } from '#store/engine/dialect.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { statusCodes } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 export type PurgeKind = 'history' | 'room'
-export type PurgeStatus = 'scheduled' | 'active' | 'complete' | 'failed'
+/** `failed` is for good; `retrying` is what has failed and is tried again. */
+export type PurgeStatus = 'scheduled' | 'active' | 'retrying' | 'complete' | 'failed'
 
 /** A collection that was asked for, and how far it has come. */
 export type Purge = {
@@ -25,8 +27,7 @@ export type Purge = {
   createdAt: number
 }
 
-/** Which process works on a purge, and until when no other may. */
-export type Lease = { owner: string; until: number; now: number }
+export type PurgeProgress = Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>
 
 type PurgeRow = {
   id: string
@@ -54,30 +55,19 @@ export type PassedEvent = {
 /** What is kept for a room by its number, beside its events. */
 export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
-const open: readonly PurgeStatus[] = ['scheduled', 'active']
+const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 /** A purge that is over is remembered for a week, for those who ask for its status. */
 const remembered = 7 * 24 * 3_600_000
 
 export const purges = (db: Db, kind: Engine['kind']) => {
-  /** The name by which a row can be picked whatever its key. */
-  const rowName = kind === 'sqlite' ? 'rowid' : 'ctid'
-
-  const deleteSome = async (table: string, where: string, { values, limit }: { values: unknown[]; limit: number }) => {
-    const some = `select ${rowName} from ${table} where ${where} limit ?`
-    // PostgreSQL takes a list of rows by their place only as an array.
-    const condition = kind === 'sqlite' ? `${rowName} in (${some})` : `${rowName} = any(array(${some}))`
-    const raw: unknown = await db.raw(`delete from ${table} where ${condition} returning 1`, [
-      ...values,
-      limit,
-    ] as never)
-    return rowsOf<Row>(raw).length
-  }
+  const deleteFrom = (table: string, where: string, bounds: { values: readonly unknown[]; limit: number }) =>
+    deleteSome({ db, kind }, [table, where], bounds)
 
   return {
     async insert({ id, kind: what, roomId, roomNid, status, plan, createdAt }: Purge): Promise<void> {
       await db('purges')
         .where('created_at', '<', createdAt - remembered)
-        .whereNotIn('status', open)
+        .whereNotIn('status', unfinished)
         .delete()
       const row = { id, kind: what, room_id: roomId, room_nid: roomNid ?? null, status, plan, created_at: createdAt }
       await db('purges').insert(row)
@@ -94,41 +84,34 @@ export const purges = (db: Db, kind: Engine['kind']) => {
       return rows.map(toPurge)
     },
 
-    /** Whether something of the room waits for its collection. */
-    async isUnderWay(roomId: RoomId): Promise<boolean> {
-      return (await db('purges').where({ room_id: roomId }).whereIn('status', open).first('id')) !== undefined
+    /** What of a kind is yet to be collected of a room, the oldest first. */
+    async listUnfinished(roomId: RoomId, what: PurgeKind): Promise<Purge[]> {
+      const rows = await db<PurgeRow>('purges')
+        .where({ room_id: roomId, kind: what })
+        .whereIn('status', unfinished)
+        .orderBy(['created_at', 'id'])
+      return rows.map(toPurge)
     },
 
-    /** Whether any collection is left to do, also by another process. */
-    async isAnyOpen(): Promise<boolean> {
-      return (await db('purges').whereIn('status', open).first('id')) !== undefined
+    /** Whether something of the room is being collected by a job of these kinds, or waits for one, and did not fail. */
+    async isUnderWay(roomId: RoomId, jobKinds: readonly string[]): Promise<boolean> {
+      const job = db('jobs')
+        .where({ job_key: roomId })
+        .whereIn('kind', [...jobKinds])
+        .whereIn('state', ['waiting', 'running'])
+      const row: unknown = await db('purges')
+        .where({ room_id: roomId })
+        .whereIn('status', ['scheduled', 'active'])
+        .whereExists(job)
+        .first('id')
+      return row !== undefined
     },
 
-    /** Takes the oldest one that no process works on. */
-    async claim({ owner, until, now }: Lease): Promise<Purge | undefined> {
-      const free = () => db<PurgeRow>('purges').whereIn('status', open).where('lease_until', '<=', now)
-      const next = await free().orderBy(['created_at', 'id']).first('id')
-      if (!next) return undefined
-      const taken = await free()
-        .where({ id: next.id })
-        .update({ lease_owner: owner, lease_until: until } as never)
-      return taken === 1 ? this.find(next.id) : undefined
-    },
-
-    /** Takes down how far it has come and keeps the lease; false when another has it. */
-    async progress(
-      { id, status, plan, step, cursor }: Pick<Purge, 'id' | 'status' | 'plan' | 'step' | 'cursor'>,
-      { owner, until }: Pick<Lease, 'owner' | 'until'>,
-    ): Promise<boolean> {
-      const moved = await db('purges')
-        .where({ id, lease_owner: owner })
-        .update({ status, plan, step: step ?? null, cursor, lease_until: until })
-      return moved === 1
-    },
-
-    /** Gives the lease back: another may go on at once. */
-    async release(id: string, owner: string): Promise<void> {
-      await db('purges').where({ id, lease_owner: owner }).update({ lease_until: 0 })
+    /** Writes down how far it has come. */
+    async progress({ id, status, plan, step, cursor }: PurgeProgress): Promise<void> {
+      await db('purges')
+        .where({ id })
+        .update({ status, plan, step: step ?? null, cursor })
     },
 
     async block(roomId: RoomId, by: UserId): Promise<void> {
@@ -137,7 +120,10 @@ export const purges = (db: Db, kind: Engine['kind']) => {
 
     /** Whether no user may enter the room: it is blocked, or what is left of it is being removed. */
     async isClosed(roomId: RoomId): Promise<boolean> {
-      const removed = db('purges').where({ room_id: roomId, kind: 'room' }).whereIn('status', open).select('room_id')
+      const removed = db('purges')
+        .where({ room_id: roomId, kind: 'room' })
+        .whereIn('status', unfinished)
+        .select('room_id')
       const row: unknown = await db('blocked_rooms')
         .where({ room_id: roomId })
         .select('room_id')
@@ -189,19 +175,19 @@ export const purges = (db: Db, kind: Engine['kind']) => {
 
     /** State intervals that ended before a position: that state cannot be shown any more. Answers how many went. */
     async deleteIntervals(roomNid: number, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteSome('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
+      return deleteFrom('room_state', 'room_nid = ? and to_position <= ?', { values: [roomNid, upTo], limit })
     },
 
     async deleteReceipts(roomId: RoomId, { upTo, limit }: { upTo: number; limit: number }): Promise<number> {
-      return deleteSome('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
+      return deleteFrom('receipts', 'room_id = ? and event_position <= ?', { values: [roomId, upTo], limit })
     },
 
     async deleteRoomRows(table: RoomTable, roomNid: number, limit: number): Promise<number> {
-      return deleteSome(table, 'room_nid = ?', { values: [roomNid], limit })
+      return deleteFrom(table, 'room_nid = ?', { values: [roomNid], limit })
     },
 
     async deleteAccountData(roomId: RoomId, limit: number): Promise<number> {
-      return deleteSome('account_data', 'room_id = ?', { values: [roomId], limit })
+      return deleteFrom('account_data', 'room_id = ?', { values: [roomId], limit })
     },
 
     /** Events between two positions (exclusive, inclusive), in order. */
@@ -244,21 +230,9 @@ export const purges = (db: Db, kind: Engine['kind']) => {
           .delete()
     },
 
-    /** Gives emptied pages of a SQLite file back, some at a time; answers whether there are more. PostgreSQL reuses them by itself. */
-    async giveSpaceBack(pages: number): Promise<boolean> {
-      if (kind !== 'sqlite') return false
-      const before = await pragma(db, 'freelist_count')
-      if (before === 0) return false
-      await db.raw(`pragma incremental_vacuum(${pages})`)
-      const after = await pragma(db, 'freelist_count')
-      return after > 0 && after < before
-    },
+    /** Gives emptied pages back, some at a time; answers whether there are more. */
+    giveSpaceBack: (pages: number): Promise<boolean> => giveSpaceBack(db, kind, pages),
   }
-}
-
-async function pragma(db: Db, name: string): Promise<number> {
-  const [row] = rowsOf<Record<string, number>>(await db.raw(`pragma ${name}`))
-  return Number(row?.[name] ?? 0)
 }
 
 const toPurge = (row: PurgeRow): Purge => ({

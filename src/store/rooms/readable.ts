@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { UserId } from '#protocol/ids.ts'
 import type { Engine } from '#store/engine/engine.ts'
+import { inRanges } from '#store/engine/dialect.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 /** Positions from one to another, both included. */
@@ -16,7 +17,7 @@ export type Readable = {
 
 /** The same as a condition on a row of `events`; its text does not grow with the number of ranges or users. */
 export function isReadable(kind: Engine['kind'], event: string, readable: Readable): [string, Knex.RawBinding[]] {
-  const [within, bounds] = isWithin(kind, `${event}.position`, readable.ranges)
+  const [within, bounds] = inRanges(kind, `${event}.position`, readable.ranges)
   const [isShown, ignored] = isShownTo(kind, event, readable.ignored)
   return [`${within} and ${isShown}`, [...bounds, ...ignored]]
 }
@@ -30,21 +31,4 @@ export function isShownTo(
   if (ignored.size === 0) return ['1 = 1', []]
   const [isIgnored, users] = inList(kind, `${event}.sender`, [...ignored])
   return [`(${event}.state_key is not null or not (${isIgnored}))`, users]
-}
-
-function isWithin(kind: Engine['kind'], column: string, ranges: readonly PositionRange[]): [string, Knex.RawBinding[]] {
-  const [first] = ranges
-  if (!first) return ['1 = 0', []]
-  if (ranges.length === 1) return [`${column} between ? and ?`, [first.from, first.to]]
-  const pairs = ranges.map(({ from, to }) => [from, to])
-  if (kind === 'sqlite')
-    return [
-      `exists (select 1 from json_each(?) x
-        where ${column} between json_extract(x.value, '$[0]') and json_extract(x.value, '$[1]'))`,
-      [JSON.stringify(pairs)],
-    ]
-  return [
-    `exists (select 1 from unnest(?::bigint[], ?::bigint[]) as x(first, last) where ${column} between x.first and x.last)`,
-    [pairs.map(([from]) => from), pairs.map(([, to]) => to)] as unknown as Knex.RawBinding[],
-  ]
 }

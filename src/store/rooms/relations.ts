@@ -2,8 +2,9 @@ import type { Knex } from 'knex'
 import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import { byBytes, rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { rowsOf, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { isReadable, isShownTo, type PositionRange, type Readable } from './readable.ts'
 
@@ -67,9 +68,6 @@ const maxReferences = 1000
 /** More than one, since an edit may turn out to hold no new content. */
 const maxEdits = 5
 
-/** Event ids compare by their bytes. */
-const byBytes: Readonly<Record<Engine['kind'], string>> = { postgres: 'collate "C"', sqlite: 'collate binary' }
-
 /** An edit counts only of its author's own event, of the same type, and not of an edit or state. */
 const isBundled = `(r.rel_type <> 'm.replace' or (
   r.sender = p.sender and e.type = p.type and e.state_key is null and p.state_key is null and p.redacted_by is null
@@ -110,7 +108,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
             over (partition by a.room, r.parent_id, r.rel_type) as participated,
           row_number() over (partition by a.room, r.parent_id, r.rel_type
             order by case r.rel_type when 'm.replace' then e.origin_server_ts else e.position end desc,
-              e.event_id ${byBytes[kind]} desc) as place
+              e.event_id ${byBytes(kind)} desc) as place
         from ${asked.sql}
         join relations r on r.parent_id = a.parent_id and r.room_nid = a.room_nid and r.position between a.first and a.last
         join events e on e.position = r.position

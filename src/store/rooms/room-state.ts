@@ -1,7 +1,8 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { inPages } from '#store/engine/in-pages.ts'
 
@@ -48,7 +49,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
     async currentEntries(roomNids: readonly number[]): Promise<Map<number, StoredStateEntry[]>> {
       const entries = new Map<number, StoredStateEntry[]>()
       if (roomNids.length === 0) return entries
-      const rows = await inPages<EntryRow>(kind, { room_nid: 's.room_nid', row: 's.rowid' }, () =>
+      const rows = await inPages<EntryRow>(kind, { table: 's', columns: ['room_nid'] }, () =>
         intervals()
           .whereRaw(...inList(kind, 's.room_nid', roomNids))
           .whereNull('s.to_position')

@@ -1,5 +1,6 @@
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import { lockEach } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
@@ -54,12 +55,9 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
 
   /** Locks these rooms against other writers until the end of the transaction; SQLite has only one in any case. */
   async lock(roomIds: readonly RoomId[]): Promise<void> {
-    if (kind === 'sqlite' || roomIds.length === 0) return
-    await db('rooms')
-      .whereRaw(...inList(kind, 'room_id', roomIds))
-      .orderBy('nid')
-      .forUpdate()
-      .select('nid')
+    if (roomIds.length === 0) return
+    const found = db('rooms').whereRaw(...inList(kind, 'room_id', roomIds))
+    await lockEach(kind, found, 'nid')
   },
 
   async findByNid(nid: number): Promise<StoredRoom | undefined> {

@@ -1,5 +1,6 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { askedRows } from '#store/engine/asked-rows.ts'
 import type { Batch, Engine } from '#store/engine/engine.ts'
 
 type Key = readonly [type: string, stateKey: string]
@@ -9,13 +10,6 @@ const numberBytes = 100
 /** So many at once do not hold up the event loop; only a join of a large room brings more. */
 const sliceSize = 2000
 const nameOf = ([type, stateKey]: Key): string => `${type}\0${stateKey}`
-
-const lookUp: Readonly<Record<Engine['kind'], string>> = {
-  sqlite: `select k.nid, k.type, k.state_key from json_each(?) j join state_keys k
-    on k.type = json_extract(j.value, '$[0]') and k.state_key = json_extract(j.value, '$[1]')`,
-  postgres: `select k.nid, k.type, k.state_key from json_array_elements(?::json) j join state_keys k
-    on k.type = j->>0 and k.state_key = j->>1`,
-}
 
 /** Small numbers for (type, state key) pairs, which recur in every room a user is in. */
 export class StateKeyNids {
@@ -43,7 +37,10 @@ export class StateKeyNids {
       if (wanted.length > sliceSize) await nextTurn()
       const rows = wanted.slice(start, start + sliceSize)
       await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows }])
-      for (const row of await batch.query(lookUp[this.#kind], [JSON.stringify(rows)]))
+      const asked = askedRows(this.#kind, columns, rows)
+      const sql = `select k.nid, k.type, k.state_key from ${asked.sql}
+        cross join state_keys k where k.type = a.type and k.state_key = a.state_key`
+      for (const row of await batch.query(sql, asked.bindings))
         resolved.set(nameOf([row.type as string, row.state_key as string]), Number(row.nid))
     }
     return resolved

@@ -1,8 +1,9 @@
 import type { EventId } from '#protocol/ids.ts'
 import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { Db } from '#store/engine/db.ts'
+import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { rowsOf, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import type { FormerEntry } from './room-state.ts'
 
 /** A state key of a room. */

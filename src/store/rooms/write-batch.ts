@@ -2,6 +2,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { AuthNids } from './auth-nids.ts'
 import type { Batch, Engine } from '#store/engine/engine.ts'
 import { eventRows, type Placed } from './event-rows.ts'
+import { lockInOrder } from '#store/engine/dialect.ts'
 import { inList } from '#store/engine/in-list.ts'
 import type { RoomWrite, Written } from './room-write.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
@@ -48,7 +49,7 @@ async function dropStale(engine: Engine, batch: Batch, writes: readonly RoomWrit
   const versions = new Map<number, number>()
   if (nids.length > 0) {
     const [condition, bindings] = inList(engine.kind, 'nid', nids)
-    const lock = engine.kind === 'postgres' ? ' order by nid for update' : ''
+    const lock = lockInOrder(engine.kind, 'nid')
     for (const row of await batch.query(`select nid, line_version from rooms where ${condition}${lock}`, bindings))
       versions.set(Number(row.nid), Number(row.line_version))
   }

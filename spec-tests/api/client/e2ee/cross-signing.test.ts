@@ -170,7 +170,7 @@ describe('cross-signing keys', () => {
       [400, 'M_INVALID_PARAM'],
       [400, 'M_INVALID_PARAM'],
       [400, 'M_INVALID_PARAM'],
-      [400, 'M_MISSING_PARAM'],
+      [400, 'M_BAD_JSON'],
     ])
     assert.equal(accepted.status, 200)
     const found = await query(alice, alice.userId)

@@ -94,7 +94,7 @@ describe('unread counts of an open stream', () => {
 
   it('N06 do not fall with a new name, and start where one joined, warm and cold', async () => {
     await using server = await startTestServer()
-    const { alice, bob, carol, roomId } = await room(server)
+    const { alice, bob, roomId } = await room(server)
     const counts = async () => {
       const warm = await fresh(bob, roomId)
       evict(server, roomId)
@@ -151,7 +151,7 @@ describe('unread counts of an open stream', () => {
 
   it('N06 count more than three hundred, warm and cold', async () => {
     await using server = await startTestServer()
-    const { alice, bob, carol, roomId } = await room(server)
+    const { alice, bob, roomId } = await room(server)
     await fresh(bob, roomId)
     await sendText(alice, roomId, 'mention', 'first')
     const quiet = (index: number) => alice.request('PUT', roomPath(roomId, 'send', 'x.quiet', `${index}`), { index })

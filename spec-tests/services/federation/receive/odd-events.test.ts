@@ -5,7 +5,7 @@ import type { JsonValue } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { receiveEvents } from '#services/federation/receive/receive-event.ts'
-import { deleteAll } from '#services/rooms/purge/delete-slices.ts'
+import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { TypingRooms } from '#services/rooms/ephemeral/typing-rooms.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
@@ -73,5 +73,5 @@ async function purge({ server, room }: Scene, eventId: EventId): Promise<void> {
   const typing = new TypingRooms(server.ctx.clock)
   const ctx = { ...server.ctx, log: failuresOnly, typing, tokens: systemTokens, processId: 'p' }
   await requestHistoryPurge(ctx, { roomId: room.roomId, before: { eventId }, deleteLocal: true })
-  await deleteAll(ctx)
+  await collectPurges(ctx)
 }

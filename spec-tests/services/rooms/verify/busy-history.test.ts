@@ -4,7 +4,7 @@ import { createAccount } from '#services/accounts/registration/create-account.ts
 import { MatrixError } from '#base/errors.ts'
 import { createRoom } from '#services/rooms/write/create.ts'
 import { joinRoom } from '#services/rooms/membership/join.ts'
-import { kickUser } from '#services/rooms/membership/kick.ts'
+import { kickUser } from '#services/rooms/membership/moderate.ts'
 import { leaveRoom } from '#services/rooms/membership/leave.ts'
 import { redactEvent } from '#services/rooms/write/redact.ts'
 import { sendEvent } from '#services/rooms/write/send.ts'

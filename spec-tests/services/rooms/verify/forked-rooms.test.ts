@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { systemTokens } from '#base/tokens.ts'
 import { prevEventIds } from '#protocol/events/event.ts'
-import { deleteAll } from '#services/rooms/purge/delete-slices.ts'
+import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
 import { entriesOf } from '#services/rooms/state/state-diff.ts'
@@ -66,7 +66,7 @@ describe('check of a room that forks', function () {
     const middle = order[30]!
 
     await requestHistoryPurge(ctx, { roomId, before: { eventId: middle }, deleteLocal: true })
-    await deleteAll(ctx)
+    await collectPurges(ctx)
 
     const { purgedUpTo, nid } = (await store.rooms.rooms.find(roomId))!
     assert.ok(purgedUpTo > 0)

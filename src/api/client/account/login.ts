@@ -53,7 +53,7 @@ export const postLogin = endpoint({
   auth: 'optional',
   limit: 'login',
   body: Body,
-  reply: Type.Composite([SessionReply, Type.Object({ well_known: Type.Optional(WellKnown) })]),
+  reply: Type.Object({ ...SessionReply.properties, well_known: Type.Optional(WellKnown) }),
   summary: 'Logs a user in on a device.',
   spec: 'client-server-api/#post_matrixclientv3login',
   async handle(ctx, { body }, requester) {

@@ -33,7 +33,7 @@ export const postRegister = endpoint({
   limit: 'register',
   query: Type.Object({ kind: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('guest')])) }),
   body: Body,
-  reply: Type.Composite([Type.Partial(SessionReply), Type.Object({ user_id: UserIdText })]),
+  reply: Type.Object({ ...Type.Partial(SessionReply).properties, user_id: UserIdText }),
   summary: 'Makes an account, and logs its owner in unless told not to.',
   spec: 'client-server-api/#post_matrixclientv3register',
   async handle(ctx, { query, body, ip }, requester) {

@@ -52,7 +52,7 @@ export const getDehydratedDevice = endpoint({
   method: 'GET',
   path,
   auth: 'user',
-  reply: Type.Composite([Id, Type.Object({ device_data: JsonBody })]),
+  reply: Type.Object({ ...Id.properties, device_data: JsonBody }),
   summary: 'Gets the dehydrated device.',
   spec,
   async handle(ctx, _received, { userId }) {

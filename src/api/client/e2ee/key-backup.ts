@@ -7,10 +7,12 @@ import { JsonBody } from '#api/client/json-object.ts'
 
 const Version = Type.Object({ version: Type.String() })
 const Settings = Type.Object({ algorithm: Type.String(), auth_data: JsonBody })
-const Backup = Type.Composite([
-  Settings,
-  Type.Object({ count: Type.Integer(), etag: Type.String(), version: Type.String() }),
-])
+const Backup = Type.Object({
+  ...Settings.properties,
+  count: Type.Integer(),
+  etag: Type.String(),
+  version: Type.String(),
+})
 
 type StoredBackup = Awaited<ReturnType<typeof findBackup>>
 
@@ -74,7 +76,7 @@ export const putBackupVersion = endpoint({
   limit: 'keys',
   maxBody: 'medium',
   params: Version,
-  body: Type.Composite([Settings, Type.Object({ version: Type.Optional(Type.String()) })]),
+  body: Type.Object({ ...Settings.properties, version: Type.Optional(Type.String()) }),
   reply: Type.Object({}),
   summary: 'Changes what a key backup says of itself.',
   spec: 'client-server-api/#put_matrixclientv3room_keysversionversion',

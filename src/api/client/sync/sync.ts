@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { endpoint, JsonText } from '#http/endpoint.ts'
+import { endpoint, JsonPieces, JsonText } from '#http/endpoint.ts'
 import { resolveFilter } from '#services/accounts/data/filters.ts'
 import { markPresence } from '#services/presence/presence.ts'
 import { sync as answerSync } from '#services/sync/v3/sync.ts'
@@ -31,18 +31,17 @@ const getSync = endpoint({
     const since = query.since === undefined || query.since === '' ? undefined : readToken(query.since)
     const timeout = Math.min(Math.max(query.timeout ?? 0, 0), maxTimeout)
     await markPresence(ctx, { userId, deviceId: deviceId ?? '', state: query.set_presence, staysFor: timeout })
-    return new JsonText(
-      await answerSync(ctx, {
-        userId,
-        deviceId,
-        since,
-        timeout,
-        filter: await resolveFilter(ctx, userId, query.filter),
-        fullState: query.full_state ?? false,
-        stateAfter: stateAfterName(query),
-        signal: signal(),
-      }),
-    )
+    const answer = await answerSync(ctx, {
+      userId,
+      deviceId,
+      since,
+      timeout,
+      filter: await resolveFilter(ctx, userId, query.filter),
+      fullState: query.full_state ?? false,
+      stateAfter: stateAfterName(query),
+      signal: signal(),
+    })
+    return typeof answer === 'string' ? new JsonText(answer) : new JsonPieces(answer)
   },
 })
 

@@ -1,7 +1,7 @@
 import { notFound, unknown } from '#base/errors.ts'
 import type { Context } from '#context.ts'
-import { purgeRequested } from '#bus/topics.ts'
-import type { RoomPlan } from './purge-plan.ts'
+import { jobsChanged } from '#bus/topics.ts'
+import { deleteRoomJob, purgeJobs, roomPlan, type RoomPlan, type Shutdown } from './purge-plan.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'tokens' | 'clock' | 'bus'>
@@ -17,31 +17,43 @@ export type RoomDeletion = {
   force: boolean
 }
 
-/** Leaves the end of a room to the worker; answers the id of the deletion. */
+/** Leaves the end of a room to a job; answers the id of the deletion. One that has failed on the way goes on. */
 export async function requestRoomDeletion(
   ctx: Needs,
   { roomId, by, block, purge, force }: RoomDeletion,
 ): Promise<string> {
   const room = await ctx.store.rooms.rooms.find(roomId)
-  if (!room && !block) throw notFound('The room is not known')
-  if (await ctx.store.rooms.purges.isUnderWay(roomId)) throw unknown('The room is being purged already')
-  const id = ctx.tokens.id(16)
-  const shutdown = { kicked_users: [], failed_to_kick_users: [], local_aliases: [], new_room_id: null }
-  const plan: RoomPlan = { purge, force, shutdown }
+  const [begun] = await ctx.store.rooms.purges.listUnfinished(roomId, 'room')
+  if (!room && !begun && !block) throw notFound('The room is not known')
+  if (await ctx.store.rooms.purges.isUnderWay(roomId, purgeJobs)) throw unknown('The room is being purged already')
+  const id = begun?.id ?? ctx.tokens.id(16)
+  const now = ctx.clock.now()
+  const plan: RoomPlan = { ...(begun ? roomPlan(begun) : { shutdown: nobodyYet() }), purge, force }
   await ctx.store.transaction(async (tx) => {
     if (block) await tx.rooms.purges.block(roomId, by)
-    await tx.rooms.purges.insert({
-      id,
-      kind: 'room',
-      roomId,
-      roomNid: room?.nid,
-      status: room ? 'scheduled' : 'complete',
-      plan: JSON.stringify(plan),
-      step: undefined,
-      cursor: 0,
-      createdAt: ctx.clock.now(),
-    })
+    if (begun) await tx.rooms.purges.progress({ ...begun, status: 'active', plan: JSON.stringify(plan) })
+    else
+      await tx.rooms.purges.insert({
+        id,
+        kind: 'room',
+        roomId,
+        roomNid: room?.nid,
+        status: room ? 'scheduled' : 'complete',
+        plan: JSON.stringify(plan),
+        step: undefined,
+        cursor: 0,
+        createdAt: now,
+      })
+    if (!room && !begun) return
+    await tx.jobs.jobs.addAgain({ id: ctx.tokens.id(16), kind: deleteRoomJob, key: roomId, payload: {}, now })
   })
-  ctx.bus.publish(purgeRequested, { id })
+  ctx.bus.publish(jobsChanged, { kind: deleteRoomJob })
   return id
 }
+
+const nobodyYet = (): Shutdown => ({
+  kicked_users: [],
+  failed_to_kick_users: [],
+  local_aliases: [],
+  new_room_id: null,
+})

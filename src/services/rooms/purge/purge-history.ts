@@ -1,10 +1,10 @@
 import { notFound, unknown } from '#base/errors.ts'
-import { purgeRequested } from '#bus/topics.ts'
+import { jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { forgetLiveRoom } from './forget-live-room.ts'
-import type { HistoryPlan } from './purge-plan.ts'
+import { purgeHistoryJob, purgeJobs, type HistoryPlan } from './purge-plan.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'store' | 'rooms' | 'tokens' | 'clock' | 'bus'>
@@ -18,12 +18,14 @@ export type HistoryPurge = {
 }
 
 /**
- * Hides a room's history at once and leaves its collection to the worker; answers the id of the purge. The newest
+ * Hides a room's history at once and leaves its collection to a job; answers the id of the purge. The newest
  * events, on which the next one builds, always stay.
  */
 export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLocal }: HistoryPurge): Promise<string> {
-  if (await ctx.store.rooms.purges.isUnderWay(roomId)) throw unknown('History of the room is being purged already')
+  if (await ctx.store.rooms.purges.isUnderWay(roomId, purgeJobs))
+    throw unknown('History of the room is being purged already')
   const id = ctx.tokens.id(16)
+  const now = ctx.clock.now()
   await ctx.rooms.inTurn(roomId, async () => {
     const room = await ctx.rooms.findStored(roomId)
     if (!room) throw notFound('The room is not known')
@@ -40,12 +42,13 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
         plan: JSON.stringify(plan),
         step: undefined,
         cursor: 0,
-        createdAt: ctx.clock.now(),
+        createdAt: now,
       })
+      await tx.jobs.jobs.addAgain({ id: ctx.tokens.id(16), kind: purgeHistoryJob, key: roomId, payload: {}, now })
     })
     forgetLiveRoom(ctx, roomId)
   })
-  ctx.bus.publish(purgeRequested, { id })
+  ctx.bus.publish(jobsChanged, { kind: purgeHistoryJob })
   return id
 }
 

@@ -1,6 +1,11 @@
 import type { Purge } from '#store/rooms/purges.ts'
 import type { UserId } from '#protocol/ids.ts'
 
+/** The kinds of the jobs that collect what is purged; their key is the room id. */
+export const deleteRoomJob = 'delete-room'
+export const purgeHistoryJob = 'purge-history'
+export const purgeJobs = [deleteRoomJob, purgeHistoryJob] as const
+
 /** What is to go of a room's history. */
 export type HistoryPlan = { upTo: number; deleteLocal: boolean }
 

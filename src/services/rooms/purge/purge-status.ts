@@ -8,8 +8,7 @@ type Needs = Pick<Context, 'store'>
 
 /** The status of a purge of history; throws M_NOT_FOUND for an unknown one. */
 export async function historyPurgeStatus(ctx: Needs, id: string): Promise<{ status: string }> {
-  const { status } = await findPurge(ctx, id, 'history')
-  return { status }
+  return { status: shownStatus(await findPurge(ctx, id, 'history')) }
 }
 
 export type DeletionStatus = {
@@ -32,6 +31,9 @@ export async function deletionStatuses(ctx: Needs, roomId: RoomId): Promise<Dele
   return found.map(told)
 }
 
+/** What failed and is tried again has failed, until it is begun again. */
+const shownStatus = ({ status }: Purge): string => (status === 'retrying' ? 'failed' : status)
+
 async function findPurge(ctx: Needs, id: string, kind: PurgeKind): Promise<Purge> {
   const purge = await ctx.store.rooms.purges.find(id)
   if (purge?.kind !== kind) throw notFound('There is no such purge')
@@ -43,7 +45,7 @@ function told(purge: Purge): DeletionStatus {
   return {
     delete_id: purge.id,
     room_id: purge.roomId,
-    status: purge.status,
+    status: shownStatus(purge),
     shutdown_room: shutdown,
     ...(error !== undefined && { error }),
   }

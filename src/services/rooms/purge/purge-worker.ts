@@ -1,46 +1,32 @@
-import { purgeRequested } from '#bus/topics.ts'
-import { deleteAll, leaseMs, type CollectNeeds } from './delete-slices.ts'
+import { startJobWorker, type JobKind, type JobRun } from '#jobs/job-worker.ts'
+import { allWorkers, listeningWorker, type Worker } from '#jobs/worker.ts'
+import type { RoomId } from '#protocol/ids.ts'
+import type { PurgeKind } from '#store/rooms/purges.ts'
+import { collect, type CollectNeeds } from './delete-slices.ts'
 import { followHiddenRooms } from './forget-live-room.ts'
+import { deleteRoomJob, purgeHistoryJob } from './purge-plan.ts'
 
-export type PurgeWorker = {
-  /** Resolves when nothing is left that this process may work on. */
-  settle(): Promise<void>
-  /** Ends after the current slice; what is left goes on wherever the server starts next. */
-  stop(): Promise<void>
+/** Collects what is purged, one room after the other. */
+export function startPurgeWorker(ctx: CollectNeeds): Worker {
+  const worker = startJobWorker(ctx, jobKinds(ctx), { atOnce: 1 })
+  return allWorkers([listeningWorker([followHiddenRooms(ctx)]), worker])
 }
 
-/** Collects what is purged: what was left by a former run first, then what is asked for. */
-export function startPurgeWorker(ctx: CollectNeeds): PurgeWorker {
-  let isStopped = false
-  let running: Promise<void> | undefined
-  let isAskedAgain = false
-  let cancel = () => {}
-  const run = async () => {
-    do {
-      isAskedAgain = false
-      await deleteAll(ctx, () => isStopped)
-    } while (isAskedAgain && !isStopped)
-    // Another process works on the rest; should it die, its lease ends.
-    if (!isStopped && (await ctx.store.rooms.purges.isAnyOpen())) cancel = ctx.clock.after(leaseMs, start)
+/** Collects what can be collected now. */
+export async function collectPurges(ctx: CollectNeeds): Promise<void> {
+  const worker = startJobWorker(ctx, jobKinds(ctx), { atOnce: 1 })
+  await worker.settle()
+  await worker.stop()
+}
+
+function jobKinds(ctx: CollectNeeds): JobKind[] {
+  const collectAll = async (kind: PurgeKind, run: JobRun) => {
+    for (const purge of await ctx.store.rooms.purges.listUnfinished(run.key as RoomId, kind))
+      await collect(ctx, purge, run)
+    return undefined
   }
-  const start = () => {
-    if (isStopped) return
-    isAskedAgain = true
-    running ??= run()
-      .catch((error: unknown) => ctx.log.error('purges could not be worked on', { error }))
-      .finally(() => (running = undefined))
-  }
-  const unfollow = [ctx.bus.subscribe(purgeRequested, start), followHiddenRooms(ctx)]
-  start()
-  return {
-    settle: async () => {
-      while (running) await running
-    },
-    async stop() {
-      isStopped = true
-      cancel()
-      for (const end of unfollow) end()
-      await running
-    },
-  }
+  return [
+    { kind: deleteRoomJob, run: (run) => collectAll('room', run) },
+    { kind: purgeHistoryJob, run: (run) => collectAll('history', run) },
+  ]
 }

@@ -20,7 +20,7 @@ export async function deleteRoomSlice(tx: Transaction, purge: Purge): Promise<Pr
 /** The first step of the collection, which follows the hiding. */
 export const firstRoomStep: Step = steps[0] as Step
 
-/** False when the step has nothing left to do. */
+/** False when the step has nothing left to do. What is kept by room id may be of the room anew, if it was entered since. */
 async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: Step): Promise<boolean> {
   const everything = { upTo: Number.MAX_SAFE_INTEGER, limit: sliceRows }
   switch (step) {
@@ -30,8 +30,10 @@ async function collect(tx: Transaction, { roomId, roomNid = 0 }: Purge, step: St
       return page.length > 0
     }
     case 'receipts':
+      if (await tx.rooms.rooms.find(roomId)) return false
       return (await tx.rooms.purges.deleteReceipts(roomId, everything)) > 0
     case 'account_data':
+      if (await tx.rooms.rooms.find(roomId)) return false
       return (await tx.rooms.purges.deleteAccountData(roomId, sliceRows)) > 0
     case 'space':
       return tx.rooms.purges.giveSpaceBack(sliceRows)

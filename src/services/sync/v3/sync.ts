@@ -13,16 +13,18 @@ import { movesSettings } from './sections/unread.ts'
 import type { SyncMoment } from './sync-moment.ts'
 import type { SyncRequest } from './sync-request.ts'
 import { waitForNews } from './wait.ts'
+import { closed, inPieces, timedPieces } from './pieces.ts'
 import { ignoredStreams, keysOf, movedStreams } from './moved-streams.ts'
 import { maxTypingIn, noPositions, writeToken, type SyncPositions, type SyncToken } from './token.ts'
 
-type Answer = { json: string; hasNews: boolean }
+/** The whole text, or its beginning and what yields the rest. */
+type Answer = { json: string; rest?: AsyncIterable<string> | undefined; hasNews: boolean }
 
 /**
- * The answer to a /sync as JSON text; waits for news up to the request's timeout.
+ * The answer to a /sync as JSON text, a long one in pieces that are made as they are asked for; waits for news up to the request's timeout.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
  */
-export async function sync(ctx: Context, request: SyncRequest): Promise<string> {
+export async function sync(ctx: Context, request: SyncRequest): Promise<string | AsyncIterable<string>> {
   const deadline = ctx.clock.now() + request.timeout
   const { moment } = ctx.waiters
   const wait = async (ticket: Ticket) => {
@@ -35,10 +37,10 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string> 
       const last = request.signal.aborted || request.timeout === 0 || ctx.clock.now() >= deadline
       if (!last && isUpToDate(ctx, request)) {
         await wait(ticket)
-        if (isUpToDate(ctx, request)) return await timed(ctx, request, emptyAnswer)
+        if (isUpToDate(ctx, request)) return (await timed(ctx, request, emptyAnswer)).json
       }
-      const { json, hasNews } = await timed(ctx, request, answer)
-      if (hasNews || last || !request.since || request.fullState) return json
+      const { json, rest, hasNews } = await timed(ctx, request, answer)
+      if (hasNews || last || !request.since || request.fullState) return rest ? inPieces(json, rest) : json
       await wait(ticket)
     } finally {
       ticket.release()
@@ -59,15 +61,18 @@ async function requireDevice(
 /** Known without reading anything: no stream has moved since the token was written, in this same process. */
 const isUpToDate = (ctx: Context, request: SyncRequest): boolean => movedStreams(ctx, request).size === 0
 
-/** Counts how long the making takes; waiting is not in it. */
-async function timed<T>(
+/** Counts how long the making takes; waiting, also for the client to take a piece, is not in it. */
+async function timed(
   ctx: Context,
   request: SyncRequest,
-  make: (ctx: Context, request: SyncRequest) => Promise<T>,
-): Promise<T> {
+  make: (ctx: Context, request: SyncRequest) => Promise<Answer>,
+): Promise<Answer> {
   const started = performance.now()
   const made = await make(ctx, request)
-  ctx.metrics.syncDone({ kind: request.since ? 'incremental' : 'initial', ms: performance.now() - started })
+  const spent = performance.now() - started
+  const done = (ms: number) => ctx.metrics.syncDone({ kind: request.since ? 'incremental' : 'initial', ms })
+  if (made.rest) return { ...made, rest: timedPieces(made.rest, (more) => done(spent + more)) }
+  done(spent)
   return made
 }
 
@@ -97,11 +102,13 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
     `"next_batch":"${writeToken(nextToken(now, devices))}"`,
     `"account_data":{"events":[${global.join(',')}]}`,
     presence.json,
-    rooms.json,
     ...(devices.json === '' ? [] : [devices.json]),
+    // Last: this is what may go on for long.
+    rooms.json,
   ]
   return {
-    json: `{${parts.join(',')}}`,
+    json: `{${parts.join(',')}${rooms.rest ? '' : '}'}`,
+    rest: rooms.rest && closed(rooms.rest),
     hasNews: devices.hasNews || rooms.hasNews || presence.hasNews || global.length > 0,
   }
 }
@@ -111,10 +118,10 @@ const nextToken = (now: SyncToken, { toDevice, isDelivering }: DeviceSection): S
   isDelivering || toDevice < now.toDevice ? { ...now, toDevice, process: 'partial' } : now
 
 /** Nothing happened: the token stands, and only the key counts are told, which clients want in every answer. */
-async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<string> {
+async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<Answer> {
   const token = since && `"next_batch":"${writeToken(since)}"`
   const keys = deviceId === undefined ? undefined : keyCounts(await keyStock(ctx, { userId, deviceId }))
-  return `{${[token, keys].filter((part) => part !== undefined).join(',')}}`
+  return { json: `{${[token, keys].filter((part) => part !== undefined).join(',')}}`, hasNews: false }
 }
 
 const storedStreams = ['receipts', 'account_data', 'to_device', 'device_lists'] as const

@@ -14,7 +14,7 @@ export function openDatabase(path: string, options: { readOnly?: boolean } = {})
     )
   // Pages that both connections held would count twice: the reader maps the file, the writer keeps pages of its own.
   const pages = options.readOnly
-    ? 'pragma cache_size = -8000; pragma mmap_size = 67108864'
+    ? 'pragma cache_size = -8000; pragma mmap_size = 16777216'
     : 'pragma cache_size = -24000; pragma mmap_size = 0'
   database.exec(`pragma busy_timeout = 10000; pragma foreign_keys = off; pragma temp_store = memory; ${pages}`)
   return database

@@ -15,12 +15,15 @@ import type { RoomExtras } from './room-extras.ts'
 
 type Section = 'join' | 'invite' | 'knock' | 'leave'
 
-export type RoomsSection = { json: string; hasNews: boolean }
+/** What the answer says of rooms; where that is long, `json` is the beginning, and the rest is made as it is asked for. */
+export type RoomsSection = { json: string; rest: AsyncIterable<string> | undefined; hasNews: boolean }
 
 const roomStreams = ['events', 'receipts', 'typing', 'account_data'] as const
 
 /** So many rooms are read at once: what an answer takes besides its text does not grow with the rooms. */
 const pageSize = 50
+/** An answer that is longer is sent while it is made. */
+const muchText = 262_144
 
 /** The `rooms` of an answer. */
 export async function roomsSection(
@@ -29,24 +32,48 @@ export async function roomsSection(
   accountData: AccountDataChanges,
 ): Promise<RoomsSection> {
   const { request, now, streams } = moment
-  if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', hasNews: false }
+  if (!roomStreams.some((stream) => streams.has(stream))) return { json: '"rooms":{}', rest: undefined, hasNews: false }
   const moved = await movedRooms(given, moment, accountData)
   const ctx = moved.rooms.length > 1 ? { ...given, store: gatherReads(given.store) } : given
   const places = await roomPlaces(ctx, request, { rooms: moved.rooms, upTo: now.events })
   const news = await newsSource(ctx, moment, { places, moved, accountData })
-  const texts: Record<Section, string[]> = { join: [], invite: [], knock: [], leave: [] }
+  const inSections = places.toSorted((one, other) => orderOf(one) - orderOf(other))
+  const pages = pagesOf({ given, ctx }, moment, { places: inSections, news })
+  let json = '"rooms":{'
+  let hasNews = false
+  for (;;) {
+    const page = await pages.next()
+    if (page.done) return { json: `${json}${hasNews ? '}' : ''}}`, rest: undefined, hasNews }
+    json += page.value
+    hasNews = true
+    if (json.length > muchText) return { json, rest: toTheEnd(pages), hasNews }
+  }
+}
+
+/** The texts of a page at a time; the last section and the whole stay open. */
+async function* pagesOf(readers: Readers, moment: SyncMoment, { places, news }: Page): AsyncGenerator<string> {
+  let open: Section | undefined
   for (let start = 0; start < places.length; start += pageSize) {
     if (start > 0) await nextTurn()
     const page = places.slice(start, start + pageSize)
-    for (const { place, json } of await pageTexts({ given, ctx }, moment, { places: page, news }))
-      texts[sectionOf(place)].push(`${JSON.stringify(place.roomId)}:${json}`)
-  }
-  const sections = (Object.keys(texts) as Section[]).filter((section) => texts[section].length > 0)
-  return {
-    json: `"rooms":{${sections.map((section) => `"${section}":{${texts[section].join(',')}}`).join(',')}}`,
-    hasNews: sections.length > 0,
+    let text = ''
+    for (const { place, json } of await pageTexts(readers, moment, { places: page, news })) {
+      const section = sectionOf(place)
+      const before = section === open ? ',' : `${open === undefined ? '' : '},'}"${section}":{`
+      text += `${before}${JSON.stringify(place.roomId)}:${json}`
+      open = section
+    }
+    if (text !== '') yield text
   }
 }
+
+async function* toTheEnd(pages: AsyncIterable<string>): AsyncGenerator<string> {
+  yield* pages
+  yield '}}'
+}
+
+const sections: readonly Section[] = ['join', 'invite', 'knock', 'leave']
+const orderOf = (place: RoomPlace): number => sections.indexOf(sectionOf(place))
 
 const sectionOf = ({ membership }: RoomPlace): Section => (membership === 'ban' ? 'leave' : membership)
 
@@ -99,5 +126,5 @@ async function warmNewRooms(ctx: Context, { request }: SyncMoment, { places, liv
   const isCold = (room: LiveRoom | undefined, index: number): room is LiveRoom =>
     room !== undefined && (places[index]?.isNew ?? false)
   const fresh = liveRooms.filter(isCold)
-  if (fresh.length > 1) await ctx.rooms.warm(fresh, Math.max(50, request.filter.timeline.limit + 1))
+  if (fresh.length > 1) await ctx.rooms.warm(fresh, request.filter.timeline.limit + 1)
 }
