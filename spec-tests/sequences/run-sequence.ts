@@ -2,7 +2,7 @@ import type { TestEngine } from '../support/server/databases.ts'
 import { acts, type ActKind } from './acts/index.ts'
 import { emptyView } from './client-view.ts'
 import { followOn, freshView } from './follow.ts'
-import { viewsAgree } from './invariants/agreement.ts'
+import { forgetStrangers, viewsAgree } from './invariants/agreement.ts'
 import { coldAnswersAreWarm } from './invariants/cold.ts'
 import { readsAgree } from './invariants/reads.ts'
 import { leftStateIsKnown, stateIsKnown } from './invariants/room-state.ts'
@@ -109,6 +109,7 @@ async function checkPerson(world: World, person: Person, report: Report): Promis
     await world.server.clock.advance(1000)
     await followOn(world, device, report)
     const fresh = await freshView(person.fresh, device.shape, report)
+    await forgetStrangers(device, fresh)
     viewsAgree(device, fresh, report)
     await stateIsKnown(device, fresh, report)
     await leftStateIsKnown(device, report)

@@ -1,7 +1,16 @@
+import { client } from '../acts/act.ts'
 import type { ClientView, RoomView, SeenEvent } from '../client-view.ts'
 import { difference, type InvariantName, type Report } from '../report.ts'
 import { isLazy } from '../setting.ts'
 import type { Device } from '../world.ts'
+
+/** Of whom a client shares no room with any more it hears nothing. */
+export async function forgetStrangers({ person, view }: Device, fresh: ClientView): Promise<void> {
+  for (const userId of Object.keys(view.presence).filter((known) => !(known in fresh.presence))) {
+    const { status } = await person.fresh.request('GET', `${client}/presence/${encodeURIComponent(userId)}/status`)
+    if (status === 403) delete view.presence[userId]
+  }
+}
 
 /** A client that has followed and one that starts anew end in the same view. */
 export function viewsAgree(device: Device, fresh: ClientView, report: Report): void {
