@@ -83,14 +83,19 @@ async function takeOver(server: TestServer): Promise<void> {
 /** A server's effects, but that no worker hears of what is asked for. */
 const quiet = ({ context }: TestServer): Context => ({ ...context, bus: { ...context.bus, publish: () => {} } })
 
-type Step = 'deleteIntervals' | 'deleteRoomRows' | 'deleteReceipts' | 'hideRoom'
+type Step = 'deleteIntervals' | 'deleteRoomRows' | 'hideRoom'
 
 /** Lets one step of purges fail inside its transaction, until what this answers is called. */
-function failIn(store: Store, step: Step): () => void {
+function failIn(store: Store, step: Step | 'receipts'): () => void {
   const { transaction } = store
   const fail = () => Promise.reject(new Error('The disk is full'))
   store.transaction = (work) =>
-    transaction((tx) => work({ ...tx, rooms: { ...tx.rooms, purges: { ...tx.rooms.purges, [step]: fail } } }))
+    transaction((tx) => {
+      const { receipts, purges } = tx.rooms
+      const failing =
+        step === 'receipts' ? { receipts: { ...receipts, deleteSome: fail } } : { purges: { ...purges, [step]: fail } }
+      return work({ ...tx, rooms: { ...tx.rooms, ...failing } })
+    })
   return () => void (store.transaction = transaction)
 }
 
@@ -162,7 +167,7 @@ describe('the collection of purges', () => {
     })
   })
 
-  for (const step of ['hideRoom', 'deleteRoomRows', 'deleteReceipts'] as const)
+  for (const step of ['hideRoom', 'deleteRoomRows', 'receipts'] as const)
     it(`tries a deletion that fails in ${step} again after growing pauses, and lets nobody in meanwhile`, async () => {
       await using server = await startTestServer({ log: silent })
       const alice = await server.register('alice')
