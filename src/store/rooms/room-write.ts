@@ -18,13 +18,10 @@ export type StateIntervalChange = Readonly<{
 
 export type BranchWrite = Omit<Branch, 'basePosition'> & Readonly<{ basePosition: number | undefined }>
 
-export type MemberWrite = Readonly<{
-  userId: UserId
-  membership: Membership
-  sender: UserId
-  /** The membership that it replaces. */
-  previous?: Membership | undefined
-}>
+export type MembershipChange = Readonly<{ userId: UserId; membership: Membership; sender: UserId }>
+
+/** A change with the membership that it replaces. */
+export type MemberWrite = MembershipChange & Readonly<{ previous: Membership | undefined }>
 
 /** An event and everything derived from it, ready to be written in one transaction. */
 export type EventWrite = Readonly<{

@@ -4,7 +4,7 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
-import type { EventWrite, MemberWrite } from '#store/rooms/room-write.ts'
+import type { EventWrite, MembershipChange } from '#store/rooms/room-write.ts'
 import { splitPdu } from './stored-pdu.ts'
 
 /** What follows from the event alone of how it is written. */
@@ -21,7 +21,7 @@ export function describeEvent({ pdu, eventId }: { pdu: Pdu; eventId: EventId }):
 }
 
 /** The membership that a member event gives, once it is in the state. */
-export function membershipsOf(pdu: Pdu): MemberWrite[] {
+export function membershipsOf(pdu: Pdu): MembershipChange[] {
   const membership = membershipOf(pdu)
   if (pdu.type !== 'm.room.member' || pdu.state_key === undefined || !membership) return []
   return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]

@@ -4,7 +4,7 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership, MembershipSince } from '#store/rooms/members.ts'
-import type { MemberWrite } from '#store/rooms/room-write.ts'
+import type { MembershipChange } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 
 /** A state entry: which event holds a state key. Its PDU is loaded when it is needed. */
@@ -41,7 +41,7 @@ export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJ
 export type CommittedChange = {
   event: StoredEvent
   entries: readonly StateEntryChange[]
-  members: readonly Pick<MemberWrite, 'userId' | 'membership'>[]
+  members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]
   /** Whether it changed no other state than its own. */
   isPlain: boolean
   redacted: readonly RedactedEvent[]
@@ -269,7 +269,7 @@ export class LiveRoom {
   }
 
   /** Whether these memberships bring in this server's first user. */
-  isFirstJoin(members: readonly Pick<MemberWrite, 'userId' | 'membership'>[]): boolean {
+  isFirstJoin(members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]): boolean {
     return this.#isPlaceholder && members.some((member) => member.membership === 'join' && this.#isLocal(member.userId))
   }
 

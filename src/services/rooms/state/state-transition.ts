@@ -4,7 +4,7 @@ import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { splitStateKey, stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { MemberWrite } from '#store/rooms/room-write.ts'
+import type { MembershipChange } from '#store/rooms/room-write.ts'
 import type { StateTransition } from '#services/rooms/write/persist-received.ts'
 import { membershipsOf } from '#services/rooms/events/describe-event.ts'
 import { followedExtremities, isBehind, type Step } from './followed-extremities.ts'
@@ -102,7 +102,7 @@ async function changesOf(
 ): Promise<Omit<StateTransition, 'forwardExtremities'>> {
   const changed = [...after].filter(([place, id]) => (room.state.get(place)?.eventId ?? null) !== id)
   const entries: StateEntryChange[] = []
-  const members: MemberWrite[] = []
+  const members: MembershipChange[] = []
   for (let start = 0; start < changed.length; start += sliceSize) {
     if (changed.length > sliceSize) await nextTurn()
     const slice = changed.slice(start, start + sliceSize)
@@ -118,7 +118,7 @@ async function changesOf(
   return { entries, members }
 }
 
-function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MemberWrite[] {
+function membershipsAfter(userId: UserId, entry: StateEntry | undefined): MembershipChange[] {
   if (!entry?.pdu) return [{ userId, membership: 'leave', sender: userId }]
   return membershipsOf(entry.pdu)
 }

@@ -133,7 +133,7 @@ const writeOf = (
   status: 'accepted',
   intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld: replaced !== undefined }] : [],
   authIds: entry && authEventIdsWithCreate(pdu, version),
-  memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, former: previousMembership(replaced) })) : [],
+  memberships: entry ? membershipsOf(pdu).map((member) => ({ ...member, previous: previousMembership(replaced) })) : [],
 })
 
 /** Of a member event: the membership before it, committed or waiting as well. */

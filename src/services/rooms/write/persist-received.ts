@@ -1,7 +1,7 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventStatus } from '#store/rooms/events.ts'
-import type { BranchWrite, EventWrite, MemberWrite, StateIntervalChange } from '#store/rooms/room-write.ts'
+import type { BranchWrite, EventWrite, MembershipChange, StateIntervalChange } from '#store/rooms/room-write.ts'
 import type { AppendNeeds } from './append.ts'
 import { authEventIdsWithCreate, describeEvent } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
@@ -14,7 +14,7 @@ export type StateTransition = {
   /** State keys that change, the event's own among them; its own entry has no position yet. */
   entries: readonly StateEntryChange[]
   /** Memberships that follow from the changed keys. */
-  members: readonly MemberWrite[]
+  members: readonly MembershipChange[]
 }
 
 /** An event of another server that passed or failed its checks, and what follows from it. */
@@ -67,7 +67,7 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
       pdu.state_key !== undefined && status !== 'rejected' ? authEventIdsWithCreate(pdu, room.version) : undefined,
     relation: status === 'accepted' && !redacted ? described.relation : undefined,
     intervals: transition?.entries.map((change) => intervalOf(room, change, eventId)) ?? [],
-    memberships: transition?.members.map((member) => ({ ...member, former: room.members.get(member.userId) })) ?? [],
+    memberships: transition?.members.map((member) => ({ ...member, previous: room.members.get(member.userId) })) ?? [],
     redaction,
     awaits,
     redacted,
