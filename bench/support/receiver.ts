@@ -9,7 +9,7 @@ import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
 import { localBus } from '../../src/bus/local.ts'
-import { keyOf } from './remote-room.ts'
+import { keyOf } from '../../spec-tests/support/generators/server-keys.ts'
 
 /** As much of a server as events of others need, over an empty database. */
 export type Receiver = { ctx: ReceiveNeeds & Pick<Context, 'config'>; folder: string; database: string }

@@ -2,7 +2,7 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { forgeStates } from '../support/federation/forged-states.ts'
 import { generateHistory } from '../support/generators/history-generator.ts'
 import type { Merge } from '../support/federation/room-replay.ts'
-import type { ScriptedRoom } from '../support/generators/scripted-room.ts'
+import type { TestRoom } from '../support/generators/test-room.ts'
 import { SeededRandom } from '../support/generators/seeded-random.ts'
 
 /** How many times for each room we resolve states that no honest server would claim. */
@@ -12,7 +12,7 @@ const forgedPerRoom = 100
 export function generateRoom(
   version: RoomVersion,
   { seed, events }: { seed: number; events: number },
-): { room: ScriptedRoom; merges: Merge[] } {
+): { room: TestRoom; merges: Merge[] } {
   const { room } = generateHistory({ version, seed, events, hostility: (seed % 5) / 10 })
   const random = new SeededRandom(seed)
   const forged = Array.from({ length: forgedPerRoom }, () => forgeStates(room, random))

@@ -11,8 +11,7 @@ import {
 import type { EventId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StateMap } from '#protocol/state-resolution/state-map.ts'
-import type { ScriptedRoom } from '../support/generators/scripted-room.ts'
-import { startOfTime } from '../support/generators/scripted-room.ts'
+import { type TestRoom, startOfTime } from '../support/generators/test-room.ts'
 import { isEntitled } from '../support/rooms/entitled.ts'
 import { roomOf, type Unresolved } from '../protocol/state-resolution/kept-history.ts'
 
@@ -25,7 +24,7 @@ type Draft = { version: RoomVersion; events: Named[]; rejected: string[]; sets: 
 type Cut = (draft: Draft) => Draft | undefined
 
 /** A meeting of states of a room as a history, with all that has a say in it. */
-export function historyOf({ order, replay, version }: ScriptedRoom, sets: readonly StateMap[]): Unresolved {
+export function historyOf({ order, replay, version }: TestRoom, sets: readonly StateMap[]): Unresolved {
   const events = order.map((id) => replay.events.get(id)!)
   const ids = sets.map((set) => [...set.values()])
   return written(withoutStrangers(read({ version: version.id, events, rejected: [...replay.rejected], sets: ids })))

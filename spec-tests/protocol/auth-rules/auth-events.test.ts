@@ -6,12 +6,14 @@ import type { Pdu } from '#protocol/events/event.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, member, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
+import { type Act, member, state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../support/generators/test-room.ts'
 
 const alice = '@alice:one' as UserId
 
 describe('the selection of auth events', () => {
-  const select = (draft: Draft, id: string) =>
+  const select = (draft: Act, id: string) =>
     authEventKeys({ sender: alice, content: {}, ...draft }, roomVersion(id)!)
       .map(([type, stateKey]) => `${type.replace('m.room.', '')} ${stateKey}`.trim())
       .sort()
@@ -19,7 +21,7 @@ describe('the selection of auth events', () => {
   const common = ['power_levels', `member ${alice}`]
   const invited = { signed: { token: 'secret' } }
 
-  const cases: [string, Draft, string[]][] = [
+  const cases: [string, Act, string[]][] = [
     ['a message', { type: 'm.room.message' }, common],
     ['a state event', state(alice, 'm.room.name', {}), common],
     ['a join', member(alice, alice, 'join'), [...common, 'join_rules']],
@@ -60,17 +62,17 @@ describe('the selection of auth events', () => {
 })
 
 describe('T12 the auth events that an event cites', () => {
-  const cite = (room: ProtocolRoom, authEvents: Pdu[]): CitedEvents => ({
+  const cite = (room: TestRoom, authEvents: Pdu[]): CitedEvents => ({
     authEvents,
     isRejected: () => false,
     ...(room.version.roomIdIsCreateHash ? { create: room.create } : {}),
   })
   const setUp = (id: string) => {
-    const room = new ProtocolRoom(id, { members: { [alice]: 'join' } })
-    const event = room.build({ type: 'm.room.message', sender: alice })
+    const room = unruledRoom(id, { members: { [alice]: 'join' } })
+    const event = room.make({ type: 'm.room.message', sender: alice })
     return { room, event, cited: cite(room, room.authEvents(event)) }
   }
-  const rule = (room: ProtocolRoom, event: Pdu, cited: CitedEvents) => checkAuthEvents(event, room.version, cited)?.rule
+  const rule = (room: TestRoom, event: Pdu, cited: CitedEvents) => checkAuthEvents(event, room.version, cited)?.rule
 
   for (const [id, chapter] of byVersion({ '1-11': '2', '12': '3' })) {
     it(`are right when selected by the rules of version ${id}, and then entitle`, () => {
@@ -108,7 +110,7 @@ describe('T12 the auth events that an event cites', () => {
 
   it('T10 belong to a room whose id is that of an accepted create event, from version 12', () => {
     const { room, event, cited } = setUp('12')
-    const other = new ProtocolRoom('12', { create: { other: true } })
+    const other = unruledRoom('12', { create: { other: true } })
     const { create: _, ...without } = cited
     assert.equal(rule(room, event, without), '2')
     assert.equal(rule(room, event, { ...cited, create: other.create }), '2')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, member, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { member, state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 import {
   always,
   banRule,
@@ -274,22 +275,22 @@ checkRules('knocking', [
 describe("T12 the creator's first step", () => {
   for (const [id] of byVersion({ '1-12': true })) {
     it(`needs no join rules in version ${id}, and is nobody else's`, () => {
-      const room = new ProtocolRoom(id)
-      room.events.length = 1
+      const room = unruledRoom(id)
+      room.keepFirst(1)
       assert.equal(room.rejectedBy(member(creator, creator, 'join')), undefined)
       assert.notEqual(room.rejectedBy(member(alice, alice, 'join')), undefined)
     })
   }
 
   it('is the sender of the create event, not its additional creators', () => {
-    const room = new ProtocolRoom('12', { create: { additional_creators: [alice] } })
-    room.events.length = 1
+    const room = unruledRoom('12', { create: { additional_creators: [alice] } })
+    room.keepFirst(1)
     assert.equal(room.rejectedBy(member(alice, alice, 'join')), '5.3.7')
   })
 
   it('is over when other events came before', () => {
-    const room = new ProtocolRoom('11')
-    room.events.length = 2
+    const room = unruledRoom('11')
+    room.keepFirst(2)
     room.add(state(creator, 'm.room.join_rules', { join_rule: 'invite' }))
     room.add(member(creator, creator, 'leave'))
     assert.equal(room.rejectedBy(member(creator, creator, 'join')), '4.3.7')

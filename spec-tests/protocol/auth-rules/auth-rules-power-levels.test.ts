@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state, type RoomSetup } from '../../support/generators/protocol-room.ts'
+import { state } from '../../support/generators/acts.ts'
+import { type RoomSetup, creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 import { always, levelsRule } from '../../support/generators/rule-cases.ts'
 
 type ChangeCase = { it: string; from?: JsonObject; to: JsonObject; expect: Record<string, string> }
@@ -21,7 +22,7 @@ const merged = (content: JsonObject): JsonObject => ({
 })
 
 function changeBy(sender: UserId, { from = {}, to }: Pick<ChangeCase, 'from' | 'to'>, id: string): string {
-  const room = new ProtocolRoom(id, { members: { [mod]: 'join' } })
+  const room = unruledRoom(id, { members: { [mod]: 'join' } })
   room.add(state(creator, 'm.room.power_levels', room.levels(merged(from))))
   return room.rejectedBy(state(sender, 'm.room.power_levels', room.levels(merged(to)))) ?? 'allowed'
 }
@@ -75,8 +76,7 @@ describe('T12 changes of power levels by a user at 50', () => {
 
 describe('T12 the first power levels', () => {
   const first = (id: string, content: JsonObject, setup: RoomSetup = {}) =>
-    new ProtocolRoom(id, { powerLevels: null, ...setup }).rejectedBy(state(creator, 'm.room.power_levels', content)) ??
-    'allowed'
+    unruledRoom(id, { levels: null, ...setup }).rejectedBy(state(creator, 'm.room.power_levels', content)) ?? 'allowed'
 
   it('may be anything of the right form', () => {
     for (const [id] of byVersion(always)) assert.equal(first(id, { users: { '@a:b': 1000 }, ban: 1000 }), 'allowed')
@@ -109,7 +109,7 @@ describe('T14 a power level', () => {
     for (const map of ['events', 'notifications', 'users'])
       for (const value of [null, 7, 'x', []])
         for (const [id, rule] of byVersion(map === 'users' ? rules.users : rules.map)) {
-          const room = new ProtocolRoom(id, { powerLevels: null })
+          const room = unruledRoom(id, { levels: null })
           assert.equal(room.rejectedBy(state(creator, 'm.room.power_levels', { [map]: value })), rule)
         }
   })

@@ -3,17 +3,18 @@ import { authorize } from '#protocol/auth-rules/authorize.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
+import { type Act, state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 import { always, checkRules, type RuleCase } from '../../support/generators/rule-cases.ts'
 
 const alice = '@alice:one' as UserId
 const bob = '@bob:two' as UserId
 const members = { [alice]: 'join', [bob]: 'join' }
-const text = (sender: UserId, type = 'm.room.message'): Draft => ({ type, sender, content: { body: 'hi' } })
+const text = (sender: UserId, type = 'm.room.message'): Act => ({ type, sender, content: { body: 'hi' } })
 
 const check = (title: string, cases: RuleCase[]) => checkRules(title, cases, { members })
 
-const opening = (content: object = {}, more: Partial<Draft> = {}): Draft => ({
+const opening = (content: object = {}, more: Partial<Act> = {}): Act => ({
   ...state(creator, 'm.room.create', { creator, ...content }),
   room_id: '!room:one',
   prev_events: [],
@@ -21,9 +22,9 @@ const opening = (content: object = {}, more: Partial<Draft> = {}): Draft => ({
 })
 
 describe('T12 the create event', () => {
-  const judge = (id: string, draft: Draft, withRoomId = id !== '12') => {
-    const room = new ProtocolRoom(id)
-    const { room_id: roomId, ...event } = room.build(draft)
+  const judge = (id: string, draft: Act, withRoomId = id !== '12') => {
+    const room = unruledRoom(id)
+    const { room_id: roomId, ...event } = room.make(draft)
     return authorize(withRoomId ? { ...event, room_id: roomId! } : event, room.version, room.state)?.rule
   }
 
@@ -63,8 +64,8 @@ describe('T12 the create event', () => {
 describe('T12 an event in a room without create event', () => {
   for (const [id, rule] of byVersion({ '1-11': '2.4', '12': '2' }))
     it(`is rejected in version ${id}`, () => {
-      const room = new ProtocolRoom(id)
-      assert.equal(authorize(room.build(text(creator)), room.version, () => undefined)?.rule, rule)
+      const room = unruledRoom(id)
+      assert.equal(authorize(room.make(text(creator)), room.version, () => undefined)?.rule, rule)
     })
 })
 
@@ -135,13 +136,13 @@ check('the required level', [
   { it: 'is 0 for messages by default', event: text(alice), expect: always },
   {
     it: 'is 50 for state in rooms without power levels',
-    room: { powerLevels: null },
+    room: { levels: null },
     event: state(alice, 'm.room.name', {}),
     expect: tooLow,
   },
   {
     it: 'is within the reach of the creator in rooms without power levels',
-    room: { powerLevels: null },
+    room: { levels: null },
     event: state(creator, 'm.room.name', {}),
     expect: always,
   },
@@ -195,7 +196,7 @@ check('state keys', [
   },
 ])
 
-const redaction = (sender: UserId, target: string): Draft => ({
+const redaction = (sender: UserId, target: string): Act => ({
   type: 'm.room.redaction',
   sender,
   redacts: target as EventId,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 
 type Place = { name: string; put: (value: JsonValue) => JsonObject; rule: Record<string, string> }
 
@@ -17,7 +18,7 @@ describe('T14 after first power levels that hold what is no level, nobody change
     for (const odd of [null, 'x', true, [], {}])
       it(`in ${name}: ${JSON.stringify(odd)}`, () => {
         for (const [id] of byVersion({ '1-9': true })) {
-          const room = new ProtocolRoom(id, { powerLevels: null })
+          const room = unruledRoom(id, { levels: null })
           const levels = (content: JsonObject) => state(creator, 'm.room.power_levels', room.levels(content))
           assert.equal(room.rejectedBy(levels(put(odd))), undefined, `first in ${id}`)
           room.add(levels(put(odd)))

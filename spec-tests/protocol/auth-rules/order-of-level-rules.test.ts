@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 
 const mod = '@mod:one' as UserId
 
 function ruleAgainst(id: string, from: JsonObject, to: JsonObject): string | undefined {
-  const room = new ProtocolRoom(id, { members: { [mod]: 'join' } })
+  const room = unruledRoom(id, { members: { [mod]: 'join' } })
   const levels = ({ users, ...rest }: JsonObject) =>
     state(
       creator,

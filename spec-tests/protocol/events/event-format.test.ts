@@ -5,10 +5,11 @@ import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 
-const roomOf = (id: string) => new ProtocolRoom(id)
-const message = (id: string): JsonObject => roomOf(id).build(state(creator, 'org.example', { text: 'hi' }))
+const roomOf = (id: string) => unruledRoom(id)
+const message = (id: string): JsonObject => roomOf(id).make(state(creator, 'org.example', { text: 'hi' }))
 const isEvent = (event: JsonValue, id: string) => 'pdu' in readPdu(event, roomVersion(id)!)
 const ofEveryVersion = roomVersions.map(({ id }) => id)
 

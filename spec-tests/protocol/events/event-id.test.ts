@@ -5,7 +5,7 @@ import { authEventIds, prevEventIds, redactedEventId, stateKeyOf, type Pdu } fro
 import { relationOf } from '#protocol/events/relation.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { ProtocolRoom } from '../../support/generators/protocol-room.ts'
+import { unruledRoom } from '../../support/generators/unruled-room.ts'
 
 const event = {
   type: 'm.room.message',
@@ -54,10 +54,10 @@ describe('event ids', () => {
   })
 
   it('give the room its id in version 12', () => {
-    const room = new ProtocolRoom('12')
+    const room = unruledRoom('12')
     assert.equal(room.create.room_id, undefined)
     assert.equal(room.roomId.slice(1), room.idOf(room.create).slice(1))
-    const older = new ProtocolRoom('11')
+    const older = unruledRoom('11')
     assert.equal(roomIdOfCreate(older.create, older.version), '!room:one')
   })
 })

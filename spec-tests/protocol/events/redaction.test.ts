@@ -5,7 +5,9 @@ import { mayRedact } from '#protocol/events/redaction-permission.ts'
 import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, member, ProtocolRoom } from '../../support/generators/protocol-room.ts'
+import { member } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../support/generators/test-room.ts'
 
 const always = [
   ...['auth_events', 'content', 'depth', 'event_id', 'hashes', 'origin_server_ts', 'prev_events', 'room_id'],
@@ -116,13 +118,13 @@ describe('redaction', () => {
 
 describe('whether a redaction takes effect', () => {
   const attempt = (version: string, sender: string, level: number) => {
-    const room = new ProtocolRoom(version, { members: { '@a:two': 'join', '@b:two': 'join' } })
-    const powerLevels = room.build({
+    const room = unruledRoom(version, { members: { '@a:two': 'join', '@b:two': 'join' } })
+    const powerLevels = room.make({
       type: 'm.room.power_levels',
       content: room.levels({ users: { [sender]: level } }),
     })
-    const target = room.build({ type: 'm.room.message', sender: '@a:two' })
-    const redaction = room.build({ type: 'm.room.redaction', sender: sender as `@${string}` })
+    const target = room.make({ type: 'm.room.message', sender: '@a:two' })
+    const redaction = room.make({ type: 'm.room.redaction', sender: sender as `@${string}` })
     const levels = readPowerLevels({ powerLevels, create: room.create }, room.version)
     return mayRedact({ redaction, target, levels }, room.version)
   }
@@ -140,11 +142,11 @@ describe('whether a redaction takes effect', () => {
   })
 
   it('never reaches into another room', () => {
-    const [here, there] = [new ProtocolRoom('12'), new ProtocolRoom('12', { create: { other: true } })]
+    const [here, there] = [unruledRoom('12'), unruledRoom('12', { create: { other: true } })]
     const levels = readPowerLevels({ powerLevels: undefined, create: here.create }, here.version)
-    const redactionOf = (room: ProtocolRoom) =>
-      here.build({ type: 'm.room.redaction', content: { redacts: room.idOf(room.create) } })
-    const foreign = there.build(member(creator, creator, 'join'))
+    const redactionOf = (room: TestRoom) =>
+      here.make({ type: 'm.room.redaction', content: { redacts: room.idOf(room.create) } })
+    const foreign = there.make(member(creator, creator, 'join'))
     assert.equal(mayRedact({ redaction: redactionOf(here), target: foreign, levels }, here.version), false)
     assert.equal(mayRedact({ redaction: redactionOf(there), target: there.create, levels }, here.version), false)
     assert.equal(mayRedact({ redaction: redactionOf(here), target: here.create, levels }, here.version), true)

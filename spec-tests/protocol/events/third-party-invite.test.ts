@@ -7,7 +7,9 @@ import { encodePublicKey } from '#protocol/events/signing-key.ts'
 import { hasSignatureOfInvite } from '#protocol/events/third-party-invite.ts'
 import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { member, ProtocolRoom, state, type Draft } from '../../support/generators/protocol-room.ts'
+import { type Act, member, state } from '../../support/generators/acts.ts'
+import { unruledRoom } from '../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../support/generators/test-room.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
 
 const alice = '@alice:one'
@@ -20,17 +22,17 @@ const signed = signJson(claim, identityServer)
 
 const ruleOf = (rule: number) =>
   byVersion({ '1-5': `5.3.1.${rule}`, '6-7': `4.3.1.${rule}`, '8-11': `4.4.1.${rule}`, '12': `5.4.1.${rule}` })
-const invite = (thirdParty: JsonObject | null, sender = inviter): Draft =>
+const invite = (thirdParty: JsonObject | null, sender = inviter): Act =>
   member(sender, alice, 'invite', { third_party_invite: thirdParty })
 
-function roomWith(id: string, offer: JsonObject, alicesMembership = 'leave'): ProtocolRoom {
-  const room = new ProtocolRoom(id, { members: { [alice]: alicesMembership, [inviter]: 'join' } })
+function roomWith(id: string, offer: JsonObject, alicesMembership = 'leave'): TestRoom {
+  const room = unruledRoom(id, { members: { [alice]: alicesMembership, [inviter]: 'join' } })
   room.add(state(inviter, 'm.room.third_party_invite', offer, 'token'))
   return room
 }
 
 describe('T12 accepting a third-party invite', () => {
-  const verdicts: [string, Draft, number | undefined, { offer?: JsonObject; membership?: string }?][] = [
+  const verdicts: [string, Act, number | undefined, { offer?: JsonObject; membership?: string }?][] = [
     ['is allowed with a signature of the offered key', invite({ signed }), undefined],
     [
       'is allowed with a key of the list',

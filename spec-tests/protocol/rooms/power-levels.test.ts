@@ -6,11 +6,12 @@ import { creatorsOf } from '#protocol/rooms/room-creators.ts'
 import { defaultRoomVersion, roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { strippedStateTypes, toStrippedState } from '#protocol/events/stripped-state.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, member, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { member, state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 function levelsOf(id: string, content?: JsonObject, create: JsonObject = {}) {
-  const room = new ProtocolRoom(id, { create })
+  const room = unruledRoom(id, { create })
   return readPowerLevels({ powerLevels: content && { content }, create: room.create }, room.version)
 }
 
@@ -99,7 +100,7 @@ describe('power levels', () => {
 
   it('start so that the creator may do everything and the rules accept them', () => {
     for (const version of roomVersions) {
-      const room = new ProtocolRoom(version.id, { powerLevels: null })
+      const room = unruledRoom(version.id, { levels: null })
       const content = defaultPowerLevels(creator, version)
       assert.equal(room.rejectedBy(state(creator, 'm.room.power_levels', content)), undefined)
       const levels = readPowerLevels({ powerLevels: { content }, create: room.create }, version)
@@ -180,7 +181,7 @@ describe('join rules', () => {
     for (const [id, rule] of otherwise)
       for (const membership of ['invite', 'join'])
         for (const content of [...[7, null, [], {}].map((odd) => ({ join_rule: odd })), {}]) {
-          const room = new ProtocolRoom(id, { members: { [alice]: membership } })
+          const room = unruledRoom(id, { members: { [alice]: membership } })
           room.add(state(creator, 'm.room.join_rules', content))
           // A room that does not say is open to the invited.
           const expected = 'join_rule' in content ? rule : undefined
@@ -199,7 +200,7 @@ describe('join rules', () => {
 
 describe('stripped state', () => {
   it('holds four keys and nothing else', () => {
-    const room = new ProtocolRoom('12')
+    const room = unruledRoom('12')
     const { type, sender, content } = room.create
     assert.deepEqual(toStrippedState(room.create), { type, sender, state_key: '', content })
     assert.ok(strippedStateTypes.includes('m.room.create'))

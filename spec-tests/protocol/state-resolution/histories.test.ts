@@ -4,7 +4,7 @@ import { roomVersions, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { forgeStates } from '../../support/federation/forged-states.ts'
 import { generateHistory } from '../../support/generators/history-generator.ts'
 import type { Merge } from '../../support/federation/room-replay.ts'
-import type { ScriptedRoom } from '../../support/generators/scripted-room.ts'
+import type { TestRoom } from '../../support/generators/test-room.ts'
 import { SeededRandom } from '../../support/generators/seeded-random.ts'
 import {
   assertArrivalDoesNotMatter,
@@ -83,7 +83,7 @@ function assertHolds(version: RoomVersion, seed: number): void {
 }
 
 /** States that no honest server would claim, and what they resolve to. */
-function claimedMerges(room: ScriptedRoom, random: SeededRandom): Merge[] {
+function claimedMerges(room: TestRoom, random: SeededRandom): Merge[] {
   return Array.from({ length: 8 }, () => {
     const sets = forgeStates(room, random)
     return { sets, resolved: room.replay.resolve(sets) }

@@ -8,7 +8,7 @@ import { authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts
 import { isEntitled } from '../../support/rooms/entitled.ts'
 import { poison } from '../../support/federation/forged-states.ts'
 import { RoomReplay, type Merge } from '../../support/federation/room-replay.ts'
-import type { ScriptedRoom } from '../../support/generators/scripted-room.ts'
+import type { TestRoom } from '../../support/generators/test-room.ts'
 import type { SeededRandom } from '../../support/generators/seeded-random.ts'
 import type { Definition } from './resolve-by-definition.ts'
 
@@ -17,7 +17,7 @@ import type { Definition } from './resolve-by-definition.ts'
  * the way, knowing only part of the room, is what one says of them that knows it all.
  */
 export function assertArrivalDoesNotMatter(
-  room: ScriptedRoom,
+  room: TestRoom,
   forwardExtremities: readonly EventId[],
   random: SeededRandom,
 ): void {
@@ -37,7 +37,7 @@ export function assertArrivalDoesNotMatter(
 }
 
 /** The events in another order in which each comes after all that it cites. */
-function arrivalOrder({ order, replay, version }: ScriptedRoom, random: SeededRandom): EventId[] {
+function arrivalOrder({ order, replay, version }: TestRoom, random: SeededRandom): EventId[] {
   const arrived = new Set<EventId>()
   const entering = random.shuffled(order)
   const cited = (pdu: Pdu) => [...prevEventIds(pdu, version), ...authEventIds(pdu, version)]
@@ -72,7 +72,7 @@ export function assertOrderDoesNotMatter(replay: RoomReplay, { sets, resolved }:
 }
 
 /** A rejected event that a state is said to hold counts as a place left empty, and nobody looks at it. */
-export function assertRejectedDoNotMatter(room: ScriptedRoom, { sets }: Merge, random: SeededRandom): void {
+export function assertRejectedDoNotMatter(room: TestRoom, { sets }: Merge, random: SeededRandom): void {
   const states = poison(room, sets, random)
   if (!states) return
   const { version, events, rejected } = room.replay
@@ -86,7 +86,7 @@ export function assertRejectedDoNotMatter(room: ScriptedRoom, { sets }: Merge, r
 }
 
 /** What the rooms' auth index holds of a room: its accepted state events. */
-export function indexOf({ order, replay, version }: ScriptedRoom): AuthGraph {
+export function indexOf({ order, replay, version }: TestRoom): AuthGraph {
   const graph = new AuthGraph()
   const nids = new Map(order.map((eventId, index) => [eventId, index + 1]))
   for (const [eventId, nid] of nids) {

@@ -1,7 +1,8 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
-import { ScriptedRoom, type Act } from '../../support/generators/scripted-room.ts'
+import { member, state, type Act } from '../../support/generators/acts.ts'
+import { TestRoom } from '../../support/generators/test-room.ts'
 
 export const alice = '@alice:s0.test'
 export const bob = '@bob:s1.test'
@@ -15,29 +16,27 @@ export function openRoom(
   members: UserId[] = [bob, carol, dave],
 ) {
   const version = roomVersion(versionId)!
-  const room = new ScriptedRoom(version)
+  const room = new TestRoom(version)
   const creation: JsonObject = { room_version: versionId, creator: alice }
   const acts: Act[] = [
-    { type: 'm.room.create', sender: alice, state_key: '', content: creation },
+    state(alice, 'm.room.create', creation),
     by(alice).member(alice, 'join'),
     by(alice).powers(version.creatorsOutrankAll ? users : { [alice]: 100, ...users }),
     by(alice).joinRule('public'),
     ...members.map((user) => by(user).member(user, 'join')),
   ]
-  const opened = acts.reduce((prevs: EventId[], act) => [room.send(act, { prevs })], [])
+  const opened = acts.reduce((prevs: EventId[], act) => [room.add(act, { prevs })], [])
   return { room, opened }
 }
 
 /** What a user can do, by name. */
 export function by(sender: UserId) {
-  const state = (type: string, content: JsonObject, key = ''): Act => ({ type, sender, state_key: key, content })
   return {
-    topic: (topic: string) => state('m.room.topic', { topic }),
-    member: (target: UserId, membership: string, more: JsonObject = {}) =>
-      state('m.room.member', { membership, ...more }, target),
-    ban: (target: UserId) => state('m.room.member', { membership: 'ban' }, target),
+    topic: (topic: string) => state(sender, 'm.room.topic', { topic }),
+    member: (target: UserId, membership: string, more: JsonObject = {}) => member(sender, target, membership, more),
+    ban: (target: UserId) => member(sender, target, 'ban'),
     powers: (users: Partial<Record<UserId, number>>, more: JsonObject = {}) =>
-      state('m.room.power_levels', { users, events: { 'm.room.topic': 0 }, ...more }),
-    joinRule: (rule: string) => state('m.room.join_rules', { join_rule: rule }),
+      state(sender, 'm.room.power_levels', { users, events: { 'm.room.topic': 0 }, ...more }),
+    joinRule: (rule: string) => state(sender, 'm.room.join_rules', { join_rule: rule }),
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '#protocol/ids.ts'
 import { parsePropertyPath, propertyAt } from '#protocol/json/property-path.ts'
 import { isServerAllowed } from '#protocol/rooms/server-acl.ts'
-import { ProtocolRoom } from '../../support/generators/protocol-room.ts'
+import { unruledRoom } from '../../support/generators/unruled-room.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 
 describe('names, as the specification shows them,', () => {
@@ -35,10 +35,10 @@ describe('names, as the specification shows them,', () => {
     const [one, other] = ['@user:matrix.org', '@user:MATRIX.ORG'] as const
     assert.notEqual(serverOf(one), serverOf(other))
     for (const [id, rules] of byVersion({ '1-5': ['6', '3'], '6-11': ['5', '3'], '12': ['6', '4'] })) {
-      const room = new ProtocolRoom(id, { members: { [one]: 'join' } })
+      const room = unruledRoom(id, { members: { [one]: 'join' } })
       assert.equal(room.rejectedBy({ type: 'm.room.message', sender: one }), undefined)
       assert.equal(room.rejectedBy({ type: 'm.room.message', sender: other }), rules[0])
-      const closed = new ProtocolRoom(id, { create: { 'm.federate': false }, members: { '@user:ONE': 'join' } })
+      const closed = unruledRoom(id, { create: { 'm.federate': false }, members: { '@user:ONE': 'join' } })
       assert.equal(closed.rejectedBy({ type: 'm.room.message', sender: '@user:ONE' }), rules[1])
     }
   })

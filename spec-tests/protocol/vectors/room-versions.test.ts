@@ -10,7 +10,8 @@ import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { requiredSigners } from '#protocol/events/signatures.ts'
 import { thirdPartyToken } from '#protocol/events/third-party-invite.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { creator, ProtocolRoom, state } from '../../support/generators/protocol-room.ts'
+import { state } from '../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
 
 const signature = 'these86bytesofbase64signaturecoveressentialfieldsincludinghashessocancheckredactedpdus'
 const base = {
@@ -104,8 +105,8 @@ describe('T14 power levels, as the specification shows them,', () => {
       const valid = byVersion({ [versions]: true })
       const rules = byVersion(rule)
       for (const version of roomVersions) {
-        const room = new ProtocolRoom(version.id, { powerLevels: null })
-        const event = { ...room.build(state(creator, 'm.room.power_levels', {})), content: parsed }
+        const room = unruledRoom(version.id, { levels: null })
+        const event = { ...room.make(state(creator, 'm.room.power_levels', {})), content: parsed }
         assert.equal(authorize(event, version, room.state)?.rule, rules.get(version.id), version.id)
         if (!valid.has(version.id)) continue
         const found = readPowerLevels({ powerLevels: event, create: room.create }, version)
@@ -130,7 +131,7 @@ describe('T14 power levels, as the specification shows them,', () => {
       const content = parseStrictJson(`{"ban": ${json}}`) as JsonObject
       const valid = byVersion({ [versions]: level })
       for (const version of roomVersions) {
-        const { create } = new ProtocolRoom(version.id)
+        const { create } = unruledRoom(version.id)
         const { ban } = readPowerLevels({ powerLevels: { content }, create }, version)
         assert.equal(ban, valid.get(version.id) ?? 50, version.id)
       }

@@ -1,7 +1,7 @@
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import { RemoteRoom } from './remote-room.ts'
-import { alice, levelsIn } from '../generators/scene.ts'
+import { alice } from '../generators/scene.ts'
 import type { SeededRandom } from '../generators/seeded-random.ts'
 
 /** Of so many that could entitle the next event, one is chosen. */
@@ -36,9 +36,9 @@ export class AdversarialRoom extends RemoteRoom {
     const note = order.length
     const act =
       index % 2 === 0
-        ? { type: 'm.room.power_levels', state_key: '', content: levelsIn(this.room.version, { note }) }
+        ? { type: 'm.room.power_levels', state_key: '', content: this.room.levels({ note }) }
         : { type: 'm.room.member', state_key: alice, content: { membership: 'join', note } }
-    const id = this.room.send({ ...act, sender: alice }, { prevs, authState })
+    const id = this.room.add({ ...act, sender: alice }, { prevs, authState })
     const recent = this.#recent.get(place)!
     recent.push(id)
     if (recent.length > choices) recent.shift()

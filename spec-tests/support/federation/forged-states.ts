@@ -1,13 +1,13 @@
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
-import type { ScriptedRoom } from '../generators/scripted-room.ts'
+import type { TestRoom } from '../generators/test-room.ts'
 import type { SeededRandom } from '../generators/seeded-random.ts'
 
 /**
  * States that servers might claim of a room, true or not: states of its past in which some places hold another of the
  * accepted events that were ever sent for them, or nothing.
  */
-export function forgeStates({ order, replay }: ScriptedRoom, random: SeededRandom): StateMap[] {
+export function forgeStates({ order, replay }: TestRoom, random: SeededRandom): StateMap[] {
   const sentFor = acceptedByPlace(order, replay.events, replay.rejected)
   const places = [...sentFor.keys()]
   return Array.from({ length: 2 + random.below(3) }, () => {
@@ -24,7 +24,7 @@ export function forgeStates({ order, replay }: ScriptedRoom, random: SeededRando
 
 /** The same states, some of which hold rejected events of the room; and with these places left empty instead. */
 export function poison(
-  { replay }: ScriptedRoom,
+  { replay }: TestRoom,
   sets: readonly StateMap[],
   random: SeededRandom,
 ): { poisoned: StateMap[]; emptied: StateMap[] } | undefined {
@@ -44,7 +44,7 @@ export function poison(
 
 function acceptedByPlace(
   order: readonly EventId[],
-  events: ScriptedRoom['replay']['events'],
+  events: TestRoom['replay']['events'],
   rejected: ReadonlySet<EventId>,
 ): Map<StateKey, EventId[]> {
   const byPlace = new Map<StateKey, EventId[]>()

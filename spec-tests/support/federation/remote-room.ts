@@ -6,18 +6,19 @@ import type { SendJoinAnswer } from '#services/federation/receive/import-send-jo
 import type { ReceivingServer } from './receiving.ts'
 import { newRooms } from '../server/earlier-history.ts'
 import { checkRoom } from '../rooms/room-check.ts'
-import { alice, openingOf, state } from '../generators/scene.ts'
-import { ScriptedRoom } from '../generators/scripted-room.ts'
+import { alice } from '../generators/scene.ts'
+import { openingActs, state } from '../generators/acts.ts'
+import { TestRoom } from '../generators/test-room.ts'
 
 /** A public room of Alice on another server, and what that server tells whom it lets in. */
 export class RemoteRoom {
-  readonly room: ScriptedRoom
+  readonly room: TestRoom
 
   /** With so many notes its state fills more than one batch. */
   constructor(versionId: string, { notes = 0 } = {}) {
     const version = roomVersion(versionId)!
-    this.room = new ScriptedRoom(version, { signed: true })
-    for (const act of openingOf(version)) this.room.send(act, { prevs: this.room.order.slice(-1) })
+    this.room = new TestRoom(version, { signed: true })
+    for (const act of openingActs(version, alice)) this.room.add(act)
     for (let note = 0; note < notes; note++) this.send(alice, ['org.example.note', `${note}`], { note })
   }
 
@@ -28,7 +29,7 @@ export class RemoteRoom {
     content: JsonObject,
     prevs: readonly EventId[] = this.room.order.slice(-1),
   ): EventId {
-    return this.room.send(state(sender, type, content, key), { prevs })
+    return this.room.add(state(sender, type, content, key), { prevs })
   }
 
   /** Lets a user of ours in. */

@@ -5,7 +5,7 @@ import { authEventIds, prevEventIds, type Pdu, type UnsignedPdu } from '#protoco
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
-import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
+import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { isEntitled } from '../rooms/entitled.ts'
 
 /** The states that met before an event, and what they resolved to. */
@@ -14,17 +14,23 @@ export type Merge = { sets: StateMap[]; resolved: StateMap }
 /** How a server follows a room: tells the state after each event and which events the rules reject, from the events alone. */
 export class RoomReplay {
   readonly version: RoomVersion
+  /** Whether the rules decide; without them nothing is rejected, and all events share one state, that of the last ones. */
+  readonly ruled: boolean
   readonly events = new Map<EventId, Pdu>()
   readonly rejected = new Set<EventId>()
   readonly stateAfter = new Map<EventId, StateMap>()
   readonly merges = new Map<string, Merge>()
 
-  constructor(version: RoomVersion) {
+  readonly #only = new Map<StateKey, EventId>()
+
+  constructor(version: RoomVersion, { ruled = true } = {}) {
     this.version = version
+    this.ruled = ruled
   }
 
   /** Takes the next event; all that it cites must have come before. */
   add(id: EventId, pdu: Pdu): void {
+    if (!this.ruled) return this.#addUnruled(id, pdu)
     const before = this.stateBefore(prevEventIds(pdu, this.version))
     const allowed = this.isAllowed(pdu, before)
     this.events.set(id, pdu)
@@ -52,7 +58,13 @@ export class RoomReplay {
       .filter((id) => id !== undefined)
   }
 
+  #addUnruled(id: EventId, pdu: Pdu): void {
+    this.events.set(id, pdu)
+    if (pdu.state_key !== undefined) this.#only.set(stateKey(pdu.type, pdu.state_key), id)
+  }
+
   stateBefore(prevs: readonly EventId[]): StateMap {
+    if (!this.ruled) return this.#only
     const sets = [...new Set(prevs.map((id) => this.stateAfter.get(id)!))]
     if (sets.length <= 1) return sets[0] ?? new Map()
     const at = prevs.toSorted().join()

@@ -2,7 +2,7 @@ import { isObject, membershipOf, type JsonObject, type Pdu } from '#protocol/eve
 import { serverOf, type EventId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
-import type { Act } from './scripted-room.ts'
+import type { Act } from './acts.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** Who acts, among whom, and what the room looks like to them. */

@@ -4,7 +4,8 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
 import { openingActs, proposeAct } from './history-acts.ts'
 import type { RoomReplay } from '../federation/room-replay.ts'
-import { ScriptedRoom, startOfTime, type Act } from './scripted-room.ts'
+import type { Act } from './acts.ts'
+import { TestRoom, startOfTime } from './test-room.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { ServerView } from '../server/server-view.ts'
 
@@ -25,7 +26,7 @@ export type HistoryOptions = {
 const patience = 50
 
 export type History = {
-  room: ScriptedRoom
+  room: TestRoom
   /** The accepted events that no accepted event follows. */
   forwardExtremities: readonly EventId[]
 }
@@ -38,14 +39,14 @@ export function generateHistory(options: HistoryOptions): History {
   return { room: making.room, forwardExtremities: headsOf(making.room) }
 }
 
-function headsOf({ order, replay, version }: ScriptedRoom): EventId[] {
+function headsOf({ order, replay, version }: TestRoom): EventId[] {
   const accepted = order.filter((id) => !replay.rejected.has(id))
   const followed = new Set(accepted.flatMap((id) => prevEventIds(replay.events.get(id)!, version)))
   return accepted.filter((id) => !followed.has(id))
 }
 
 class RoomInTheMaking {
-  readonly room: ScriptedRoom
+  readonly room: TestRoom
   readonly #random: SeededRandom
   readonly #replay: RoomReplay
   readonly #views: ServerView[]
@@ -55,7 +56,7 @@ class RoomInTheMaking {
 
   constructor({ version, seed, servers = 4, usersPerServer = 4, hostility = 0.2, signed }: HistoryOptions) {
     this.#random = new SeededRandom(seed)
-    this.room = new ScriptedRoom(version, { roomId: `!room-${seed}:s0.test`, signed })
+    this.room = new TestRoom(version, { roomId: `!room-${seed}:s0.test`, signed })
     this.#replay = this.room.replay
     this.#hostility = hostility
     this.#views = Array.from({ length: servers }, (_, index) => new ServerView(`s${index}.test`, this.#replay))
@@ -146,7 +147,7 @@ class RoomInTheMaking {
 
   #deliver(view: ServerView, pdu: Pdu): void {
     const before = this.room.order.length
-    const id = this.room.add(pdu)
+    const id = this.room.take(pdu)
     if (this.room.order.length > before) view.create(id, this.#views)
   }
 

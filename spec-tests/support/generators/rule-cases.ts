@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from './by-version.ts'
-import { creator, ProtocolRoom, state, type Draft, type RoomSetup } from './protocol-room.ts'
+import { type Act, state } from './acts.ts'
+import { type RoomSetup, creator, unruledRoom } from './unruled-room.ts'
+import type { TestRoom } from './test-room.ts'
 
 /** What should happen in each version: the number of the rule that rejects, or 'allowed'. */
 export type Expectation = Record<string, string>
@@ -12,7 +14,7 @@ export type RuleCase = {
   room?: RoomSetup
   /** Power levels that the creator sets at the end; the creator has the usual one. */
   levels?: JsonObject
-  event: Draft | ((room: ProtocolRoom) => Draft)
+  event: Act | ((room: TestRoom) => Act)
   expect: Expectation
 }
 
@@ -24,7 +26,7 @@ export function checkRules(title: string, cases: readonly RuleCase[], base: Room
     for (const { it: name, room: setup, levels, event, expect } of cases)
       it(name, () => {
         for (const [id, expected] of byVersion(expect)) {
-          const room = new ProtocolRoom(id, { ...base, ...setup })
+          const room = unruledRoom(id, { ...base, ...setup })
           if (levels) room.add(state(creator, 'm.room.power_levels', room.levels(levels)))
           const draft = typeof event === 'function' ? event(room) : event
           assert.equal(room.rejectedBy(draft) ?? 'allowed', expected, `version ${id}`)
@@ -42,12 +44,12 @@ export const from = (first: number, expected: Expectation): Expectation =>
   Object.fromEntries([...byVersion(expected)].filter(([id]) => Number(id) >= first))
 
 /** The same by another sender. */
-export const by = (sender: string, draft: Draft): Draft => ({ ...draft, sender: sender as UserId })
+export const by = (sender: string, draft: Act): Act => ({ ...draft, sender: sender as UserId })
 
 /** Power levels whose senders need not name the creator. */
 export const levelsBy =
   (sender: string, content: JsonObject, stateKey = '') =>
-  (room: ProtocolRoom): Draft =>
+  (room: TestRoom): Act =>
     state(sender, 'm.room.power_levels', room.levels(content), stateKey)
 
 /** A rule about members: chapter 5 up to version 5 and in 12, else 4; one further down where joins may be authorised. */

@@ -1,26 +1,17 @@
 import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
-import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
+import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { silent, startReceiving, type ReceivingServer } from '../federation/receiving.ts'
-import { ScriptedRoom, type Act, type GraphPosition } from './scripted-room.ts'
+import { member, openingActs, state, type Act } from './acts.ts'
+import { type Place, TestRoom } from './test-room.ts'
 import { keyOf } from './server-keys.ts'
 
 export const alice: UserId = '@alice:s0.test'
 export const bob: UserId = '@bob:s1.test'
 export const carol: UserId = '@carol:s2.test'
-
-export const state = (sender: UserId, type: string, content: JsonObject, key = ''): Act => ({
-  type,
-  sender,
-  state_key: key,
-  content,
-})
-export const member = (sender: UserId, target: UserId, membership: string, more: JsonObject = {}): Act =>
-  state(sender, 'm.room.member', { membership, ...more }, target)
-export const message = (sender: UserId, body = 'hello'): Act => ({ type: 'm.room.message', sender, content: { body } })
 
 /** Answers with these events and no others. */
 export const only = (...pdus: Pdu[]): MissingEvents => ({
@@ -28,29 +19,29 @@ export const only = (...pdus: Pdu[]): MissingEvents => ({
   fetchEvents: async () => pdus as unknown as JsonValue[],
 })
 
-/** A room of alice and bob on a server that can be made to answer no more requests for events. */
+/** A room of alice and bob on a server that can be told to know nothing more. */
 export class Scene {
-  readonly room: ScriptedRoom
+  readonly room: TestRoom
   readonly server: ReceivingServer
   readonly port: { answers: MissingEvents }
   forwardExtremity: EventId
 
-  constructor(room: ScriptedRoom, server: ReceivingServer, port: { answers: MissingEvents }) {
+  constructor(room: TestRoom, server: ReceivingServer, port: { answers: MissingEvents }) {
     this.room = room
     this.server = server
     this.port = port
     this.forwardExtremity = room.order.at(-1)!
   }
 
-  /** Makes the next event without sending it to the server. */
-  make(act: Act, place: Partial<GraphPosition> = {}): Pdu {
+  /** Makes the next event without telling the server. */
+  make(act: Act, place: Partial<Place> = {}): Pdu {
     return this.room.make(act, { prevs: [this.forwardExtremity], ...place })
   }
 
-  /** Makes an event of the room without sending it to the server. */
-  add(act: Act, place: Partial<GraphPosition> = {}): { id: EventId; pdu: Pdu } {
+  /** Makes an event that exists from now on; the server does not hear of it. */
+  add(act: Act, place: Partial<Place> = {}): { id: EventId; pdu: Pdu } {
     const pdu = this.make(act, place)
-    return { id: this.room.add(pdu), pdu }
+    return { id: this.room.take(pdu), pdu }
   }
 
   /** The event with changes, hashed and signed anew by its sender's server. */
@@ -62,8 +53,8 @@ export class Scene {
     return this.server.receive(this.room.roomId, pdu, origin)
   }
 
-  /** Adds an event after the forward extremity, and sends it to the server. */
-  async send(act: Act, place: Partial<GraphPosition> = {}) {
+  /** Adds an event at the head, and the server hears of it. */
+  async send(act: Act, place: Partial<Place> = {}) {
     const { id, pdu } = this.add(act, place)
     const result = await this.receive(pdu)
     if (!place.prevs && result.outcome === 'accepted') this.forwardExtremity = id
@@ -108,16 +99,16 @@ export type SceneSetup = {
 export async function openScene(versionId = '11', setup: SceneSetup = {}): Promise<Scene & AsyncDisposable> {
   const { beside, joinRule = 'public', levels = {} } = setup
   const roomId: RoomId = beside ? `!room${versionId}:s0.test` : '!room:s0.test'
-  const room = new ScriptedRoom(roomVersion(versionId)!, { roomId, signed: true })
+  const room = new TestRoom(roomVersion(versionId)!, { roomId, signed: true })
   const port = beside?.port ?? { answers: silent }
   const server = beside?.server ?? (await startReceiving(asking(port)))
   const { version } = room
   const opening = [
-    ...openingOf(version, levels),
+    ...openingActs(version, alice, { levels }),
     member(bob, bob, 'join'),
     ...(joinRule === 'public' ? [] : [state(alice, 'm.room.join_rules', { join_rule: joinRule })]),
   ]
-  for (const act of opening) room.send(act, { prevs: room.order.slice(-1) })
+  for (const act of opening) room.add(act)
   const [create, ...others] = room.order.map((id) => room.replay.events.get(id)!)
   assert.equal((await server.open({ roomId: room.roomId, version, create: create! })).outcome, 'accepted')
   for (const pdu of others) assert.equal((await server.receive(room.roomId, pdu)).outcome, 'accepted')
@@ -135,23 +126,6 @@ export async function openScenes(
   const scenes: Scene[] = [beside]
   for (const id of others) scenes.push(await openScene(id, { ...setup, beside }))
   return Object.assign(scenes, { [Symbol.asyncDispose]: () => beside[Symbol.asyncDispose]() })
-}
-
-/** What makes a public room of alice's. */
-export function openingOf(version: RoomVersion, levels: JsonObject = {}): Act[] {
-  const creation = { room_version: version.id, ...(version.creators === 'content' && { creator: alice }) }
-  return [
-    state(alice, 'm.room.create', creation),
-    member(alice, alice, 'join'),
-    state(alice, 'm.room.power_levels', levelsIn(version, levels)),
-    state(alice, 'm.room.join_rules', { join_rule: 'public' }),
-  ]
-}
-
-/** Power levels with the creator at 100 where creators have a level. */
-export function levelsIn(version: RoomVersion, content: JsonObject): JsonObject {
-  const users = { ...(version.creatorsOutrankAll ? {} : { [alice]: 100 }), ...(content.users as JsonObject) }
-  return { ...content, users }
 }
 
 const asking = (port: { answers: MissingEvents }): MissingEvents => ({

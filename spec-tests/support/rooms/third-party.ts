@@ -1,7 +1,7 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import { signJson } from '#protocol/events/signatures.ts'
 import { encodePublicKey } from '#protocol/events/signing-key.ts'
-import { member, type Draft } from '../generators/protocol-room.ts'
+import { type Act, member } from '../generators/acts.ts'
 import { keyOf } from '../generators/server-keys.ts'
 
 const identityServer = keyOf('identity.example')
@@ -13,5 +13,5 @@ export const offer: JsonObject = { public_key: encodePublicKey(identityServer.pu
 export const claimFor = (mxid: string, token = 'token'): JsonObject => signJson({ mxid, token }, identityServer)
 
 /** The invite that the claim becomes. */
-export const thirdPartyInvite = (sender: string, target: string, signed: JsonObject = claimFor(target)): Draft =>
+export const thirdPartyInvite = (sender: string, target: string, signed: JsonObject = claimFor(target)): Act =>
   member(sender, target, 'invite', { third_party_invite: { display_name: 'A', signed } })

@@ -13,7 +13,8 @@ import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { startServer } from '#server.ts'
 import { openStore } from '#store/open.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
-import { ScriptedRoom, type Act } from '../generators/scripted-room.ts'
+import type { Act } from '../generators/acts.ts'
+import { TestRoom } from '../generators/test-room.ts'
 import { keyOf } from '../generators/server-keys.ts'
 import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from './device-crypto.ts'
 import { loginUser, registerUser, type TestReply, type TestUser } from './client.ts'
@@ -137,8 +138,8 @@ async function exchangeKeys(ada: TestUser, ben: TestUser): Promise<void> {
 async function takePartElsewhere(context: Context, us: UserId): Promise<void> {
   const version = roomVersion('11')!
   const eve: UserId = '@earlier.eve:s9.test'
-  const room = new ScriptedRoom(version, { roomId: '!earlier:s9.test', signed: true })
-  const send = (act: Act, prevs = room.order.slice(-1)) => room.send(act, { prevs })
+  const room = new TestRoom(version, { roomId: '!earlier:s9.test', signed: true })
+  const send = (act: Act, prevs = room.order.slice(-1)) => room.add(act, { prevs })
   const member = (user: UserId) =>
     send({ type: 'm.room.member', sender: user, state_key: user, content: { membership: 'join' } })
   send({ type: 'm.room.create', sender: eve, state_key: '', content: { room_version: '11' } })

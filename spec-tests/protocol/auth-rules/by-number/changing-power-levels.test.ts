@@ -1,5 +1,6 @@
 import type { JsonObject } from '#protocol/events/event.ts'
-import { creator, state } from '../../../support/generators/protocol-room.ts'
+import { state } from '../../../support/generators/acts.ts'
+import { creator } from '../../../support/generators/unruled-room.ts'
 import {
   always,
   checkRules,
@@ -112,7 +113,7 @@ checkRules(
     },
     {
       it: 'under another state key are free in a room that has none',
-      room: { powerLevels: null },
+      room: { levels: null },
       event: levelsBy(creator, { users: { [mod]: 1000 } }, 'key'),
       expect: always,
     },

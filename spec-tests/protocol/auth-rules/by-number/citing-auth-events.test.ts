@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
-import { member, ProtocolRoom, state, type Draft } from '../../../support/generators/protocol-room.ts'
+import { type Act, member, state } from '../../../support/generators/acts.ts'
+import { unruledRoom } from '../../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import { always, by, type Expectation } from '../../../support/generators/rule-cases.ts'
 import { claimFor, offer, thirdPartyInvite } from '../../../support/rooms/third-party.ts'
 
@@ -11,20 +13,20 @@ const bob = '@bob:two'
 const stranger = '@stranger:three'
 
 type Place = [type: string, stateKey: string]
-type Case = { it: string; event: Draft; more?: Place[]; without?: string; expect: Expectation }
+type Case = { it: string; event: Act; more?: Place[]; without?: string; expect: Expectation }
 
-const offerOf = (token: string): Draft => state(bob, 'm.room.third_party_invite', offer, token)
+const offerOf = (token: string): Act => state(bob, 'm.room.third_party_invite', offer, token)
 
 /** A room with two offers, where Bob may authorise joins. */
-function roomOf(id: string): ProtocolRoom {
-  const room = new ProtocolRoom(id, { joinRule: 'restricted', members: { [bob]: 'join' } })
+function roomOf(id: string): TestRoom {
+  const room = unruledRoom(id, { joinRule: 'restricted', members: { [bob]: 'join' } })
   for (const token of ['token', 'another']) room.add(offerOf(token))
   return room
 }
 
 /** The events the selection names, and those at other places or without those of a type. */
-function cited(room: ProtocolRoom, { event, more = [], without }: Case): Pdu[] {
-  const selected = room.authEvents(room.build(event)).filter(({ type }) => type !== without)
+function cited(room: TestRoom, { event, more = [], without }: Case): Pdu[] {
+  const selected = room.authEvents(room.make(event)).filter(({ type }) => type !== without)
   return [...selected, ...more.map(([type, key]) => room.state(type, key)!)]
 }
 
@@ -121,7 +123,7 @@ describe('T12 what an event cites', () => {
     for (const [id, [rejected, elsewhere]] of byVersion({ '1-11': ['2.3', '2.5'], '12': ['3.3', '3.4'] })) {
       const room = roomOf(id)
       const event = thirdPartyInvite(bob, alice)
-      const authEvents = room.authEvents(room.build(event))
+      const authEvents = room.authEvents(room.make(event))
       for (const one of authEvents) {
         const others = authEvents.map((each) => (each === one ? { ...each, room_id: '!other:one' as RoomId } : each))
         assert.equal(room.citationRejectedBy(event, { isRejected: (each) => each === one }), rejected)

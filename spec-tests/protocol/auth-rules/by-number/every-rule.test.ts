@@ -4,14 +4,9 @@ import type { JsonObject, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { signJson } from '#protocol/events/signatures.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
-import {
-  creator,
-  member,
-  ProtocolRoom,
-  state,
-  type Draft,
-  type RoomSetup,
-} from '../../../support/generators/protocol-room.ts'
+import { type Act, member, state } from '../../../support/generators/acts.ts'
+import { type RoomSetup, creator, unruledRoom } from '../../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import { keyOf } from '../../../support/generators/server-keys.ts'
 import * as rule from '../../../support/generators/rule-cases.ts'
 import { claimFor, offer } from '../../../support/rooms/third-party.ts'
@@ -55,11 +50,11 @@ const rejecting: Record<string, string> = {
     '10.6.1 10.6.2 10.7.1 10.8.1 10.9.1 10.10.1',
 }
 
-type Reject = (room: ProtocolRoom) => string | undefined
+type Reject = (room: TestRoom) => string | undefined
 type Row = [expected: rule.Expectation, reject: Reject, setup?: RoomSetup]
 
 const draft =
-  (made: Draft | ((room: ProtocolRoom) => Draft), levels?: JsonObject): Reject =>
+  (made: Act | ((room: TestRoom) => Act), levels?: JsonObject): Reject =>
   (room) => {
     if (levels) room.add(state(creator, 'm.room.power_levels', room.levels(levels)))
     return room.rejectedBy(typeof made === 'function' ? made(room) : made)
@@ -71,9 +66,9 @@ const opening =
 
 const text = by(alice, { type: 'm.room.message' })
 const citing =
-  (change: (cited: Pdu[], room: ProtocolRoom) => Pdu[]): Reject =>
+  (change: (cited: Pdu[], room: TestRoom) => Pdu[]): Reject =>
   (room) =>
-    room.citationRejectedBy(text, { authEvents: change(room.authEvents(room.build(text)), room) })
+    room.citationRejectedBy(text, { authEvents: change(room.authEvents(room.make(text)), room) })
 
 const claim = { mxid: bob, token: 'token' }
 const invitedAs =
@@ -91,7 +86,7 @@ const bobIs = (membership: string, more: RoomSetup = {}): RoomSetup => ({
   ...more,
   members: { [alice]: 'join', [bob]: membership },
 })
-const nameless = { powerLevels: null }
+const nameless = { levels: null }
 
 const rows: Row[] = [
   [{ '1-12': '1.1' }, opening({ prev_events: ['$x'] as EventId[] })],
@@ -99,7 +94,7 @@ const rows: Row[] = [
   [{ '1-12': '1.3' }, opening({ content: { creator, room_version: '13' } })],
   [{ '1-10': '1.4' }, opening({ content: {} })],
   [{ '12': '1.4' }, opening({ content: { additional_creators: {} } })],
-  [{ '12': '2' }, (room) => room.citationRejectedBy(text, { create: room.build(text) })],
+  [{ '12': '2' }, (room) => room.citationRejectedBy(text, { create: room.make(text) })],
   [{ '1-11': '2.1', '12': '3.1' }, citing((cited) => [...cited, cited[0]!])],
   [{ '1-11': '2.2', '12': '3.2' }, citing((cited, room) => [...cited, room.state('m.room.join_rules', '')!])],
   [
@@ -165,7 +160,7 @@ describe('T12 every rule that rejects', () => {
       const found = rows.flatMap(([expected, reject, setup]) => {
         const number = byVersion(expected).get(id)
         if (number === undefined) return []
-        assert.equal(reject(new ProtocolRoom(id, { members: { [alice]: 'join' }, ...setup })), number)
+        assert.equal(reject(unruledRoom(id, { members: { [alice]: 'join' }, ...setup })), number)
         return [number]
       })
       assert.deepEqual(found.sort(), numbers.split(' ').sort())

@@ -1,4 +1,5 @@
-import { creator, member, type RoomSetup } from '../../../support/generators/protocol-room.ts'
+import { member } from '../../../support/generators/acts.ts'
+import { type RoomSetup, creator } from '../../../support/generators/unruled-room.ts'
 import {
   always,
   banRule,

@@ -1,4 +1,6 @@
-import { creator, member, state, type Draft, type ProtocolRoom } from '../../../support/generators/protocol-room.ts'
+import { type Act, member, state } from '../../../support/generators/acts.ts'
+import { creator } from '../../../support/generators/unruled-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import {
   allowedFrom,
   always,
@@ -15,9 +17,9 @@ const joins = (user: string, sender = user) => member(sender, user, 'join')
 
 /** A room of which nothing but the create event is known. */
 const atFirst =
-  (draft: Draft) =>
-  (room: ProtocolRoom): Draft => {
-    room.events.length = 1
+  (draft: Act) =>
+  (room: TestRoom): Act => {
+    room.keepFirst(1)
     return draft
   }
 
@@ -39,7 +41,7 @@ checkRules("the creator's first step", [
   { it: 'may be taken by another', event: atFirst(joins(creator, alice)), expect: always },
   {
     it: 'follows the create event alone',
-    event: (room) => atFirst({ ...joins(creator), prev_events: room.references(room.events.slice(0, 2)) })(room),
+    event: (room) => atFirst({ ...joins(creator), prev_events: room.references(room.order.slice(0, 2)) })(room),
     expect: uninvited,
   },
   {
@@ -54,7 +56,7 @@ checkRules("the creator's first step", [
   {
     it: 'is free whatever the state of the room',
     room: { joinRule: 'invite', members: { [creator]: 'ban' } },
-    event: (room) => ({ ...joins(creator), prev_events: room.references([room.create]) }),
+    event: (room) => ({ ...joins(creator), prev_events: room.references(room.order.slice(0, 1)) }),
     expect: always,
   },
 ])

@@ -5,7 +5,8 @@ import { readPowerLevels, type PowerLevels } from '#protocol/rooms/power-levels.
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
 import { levelValues } from '../../../support/generators/level-values.ts'
-import { creator, ProtocolRoom, state } from '../../../support/generators/protocol-room.ts'
+import { state } from '../../../support/generators/acts.ts'
+import { creator, unruledRoom } from '../../../support/generators/unruled-room.ts'
 
 const user = '@a:b'
 const most = Number.MAX_SAFE_INTEGER
@@ -60,14 +61,14 @@ const places: Place[] = [
 
 /** A room whose creator has the highest level there is, and what its power levels say beside that. */
 function roomOf(id: string) {
-  const room = new ProtocolRoom(id, { powerLevels: null })
+  const room = unruledRoom(id, { levels: null })
   const beside = (content: JsonObject): JsonObject => {
     const users = { ...(room.version.creatorsOutrankAll ? {} : { [creator]: most }), ...(content.users as JsonObject) }
     return { ...content, users }
   }
-  const first = room.build(state(creator, 'm.room.power_levels', {}))
+  const first = room.make(state(creator, 'm.room.power_levels', {}))
   room.add(state(creator, 'm.room.power_levels', beside({})))
-  const next = room.build(state(creator, 'm.room.power_levels', beside({})))
+  const next = room.make(state(creator, 'm.room.power_levels', beside({})))
   /** Not every value can be signed, so the events are not made anew. */
   const judge = (event: typeof next, content: JsonObject, known = room.state) =>
     authorize({ ...event, content: beside(content) }, room.version, known)?.rule

@@ -1,16 +1,16 @@
 import type { EventId } from '#protocol/ids.ts'
-import type { Draft } from '../../../support/generators/protocol-room.ts'
+import type { Act } from '../../../support/generators/acts.ts'
 import { always, by, checkRules, type Expectation } from '../../../support/generators/rule-cases.ts'
 
 const bob = '@bob:two'
 
-const redaction = (eventId: string, redacts?: string): Draft => ({
+const redaction = (eventId: string, redacts?: string): Act => ({
   ...by(bob, { type: 'm.room.redaction', event_id: eventId as EventId }),
   ...(redacts !== undefined && { redacts: redacts as EventId }),
 })
 const refused: Expectation = { '1-2': '11.3', '3-12': 'allowed' }
 
-const rows: [it: string, draft: Draft, level: number, expect: Expectation][] = [
+const rows: [it: string, draft: Act, level: number, expect: Expectation][] = [
   ['may miss its target at the redact level', redaction('$r:two'), 50, always],
   ['may not miss its target below', redaction('$r:two'), 49, refused],
   ['may not be aimed at an id without domain', redaction('$r:two', '$x'), 49, refused],

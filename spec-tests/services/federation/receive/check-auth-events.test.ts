@@ -3,12 +3,12 @@ import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { authorizeByAuthEvents, createIdOf, type FindJudged } from '#services/federation/receive/check-auth-events.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
-import { ProtocolRoom } from '../../../support/generators/protocol-room.ts'
+import { unruledRoom } from '../../../support/generators/unruled-room.ts'
 
 describe('the auth events of a received event', () => {
   const roomOf = (id: string) => {
-    const room = new ProtocolRoom(id)
-    const pdu = room.build({ type: 'm.room.message' })
+    const room = unruledRoom(id)
+    const pdu = room.make({ type: 'm.room.message' })
     /** All judged and accepted, but for one that another room has. */
     const findBut = (elsewhere: EventId): FindJudged => {
       const judged = new Map(room.events.map((event) => [room.idOf(event), { pdu: event, isRejected: false }]))

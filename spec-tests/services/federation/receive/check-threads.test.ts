@@ -5,14 +5,14 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvents } from '#services/federation/receive/check-events.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { startReceiving } from '../../../support/federation/receiving.ts'
-import { ScriptedRoom } from '../../../support/generators/scripted-room.ts'
+import { TestRoom } from '../../../support/generators/test-room.ts'
 
 const version = roomVersion('11')!
 const alice: UserId = '@alice:s0.test'
 
 /** More than are checked on the main thread: true ones, forged ones, some with a wrong hash, and what is no event. */
-function manyEvents(room: ScriptedRoom): JsonValue[] {
-  room.send({ type: 'm.room.create', sender: alice, state_key: '', content: { room_version: '11' } }, { prevs: [] })
+function manyEvents(room: TestRoom): JsonValue[] {
+  room.add({ type: 'm.room.create', sender: alice, state_key: '', content: { room_version: '11' } }, { prevs: [] })
   return Array.from({ length: 450 }, (_, index): JsonValue => {
     const act = { type: 'm.room.message', sender: `@u:s${index % 7}.test` as UserId, content: { index } }
     const pdu = room.make(act, { prevs: room.order.slice(-1) }) as unknown as JsonObject
@@ -27,7 +27,7 @@ describe('checks of many events in threads', function () {
 
   it('T02 say the same of each as those on the main thread, and ask once for a key', async () => {
     await using server = await startReceiving()
-    const room = new ScriptedRoom(version, { signed: true })
+    const room = new TestRoom(version, { signed: true })
     const values = manyEvents(room)
     const checkThreads = new CheckThreads()
     const asked: string[] = []
@@ -48,7 +48,7 @@ describe('checks of many events in threads', function () {
 
   it('fail where a key cannot be looked for, and go on with the next set', async () => {
     await using server = await startReceiving()
-    const room = new ScriptedRoom(version, { signed: true })
+    const room = new TestRoom(version, { signed: true })
     const values = manyEvents(room)
     const checkThreads = new CheckThreads()
     const findKey = () => Promise.reject(new Error('The key ring is closed'))

@@ -4,7 +4,8 @@ import type { EventId } from '#protocol/ids.ts'
 import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
 import { entriesOf } from '#services/rooms/state/state-diff.ts'
 import { silent, type ReceivingServer } from '../../../support/federation/receiving.ts'
-import { alice, message, openScene, state } from '../../../support/generators/scene.ts'
+import { alice, openScene } from '../../../support/generators/scene.ts'
+import { message, state } from '../../../support/generators/acts.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
 
 describe('a state that another server tells', function () {

@@ -3,7 +3,8 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { answeringFrom, startReceiving } from '../../../support/federation/receiving.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import { ScriptedRoom, type Act } from '../../../support/generators/scripted-room.ts'
+import type { Act } from '../../../support/generators/acts.ts'
+import { TestRoom } from '../../../support/generators/test-room.ts'
 
 const alice: UserId = '@alice:s0.test'
 const bob: UserId = '@bob:s1.test'
@@ -36,9 +37,9 @@ describe('a redaction that comes before its target', function () {
 
 async function openScene(id: string) {
   const version = roomVersion(id)!
-  const room = new ScriptedRoom(version, { signed: true })
+  const room = new TestRoom(version, { signed: true })
   const server = await startReceiving(answeringFrom(room.replay))
-  const send = (act: Act, prevs: readonly EventId[] = room.order.slice(-1)) => room.send(act, { prevs })
+  const send = (act: Act, prevs: readonly EventId[] = room.order.slice(-1)) => room.add(act, { prevs })
   const state = (sender: UserId, [type, key]: [string, string], content: Act['content']) =>
     send({ type, sender, state_key: key, content })
   state(alice, ['m.room.create', ''], { room_version: id, ...(version.creators === 'content' && { creator: alice }) })

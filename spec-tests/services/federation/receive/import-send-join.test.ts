@@ -8,18 +8,18 @@ import { startReceiving, type ReceivingServer } from '../../../support/federatio
 import { RemoteRoom } from '../../../support/federation/remote-room.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
 import { alice } from '../../../support/generators/scene.ts'
-import type { ScriptedRoom } from '../../../support/generators/scripted-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 
 const bob: UserId = '@bob:s1.test'
 const us: UserId = '@us:test'
 
 /** Both sides change the state, and an event that follows both joins them. */
-async function forkTwice(room: ScriptedRoom, server: ReceivingServer, join: EventId): Promise<void> {
+async function forkTwice(room: TestRoom, server: ReceivingServer, join: EventId): Promise<void> {
   const named = (name: string) => ({ type: 'm.room.name', sender: alice, state_key: '', content: { name } })
-  const left = room.send(named('left'), { prevs: [join] })
-  const right = room.send(named('right'), { prevs: [join] })
+  const left = room.add(named('left'), { prevs: [join] })
+  const right = room.add(named('right'), { prevs: [join] })
   const leaving = { type: 'm.room.member', sender: bob, state_key: bob, content: { membership: 'leave' } }
-  const last = room.send(leaving, { prevs: [left, right] })
+  const last = room.add(leaving, { prevs: [left, right] })
   for (const id of [left, right, last])
     assert.equal((await server.receive(room.roomId, room.replay.events.get(id))).outcome, 'accepted')
 }

@@ -5,7 +5,8 @@ import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { evictAll } from '../../../support/server/evict-all.ts'
 import { findTestKey, silent } from '../../../support/federation/receiving.ts'
 import { RemoteRoom } from '../../../support/federation/remote-room.ts'
-import { alice, member, message, state } from '../../../support/generators/scene.ts'
+import { alice } from '../../../support/generators/scene.ts'
+import { member, message, state } from '../../../support/generators/acts.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import { sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
@@ -118,18 +119,18 @@ describe('/sync of a room of another server', function () {
 
       // Two branches, of which one takes the other's state back.
       const topic = (text: string) => state(alice, 'm.room.topic', { topic: text })
-      const left = await receive(room.send(topic('left'), { prevs: [joined] }))
+      const left = await receive(room.add(topic('left'), { prevs: [joined] }))
       await followers.knowTheState()
-      const ban = await receive(room.send(member(alice, bob, 'ban'), { prevs: [joined] }))
+      const ban = await receive(room.add(member(alice, bob, 'ban'), { prevs: [joined] }))
       await followers.knowTheState()
-      const right = await receive(room.send(topic('right'), { prevs: [ban], sentAt: 1_700_000_000_000 }))
+      const right = await receive(room.add(topic('right'), { prevs: [ban], sentAt: 1_700_000_000_000 }))
       await followers.knowTheState()
-      const met = await receive(room.send(message(alice, 'met'), { prevs: [left, right] }))
+      const met = await receive(room.add(message(alice, 'met'), { prevs: [left, right] }))
       await followers.knowTheState()
 
       // What happens now is sent to us only with the join of somebody else, and event by event after it.
       const name = remote.send(alice, ['m.room.name', ''], { name: 'elsewhere' }, [met])
-      const here = await receive(room.send(message(alice, 'here'), { prevs: [met] }))
+      const here = await receive(room.add(message(alice, 'here'), { prevs: [met] }))
       const other = await letIn('@other:test', [name])
       await followers.knowTheState()
       // Where she may, Alice gives up her power: her former event comes too late then.

@@ -68,9 +68,9 @@ describe('an auth chain of which an ancestor is missing', function () {
         if (hasPlace) assert.equal(await receive(server, ancestor), 'accepted')
         else {
           // Another server tells the state before an event whose past it does not have.
-          const lost = remote.room.send({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
+          const lost = remote.room.add({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
           const message = { type: 'm.room.message', sender: bob, content: {} }
-          const later = remote.room.send(message, { prevs: [lost] })
+          const later = remote.room.add(message, { prevs: [lost] })
           const state = [...replay.stateBefore([lost]).values()]
           port.answers = {
             ...silent,

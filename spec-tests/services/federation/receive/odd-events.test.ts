@@ -9,8 +9,8 @@ import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { TypingRooms } from '#services/rooms/ephemeral/typing-rooms.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import { alice, message, openScene, type Scene } from '../../../support/generators/scene.ts'
-import type { Act } from '../../../support/generators/scripted-room.ts'
+import { alice, openScene, type Scene } from '../../../support/generators/scene.ts'
+import { type Act, message } from '../../../support/generators/acts.ts'
 import { failuresOnly } from '../../../support/server/server.ts'
 
 /** 16 kB that no database can press into the row of an index. */

@@ -9,7 +9,7 @@ import { withWrites } from '../../../support/server/disturbed-writes.ts'
 import { newRooms } from '../../../support/server/earlier-history.ts'
 import { findTestKey, silent, startReceiving, type ReceivingContext } from '../../../support/federation/receiving.ts'
 import { RemoteRoom } from '../../../support/federation/remote-room.ts'
-import { member } from '../../../support/generators/scene.ts'
+import { member } from '../../../support/generators/acts.ts'
 import { createRoom, join as joinRoom, refused, roomPath } from '../../../support/rooms/rooms.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
@@ -52,7 +52,7 @@ describe('a room known only from a join under way', () => {
 
     await assertUnknown()
     const opening = remote.room.order.slice(1, 4)
-    for (const id of [...opening, remote.room.send(member(bob, bob, 'join'), { prevs: opening.slice(-1) })])
+    for (const id of [...opening, remote.room.add(member(bob, bob, 'join'), { prevs: opening.slice(-1) })])
       assert.equal((await receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.pdu(id) })).outcome, 'accepted')
     await assertUnknown()
     ctx.rooms.drop(roomId)

@@ -5,19 +5,8 @@ import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import { receiveEvents } from '#services/federation/receive/receive-event.ts'
 import { answeringFrom, silent } from '../../../support/federation/receiving.ts'
-import {
-  alice,
-  bob,
-  carol,
-  levelsIn,
-  member,
-  message,
-  only,
-  openScene,
-  openScenes,
-  state,
-  type Scene,
-} from '../../../support/generators/scene.ts'
+import { alice, bob, carol, only, openScene, openScenes, type Scene } from '../../../support/generators/scene.ts'
+import { member, message, state } from '../../../support/generators/acts.ts'
 
 const isNew = (reference: unknown, index: number, all: readonly unknown[]) =>
   all.findIndex((other) => JSON.stringify(other) === JSON.stringify(reference)) === index
@@ -132,7 +121,7 @@ describe('receiving events', function () {
 
   const everyVersion = roomVersions.map(({ id }) => id)
   const levels = (scene: Scene, bobs: number) =>
-    state(alice, 'm.room.power_levels', levelsIn(scene.room.version, { users: { [bob]: bobs } }))
+    state(alice, 'm.room.power_levels', scene.room.levels({ users: { [bob]: bobs } }))
   /** The state in which other power levels hold. */
   const under = (scene: Scene, id: EventId) =>
     new Map(scene.room.replay.stateBefore([scene.forwardExtremity])).set(stateKey('m.room.power_levels', ''), id)
@@ -201,7 +190,7 @@ describe('receiving events', function () {
       assert.equal(own.outcome, 'rejected', `version ${scene.room.version.id}`)
 
       const chained = twice(scene.make(levels(scene, 60)))
-      const id = scene.room.add(chained)
+      const id = scene.room.take(chained)
       const name = scene.make(named('x'), { authState: under(scene, id) })
       scene.answer(only(chained))
       assert.equal((await scene.receive(name)).outcome, 'rejected', `version ${scene.room.version.id}`)

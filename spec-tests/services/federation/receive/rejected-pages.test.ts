@@ -7,8 +7,8 @@ import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { findTestKey, silent } from '../../../support/federation/receiving.ts'
 import { roomPath, sendText } from '../../../support/rooms/rooms.ts'
-import { member, message, state } from '../../../support/generators/scene.ts'
-import { ScriptedRoom, type Act } from '../../../support/generators/scripted-room.ts'
+import { type Act, member, message, state } from '../../../support/generators/acts.ts'
+import { TestRoom } from '../../../support/generators/test-room.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 const owner: UserId = '@owner:s0.test'
@@ -18,10 +18,10 @@ const mallory: UserId = '@mallory:s1.test'
 /** A room of another server whose events come in one after the other. */
 async function openRoom(server: TestServer) {
   const version = roomVersion('12')!
-  const room = new ScriptedRoom(version, { signed: true })
+  const room = new TestRoom(version, { signed: true })
   const ctx = { ...server.context, findKey: findTestKey, missingEvents: silent }
   const receive = async (act: Act, prevs = room.order.slice(-1)): Promise<{ id: EventId; outcome: string }> => {
-    const id = room.send(act, { prevs })
+    const id = room.add(act, { prevs })
     const pdu = room.replay.events.get(id) as unknown as JsonValue
     if (prevs.length === 0) return { id, ...(await openRemoteRoom(ctx, { roomId: room.roomId, version, create: pdu })) }
     return { id, ...(await receiveEvent(ctx, { origin: 's0.test', roomId: room.roomId, pdu })) }

@@ -70,9 +70,9 @@ describe('an event of another server whose past is lost, received by two process
   const { room } = remote
   const joined = remote.letIn(us)
   const message = { type: 'm.room.message', sender: alice, content: {} }
-  const lost = room.send(message, { prevs: [joined] })
+  const lost = room.add(message, { prevs: [joined] })
   const named = remote.send(alice, ['m.room.name', ''], { name: 'new' }, [lost])
-  const [one, two] = [1, 2].map((count) => room.send({ ...message, content: { count } }, { prevs: [named] }))
+  const [one, two] = [1, 2].map((count) => room.add({ ...message, content: { count } }, { prevs: [named] }))
   const state = [...room.replay.stateBefore([named]).values()]
   const unable: MissingEvents = {
     ...silent,

@@ -5,7 +5,8 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { appendEvent, startRoom } from '#services/rooms/write/append.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { ScriptedRoom, type Act } from '../../../support/generators/scripted-room.ts'
+import type { Act } from '../../../support/generators/acts.ts'
+import { TestRoom } from '../../../support/generators/test-room.ts'
 import { startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
 
 const version = roomVersion('11')!
@@ -14,7 +15,7 @@ const remote: UserId = '@remote:s1.test'
 const roomId: RoomId = '!room:test'
 
 /** A room of a user here and one elsewhere, and the other server's view of it. */
-async function openRoom(server: ReceivingServer, levels: object = {}): Promise<ScriptedRoom> {
+async function openRoom(server: ReceivingServer, levels: object = {}): Promise<TestRoom> {
   const drafts = [
     { type: 'm.room.create', stateKey: '', content: { room_version: '11' } },
     { type: 'm.room.member', stateKey: local, content: { membership: 'join' } },
@@ -22,21 +23,21 @@ async function openRoom(server: ReceivingServer, levels: object = {}): Promise<S
     { type: 'm.room.join_rules', stateKey: '', content: { join_rule: 'public' } },
   ].map((draft) => ({ ...draft, sender: local }))
   await startRoom(server.ctx, { roomId, version }, drafts)
-  const elsewhere = new ScriptedRoom(version, { roomId, signed: true })
+  const elsewhere = new TestRoom(version, { roomId, signed: true })
   await tell(server, elsewhere)
   return elsewhere
 }
 
 /** The other server hears of everything here. */
-async function tell(server: ReceivingServer, elsewhere: ScriptedRoom): Promise<void> {
+async function tell(server: ReceivingServer, elsewhere: TestRoom): Promise<void> {
   const room = await server.line(roomId)
   const page = { roomNid: room.nid!, from: 0, direction: 'forwards', limit: 1000 } as const
-  for (const event of await server.ctx.store.rooms.events.page(page)) elsewhere.add(storedPdu(event, room))
+  for (const event of await server.ctx.store.rooms.events.page(page)) elsewhere.take(storedPdu(event, room))
 }
 
-async function fork(server: ReceivingServer, elsewhere: ScriptedRoom, { act, prev }: { act: Act; prev: EventId }) {
+async function fork(server: ReceivingServer, elsewhere: TestRoom, { act, prev }: { act: Act; prev: EventId }) {
   const pdu = elsewhere.make(act, { prevs: [prev] })
-  const id = elsewhere.add(pdu)
+  const id = elsewhere.take(pdu)
   const { outcome } = await receiveEvent(server.ctx, { origin: 's1.test', roomId, pdu: pdu as unknown as JsonValue })
   assert.equal(outcome, 'accepted')
   return id

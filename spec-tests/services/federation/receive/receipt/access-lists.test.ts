@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
-import { alice, bob, member, message, openScene, state, type Scene } from '../../../../support/generators/scene.ts'
+import { alice, bob, openScene, type Scene } from '../../../../support/generators/scene.ts'
+import { member, message, state } from '../../../../support/generators/acts.ts'
 
 const acl = (content: JsonObject) => state(alice, 'm.room.server_acl', content)
 

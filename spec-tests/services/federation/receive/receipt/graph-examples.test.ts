@@ -4,8 +4,9 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { appendEvent } from '#services/rooms/write/append.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { alice, bob, member, message, openScenes, state, type Scene } from '../../../../support/generators/scene.ts'
-import { startOfTime, type GraphPosition } from '../../../../support/generators/scripted-room.ts'
+import { alice, bob, openScenes, type Scene } from '../../../../support/generators/scene.ts'
+import { member, message, state } from '../../../../support/generators/acts.ts'
+import { type Place, startOfTime } from '../../../../support/generators/test-room.ts'
 
 const us: UserId = '@us:test'
 
@@ -27,11 +28,7 @@ async function openAll(): Promise<Scene[] & AsyncDisposable> {
   return scenes
 }
 
-async function accept(
-  scene: Scene,
-  act: Parameters<Scene['send']>[0],
-  place: Partial<GraphPosition> = {},
-): Promise<EventId> {
+async function accept(scene: Scene, act: Parameters<Scene['send']>[0], place: Partial<Place> = {}): Promise<EventId> {
   const { id, outcome, reason } = await scene.send(act, place)
   assert.equal(outcome, 'accepted', reason)
   return id

@@ -7,17 +7,8 @@ import { encodePublicKey } from '#protocol/events/signing-key.ts'
 import { serverOf } from '#protocol/ids.ts'
 import type { AskPolicy } from '#services/federation/receive/ports.ts'
 import { findTestKey } from '../../../../support/federation/receiving.ts'
-import {
-  alice,
-  bob,
-  carol,
-  member,
-  message,
-  openScene,
-  state,
-  type Scene,
-} from '../../../../support/generators/scene.ts'
-import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { alice, bob, carol, openScene, type Scene } from '../../../../support/generators/scene.ts'
+import { type Act, member, message, state } from '../../../../support/generators/acts.ts'
 import { keyOf } from '../../../../support/generators/server-keys.ts'
 
 const policyKey = keyOf('s1.test', policyKeyId)
@@ -95,7 +86,7 @@ describe('the Policy Server of a room', function () {
     assert.equal((await scene.receive(scene.make(message(alice, '1')))).outcome, 'soft-failed')
     const leave = recommended(scene, member(bob, bob, 'leave'))
     assert.equal((await scene.receive(leave)).outcome, 'accepted')
-    scene.forwardExtremity = scene.room.add(leave)
+    scene.forwardExtremity = scene.room.take(leave)
     assert.equal((await scene.send(message(alice, '2'))).outcome, 'accepted')
   })
 

@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict'
 import { eventId } from '#protocol/events/event-id.ts'
-import type { EventReference, JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
+import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersions, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import { checkEvent } from '#services/federation/receive/check-event.ts'
 import { byVersion } from '../../../../support/generators/by-version.ts'
 import { findTestKey } from '../../../../support/federation/receiving.ts'
-import {
-  alice,
-  bob,
-  carol,
-  levelsIn,
-  member,
-  message,
-  openScenes,
-  state,
-  type Scene,
-} from '../../../../support/generators/scene.ts'
-import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { alice, bob, carol, openScenes, type Scene } from '../../../../support/generators/scene.ts'
+import { type Act, member, message, state } from '../../../../support/generators/acts.ts'
+import { TestRoom } from '../../../../support/generators/test-room.ts'
 import { keyOf } from '../../../../support/generators/server-keys.ts'
 
 /** What becomes of the same in a room of one version and in one of the next, beside each other on one server. */
@@ -74,7 +65,7 @@ async function afterTheKeyWasOver(scene: Scene): Promise<string> {
 }
 
 const powers = (content: JsonObject) => (scene: Scene) =>
-  outcomeOf(scene, state(alice, 'm.room.power_levels', levelsIn(scene.room.version, content)))
+  outcomeOf(scene, state(alice, 'm.room.power_levels', scene.room.levels(content)))
 const authorisedJoin = member(carol, carol, 'join', { join_authorised_via_users_server: alice })
 
 /** The event names its origin; answers whether its id covers that. */
@@ -195,14 +186,11 @@ describe('T10 only the version of the room counts for', function () {
 
 /** An event as a server makes it that believes the room to be of the version. */
 function madeBy(version: RoomVersion, roomId: RoomId, act: Act): Pdu {
-  const cited: EventId[] = ['$YnJpZWYgY2l0YXRpb24:s0.test']
-  const cite = () => (version.eventFormat === 'v1' ? cited.map((id): EventReference => [id, { sha256: 'x' }]) : cited)
-  const event = {
-    ...{ ...act, room_id: roomId, origin_server_ts: 1_700_000_000_000, depth: 3 },
-    ...{ prev_events: cite(), auth_events: cite() },
-    ...(version.eventFormat === 'v1' && { event_id: '$chosen:s1.test' as EventId }),
-  }
-  return signEvent(event, version, keyOf('s1.test'))
+  const room = new TestRoom(version, { roomId, signed: true })
+  const cited = room.references(['$YnJpZWYgY2l0YXRpb24:s0.test'])
+  const event_id: EventId = '$chosen:s1.test'
+  const chosen = { depth: 3, prev_events: cited, auth_events: cited, ...(version.eventFormat === 'v1' && { event_id }) }
+  return room.make({ ...act, ...chosen }, { sentAt: 1_700_000_000_000 })
 }
 
 describe('T10 one event in rooms of all versions', () => {

@@ -6,17 +6,8 @@ import { signEvent } from '#protocol/events/signatures.ts'
 import type { KeyId } from '#protocol/events/signing-key.ts'
 import { byVersion } from '../../../../support/generators/by-version.ts'
 import { findTestKey } from '../../../../support/federation/receiving.ts'
-import {
-  alice,
-  bob,
-  member,
-  message,
-  openScenes,
-  state,
-  type Scene,
-  type SceneSetup,
-} from '../../../../support/generators/scene.ts'
-import { type Act } from '../../../../support/generators/scripted-room.ts'
+import { alice, bob, openScenes, type Scene, type SceneSetup } from '../../../../support/generators/scene.ts'
+import { type Act, member, message, state } from '../../../../support/generators/acts.ts'
 import { keyOf } from '../../../../support/generators/server-keys.ts'
 import { claimFor, offer } from '../../../../support/rooms/third-party.ts'
 
@@ -53,7 +44,7 @@ function check(title: string, rows: readonly Row[], setup: SceneSetup & { first?
           // Check 2 drops what lacks a signature; the auth rule about authorised joins rejects it.
           if (wanted === 'void') assert.match(outcome, /^(dropped|rejected)$/, `version ${id}`)
           else assert.equal(outcome, wanted, `version ${id}`)
-          if (outcome === 'accepted') scene.forwardExtremity = scene.room.add(pdu)
+          if (outcome === 'accepted') scene.forwardExtremity = scene.room.take(pdu)
           if (pdu.state_key === undefined) continue
           const isHolder = (await scene.entry(pdu.type, pdu.state_key)) === (eventId ?? pdu.event_id ?? '')
           assert.equal(isHolder, wanted === 'accepted', `holder in version ${id}`)
