@@ -94,4 +94,17 @@ describe('waiters', () => {
     assert.equal(await isWoken(ticket), true)
     assert.deepEqual(waiters.movedSince('bob', moment), ['events'])
   })
+
+  it('wait for the announcements that are under way, and for no others', async () => {
+    const waiters = newWaiters()
+    const found = Promise.withResolvers<void>()
+    await waiters.announced()
+    const moment = read(waiters, 'alice')
+
+    waiters.announce(found.promise.then(() => waiters.move('alice', 'events')))
+    const announced = waiters.announced().then(() => waiters.movedSince('alice', moment))
+    found.resolve()
+
+    assert.deepEqual(await announced, ['events'])
+  })
 })

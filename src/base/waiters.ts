@@ -25,6 +25,7 @@ export class Waiters<Stream extends string> {
   readonly #maxRemembered: number
   /** The least recently registered first. */
   readonly #keys = new Map<string, Key>()
+  readonly #announcing = new Set<Promise<void>>()
   #moment = 0
   #size = 0
 
@@ -78,6 +79,17 @@ export class Waiters<Stream extends string> {
   /** A stream may have moved for any key: bus messages were lost. */
   moveAll(stream: Stream): void {
     for (const known of this.#keys.values()) this.#moveKnown(known, this.#index(stream))
+  }
+
+  /** Work that must not fail and ends with movements of what is committed already. */
+  announce(work: Promise<void>): void {
+    this.#announcing.add(work)
+    void work.finally(() => this.#announcing.delete(work))
+  }
+
+  /** Waits for the announcements under way, so that a reader finds what was committed before its request. */
+  async announced(): Promise<void> {
+    if (this.#announcing.size > 0) await Promise.all(this.#announcing)
   }
 
   #moveKnown(known: Key, index: number): void {

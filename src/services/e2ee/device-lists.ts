@@ -49,10 +49,11 @@ type Needs = Pick<Context, 'store' | 'bus' | 'waiters' | 'config' | 'log'>
 /** Wakes long polls of users that share a room with changed users; the answer stops it. */
 export function followDeviceLists(ctx: Needs): () => void {
   return ctx.bus.subscribe(deviceListsChanged, ({ userIds }) => {
-    void wakeObservers(ctx, userIds).catch((error: unknown) => {
+    const work = wakeObservers(ctx, userIds).catch((error: unknown) => {
       ctx.log.warn('waking for a device list failed', { error })
       ctx.waiters.moveAll('device_lists')
     })
+    ctx.waiters.announce(work)
   })
 }
 

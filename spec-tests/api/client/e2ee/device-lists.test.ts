@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { setTimeout } from 'node:timers/promises'
+import type { UserId } from '#protocol/ids.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { crossSigningOf, deviceKeysOf, signedBy } from '../../../support/server/device-crypto.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
@@ -63,6 +65,24 @@ describe('device lists', () => {
       assert.deepEqual(await changes(user, between), nothing)
     }
     assert.deepEqual(await changes(carol, before), nothing)
+  })
+
+  it('change for the next request of who shares a room, however long finding those takes', async () => {
+    await using server = await startTestServer()
+    const { alice, bob } = await threeUsers(server)
+    const { members } = server.context.store.rooms
+    const { usersSharingRooms } = members
+    Object.assign(members, {
+      usersSharingRooms: async (userId: UserId) => {
+        await setTimeout(50)
+        return usersSharingRooms(userId)
+      },
+    })
+    const before = await now(alice)
+
+    await upload(bob)
+
+    assert.deepEqual(await changes(alice, before), { changed: [bob.userId], left: [] })
   })
 
   it('change when a device with keys is renamed or ends', async () => {

@@ -31,6 +31,7 @@ export async function sync(ctx: Context, request: SyncRequest): Promise<string |
     await waitForNews(ctx, ticket, { deadline, signal: request.signal })
     await requireDevice(ctx, request, moment)
   }
+  await ctx.waiters.announced()
   for (;;) {
     const ticket = ctx.waiters.register({ keys: keysOf(request), ignores: ignoredStreams(request.filter) })
     try {
