@@ -1,3 +1,5 @@
+import { inSlices } from './in-slices.ts'
+
 type Waiting<Ask, Answer> = { ask: Ask; resolve(answer: Answer): void; reject(error: unknown): void }
 
 /**
@@ -22,7 +24,7 @@ export function gather<Ask, Answer>(
   const flush = () => {
     const asked = waiting
     waiting = []
-    for (let start = 0; start < asked.length; start += most) void answer(asked.slice(start, start + most))
+    for (const slice of inSlices(asked, most)) void answer(slice)
   }
 
   return (ask) =>

@@ -6,6 +6,7 @@ import type { Transaction } from '#store/open.ts'
 import { backupNumber, noBackup } from './key-backup.ts'
 import { wrongBackupVersion } from './refusals.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -29,8 +30,7 @@ export async function putBackedUpKeys(
   return store.transaction(async (tx) => {
     const backup = await lockCurrent(tx, userId, version)
     let [added, saved, bytes] = [0, 0, 0]
-    for (let start = 0; start < sessions.length; start += pieceSize) {
-      const upload = sessions.slice(start, start + pieceSize)
+    for (const upload of inSlices(sessions, pieceSize)) {
       const names = upload.map(({ roomId, sessionId }) => [roomId, sessionId] as const)
       const present = new Map(
         (await tx.e2ee.keyBackups.findSessions(userId, backup.version, names)).map((one) => [nameOf(one), one]),

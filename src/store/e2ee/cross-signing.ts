@@ -3,6 +3,7 @@ import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { pairList } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
 
@@ -72,9 +73,9 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
   /** Adds signatures; a new one by the same key replaces the old one. */
   async addSignatures(signatures: readonly KeySignature[]): Promise<void> {
     const rows = signatures.map(signatureRow)
-    for (let start = 0; start < rows.length; start += 200)
+    for (const slice of inSlices(rows, 200))
       await db<SignatureRow>('cross_signing_signatures')
-        .insert(rows.slice(start, start + 200))
+        .insert(slice)
         .onConflict(['target_user', 'target_key', 'signer_user', 'signer_key'])
         .merge()
   },

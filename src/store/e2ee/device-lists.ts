@@ -1,5 +1,6 @@
 import type { Db } from '#store/engine/db.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 /** A change that others must ask keys anew for. */
 export type DeviceListChange = Readonly<{
@@ -21,11 +22,8 @@ export const deviceLists = (db: Db) => ({
       observer_id: observerId,
       position,
     }))
-    for (let start = 0; start < rows.length; start += 200)
-      await db<Row>('device_list_changes')
-        .insert(rows.slice(start, start + 200))
-        .onConflict(['user_id', 'device_id', 'observer_id'])
-        .merge()
+    for (const slice of inSlices(rows, 200))
+      await db<Row>('device_list_changes').insert(slice).onConflict(['user_id', 'device_id', 'observer_id']).merge()
   },
 
   /** Users with a change after the position that the observer may see, wherever they are. */

@@ -2,6 +2,7 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { pairList, type Pair } from '#store/engine/pair-list.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 /** A version of a user's key backup. */
 export type KeyBackup = Readonly<{
@@ -139,9 +140,9 @@ export const keyBackups = (db: Db, kind: Engine['kind']) => ({
   /** Stores sessions, replacing those with the same key. */
   async saveSessions(userId: UserId, version: number, sessions: readonly BackedUpSession[]): Promise<void> {
     const rows = sessions.map((session) => sessionRow({ userId, version }, session))
-    for (let start = 0; start < rows.length; start += 200)
+    for (const slice of inSlices(rows, 200))
       await db<SessionRow>('key_backup_sessions')
-        .insert(rows.slice(start, start + 200))
+        .insert(slice)
         .onConflict(['user_id', 'version', 'room_id', 'session_id'])
         .merge()
   },

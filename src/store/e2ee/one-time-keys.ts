@@ -4,6 +4,7 @@ import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { pairList, type Pair } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 /** What a device has left to hand out. */
 export type KeyStock = Readonly<{
@@ -35,9 +36,9 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     )
 
   const saveStocks = async (rows: StockRow[]): Promise<void> => {
-    for (let start = 0; start < rows.length; start += 200)
+    for (const slice of inSlices(rows, 200))
       await db<StockRow>('key_stocks')
-        .insert(rows.slice(start, start + 200))
+        .insert(slice)
         .onConflict([...ownerColumns])
         .merge(['one_time_key_counts', 'unused_fallback_types'])
   }
@@ -67,8 +68,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
       .min('id as id')) as unknown as KeyRow[]
     const ids = oldest.filter((row) => wanted.has(nameOf(ownedBy(row)))).map((row) => Number(row.id))
     const taken: ClaimedKey[] = []
-    for (let start = 0; start < ids.length; start += 500) {
-      const slice = ids.slice(start, start + 500)
+    for (const slice of inSlices(ids, 500)) {
       const rows = await db<KeyRow>('one_time_keys').whereIn('id', slice)
       await db<KeyRow>('one_time_keys').whereIn('id', slice).delete()
       taken.push(...rows.map(claimedKey))
@@ -126,8 +126,7 @@ export const oneTimeKeys = (db: Db, kind: Engine['kind']) => {
     /** Adds keys after those the device has: they are claimed last. */
     async add(userId: UserId, deviceId: string, keys: readonly PublicKey[]): Promise<void> {
       const rows = keys.map((key) => ({ user_id: userId, device_id: deviceId, ...keyColumns(key) }))
-      for (let start = 0; start < rows.length; start += 200)
-        await db('one_time_keys').insert(rows.slice(start, start + 200))
+      for (const slice of inSlices(rows, 200)) await db('one_time_keys').insert(slice)
     },
 
     async countFallbacks(userId: UserId, deviceId: string): Promise<number> {

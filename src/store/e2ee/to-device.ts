@@ -3,6 +3,7 @@ import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { pairList } from '#store/engine/pair-list.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 /** A message to one device; `content` is JSON text. */
 export type ToDeviceMessage = Readonly<{
@@ -66,8 +67,7 @@ export const toDevice = (db: Db, kind: Engine['kind']) => ({
   /** `bytes`: of the content. */
   async insert(messages: readonly (ToDeviceMessage & { bytes: number })[]): Promise<void> {
     const rows = messages.map(({ userId, deviceId, ...rest }) => ({ user_id: userId, device_id: deviceId, ...rest }))
-    for (let start = 0; start < rows.length; start += 200)
-      await db<Row>('to_device_messages').insert(rows.slice(start, start + 200))
+    for (const slice of inSlices(rows, 200)) await db<Row>('to_device_messages').insert(slice)
   },
 
   /** The size of some devices' queues, by sender; read from an index that holds no content. */

@@ -9,6 +9,7 @@ import type { CheckedEvent } from './checked-event.ts'
 import { inOrder } from './in-order.ts'
 import type { ReceiveNeeds } from './ports.ts'
 import { storeOutliers } from './store-outliers.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 /** So many events are read or fetched at once. */
 const sliceSize = 500
@@ -28,8 +29,7 @@ export async function importStateBefore(
   const wanted = [...new Set([...claim.authChain, ...claim.state])]
   const stored = new Set<EventId>()
   const fetched = new Map<EventId, CheckedEvent>()
-  for (let start = 0; start < wanted.length; start += sliceSize) {
-    const slice = wanted.slice(start, start + sliceSize)
+  for (const slice of inSlices(wanted, sliceSize)) {
     for (const event of await ctx.store.rooms.events.findMany(slice)) stored.add(event.eventId)
     const missing = slice.filter((id) => !stored.has(id))
     if (missing.length === 0) continue

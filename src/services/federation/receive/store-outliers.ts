@@ -13,6 +13,7 @@ import {
 } from './check-auth-events.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 const batchSize = 200
 
@@ -25,8 +26,7 @@ export async function storeOutliers(
   room: LockedRoom,
   events: readonly CheckedEvent[],
 ): Promise<void> {
-  for (let start = 0; start < events.length; start += batchSize)
-    await storeBatch(ctx, room, events.slice(start, start + batchSize))
+  for (const slice of inSlices(events, batchSize)) await storeBatch(ctx, room, slice)
 }
 
 async function storeBatch(

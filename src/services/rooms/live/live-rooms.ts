@@ -8,6 +8,7 @@ import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
 import { RoomTurn } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 const roomsAtOnce = 20
 /** What a room is taken to need before it is read. */
@@ -189,8 +190,7 @@ export class LiveRooms {
   /** A few rooms at a time: what many large rooms hold must not be read in one go. */
   #loadAll(roomIds: readonly RoomId[]): void {
     let last: Promise<unknown> = Promise.resolve()
-    for (let start = 0; start < roomIds.length; start += roomsAtOnce) {
-      const slice = roomIds.slice(start, start + roomsAtOnce)
+    for (const slice of inSlices(roomIds, roomsAtOnce)) {
       const reading = last.then(() => readLiveRooms(this.#source, slice))
       last = reading.then(
         () => nextTurn(),

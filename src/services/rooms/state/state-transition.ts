@@ -14,6 +14,7 @@ import type { StateEntry, StateEntryChange, LiveRoom } from '#services/rooms/liv
 import { isInTimeline } from './state-before.ts'
 import type { StateDiff } from './state-diff.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
+import { inSlices } from '#base/in-slices.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -103,9 +104,8 @@ async function changesOf(
   const changed = [...after].filter(([place, id]) => (room.state.get(place)?.eventId ?? null) !== id)
   const entries: StateEntryChange[] = []
   const members: MembershipChange[] = []
-  for (let start = 0; start < changed.length; start += sliceSize) {
+  for (const slice of inSlices(changed, sliceSize)) {
     if (changed.length > sliceSize) await nextTurn()
-    const slice = changed.slice(start, start + sliceSize)
     const found = await ctx.store.rooms.events.findMany(slice.flatMap(([, id]) => id ?? []))
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
