@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { mayReadEvent, type HistoryVisibility } from '#protocol/rooms/history-visibility.ts'
-import type { Interval } from '#services/rooms/live/live-room.ts'
+import type { Interval } from '#services/rooms/live/state-entry.ts'
 import { readableMoments, readableRanges, type Past } from '#services/rooms/read/readable-ranges.ts'
 import type { PositionRange } from '#store/rooms/readable.ts'
 

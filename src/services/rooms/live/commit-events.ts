@@ -3,7 +3,9 @@ import type { Context } from '#context.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 import { storedEvent } from '#services/rooms/events/describe-event.ts'
-import type { CommittedChange, LockedRoom, StateMove } from './live-room.ts'
+import type { LockedRoom } from './live-room.ts'
+import type { StateMove } from './state-entry.ts'
+import type { CommittedChange } from './committed-change.ts'
 
 /** An event ready to be written, and what it changes for readers; undefined where they do not see it. */
 export type Uncommitted = { write: EventWrite; change: Omit<CommittedChange, 'event'> | undefined }

@@ -6,46 +6,12 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership, MembershipSince } from '#store/rooms/members.ts'
 import type { MembershipChange } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
-
-/** A state entry: which event holds a state key. Its PDU is loaded when it is needed. */
-export type StateEntry = {
-  readonly type: string
-  readonly stateKey: string
-  readonly eventId: EventId
-  /** Position since which the event holds the key; undefined until its commit. */
-  readonly from: number | undefined
-  /** Position of the event; undefined until its commit. */
-  readonly position: number | undefined
-  readonly pdu: Pdu | undefined
-}
+import type { CommittedChange, RedactedEvent } from './committed-change.ts'
+import type { LiveRoomStart } from './live-room-start.ts'
+import type { StateEntry, StateHistory, StateMove } from './state-entry.ts'
 
 type WritableEntry = { -readonly [Field in keyof StateEntry]: StateEntry[Field] }
 const writable = (entry: StateEntry): WritableEntry => entry
-
-/** What held from one position until the next interval begins; before the first one nothing did. */
-export type Interval<Value> = { from: number; value: Value }
-
-/** Past values of a state key; good as long as the present entry of the key began at `from`. */
-export type StateHistory = { from: number; intervals: readonly Interval<string>[] }
-
-/** A state key that another event holds from now on, or none. */
-export type StateEntryChange = { type: string; stateKey: string; entry: StateEntry | undefined }
-
-/** A state event that moved to another position. */
-export type StateMove = { type: string; stateKey: string; eventId: EventId; position: number }
-
-/** An event as a redaction leaves it. */
-export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>
-
-/** What a committed event changes for readers of the room. */
-export type CommittedChange = {
-  event: StoredEvent
-  entries: readonly StateEntryChange[]
-  members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]
-  /** Whether it changed no other state than its own. */
-  isPlain: boolean
-  redacted: readonly RedactedEvent[]
-}
 
 type Commit = {
   nid: number
@@ -66,23 +32,6 @@ const memberBytes = 120
 const eventBytes = 400
 /** Of the past values of a state key. */
 const historyBytes = 500
-
-export type LiveRoomStart = {
-  nid: number | undefined
-  roomId: RoomId
-  version: RoomVersion
-  revision: number
-  forwardExtremities: readonly EventId[]
-  depth: number
-  lastPosition: number
-  purgedUpTo: number
-  entries: Iterable<StateEntry>
-  members: Iterable<MembershipSince>
-  /** This server's name, to know its own users among the members. */
-  serverName: string
-  /** Known only from a join in progress: none of this server's users has joined it yet. */
-  isPlaceholder: boolean
-}
 
 declare const locked: unique symbol
 

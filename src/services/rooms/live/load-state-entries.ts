@@ -2,7 +2,8 @@ import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import type { StateEntry, LiveRoom } from './live-room.ts'
+import type { LiveRoom } from './live-room.ts'
+import type { StateEntry } from './state-entry.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
 /** Loads the PDUs of some state keys into the room, in one query, where they are not there yet. */

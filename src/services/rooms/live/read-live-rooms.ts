@@ -3,7 +3,8 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import type { Store } from '#store/open.ts'
 import type { StoredStateEntry } from '#store/rooms/room-state.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
-import { LiveRoom, type LiveRoomStart } from './live-room.ts'
+import { LiveRoom } from './live-room.ts'
+import type { LiveRoomStart } from './live-room-start.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 type Source = { store: Pick<Store, 'rooms' | 'transaction'>; serverName: string }

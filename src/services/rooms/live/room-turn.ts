@@ -1,6 +1,7 @@
 import { notFound } from '#base/errors.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import { LiveRoom, type LiveRoomStart, type LockedRoom } from './live-room.ts'
+import { LiveRoom, type LockedRoom } from './live-room.ts'
+import type { LiveRoomStart } from './live-room-start.ts'
 
 type Rooms = {
   find(roomId: RoomId): Promise<LiveRoom | undefined>

@@ -5,7 +5,8 @@ import { historyVisibilityOf, type HistoryVisibility } from '#protocol/rooms/his
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
-import type { Interval, LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { Interval } from '#services/rooms/live/state-entry.ts'
 
 type Needs = Pick<Context, 'store'>
 type Content = Pick<Pdu, 'content'>

@@ -1,6 +1,6 @@
 import { mayReadEvent, type HistoryVisibility } from '#protocol/rooms/history-visibility.ts'
 import type { PositionRange } from '#store/rooms/readable.ts'
-import type { Interval } from '#services/rooms/live/live-room.ts'
+import type { Interval } from '#services/rooms/live/state-entry.ts'
 import { valueAt } from './history-intervals.ts'
 
 /** What visibility depends on: the history visibilities and the reader's memberships, oldest first. */

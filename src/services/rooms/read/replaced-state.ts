@@ -3,7 +3,8 @@ import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from './history-intervals.ts'
-import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { StateEntry } from '#services/rooms/live/state-entry.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
 /** What a state event replaced. */

@@ -4,7 +4,8 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { loadEvents } from '#services/rooms/events/load-events.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
-import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { StateEntry } from '#services/rooms/live/state-entry.ts'
 import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
 
 type Needs = Pick<Context, 'store'>

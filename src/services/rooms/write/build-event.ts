@@ -10,7 +10,8 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { hashAndSign, type SignedEvent } from '#protocol/events/hash-and-sign.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
-import type { StateEntry, LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { StateEntry } from '#services/rooms/live/state-entry.ts'
 
 /** An event that a user wants to send; the rest of it follows from the room. */
 export type EventDraft = {

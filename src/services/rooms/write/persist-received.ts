@@ -5,7 +5,8 @@ import type { BranchWrite, EventWrite, MembershipChange, StateIntervalChange } f
 import type { AppendNeeds } from './append.ts'
 import { authEventIdsWithCreate, describeEvent } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
-import type { LiveRoom, LockedRoom, StateEntryChange } from '#services/rooms/live/live-room.ts'
+import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
+import type { StateEntryChange } from '#services/rooms/live/state-entry.ts'
 import { staleRoom } from '#services/rooms/live/stale-room.ts'
 
 /** What an event changes of the room's current state and of its forward extremities. */
