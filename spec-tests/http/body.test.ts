@@ -73,10 +73,7 @@ describe('request bodies', () => {
   })
 
   it('T11 are measured in bytes, at once when they announce their length', async () => {
-    await using server = await startTestServer({
-      endpoints: [echoBody],
-      settings: { limits: { body_bytes: { large: 65_536 } } },
-    })
+    await using server = await startTestServer({ endpoints: [echoBody], settings: { limits: { body_bytes: 65_536 } } })
     const fits = { a: 'é'.repeat(32_764) }
     assert.equal(Buffer.byteLength(JSON.stringify(fits)), 65_536)
     assert.equal((await post(server, fits)).status, 200)
@@ -85,10 +82,7 @@ describe('request bodies', () => {
   })
 
   it('T11 are refused while they arrive when they did not announce their length', async () => {
-    await using server = await startTestServer({
-      endpoints: [echoBody],
-      settings: { limits: { body_bytes: { large: 65_536 } } },
-    })
+    await using server = await startTestServer({ endpoints: [echoBody], settings: { limits: { body_bytes: 65_536 } } })
     const chunks = new ReadableStream({
       start(controller) {
         for (let n = 0; n < 20; n++) controller.enqueue(Buffer.alloc(10_000, ' '))

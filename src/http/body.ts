@@ -4,6 +4,7 @@ import { systemClock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
 import { badJson, MatrixError, notJson, tooLarge } from '#base/errors.ts'
 import { JsonError, parseStrictJson } from '#protocol/json/parse-json.ts'
+import { bodyLimits } from './body-sizes.ts'
 import { closing, type Claim } from './arriving-bytes.ts'
 import { GatheredBytes } from './gathered-bytes.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -15,8 +16,8 @@ export type JsonLimits = BodyLimits & { depth: number; values: number }
 
 /** What the body of an endpoint may cost. */
 export function jsonLimits({ maxBody }: Pick<Endpoint, 'maxBody'>, { limits }: Config, claim: Claim): JsonLimits {
-  const { body_bytes: sizes, json_depth: depth, json_values: values, body_timeout_ms: timeoutMs } = limits
-  return { bytes: sizes[maxBody], timeoutMs, claim, depth, values }
+  const { json_depth: depth, json_values: values, body_timeout_ms: timeoutMs } = limits
+  return { bytes: limits[bodyLimits[maxBody]], timeoutMs, claim, depth, values }
 }
 
 /** Reads a request's JSON object; an absent body counts as {}, whatever the content type says. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
-import type { BodySize } from '#base/config/limits.ts'
+import type { BodySize } from './body-sizes.ts'
 import type { BucketName } from '#base/rate-bucket.ts'
 import type { Context } from '#context.ts'
 import type { Auth, Requesters } from './requester.ts'
@@ -43,7 +43,7 @@ export type Declared<P extends TObject, Q extends TObject, B extends TSchema, A 
   auth: A
   /** A named rate-limit bucket of the configuration. */
   limit?: BucketName
-  /** The size of `limits.body_bytes` that its body may have; `small` when absent. */
+  /** Which limit of the configuration holds for its body; `small` when absent. */
   maxBody?: BodySize
   params?: P
   query?: Q

@@ -41,22 +41,24 @@ export const rateLimits = Type.Object(
 const bodySize = (bytes: number, minimum: number, what: string) =>
   Type.Integer({ default: bytes, minimum, description: `${what}, in bytes.` })
 
-const bodyBytes = Type.Object(
-  {
-    small: bodySize(16_384, 1024, 'Largest JSON body of most requests'),
-    medium: bodySize(65_536, 16_384, 'Largest JSON body of requests that carry lists, such as filters and push rules'),
-    event: bodySize(196_608, 65_536, 'Largest JSON body of one event: 64 KiB, with letters written as escapes'),
-    large: bodySize(
-      1_048_576,
-      65_536,
-      'Largest JSON body of keys, backups, account data, new rooms and to-device messages',
-    ),
-  },
-  { ...closed, description: 'Largest JSON bodies accepted, by what a request needs.' },
-)
-
-/** Names of the sizes that the body of an endpoint may have. */
-export type BodySize = keyof typeof bodyBytes.static
+const bodyLimits = {
+  small_body_bytes: bodySize(16_384, 1024, 'Largest JSON body of most requests'),
+  medium_body_bytes: bodySize(
+    65_536,
+    16_384,
+    'Largest JSON body of requests that carry lists, such as filters and push rules',
+  ),
+  event_body_bytes: bodySize(
+    196_608,
+    65_536,
+    'Largest JSON body of one event: 64 KiB, with letters written as escapes',
+  ),
+  body_bytes: bodySize(
+    1_048_576,
+    65_536,
+    'Largest JSON body accepted: of keys, backups, account data, new rooms and to-device messages',
+  ),
+}
 
 const connectionLimits = {
   connections: Type.Integer({ default: 16_384, minimum: 16, description: 'Connections open at once, in all.' }),
@@ -104,7 +106,7 @@ const connectionLimits = {
 
 export const limits = Type.Object(
   {
-    body_bytes: bodyBytes,
+    ...bodyLimits,
     json_depth: Type.Integer({ default: 200, minimum: 20, description: 'Deepest nesting of JSON accepted.' }),
     json_values: Type.Integer({
       default: 65_536,
