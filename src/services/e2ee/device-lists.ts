@@ -33,9 +33,10 @@ export async function deviceListChanges(
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
   const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
+  // In order: what comes from the store has none, and the answer to one request must not differ from time to time.
   return {
-    changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))],
-    left: moved.filter((other) => other !== userId && !sharing.has(other)),
+    changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))].sort(),
+    left: moved.filter((other) => other !== userId && !sharing.has(other)).sort(),
   }
 }
 

@@ -30,7 +30,7 @@ type Device = { state: PresenceState; isStated: boolean; seenAt: number; seenUnt
 
 type Presence = {
   devices: Map<string, Device>
-  /** As last announced. */
+  /** As of the serial: it changes with a request of the user, or with the sweep. */
   state: PresenceState
   status: string | undefined
   activeAt: number | undefined
@@ -173,9 +173,8 @@ export class Presences {
     return strongest
   }
 
-  #content(presence: Presence): PresenceContent {
-    const { status, activeAt } = presence
-    const state = this.#stateOf(presence)
+  /** The state as of its serial, however long ago: who reads one without a serial would not hear of the next. */
+  #content({ state, status, activeAt }: Presence): PresenceContent {
     return {
       presence: state,
       ...(status === undefined ? {} : { status_msg: status }),

@@ -151,6 +151,27 @@ describe('presence', () => {
     assert.deepEqual(states(await sync(bob), alice), [])
   })
 
+  it('N12 is told anew by who is back after others saw it between two looks at the time', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    const views = []
+    for (let past = 119_000; past < 152_000; past += 1500) {
+      await sync(alice)
+      await server.clock.advance(past)
+      const first = await sync(bob, { set_presence: 'offline' })
+      await sync(alice)
+      await server.clock.advance(1000)
+      const second = await sync(bob, { since: first.next_batch, set_presence: 'offline' })
+      views.push([past, [...states(first, alice), ...states(second, alice)].at(-1)])
+    }
+
+    assert.deepEqual(
+      views,
+      views.map(([past]) => [past, 'online']),
+    )
+  })
+
   it('N12 does not fade while a sync waits', async () => {
     await using server = await startTestServer()
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
