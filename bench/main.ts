@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { growth } from './compare/growth.ts'
 import { hostile } from './hostile/hostile.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
+import { bypasses } from './inside/bypasses.ts'
 import { ceiling } from './inside/ceiling.ts'
 import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'
@@ -32,6 +33,7 @@ const workloads: Readonly<Record<string, Workload>> = {
 
 const insideWorkloads: Readonly<Record<string, InsideWorkload>> = {
   'adopt-join': adoptLargeJoin,
+  bypasses,
   'room-state': roomState,
   resolve,
   ceiling,
