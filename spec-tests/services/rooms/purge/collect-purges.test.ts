@@ -50,25 +50,39 @@ async function assertNothingLeft(server: TestServer, alice: TestUser, room: Room
 type Death = { dieAt: number; isDone: boolean }
 
 /** Another process works on purges until it is killed, before or after a transaction; false when it came to the end. */
-function isKilled(server: TestServer, { dieAt, isDone }: Death): Promise<boolean> {
-  return withContext(server.context.config, async (ctx) => {
-    const dead = Promise.withResolvers<boolean>()
-    let calls = 0
-    const transaction: Store['transaction'] = async (work) => {
-      const isLast = ++calls === dieAt
-      if (!isLast || isDone) {
-        const answer = await ctx.store.transaction(work)
-        if (!isLast) return answer
-      }
-      bus.publish = () => {}
-      dead.resolve(true)
-      return new Promise<never>(() => {})
+function isKilled(server: TestServer, ctx: Context, { dieAt, isDone }: Death): Promise<boolean> {
+  const dead = Promise.withResolvers<boolean>()
+  // Its timers stand still: it renews no lease.
+  const clock = { ...server.clock, every: () => () => {} }
+  const bus = { ...ctx.bus }
+  let calls = 0
+  const transaction: Store['transaction'] = async (work) => {
+    const isLast = ++calls === dieAt
+    if (!isLast || isDone) {
+      const answer = await ctx.store.transaction(work)
+      if (!isLast) return answer
     }
-    // Its timers stand still: it renews no lease.
-    const clock = { ...server.clock, every: () => () => {} }
-    const bus = { ...ctx.bus }
-    const killed = { ...ctx, clock, bus, log: silent, store: { ...ctx.store, transaction } }
-    return Promise.race([collectPurges(killed).then(() => false), dead.promise])
+    bus.publish = () => {}
+    dead.resolve(true)
+    return new Promise<never>(() => {})
+  }
+  const killed = { ...ctx, clock, bus, log: silent, store: { ...ctx.store, transaction } }
+  return Promise.race([collectPurges(killed).then(() => false), dead.promise])
+}
+
+/** Kills another process at every one of its transactions; answers how often. */
+function killEverywhere(server: TestServer, begin: () => Promise<() => Promise<void>>): Promise<number> {
+  return withContext(server.context.config, async (ctx) => {
+    let kills = 0
+    for (const isDone of [false, true])
+      for (let dieAt = 1; ; dieAt++) {
+        const check = await begin()
+        if (!(await isKilled(server, ctx, { dieAt, isDone }))) break
+        kills++
+        await takeOver(server)
+        await check()
+      }
+    return kills
   })
 }
 
@@ -98,37 +112,31 @@ describe('the collection of purges', () => {
   it('goes on with a room after a kill at every slice', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    let kills = 0
-    for (const isDone of [false, true])
-      for (let dieAt = 1; ; dieAt++) {
-        const room = await smallRoom(server, alice)
-        const id = await askFor(quiet(server), room)
-        if (!(await isKilled(server, { dieAt, isDone }))) break
-        kills++
-        await takeOver(server)
-        assert.equal((await deletionStatus(server.context, id)).status, 'complete', `${dieAt} ${isDone}`)
+    const kills = await killEverywhere(server, async () => {
+      const room = await smallRoom(server, alice)
+      const id = await askFor(quiet(server), room)
+      return async () => {
+        assert.equal((await deletionStatus(server.context, id)).status, 'complete')
         await assertNothingLeft(server, alice, room)
       }
+    })
     assert.ok(kills > 20, `${kills}`)
   })
 
   it('goes on with history after a kill at every slice', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')
-    let kills = 0
-    for (const isDone of [false, true])
-      for (let dieAt = 1; ; dieAt++) {
-        const room = await smallRoom(server, alice)
-        const asked = { roomId: room.roomId, before: { eventId: room.last }, deleteLocal: true }
-        const id = await requestHistoryPurge(quiet(server), asked)
-        const before = await eventsOf(server, room)
-        if (!(await isKilled(server, { dieAt, isDone }))) break
-        kills++
-        await takeOver(server)
-        assert.equal((await historyPurgeStatus(server.context, id)).status, 'complete', `${dieAt} ${isDone}`)
+    const kills = await killEverywhere(server, async () => {
+      const room = await smallRoom(server, alice)
+      const asked = { roomId: room.roomId, before: { eventId: room.last }, deleteLocal: true }
+      const id = await requestHistoryPurge(quiet(server), asked)
+      const before = await eventsOf(server, room)
+      return async () => {
+        assert.equal((await historyPurgeStatus(server.context, id)).status, 'complete')
         assert.ok((await eventsOf(server, room)) < before)
         assert.deepEqual(await checkRoom(server.context, room.roomId), [])
       }
+    })
     assert.ok(kills > 8, `${kills}`)
   })
 
