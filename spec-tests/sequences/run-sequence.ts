@@ -112,7 +112,7 @@ async function checkPerson(world: World, person: Person, report: Report): Promis
     await forgetStrangers(device, fresh)
     viewsAgree(device, fresh, report)
     await stateIsKnown(device, fresh, report)
-    await leftStateIsKnown(device, report)
+    await leftStateIsKnown(world, device, report)
   }
   await readsAgree(world, person, report)
 }

@@ -44,6 +44,9 @@ export type World = AsyncDisposable & {
   /** Failures that the server logged. */
   errors: string[]
   newTransaction(): string
+  noteJoin(person: Person, room: Pick<WorldRoom, 'roomId'>): void
+  /** Whether somebody has ever been in a room. */
+  wasIn(userId: string, roomId: string): boolean
   noteDeparture(person: Person, room: WorldRoom): void
   /** How often somebody has left a room. */
   departures(userId: string, roomId: string): number
@@ -75,6 +78,7 @@ const silentBut = (errors: string[]): typeof log => {
 }
 
 function worldOf(server: RestartableServer, errors: string[]): World {
+  const joined = new Set<string>()
   const departures = new Map<string, number>()
   let transactions = 0
   const world: World = {
@@ -83,6 +87,8 @@ function worldOf(server: RestartableServer, errors: string[]): World {
     people: [],
     rooms: [],
     newTransaction: () => `t${transactions++}`,
+    noteJoin: ({ userId }, { roomId }) => void joined.add(`${userId} ${roomId}`),
+    wasIn: (userId, roomId) => joined.has(`${userId} ${roomId}`),
     noteDeparture({ userId }, { roomId }) {
       const key = `${userId} ${roomId}`
       departures.set(key, (departures.get(key) ?? 0) + 1)
@@ -121,7 +127,8 @@ async function openPerson(url: string, name: string, shapeNumbers: readonly numb
   return person
 }
 
-async function openRoom({ people }: World, plan: RoomPlan): Promise<WorldRoom> {
+async function openRoom(world: World, plan: RoomPlan): Promise<WorldRoom> {
+  const { people } = world
   const creator = people[plan.creator % people.length]!
   const members = [...new Set(plan.members.map((number) => people[number % people.length]!))].filter(
     (person) => person !== creator,
@@ -143,6 +150,7 @@ async function openRoom({ people }: World, plan: RoomPlan): Promise<WorldRoom> {
   const roomId: RoomId = made.body.room_id
   for (const member of members)
     await member.fresh.request('POST', `${client}/rooms/${encodeURIComponent(roomId)}/join`, {})
+  for (const person of [creator, ...members]) world.noteJoin(person, { roomId })
   const path = `${client}/rooms/${encodeURIComponent(roomId)}/send/m.room.message/first`
   const first = await fresh.request('PUT', path, { msgtype: 'm.text', body: 'first' })
   return { roomId, events: [first.body.event_id], roots: [] }

@@ -20,7 +20,14 @@ const departing =
   }
 
 export const membershipActs = {
-  join: { weight: 12, run: own('join') },
+  join: {
+    weight: 12,
+    run: async (chosen) => {
+      const reply = await own('join')(chosen)
+      if (reply.status === 200) chosen.world.noteJoin(chosen.person, chosen.room)
+      return reply
+    },
+  },
   knock: {
     weight: 2,
     run: ({ user, room }) => user.request('POST', `${client}/knock/${encodeURIComponent(room.roomId)}`, {}),

@@ -2,7 +2,7 @@ import type { SyncEvent } from '../../support/server/sync.ts'
 import type { ClientView } from '../client-view.ts'
 import { difference, readEvents, type InvariantName, type Report } from '../report.ts'
 import { isLazy } from '../setting.ts'
-import type { Device } from '../world.ts'
+import type { Device, World } from '../world.ts'
 
 const isMember = (key: string): boolean => key.startsWith('m.room.member|')
 
@@ -25,9 +25,14 @@ export async function stateIsKnown(device: Device, fresh: ClientView, report: Re
   }
 }
 
-/** Who left a room knows its state of then. */
-export async function leftStateIsKnown({ name, user, view, shape }: Device, report: Report): Promise<void> {
+/** Who left a room knows its state of then. Who was banned without ever having been in it has not left it. */
+export async function leftStateIsKnown(
+  world: Pick<World, 'wasIn'>,
+  { name, user, view, shape }: Device,
+  report: Report,
+): Promise<void> {
   for (const [roomId, { state }] of Object.entries(view.left)) {
+    if (!world.wasIn(user.userId, roomId)) continue
     const actual = await stateOf(user, roomId)
     if (!actual) continue
     const found = difference(without(state, shape), without(actual, shape))
