@@ -1,4 +1,5 @@
 import { limitExceeded, MatrixError } from '#base/errors.ts'
+import { AddressTally } from './address-tally.ts'
 
 type Limits = { inAll: number; perAddress: number }
 
@@ -13,15 +14,14 @@ export type Claim = {
 /** Memory of bodies that have not arrived whole, counted for each address and in all. */
 export class ArrivingBytes {
   readonly #limits: Limits
-  readonly #byAddress = new Map<string, number>()
-  #inAll = 0
+  readonly #held = new AddressTally()
 
   constructor(limits: Limits) {
     this.#limits = limits
   }
 
   get inAll(): number {
-    return this.#inAll
+    return this.#held.inAll
   }
 
   /** Begins to count a body from an address. */
@@ -34,27 +34,18 @@ export class ArrivingBytes {
         return refusal
       },
       release: () => {
-        this.#take(address, held)
+        this.#held.add(address, -held)
         held = 0
       },
     }
   }
 
   #add(address: string, bytes: number): MatrixError | undefined {
-    const before = this.#byAddress.get(address) ?? 0
-    if (before + bytes > this.#limits.perAddress) return closing(limitExceeded(retryAfterMs))
-    if (this.#inAll + bytes > this.#limits.inAll) return closing(overloaded())
-    this.#byAddress.set(address, before + bytes)
-    this.#inAll += bytes
+    const { perAddress, inAll } = this.#limits
+    if (this.#held.of(address) + bytes > perAddress) return closing(limitExceeded(retryAfterMs))
+    if (this.#held.inAll + bytes > inAll) return closing(overloaded())
+    this.#held.add(address, bytes)
     return undefined
-  }
-
-  #take(address: string, bytes: number): void {
-    if (bytes === 0) return
-    this.#inAll -= bytes
-    const left = (this.#byAddress.get(address) ?? 0) - bytes
-    if (left > 0) this.#byAddress.set(address, left)
-    else this.#byAddress.delete(address)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { AddressTally } from './address-tally.ts'
 import { peerAddress } from './client-address.ts'
 import { addressKey } from './rate-limit.ts'
 
@@ -12,34 +13,24 @@ type Limits = {
 /** The connections that are open, on all ports: each keeps a file descriptor and some tens of kilobytes. */
 export class Connections {
   readonly #limits: Limits
-  readonly #byAddress = new Map<string, number>()
-  #inAll = 0
+  readonly #open = new AddressTally()
 
   constructor(limits: Limits) {
     this.#limits = limits
   }
 
   get inAll(): number {
-    return this.#inAll
+    return this.#open.inAll
   }
 
   /** Counts a connection until it closes; false when there may be no more. */
   take(socket: Socket): boolean {
     const peer = peerAddress(socket)
     const key = addressKey(peer)
-    const before = this.#byAddress.get(key) ?? 0
     const { inAll, perAddress, isTrusted } = this.#limits
-    if (this.#inAll >= inAll || (before >= perAddress && !isTrusted(peer))) return false
-    this.#inAll++
-    this.#byAddress.set(key, before + 1)
-    socket.once('close', () => this.#leave(key))
+    if (this.#open.inAll >= inAll || (this.#open.of(key) >= perAddress && !isTrusted(peer))) return false
+    this.#open.add(key, 1)
+    socket.once('close', () => this.#open.add(key, -1))
     return true
-  }
-
-  #leave(key: string): void {
-    this.#inAll--
-    const left = (this.#byAddress.get(key) ?? 0) - 1
-    if (left > 0) this.#byAddress.set(key, left)
-    else this.#byAddress.delete(key)
   }
 }

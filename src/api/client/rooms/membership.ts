@@ -152,62 +152,35 @@ export const postLeave = endpoint({
   },
 })
 
+type Moderate = typeof kickUser
+
+/** What one user does to another in a room, with a reason. */
+const moderation = (action: 'kick' | 'ban' | 'unban', moderate: Moderate, summary: string) =>
+  endpoint({
+    method: 'POST',
+    path: `/_matrix/client/v3/rooms/:roomId/${action}`,
+    auth: 'user',
+    limit: 'default',
+    params: InRoom,
+    body: Target,
+    reply: Nothing,
+    summary,
+    spec: `client-server-api/#post_matrixclientv3roomsroomid${action}`,
+    async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
+      refuseSuspended(requester)
+      await moderate(ctx, { roomId, sender: requester.userId, userId, reason })
+      return {}
+    },
+  })
+
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidkick */
-export const postKick = endpoint({
-  method: 'POST',
-  path: '/_matrix/client/v3/rooms/:roomId/kick',
-  auth: 'user',
-  limit: 'default',
-  params: InRoom,
-  body: Target,
-  reply: Nothing,
-  summary: 'Removes a user from a room.',
-  spec: 'client-server-api/#post_matrixclientv3roomsroomidkick',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
-    refuseSuspended(requester)
-    const { userId: sender } = requester
-    await kickUser(ctx, { roomId, sender, userId, reason })
-    return {}
-  },
-})
+export const postKick = moderation('kick', kickUser, 'Removes a user from a room.')
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidban */
-export const postBan = endpoint({
-  method: 'POST',
-  path: '/_matrix/client/v3/rooms/:roomId/ban',
-  auth: 'user',
-  limit: 'default',
-  params: InRoom,
-  body: Target,
-  reply: Nothing,
-  summary: 'Removes a user from a room and keeps them out.',
-  spec: 'client-server-api/#post_matrixclientv3roomsroomidban',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
-    refuseSuspended(requester)
-    const { userId: sender } = requester
-    await banUser(ctx, { roomId, sender, userId, reason })
-    return {}
-  },
-})
+export const postBan = moderation('ban', banUser, 'Removes a user from a room and keeps them out.')
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidunban */
-export const postUnban = endpoint({
-  method: 'POST',
-  path: '/_matrix/client/v3/rooms/:roomId/unban',
-  auth: 'user',
-  limit: 'default',
-  params: InRoom,
-  body: Target,
-  reply: Nothing,
-  summary: 'Lifts a ban.',
-  spec: 'client-server-api/#post_matrixclientv3roomsroomidunban',
-  async handle(ctx, { params: { roomId }, body: { user_id: userId, reason } }, requester) {
-    refuseSuspended(requester)
-    const { userId: sender } = requester
-    await unbanUser(ctx, { roomId, sender, userId, reason })
-    return {}
-  },
-})
+export const postUnban = moderation('unban', unbanUser, 'Lifts a ban.')
 
 export const membership = [
   getJoinedRooms,
