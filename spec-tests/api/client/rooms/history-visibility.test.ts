@@ -136,6 +136,34 @@ describe('history visibility', () => {
     assert.ok(ids.includes(opened) && ids.includes(closed))
   })
 
+  it('T33 shows those who left what visibility let them see since, by every read alike, and the state of their leave', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const close = (roomId: string) =>
+      putState(alice, roomId, ['m.room.history_visibility'], { history_visibility: 'joined' })
+    const invite = (roomId: string) => act(alice, 'invite', roomId, bob.userId)
+    for (const [visibility, change, seen] of [
+      ['world_readable', close, ['gone']],
+      ['invited', invite, ['back']],
+    ] as const) {
+      const roomId = await createRoom(alice, { preset: 'public_chat', initial_state: [visibilityState(visibility)] })
+      accepted(await join(bob, roomId))
+      accepted(await leave(bob, roomId))
+      const gone = await sendText(alice, roomId, 'gone')
+      const changeId = accepted(await change(roomId)).event_id
+      const back = await sendText(alice, roomId, 'back')
+      accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'after all' }))
+
+      const events = await readAllMessages(bob, roomId)
+      const single = async (eventId: string) => (await readRoom(bob, [roomId, 'event', eventId])).status === 200
+
+      assert.deepEqual(textsOf(events), seen)
+      assert.deepEqual([await single(gone), await single(back)], [seen[0] === 'gone', seen[0] === 'back'])
+      if (changeId) assert.ok(events.some(({ event_id: id }) => id === changeId) && (await single(changeId)))
+      refused(await readRoom(bob, [roomId, 'state', 'm.room.topic', '']), 404, 'M_NOT_FOUND')
+    }
+  })
+
   it('T80 shows those who left the room exactly as it was up to their leave', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

@@ -3,7 +3,7 @@ import { RoomIdText } from '#api/ids.ts'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import { accountDataChanges } from '#services/accounts/data/account-data.ts'
 import { isPublished } from '#services/rooms/directory/directory.ts'
-import { lastReadable, openReading } from '#services/rooms/read/open-reading.ts'
+import { lastVisibleState, openReading } from '#services/rooms/read/open-reading.ts'
 import { writePosition } from '#services/rooms/read/pagination-token.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
 import { parseRoomEventFilter } from '#services/rooms/read/room-event-filter.ts'
@@ -34,7 +34,7 @@ export const getRoomInitialSync = endpoint({
   spec: 'client-server-api/#get_matrixclientv3roomsroomidinitialsync',
   async handle(ctx, { params: { roomId }, query }, { userId, deviceId }) {
     const reading = await openReading(ctx, roomId, userId)
-    const from = lastReadable(reading)
+    const from = lastVisibleState(reading)
     const limit = clamped(query.limit ?? 20, maxMessages)
     const { items, position } = await readTimeline(ctx, reading, {
       from,

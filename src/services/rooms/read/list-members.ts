@@ -3,7 +3,7 @@ import type { Context } from '#context.ts'
 import { membershipOf, type JsonObject, type Pdu } from '#protocol/events/event.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { loadEvents } from '#services/rooms/events/load-events.ts'
-import { lastReadable, type Reading } from './open-reading.ts'
+import { lastVisibleState, type Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
@@ -42,7 +42,7 @@ export async function listMembers(
 
 /** Tokens of /sync are older than a room that was joined since: so a moment out of sight gives the next one in sight. */
 async function positionToTell(ctx: Needs, reading: Reading, at = Infinity): Promise<number> {
-  const last = lastReadable(reading)
+  const last = lastVisibleState(reading)
   return at >= last ? last : Math.min((await firstReadable(ctx, reading, at)) ?? last, last)
 }
 

@@ -2,35 +2,45 @@ import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { membershipIntervals, nidOf, visibilityIntervals } from './history-intervals.ts'
-import type { Reader } from './readable.ts'
+import { readableBy, type Reader } from './readable.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
 export type Reading = Reader & {
-  /** The last position that a user who left may see; undefined for those who see the current room. */
+  /** Where the last stay of a user who left ended; undefined for those who see the current room. */
   leftAt: number | undefined
+  /** The last position whose event such a user may see: visibility may have let them see more since. */
+  readableUpTo: number | undefined
 }
+
+/** A user who sees the current room. */
+export const ofCurrentRoom = { leftAt: undefined, readableUpTo: undefined }
 
 type Needs = Pick<Context, 'rooms' | 'store' | 'ignoredUsers'>
 
 /**
- * Throws M_FORBIDDEN for others, in the same way whether the room exists or not. Users who left may read up to then.
+ * Throws M_FORBIDDEN for others, in the same way whether the room exists or not. Users who left may read up to
+ * then, and what visibility has let them see since.
  */
 export async function openReading(ctx: Needs, roomId: RoomId, userId: UserId): Promise<Reading> {
   const room = await ctx.rooms.find(roomId)
   if (!room) throw stranger()
   const reader = { room, userId, ignored: await ctx.ignoredUsers.of(userId) }
   const membership = room.members.get(userId)
-  if (membership === 'join') return { ...reader, leftAt: undefined }
-  if (await isWorldReadable(ctx, room)) return { ...reader, leftAt: undefined }
+  if (membership === 'join' || (await isWorldReadable(ctx, room))) return { ...reader, ...ofCurrentRoom }
   if (membership === undefined) throw stranger()
   const leftAt = await lastLeave(ctx, reader)
   if (leftAt === undefined || leftAt <= room.purgedUpTo || (await hasForgotten(ctx, reader))) throw stranger()
-  return { ...reader, leftAt }
+  const { ranges } = await readableBy(ctx, reader)
+  return { ...reader, leftAt, readableUpTo: Math.max(leftAt, ranges.at(-1)?.to ?? 0) }
 }
 
-/** The newest position that the reader may look at. */
-export const lastReadable = ({ room, leftAt }: Reading): number => leftAt ?? room.lastPosition
+/** The newest position whose event the reader may see. */
+export const lastReadable = ({ room, readableUpTo }: Reading): number =>
+  Math.min(readableUpTo ?? Infinity, room.lastPosition)
+
+/** The newest position of which the reader may know the room's state. */
+export const lastVisibleState = ({ room, leftAt }: Reading): number => leftAt ?? room.lastPosition
 
 const stranger = () => forbidden('You are not in this room')
 

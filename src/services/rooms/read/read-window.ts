@@ -4,6 +4,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { nidOf } from './history-intervals.ts'
+import { ofCurrentRoom } from './open-reading.ts'
 import type { Reader } from './readable.ts'
 import { readTimeline, type LeftOut } from './timeline.ts'
 import { afterStale, keyOfEvent, type Placed } from './window.ts'
@@ -42,7 +43,7 @@ export async function readWindow(ctx: Needs, reader: Reader, request: WindowRequ
   const { room } = reader
   const read = await readTimeline(
     ctx,
-    { ...reader, leftAt: undefined },
+    { ...reader, ...ofCurrentRoom },
     { from: upTo, to: after, direction: 'backwards', limit: timeline.limit, filter: timeline, maxRead },
   )
   const shown = read.items.reverse()

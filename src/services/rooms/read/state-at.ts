@@ -1,7 +1,7 @@
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { lastReadable, type Reading } from './open-reading.ts'
+import { lastVisibleState, type Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
 
@@ -9,7 +9,7 @@ type Needs = Pick<Context, 'store'>
 
 /** The state of a room as the reader sees it: for those who left, as it was then. */
 export async function readState(ctx: Needs, reading: Reading): Promise<StoredEvent[]> {
-  return wholeStateAt(ctx, reading.room, { position: lastReadable(reading), isWanted: () => true })
+  return wholeStateAt(ctx, reading.room, { position: lastVisibleState(reading), isWanted: () => true })
 }
 
 /** The event that holds one key of that state. Throws M_NOT_FOUND where none does. */
