@@ -75,7 +75,6 @@ async function repeat(ctx: Needs, { body, read }: RegistrationRequest): Promise<
 
 async function registerAnew(ctx: Needs, { body, read, address }: RegistrationRequest): Promise<Registered> {
   const flows = await registrationFlows(ctx)
-  if (flows.length === 0) throw forbidden('Registration is closed')
   await check(ctx, read(body))
   const approved = await interact(ctx, {
     owner: `address ${address}`,
@@ -104,12 +103,14 @@ export async function registerForAppservice(
   return enroll(ctx, { userId, appserviceId }, { wanted })
 }
 
-/** The possible flows of a registration; none when registration is closed and there is no invitation. */
+/** The flows by which an account may be made. Throws M_FORBIDDEN when registration is closed and there is no invitation. */
 export async function registrationFlows(ctx: Pick<Context, 'store' | 'config' | 'clock'>): Promise<string[][]> {
   const { mode } = ctx.config.registration
   const isInvited = await ctx.store.accounts.registrationTokens.hasAdminInvitation(ctx.clock.now())
   const open = mode === 'open' ? [['m.login.dummy']] : []
-  return mode === 'token' || isInvited ? [...open, [tokenStage]] : open
+  const flows = mode === 'token' || isInvited ? [...open, [tokenStage]] : open
+  if (flows.length === 0) throw forbidden('Registration is closed')
+  return flows
 }
 
 async function check(ctx: Needs, wanted: Registration): Promise<void> {
