@@ -8,6 +8,7 @@ import {
   leave,
   putState,
   refused,
+  roomPath,
   sendRelated,
   sendText,
 } from '../../../support/rooms/rooms.ts'
@@ -162,6 +163,23 @@ describe('history visibility', () => {
       if (changeId) assert.ok(events.some(({ event_id: id }) => id === changeId) && (await single(changeId)))
       refused(await readRoom(bob, [roomId, 'state', 'm.room.topic', '']), 404, 'M_NOT_FOUND')
     }
+  })
+
+  it('T80 keeps the state of their leave for those who left a room that anybody may read', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const carol = await server.register('carol')
+    const initial_state = [visibilityState('world_readable')]
+    const roomId = await createRoom(alice, { preset: 'public_chat', topic: 'then', initial_state })
+    accepted(await join(bob, roomId))
+    accepted(await leave(bob, roomId))
+    accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'now' }))
+    const topicFor = async (user: TestUser): Promise<unknown> =>
+      accepted(await readRoom(user, [roomId, 'state', 'm.room.topic', ''])).topic
+    const topics = [await topicFor(bob), await topicFor(carol)]
+    accepted(await bob.request('POST', roomPath(roomId, 'forget'), {}))
+
+    assert.deepEqual([...topics, await topicFor(bob)], ['then', 'now', 'now'])
   })
 
   it('T80 shows those who left the room exactly as it was up to their leave', async () => {

@@ -7,13 +7,13 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 
 /** A user looking at a room which they may look at. */
 export type Reading = Reader & {
-  /** Where the last stay of a user who left ended; undefined for those who see the current room. */
+  /** Where the last stay of a user who left ended: its state is theirs, also while anybody may read the room. */
   leftAt: number | undefined
-  /** The last position whose event such a user may see: visibility may have let them see more since. */
+  /** The last position whose event they may see, beyond their stay where visibility allows; undefined: all. */
   readableUpTo: number | undefined
 }
 
-/** A user who sees the current room. */
+/** What is seen of the current room. */
 export const ofCurrentRoom = { leftAt: undefined, readableUpTo: undefined }
 
 type Needs = Pick<Context, 'rooms' | 'store' | 'ignoredUsers'>
@@ -27,10 +27,10 @@ export async function openReading(ctx: Needs, roomId: RoomId, userId: UserId): P
   if (!room) throw stranger()
   const reader = { room, userId, ignored: await ctx.ignoredUsers.of(userId) }
   const membership = room.members.get(userId)
-  if (membership === 'join' || (await isWorldReadable(ctx, room))) return { ...reader, ...ofCurrentRoom }
-  if (membership === undefined) throw stranger()
-  const leftAt = await lastLeave(ctx, reader)
-  if (leftAt === undefined || leftAt <= room.purgedUpTo || (await hasForgotten(ctx, reader))) throw stranger()
+  if (membership === 'join') return { ...reader, ...ofCurrentRoom }
+  const leftAt = await stayUpTo(ctx, reader)
+  if (await isWorldReadable(ctx, room)) return { ...reader, leftAt, readableUpTo: undefined }
+  if (leftAt === undefined) throw stranger()
   const { ranges } = await readableBy(ctx, reader)
   return { ...reader, leftAt, readableUpTo: Math.max(leftAt, ranges.at(-1)?.to ?? 0) }
 }
@@ -59,9 +59,12 @@ export async function isWorldReadable(ctx: Pick<Context, 'store'>, room: LiveRoo
   return visibility?.value === 'world_readable'
 }
 
-/** Where the user's last stay in the room ended, if they ever were in it. */
-async function lastLeave(ctx: Pick<Context, 'store'>, { room, userId }: Reader): Promise<number | undefined> {
+/** Where the user's last stay in the room ended, if they ever were in it, it is not purged, and they did not forget it. */
+async function stayUpTo(ctx: Pick<Context, 'store'>, { room, userId }: Reader): Promise<number | undefined> {
+  if (!room.members.has(userId)) return undefined
   const memberships = await membershipIntervals(ctx, room, { userId, since: 0 })
   const lastJoin = memberships.findLastIndex(({ value }) => value === 'join')
-  return lastJoin === -1 ? undefined : memberships[lastJoin + 1]?.from
+  const leftAt = lastJoin === -1 ? undefined : memberships[lastJoin + 1]?.from
+  if (leftAt === undefined || leftAt <= room.purgedUpTo) return undefined
+  return (await hasForgotten(ctx, { room, userId })) ? undefined : leftAt
 }
