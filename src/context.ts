@@ -13,6 +13,9 @@ import type { CompiledFilters } from './services/accounts/data/compiled-filters.
 import type { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import type { KeyRing } from '#services/remote/key-ring.ts'
+import type { ServerAccess } from '#services/remote/server-access.ts'
+import type { FederationTransport } from '#services/remote/transport.ts'
 import type { Presences } from '#services/presence/presences.ts'
 import type { ErasedUsers } from './services/accounts/data/erased-users.ts'
 import type { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
@@ -41,6 +44,12 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** Carries requests to other servers. */
+  transport: FederationTransport
+  /** With which servers the administrator lets this one speak. */
+  serverAccess: ServerAccess
+  /** The signing keys of all servers. */
+  keyRing: KeyRing
   /** The memory that all caches share. */
   caches: CacheBudget
   /** Locks of this process by name, for work that must not run concurrently. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { authenticators } from '#api/authenticators.ts'
-import { allEndpoints } from '#api/index.ts'
+import { servedEndpoints } from '#api/index.ts'
 import { CacheBudget } from '#base/cache.ts'
 import { systemClock, type Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
@@ -26,6 +26,9 @@ import { followSessionChanges } from './services/accounts/sessions/session-chang
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { KeyRing } from '#services/remote/key-ring.ts'
+import { readServerAccess } from '#services/remote/server-access.ts'
+import type { FederationTransport } from '#services/remote/transport.ts'
 import { Presences } from '#services/presence/presences.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
@@ -62,6 +65,7 @@ export type Effects = {
   metrics: Metrics
   bus: Bus
   store: Store
+  transport: FederationTransport
   /** More endpoints than the server's own. */
   endpoints: readonly Endpoint[]
   /** Validates every reply against its schema. */
@@ -104,7 +108,7 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
   const serve = async () => {
     const app = createApp({
       ctx: context,
-      endpoints: [...allEndpoints(), ...(effects.endpoints ?? [])],
+      endpoints: [...servedEndpoints(config), ...(effects.endpoints ?? [])],
       authenticators,
       requestIds,
       checkReplies: effects.checkReplies ?? false,
@@ -164,8 +168,9 @@ function startWork(context: Context): Worker {
   ])
 }
 
-async function closeContext({ bus, store, metrics, checkThreads, presence }: Context): Promise<void> {
+async function closeContext({ bus, store, metrics, checkThreads, presence, transport }: Context): Promise<void> {
   presence.stop()
+  await transport.close()
   await checkThreads.close()
   await bus.close()
   await store.close()
@@ -205,6 +210,12 @@ export async function withUncheckedContext<T>(config: Config, work: (ctx: Contex
   }
 }
 
+/** Until there is one. */
+const noTransport: FederationTransport = {
+  send: () => Promise.reject(new Error('Other servers cannot be reached')),
+  close: async () => {},
+}
+
 const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
@@ -225,18 +236,17 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
       throw error
     },
   )
+  const transport = effects.transport ?? noTransport
+  const serverAccess = readServerAccess(config)
+  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
   return {
-    config,
-    clock,
+    ...asking,
     tokens,
-    log,
     metrics,
     waiters,
-    signingKey,
-    caches,
+    keyRing: new KeyRing(asking),
     sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,
-    store,
     lazyMembers: new LazyMembers(caches),
     sentCounts: new SentCounts(caches),
     filters: new CompiledFilters(caches),

@@ -109,6 +109,7 @@ describe('request bodies', () => {
             bytes: 1000,
             depth: 10,
             values: 100,
+            largeIntegers: false,
             timeoutMs: 60_000,
             claim: unlimited,
           })

@@ -1,7 +1,9 @@
 import { forbidden, MatrixError } from '#base/errors.ts'
 import type { Context } from '#context.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
 import { addressKey } from '#http/rate-limit.ts'
 import type { Authenticators, Credentials } from '#http/requester.ts'
+import { authenticateServer } from '#services/federation/authenticate-server.ts'
 import { authenticate, authenticateAdmin, authenticateIfGiven } from '#services/accounts/sessions/authenticate.ts'
 
 /** Requests with unknown tokens are rate-limited by address; those with a known one are not. */
@@ -43,7 +45,10 @@ export const authenticators: Authenticators<Context> = {
     return { userId, appserviceId }
   },
 
-  async server() {
-    throw forbidden('Federation is not served')
+  async server(ctx, { method, url, headers, body }) {
+    const authorization = headers.authorization ?? []
+    const signed = { method, uri: url, content: body as JsonValue | undefined }
+    const values = typeof authorization === 'string' ? [authorization] : authorization
+    return { serverName: await authenticateServer(ctx, { ...signed, authorization: values }) }
   },
 }

@@ -59,7 +59,9 @@ async function admit(
   if (!body && kind === 'json') discardBody(request)
   const read = () => (body ? readJsonBody(request, limits) : undefined)
   const early = auth === 'server' ? await read() : undefined
-  const { method, url = '/', headers } = request
+  const { method, url = '/' } = request
+  // Node drops a second Authorization header, which the signature of a server must not have.
+  const headers = auth === 'server' ? request.headersDistinct : request.headers
   const credentials = { method: method ?? '', url, headers, query, ip, body: early }
   const requester = auth === 'none' ? undefined : await authenticators[auth](ctx, credentials)
   // Where no token is needed, a request with one still counts against its address.

@@ -12,12 +12,18 @@ import { jsonStructure } from './json-structure.ts'
 
 /** `bytes`: the most accepted. `timeoutMs`: how long it may take to arrive. */
 export type BodyLimits = { bytes: number; timeoutMs: number; claim: Claim }
-export type JsonLimits = BodyLimits & { depth: number; values: number }
+export type JsonLimits = BodyLimits & { depth: number; values: number; largeIntegers: boolean }
 
 /** What the body of an endpoint may cost. */
-export function jsonLimits({ maxBody }: Pick<Endpoint, 'maxBody'>, { limits }: Config, claim: Claim): JsonLimits {
+export function jsonLimits(
+  { maxBody, auth }: Pick<Endpoint, 'maxBody' | 'auth'>,
+  { limits }: Config,
+  claim: Claim,
+): JsonLimits {
   const { json_depth: depth, json_values: values, body_timeout_ms: timeoutMs } = limits
-  return { bytes: limits[bodyLimits[maxBody]], timeoutMs, claim, depth, values }
+  // One event with such a number is refused by itself, not the request that it came in.
+  const largeIntegers = auth === 'server'
+  return { bytes: limits[bodyLimits[maxBody]], timeoutMs, claim, depth, values, largeIntegers }
 }
 
 /** Reads a request's JSON object; an absent body counts as {}, whatever the content type says. */
@@ -27,7 +33,7 @@ export async function readJsonBody(request: IncomingMessage, limits: JsonLimits)
   return bytes.length === 0 ? {} : parseBody(bytes, limits)
 }
 
-function parseBody(bytes: Buffer, { depth, values }: JsonLimits): Record<string, unknown> {
+function parseBody(bytes: Buffer, { depth, values, largeIntegers }: JsonLimits): Record<string, unknown> {
   // A value takes a byte at least, but parsed values cost far more memory than their bytes.
   if (bytes.length > values) {
     const found = jsonStructure(bytes)
@@ -35,7 +41,7 @@ function parseBody(bytes: Buffer, { depth, values }: JsonLimits): Record<string,
     if (found.values > values) throw tooLarge('The body holds too many values')
   }
   try {
-    const value = parseStrictJson(bytes, { maxDepth: depth })
+    const value = parseStrictJson(bytes, { maxDepth: depth, largeIntegers })
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badJson('The body is no JSON object')
     return value
   } catch (error) {

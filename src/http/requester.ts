@@ -1,4 +1,5 @@
-import type { UserId } from '#protocol/ids.ts'
+import type { ServerName, UserId } from '#protocol/ids.ts'
+
 /** The requester, as the endpoint's `auth` promises it; `http/` does not look inside. */
 export type UserRequester = {
   userId: UserId
@@ -11,7 +12,7 @@ export type UserRequester = {
   /** The application service whose token was used, if one was. */
   appserviceId: string | undefined
 }
-export type ServerRequester = { serverName: string }
+export type ServerRequester = { serverName: ServerName }
 export type AppserviceRequester = { appserviceId: string; userId: UserId }
 
 export type Requesters = {

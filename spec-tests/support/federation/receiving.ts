@@ -4,7 +4,7 @@ import { authEventIds, prevEventIds, type JsonValue, type Pdu } from '#protocol/
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { KeyId } from '#protocol/events/signing-key.ts'
-import type { FindKey } from '#services/federation/receive/checked-event.ts'
+import type { FindKey } from '#services/remote/server-key.ts'
 import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'

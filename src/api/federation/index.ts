@@ -1,5 +1,7 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { keys } from './keys.ts'
 import { openid } from './openid.ts'
+import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
-export const federationEndpoints: readonly Endpoint[] = [...openid]
+export const federationEndpoints: readonly Endpoint[] = [...version, ...keys, ...openid]

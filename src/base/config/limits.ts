@@ -31,6 +31,7 @@ export const rateLimits = Type.Object(
     invite: bucket(1, 30, 'Invites of one user, by whatever request'),
     room_create: bucket(0.5, 20, 'Rooms one user creates'),
     keys: bucket(10, 200, 'Device key requests of one user'),
+    key_query: bucket(1, 50, 'Requests from one address for keys of servers that are unknown here'),
     typing: bucket(5, 30, 'Typing notifications of one user'),
     presence: bucket(2, 20, 'Changes of presence of one user'),
     default: bucket(50, 300, 'Other requests of one user'),

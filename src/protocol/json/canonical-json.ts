@@ -3,8 +3,11 @@ import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 /** The value cannot be written as canonical JSON. */
 export class CanonicalJsonError extends Error {}
 
-/** 'lenient' also writes fractions, which rooms before version 6 may hold. */
-export type NumberRule = 'strict' | 'lenient'
+/**
+ * 'lenient' also writes fractions, which rooms before version 6 may hold; 'as-sent' integers of any size besides, which
+ * requests of other servers may hold and must be signed with.
+ */
+export type NumberRule = 'strict' | 'lenient' | 'as-sent'
 
 /** Far above honest content, far below what the stack can carry. */
 export const maxNesting = 1000
@@ -58,6 +61,7 @@ function write(value: JsonValue, rule: NumberRule, depth: number): string {
       if (depth >= maxNesting) throw new CanonicalJsonError(`Nested deeper than ${maxNesting} levels`)
       return Array.isArray(value) ? writeArray(value, rule, depth + 1) : writeObject(value, rule, depth + 1)
     default:
+      if (rule === 'as-sent' && typeof value === 'bigint') return String(value)
       throw new CanonicalJsonError(`No JSON can hold a ${typeof value}`)
   }
 }

@@ -28,13 +28,25 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  *
  * Measured at 1.3 to 1.6 times JSON.parse: 6 µs instead of 4 µs for an event of 2 kB.
  */
-export function parseStrictJson(input: string | Uint8Array, { maxDepth = maxJsonDepth } = {}): JsonValue {
+export function parseStrictJson(
+  input: string | Uint8Array,
+  { maxDepth = maxJsonDepth, largeIntegers = false }: ParseOptions = {},
+): JsonValue {
   const text = typeof input === 'string' ? input : decode(input)
   const value = parse(text)
   if (!text.isWellFormed()) throw bad('A string holds a lone surrogate')
-  const found = scan(text, maxDepth)
+  const found = scan(text, { maxDepth, largeIntegers })
   if (found.keys !== countKeys(value)) throw bad('An object repeats a key')
-  return found.negativeZero ? withoutNegativeZero(text) : value
+  return found.isOdd ? withOddNumbers(text) : value
+}
+
+export type ParseOptions = {
+  maxDepth?: number
+  /**
+   * Integers beyond ±(2^53-1) become bigints instead of spoiling the whole text. No canonical JSON but `as-sent` can hold
+   * one, so that the event that has it is refused, and those that came with it are not.
+   */
+  largeIntegers?: boolean
 }
 
 const bad = (message: string) => new JsonError('bad-json', message)
@@ -61,11 +73,11 @@ const colon = 0x3a
 const backslash = 0x5c
 
 /** One pass over text known to be valid JSON, for all that JSON.parse hides: a colon outside a string is one key. */
-function scan(text: string, maxDepth: number): { keys: number; negativeZero: boolean } {
+function scan(text: string, { maxDepth, largeIntegers }: Required<ParseOptions>): { keys: number; isOdd: boolean } {
   const endOfString = text.includes('\\u') ? endOfCheckedString : endOfPlainString
   let keys = 0
   let depth = 0
-  let negativeZero = false
+  let isOdd = false
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === quote) at = endOfString(text, at)
@@ -76,14 +88,15 @@ function scan(text: string, maxDepth: number): { keys: number; negativeZero: boo
       if (code !== minus && end - at <= 15 && !isNumberPart(text.charCodeAt(end))) at = end - 1
       else {
         const token = text.slice(at, endOfNumber(text, end))
-        if (Object.is(exactNumber(token), -0)) negativeZero = true
+        if (largeIntegers && largeInteger.test(token)) isOdd = true
+        else if (Object.is(exactNumber(token), -0)) isOdd = true
         at += token.length - 1
       }
     } else if (code === 0x7b || code === 0x5b) {
       if (++depth > maxDepth) throw bad('The JSON is nested too deeply')
     } else if (code === 0x7d || code === 0x5d) depth--
   }
-  return { keys, negativeZero }
+  return { keys, isOdd }
 }
 
 const isDigit = (code: number) => code >= 0x30 && code <= 0x39
@@ -177,6 +190,17 @@ function countKeys(value: JsonValue): number {
   return keys
 }
 
-/** Canonical JSON writes -0 as 0; the reviver defines properties, so `__proto__` stays an own key. */
-const withoutNegativeZero = (text: string): JsonValue =>
-  JSON.parse(text, (_key, value: unknown) => (value === 0 ? 0 : value)) as JsonValue
+/** As many digits as no honest number has, and few enough that reading them takes no time. */
+const largeInteger = /^-?[1-9][0-9]{15,39}$/
+
+/**
+ * Canonical JSON writes -0 as 0, and integers that no number holds are kept as bigints; the reviver defines properties,
+ * so `__proto__` stays an own key.
+ */
+function withOddNumbers(text: string): JsonValue {
+  const revive = (_key: string, value: unknown, { source }: { source?: string } = {}): unknown => {
+    if (value === 0) return 0
+    return typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER ? BigInt(source ?? value) : value
+  }
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as JsonValue
+}

@@ -6,7 +6,8 @@ import { redact } from '#protocol/events/redaction.ts'
 import { requiredSigners, signingKeyIds, verifyEventSignature } from '#protocol/events/signatures.ts'
 import type { RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { CheckedEvent, FindKey, ServerKey } from './checked-event.ts'
+import type { CheckedEvent } from './checked-event.ts'
+import type { FindKey, ServerKey } from '#services/remote/server-key.ts'
 
 type Room = { roomId: RoomId; version: RoomVersion }
 

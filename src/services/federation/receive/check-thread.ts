@@ -2,7 +2,7 @@ import { serveJobs } from '#base/threads/thread.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
 import type { CheckJob, JobResult } from './check-threads.ts'
-import type { FindKey, ServerKey } from './checked-event.ts'
+import type { FindKey, ServerKey } from '#services/remote/server-key.ts'
 
 // Runs the first checks of events in a thread of its own. Of each set of events, a key is asked for once.
 let keys: { set: number; found: Map<string, Promise<ServerKey | undefined>> } = { set: 0, found: new Map() }

@@ -2,7 +2,8 @@ import { ThreadPool } from '#base/threads/thread-pool.ts'
 import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { CheckedEvent, EventChecker, FindKey } from './checked-event.ts'
+import type { CheckedEvent, EventChecker } from './checked-event.ts'
+import type { FindKey } from '#services/remote/server-key.ts'
 
 /** A piece of a set of events that is checked as one. */
 export type CheckJob = { set: number; roomId: RoomId; versionId: string; values: readonly JsonValue[] }

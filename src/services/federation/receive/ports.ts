@@ -2,7 +2,8 @@ import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import type { EventChecker, FindKey } from './checked-event.ts'
+import type { EventChecker } from './checked-event.ts'
+import type { FindKey } from '#services/remote/server-key.ts'
 
 /** Whom to ask about which room. */
 export type Source = { origin: ServerName; roomId: RoomId }
