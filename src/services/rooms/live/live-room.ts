@@ -1,5 +1,5 @@
 import type { Pdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type RoomId, type UserId, type ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -76,7 +76,8 @@ export class LiveRoom {
   readonly #pending = new Map<StateKey, StateEntry>()
   readonly #members = new Map<UserId, Membership>()
   readonly #localUsers = new Set<UserId>()
-  readonly #serverName: string
+  readonly #joinedByServer = new Map<ServerName, number>()
+  readonly #serverName: ServerName
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
   constructor(start: LiveRoomStart) {
@@ -177,6 +178,11 @@ export class LiveRoom {
   /** This server's users who are joined. */
   get localUsers(): ReadonlySet<UserId> {
     return this.#localUsers
+  }
+
+  /** The servers with joined users in the room, this one included, and how many each has. */
+  get joinedByServer(): ReadonlyMap<ServerName, number> {
+    return this.#joinedByServer
   }
 
   /** Estimated bytes in memory, without the recent events. */
@@ -370,6 +376,8 @@ export class LiveRoom {
     if (replaced === 'join' && membership === 'join') return
     if (replaced) this.#counts[replaced]--
     this.#counts[membership]++
+    if (replaced === 'join') this.#countJoined(serverOf(userId), -1)
+    else if (membership === 'join') this.#countJoined(serverOf(userId), 1)
     // Members are in order of arrival, as the store lists them.
     this.#members.delete(userId)
     this.#members.set(userId, membership)
@@ -379,6 +387,12 @@ export class LiveRoom {
     this.#localUsers.add(userId)
     if (since !== undefined) this.#joinedAt.set(userId, since)
     this.#isPlaceholder = false
+  }
+
+  #countJoined(server: ServerName, change: 1 | -1): void {
+    const joined = (this.#joinedByServer.get(server) ?? 0) + change
+    if (joined === 0) this.#joinedByServer.delete(server)
+    else this.#joinedByServer.set(server, joined)
   }
 
   #isLocal(userId: UserId): boolean {

@@ -1,0 +1,10 @@
+import type { Context } from '#context.ts'
+import { askForEvents } from './ask-for-events.ts'
+import type { ReceiveNeeds } from './ports.ts'
+
+/** The context as receiving events needs it: with keys that are fetched, and other servers that are asked. */
+export const receiveNeeds = <Ctx extends Context>(ctx: Ctx): Ctx & ReceiveNeeds => ({
+  ...ctx,
+  findKey: ctx.keyRing.find,
+  missingEvents: askForEvents(ctx),
+})
