@@ -26,6 +26,8 @@ import { followSessionChanges } from './services/accounts/sessions/session-chang
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
+import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
@@ -160,6 +162,7 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startLeaveWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -239,7 +242,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const transport = effects.transport ?? noTransport
   const serverAccess = readServerAccess(config)
   const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
-  return {
+  const context: Context = {
     ...asking,
     tokens,
     metrics,
@@ -265,7 +268,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
+    remoteMembership: remoteMemberships(() => context),
   }
+  return context
 }
 
 function openLog(
