@@ -42,7 +42,7 @@ const roomsForReceiving = [
   'write/(persist-received|redactions)\\.ts',
 ]
 // Entering rooms of other servers, and letting theirs in: events that are made here and signed elsewhere, or the reverse.
-const roomsForJoining = ['(events|state)/', 'write/(build-event|draft-event)\\.ts']
+const roomsForJoining = ['(events|state)/', 'live/next-state\\.ts', 'write/(build-event|draft-event)\\.ts']
 const rooms = 'src/services/rooms'
 const seesOfRooms = (name, from, files) => ({
   name,
