@@ -48,10 +48,18 @@ describe('invites of third-party ids between servers', () => {
 
   it('are not made of proofs that do not hold', async () => {
     const roomId = await offering()
-    for (const signed of [claimFor(bob!.userId, 'other'), claimFor(alice!.userId), { mxid: bob!.userId, token: 'token' }])
+    for (const signed of [
+      claimFor(bob!.userId, 'other'),
+      claimFor(alice!.userId),
+      { mxid: bob!.userId, token: 'token' },
+    ])
       accepted(await bind(b!, { room_id: roomId, sender: alice!.userId, signed }))
     accepted(await bind(b!, { room_id: 'nothing', sender: 5, signed: null }))
     assert.equal((await sync(bob!)).rooms?.invite?.[roomId], undefined)
-    refused(await bind(a!, { room_id: roomId, sender: alice!.userId, signed: claimFor(bob!.userId) }), 400, 'M_BAD_JSON')
+    refused(
+      await bind(a!, { room_id: roomId, sender: alice!.userId, signed: claimFor(bob!.userId) }),
+      400,
+      'M_BAD_JSON',
+    )
   })
 })

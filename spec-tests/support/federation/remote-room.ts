@@ -15,10 +15,12 @@ export class RemoteRoom {
   readonly room: TestRoom
 
   /** With so many notes its state fills more than one batch. */
-  constructor(versionId: string, { notes = 0 } = {}) {
+  constructor(versionId: string, { notes = 0, joinRule = 'public', name = 'room' } = {}) {
     const version = roomVersion(versionId)!
-    this.room = new TestRoom(version, { signed: true })
-    for (const act of openingActs(version, alice)) this.room.add(act)
+    this.room = new TestRoom(version, { signed: true, roomId: `!${name}:s0.test` })
+    // From version 12 the room's id follows from its create event.
+    const create = name === 'room' ? {} : { 'org.example.name': name }
+    for (const act of openingActs(version, alice, { joinRule, create })) this.room.add(act)
     for (let note = 0; note < notes; note++) this.send(alice, ['org.example.note', `${note}`], { note })
   }
 
