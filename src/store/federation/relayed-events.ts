@@ -12,6 +12,11 @@ export const relayedEvents = (db: Db, kind: Engine['kind']) => ({
     await db('relayed_events').insert({ event_id: eventId, created_at: now }).onConflict('event_id').ignore()
   },
 
+  /** It was refused. */
+  async delete(eventId: EventId): Promise<void> {
+    await db('relayed_events').where({ event_id: eventId }).delete()
+  },
+
   /** Of some events those that this server is to send on. */
   async among(eventIds: readonly EventId[]): Promise<Set<EventId>> {
     if (eventIds.length === 0) return new Set()

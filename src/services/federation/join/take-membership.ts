@@ -31,7 +31,12 @@ export async function takeMembership(ctx: Context, sent: SentMembership): Promis
   const pdu = await authorised(ctx, room, given)
   // Before it is in the room: whoever sends the room's events on may come by it at once.
   await ctx.store.federation.relayedEvents.add(eventId, ctx.clock.now())
-  await enter(ctx, { origin, roomId, pdu, eventId })
+  try {
+    await enter(ctx, { origin, roomId, pdu, eventId })
+  } catch (error) {
+    await ctx.store.federation.relayedEvents.delete(eventId)
+    throw error
+  }
   return { room, pdu, eventId }
 }
 

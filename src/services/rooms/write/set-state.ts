@@ -6,7 +6,7 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append.ts'
 import { checkThreadRoot } from './check-thread-root.ts'
-import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
+import { ownJoinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { inheritByTombstone } from '#services/rooms/upgrade/inherit-settings.ts'
@@ -67,7 +67,7 @@ async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, send
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.
   const { join_authorised_via_users_server: _authoriser, ...own } = content
-  return { ...own, ...(await joinAuthority(ctx, room, sender)) }
+  return { ...own, ...(await ownJoinAuthority(ctx, room, sender)) }
 }
 
 type Act = { sender: UserId; member: UserId; membership: JsonValue | undefined }
