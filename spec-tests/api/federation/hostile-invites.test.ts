@@ -8,8 +8,8 @@ import { startFederation, type Federation } from '../../support/federation/netwo
 import { keyOf } from '../../support/generators/server-keys.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { accepted, act, createRoom, leave, putState, refused, roomPath } from '../../support/rooms/rooms.ts'
-import type { TestUser } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
+import { testPassword, type TestUser } from '../../support/server/client.ts'
 import { sync } from '../../support/server/sync.ts'
 
 describe('invites by hostile servers', () => {
@@ -258,6 +258,59 @@ describe('invites by hostile servers', () => {
         [],
       )
     })
+  })
+
+  it('can be rejected after the user was in the room before, and its history stays as it was', async () => {
+    const path = `/_matrix/client/v3/join/${encodeURIComponent(hostile.roomId)}?via=s0.test`
+    accepted(await bob.request('POST', path, {}))
+    accepted(await leave(bob, hostile.roomId))
+    const { next_batch: since } = await sync(bob)
+    accepted(await send(inviteOf()))
+    assert.deepEqual(await invited(), [hostile.roomId])
+    assert.deepEqual(await checkRoom(b.context, hostile.roomId), [])
+    accepted(await leave(bob, hostile.roomId))
+    const { rooms: synced } = await sync(bob, { since })
+    assert.equal(synced!.invite, undefined)
+    const { events } = synced!.leave![hostile.roomId]!.timeline
+    assert.deepEqual(
+      events.map(({ content }) => content.membership),
+      ['leave'],
+    )
+    const { chunk } = accepted(await bob.request('GET', `${roomPath(hostile.roomId, 'messages')}?dir=b`))
+    assert.equal(chunk[0].content.membership, 'leave')
+    accepted(await send(inviteOf(bob.userId, { reason: 'once more' })))
+    accepted(await bob.request('POST', roomPath(hostile.roomId, 'join'), {}))
+    assert.ok((await sync(bob, { since })).rooms!.join![hostile.roomId])
+    assert.deepEqual(await checkRoom(b.context, hostile.roomId), [])
+  })
+
+  it('are rejected when the account ends', async () => {
+    accepted(await send(inviteOf()))
+    const auth = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: bob.userId },
+      password: testPassword,
+    }
+    accepted(await bob.request('POST', '/_matrix/client/v3/account/deactivate', { auth }))
+    await federation.settle()
+    assert.equal((await b.context.store.rooms.outside.find(hostile.roomId, bob.userId))!.membership, 'leave')
+    assert.equal(hostile.given('send_leave').length, 1)
+  })
+
+  it('T08 from a room with as much state as it can have are sent, and without what is too large', async () => {
+    const roomId = await createRoom(bob, { room_version: '11', name: 'Full' })
+    const large = 'x'.repeat(50_000)
+    for (const [type, content] of [
+      ['m.room.topic', { topic: large }],
+      ['m.room.avatar', { url: 'mxc://b.test/x', large }],
+      ['m.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2', large }],
+    ] as const)
+      accepted(await putState(bob, roomId, [type], content))
+    accepted(await act(bob, 'invite', roomId, alice))
+    const [shown] = hostile.asked.filter(({ path }) => path.includes('invite'))
+    assert.ok(JSON.stringify(shown!.content).length < 140_000)
+    const types = (shown!.content.invite_room_state as JsonObject[]).map(({ type }) => type)
+    for (const type of ['m.room.create', 'm.room.member', 'm.room.name']) assert.ok(types.includes(type), type)
   })
 
   it('lead into the room by its alias too, and again after everybody here has left', async () => {
