@@ -87,7 +87,7 @@ describe('invites between servers', () => {
     await federation.settle()
     assert.equal(await membershipAtA(roomId), 'invite')
     federation.network.heal('a.test', 'b.test')
-    federation.clock.advance(60_000)
+    await federation.clock.advance(60_000)
     await federation.settle()
     assert.equal(await membershipAtA(roomId), 'leave')
   })
