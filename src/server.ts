@@ -42,6 +42,7 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
 import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
@@ -160,6 +161,7 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startDeviceListWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,

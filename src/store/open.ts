@@ -20,6 +20,7 @@ import { serverKeys } from './federation/server-keys.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
+import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
 import { pushers } from './push/pushers.ts'
@@ -70,6 +71,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),
     oneTimeKeys: oneTimeKeys(db, kind),
+    remoteDeviceLists: remoteDeviceLists(db, kind),
     toDevice: toDevice(db, kind),
   },
   rooms: {
