@@ -4,6 +4,7 @@ import type { Config } from '#base/config/schema.ts'
 import type { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Log } from '#base/log.ts'
 import type { Metrics } from '#base/metrics.ts'
+import type { Outgoing } from '#base/outgoing.ts'
 import type { RateBuckets } from '#base/rate-bucket.ts'
 import type { Tokens } from '#base/tokens.ts'
 import type { Waiters } from '#base/waiters.ts'
@@ -44,6 +45,8 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** The one way to other machines. */
+  outgoing: Outgoing
   /** Carries requests to other servers. */
   transport: FederationTransport
   /** With which servers the administrator lets this one speak. */
