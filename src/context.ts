@@ -14,6 +14,7 @@ import type { CompiledFilters } from './services/accounts/data/compiled-filters.
 import type { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import type { Destinations } from '#services/remote/destinations.ts'
 import type { KeyRing } from '#services/remote/key-ring.ts'
 import type { ServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
@@ -51,6 +52,8 @@ export type Context = {
   transport: FederationTransport
   /** With which servers the administrator lets this one speak. */
   serverAccess: ServerAccess
+  /** Which servers do not answer. */
+  destinations: Destinations
   /** The signing keys of all servers. */
   keyRing: KeyRing
   /** The memory that all caches share. */

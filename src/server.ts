@@ -29,6 +29,7 @@ import { followSessionChanges } from './services/accounts/sessions/session-chang
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { Destinations } from '#services/remote/destinations.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
 import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
@@ -249,7 +250,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const outgoing = createOutgoing({ config, clock, network, authorities })
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
-  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
+  const destinations = new Destinations(clock)
+  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
   return {
     ...asking,
     outgoing,
