@@ -25,6 +25,7 @@ import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -56,6 +57,8 @@ export type Context = {
   destinations: Destinations
   /** The signing keys of all servers. */
   keyRing: KeyRing
+  /** Changes of membership that need other servers. */
+  remoteMembership: RemoteMembership
   /** The memory that all caches share. */
   caches: CacheBudget
   /** Locks of this process by name, for work that must not run concurrently. */

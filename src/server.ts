@@ -30,6 +30,8 @@ import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
+import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
+import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
 import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
@@ -166,6 +168,7 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startLeaveWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -252,7 +255,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const serverAccess = readServerAccess(config)
   const destinations = new Destinations(clock)
   const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
-  return {
+  const context: Context = {
     ...asking,
     outgoing,
     tokens,
@@ -279,7 +282,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
+    remoteMembership: remoteMemberships(() => context),
   }
+  return context
 }
 
 function openLog(
