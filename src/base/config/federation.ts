@@ -21,6 +21,14 @@ export const federation = Type.Object(
       default: false,
       description: 'Whether other servers are given the names that users gave their devices.',
     }),
+    well_known_server: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description:
+          'Where other servers reach this one, for .well-known, such as matrix.example.org:443; absent: public_base_url.',
+      }),
+    ),
     key_servers: Type.Array(serverName, {
       default: ['matrix.org'],
       maxItems: 10,
