@@ -49,6 +49,7 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { followDeviceLists as followDeviceListsOfOurs } from '#services/federation/send/follow-device-lists.ts'
 import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
@@ -62,6 +63,7 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
+import { startFollowerWorker } from './jobs/follower.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
@@ -170,6 +172,7 @@ function startWork(context: Context): Worker {
     startProfileWorker(context),
     startPurgeWorker(context),
     startDeviceListWorker(context),
+    ...(context.config.federation.enabled ? [startFollowerWorker(context, followDeviceListsOfOurs(context))] : []),
     startLeaveWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',

@@ -6,7 +6,10 @@ import { RemoteError } from '#services/remote/remote-error.ts'
 import type { CrossSigningKey } from '#store/e2ee/cross-signing.ts'
 import { readPublishedDevices, type PublishedDevices } from './published-devices.ts'
 
-export type DeviceListNeeds = Pick<Context, 'store' | 'bus' | 'config' | 'signingKey' | 'transport' | 'serverAccess' | 'destinations'>
+export type DeviceListNeeds = Pick<
+  Context,
+  'store' | 'bus' | 'config' | 'signingKey' | 'transport' | 'serverAccess' | 'destinations'
+>
 
 /** The job that fetches the list of a user, its key. */
 export const refreshDeviceListJob = 'refresh device list'
