@@ -1,4 +1,5 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { directory } from './directory.ts'
 import { devices } from './devices.ts'
 import { invites } from './invites.ts'
 import { joins } from './joins.ts'
@@ -17,5 +18,6 @@ export const federationEndpoints: readonly Endpoint[] = [
   ...knocks,
   ...invites,
   ...leaves,
+  ...directory,
   ...openid,
 ]
