@@ -54,7 +54,7 @@ async function take(world: World, step: Step, report: Report): Promise<string> {
       await checkPerson(world, person, report)
       return 'checked'
     case 'evict':
-      world.evictAll()
+      await world.evictAll()
       return 'evicted'
     case 'restart':
       await world.server.restart()

@@ -64,14 +64,14 @@ describe('a user in many rooms', () => {
   it('N49 gets an initial answer with reads that do not grow with the rooms', () =>
     counting(async (house) => {
       const { server, names, alice } = house
-      const forget = (roomIds: RoomId[]) => {
-        for (const roomId of roomIds) server.context.rooms.drop(roomId)
+      const forget = async (roomIds: RoomId[]) => {
+        for (const roomId of roomIds) await server.context.rooms.drop(roomId)
       }
       const few = await makeRooms(house, 4)
-      forget(few)
+      await forget(few)
       const ofFew = await callsOf(names, () => sync(alice, { filter }))
       const many = await makeRooms(house, 16)
-      forget([...few, ...many])
+      await forget([...few, ...many])
       const ofMany = await callsOf(names, () => sync(alice, { filter }))
       const again = await callsOf(names, () => sync(alice, { filter }))
 

@@ -97,7 +97,7 @@ describe('unread counts of an open stream', () => {
     const { alice, bob, roomId } = await room(server)
     const counts = async () => {
       const warm = await fresh(bob, roomId)
-      evict(server, roomId)
+      await evict(server, roomId)
       return [warm, await fresh(bob, roomId)]
     }
     for (const text of ['one', 'two']) await sendText(alice, roomId, text)
@@ -144,7 +144,7 @@ describe('unread counts of an open stream', () => {
     for (const [index, act] of acts.entries()) {
       await act()
       const warm = await counts()
-      evict(server, roomId)
+      await evict(server, roomId)
       assert.deepEqual(await counts(), warm, `after act ${index}`)
     }
   })
@@ -158,7 +158,7 @@ describe('unread counts of an open stream', () => {
     for (let index = 0; index < 320; index += 20)
       await Promise.all(Array.from({ length: 20 }, (_, offset) => quiet(index + offset)))
     const warm = await fresh(bob, roomId)
-    evict(server, roomId)
+    await evict(server, roomId)
     assert.deepEqual([warm, await fresh(bob, roomId)], [1, 1])
   })
 })

@@ -303,7 +303,7 @@ describe('unread counts', () => {
     await read(bob, roomId, [await sendText(alice, roomId, 'read')])
     for (let index = 0; index < 70; index++) await sendText(alice, roomId, `later ${index}`)
 
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     const line = await server.context.rooms.get(roomId)
 
     const counts = await unreadCounts(server.context, line, bob.userId)

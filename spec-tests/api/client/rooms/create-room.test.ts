@@ -31,7 +31,7 @@ describe('creating rooms', () => {
       await using setting = await started()
       const { server, alice } = setting
       const roomId = await createRoom(alice, { room_version: version })
-      server.context.rooms.drop(roomId)
+      await server.context.rooms.drop(roomId)
       await sendText(alice, roomId, 'hello')
       const place = { roomId: roomId as '!', version: roomVersion(version)! }
       const room = await server.context.store.rooms.rooms.find(roomId)

@@ -32,7 +32,7 @@ describe('POST /rooms/{roomId}/forget', () => {
     for (const action of ['ban', 'unban', 'ban', 'unban']) {
       accepted(await act(alice, action, roomId, bob.userId))
       for (const isCold of [false, true]) {
-        if (isCold) server.context.rooms.drop(roomId as never)
+        if (isCold) await server.context.rooms.drop(roomId as never)
         const answers = [await sync(bob, { since: left }), await sync(bob, { filter: withLeft }), await sync(bob)]
         for (const { rooms } of answers) assert.deepEqual(rooms, {}, action)
         const replies = [

@@ -29,7 +29,7 @@ async function sharedRoom(server: TestServer) {
 async function bundlesOf(server: TestServer, user: TestUser, [roomId, eventId]: [RoomId, EventId]): Promise<Body> {
   const read = async () => accepted(await readRoom(user, [roomId, 'event', eventId])).unsigned['m.relations'] ?? {}
   const warm = await read()
-  server.context.rooms.drop(roomId)
+  await server.context.rooms.drop(roomId)
   assert.deepEqual(await read(), warm)
   return warm
 }
@@ -128,7 +128,7 @@ describe('bundled aggregations', () => {
       Object.keys(events.find(({ event_id }) => event_id === id).unsigned['m.relations'])
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const around = accepted(await readRoom(alice, [roomId, 'context', child]))
       assert.deepEqual(relationsOf(await readAllMessages(alice, roomId), root), ['m.thread'])
       assert.deepEqual(relationsOf(around.events_before, root), ['m.thread'])

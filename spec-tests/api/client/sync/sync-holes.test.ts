@@ -133,7 +133,7 @@ describe('GET /sync around holes in the timeline', () => {
       accepted(await putState(carol, roomId, ['m.room.member', carol.userId], renamed))
       for (const text of ['four', 'five', 'six', 'seven']) await sendText(alice, roomId, text)
       for (const isCold of [false, true]) {
-        if (isCold) server.context.rooms.drop(roomId as never)
+        if (isCold) await server.context.rooms.drop(roomId as never)
         const room = joined(await sync(bob, { since, filter }), roomId)
         assert.equal(room.timeline.limited, true)
         const told = membersIn(room.state.events)

@@ -120,7 +120,7 @@ describe('GET /sync on who comes and goes', () => {
     accepted(await join(second, roomId))
     const heroes = async () => joined(await sync(alice), roomId).summary['m.heroes']
     const warm = await heroes()
-    server.context.rooms.drop(roomId as never)
+    await server.context.rooms.drop(roomId as never)
     assert.deepEqual([warm, await heroes()], [expectedHeroes, expectedHeroes])
   })
 })

@@ -388,7 +388,7 @@ describe('GET /sync', () => {
     const { next_batch } = await sync(alice)
     const since = next_batch.replace(/_[^_]+$/, '_other.9')
     await sendText(alice, roomId, 'kept')
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assert.deepEqual(bodiesOf(joined(await sync(alice, { since }), roomId)), ['kept'])
   })
 

@@ -72,7 +72,7 @@ class Followers {
     const { roomId } = this.#remote.room
     const actual = named(accepted(await readRoom(this.#user, [roomId, 'state'])) as SyncEvent[])
     for (const isCold of [false, true]) {
-      if (isCold) evictAll(this.#server.context, [roomId])
+      if (isCold) await evictAll(this.#server.context, [roomId])
       for (const shape of shapes) {
         const view = this.#views.get(shape)!
         const { next_batch, rooms } = await sync(this.#user, { ...shape.query, since: view.since })

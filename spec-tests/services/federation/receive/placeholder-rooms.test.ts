@@ -55,7 +55,7 @@ describe('a room known only from a join under way', () => {
     for (const id of [...opening, remote.room.add(member(bob, bob, 'join'), { prevs: opening.slice(-1) })])
       assert.equal((await receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.pdu(id) })).outcome, 'accepted')
     await assertUnknown()
-    ctx.rooms.drop(roomId)
+    await ctx.rooms.drop(roomId)
     await assertUnknown()
   })
 
@@ -71,7 +71,7 @@ describe('a room known only from a join under way', () => {
     assert.equal((await importSendJoin(beside.ctx, remote.answerTo(join))).outcome, 'accepted')
     assert.deepEqual((await newRooms(server.ctx.store)).map((room) => room.isPlaceholder), [false]) // prettier-ignore
     assert.ok(await beside.ctx.rooms.find(roomId))
-    server.ctx.rooms.drop(roomId)
+    await server.ctx.rooms.drop(roomId)
     assert.ok(await server.ctx.rooms.find(roomId))
   })
 

@@ -56,7 +56,7 @@ describe('a room with more state than a query loads', function () {
     const changed = joined(await sync(alice, { since }), roomId)
     assertAllNotes(latest([...changed.state.events, ...changed.timeline.events]), later)
 
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assertAllNotes(accepted(await alice.request('GET', roomPath(roomId, 'state'))), later)
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })
@@ -74,7 +74,7 @@ describe('a room with more state than a query loads', function () {
     assertAllNotes(accepted(await user.request('GET', roomPath(roomId, 'state'))))
     for (let n = 0; n < 30; n++) await sendText(user, roomId, `${n}`)
     assertAllNotes(joined(await sync(user), roomId).state.events)
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assertAllNotes(accepted(await user.request('GET', roomPath(roomId, 'state'))))
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })

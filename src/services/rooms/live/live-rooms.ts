@@ -6,7 +6,7 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
-import { RoomTurn } from './room-turn.ts'
+import { RoomTurn, type TurnRooms } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import { inSlices } from '#base/in-slices.ts'
 
@@ -36,6 +36,8 @@ export class LiveRooms {
   readonly #caches: CacheBudget
   readonly #rooms: Cache<RoomId, Kept>
   readonly #recent: Cache<RoomId, LiveRoom>
+  /** What only a room's turn may do. */
+  readonly #turnRooms: TurnRooms
 
   constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
@@ -55,6 +57,13 @@ export class LiveRooms {
       weigh: ({ recentWeight }) => recentWeight,
       onEvict: (room) => room.dropRecent(),
     })
+    this.#turnRooms = {
+      find: (roomId) => this.find(roomId),
+      findStored: (roomId) => this.findStored(roomId),
+      add: (room) => this.add(room),
+      peek: (roomId) => this.#rooms.peek(roomId)?.room,
+      remove: (roomId) => this.#remove(roomId),
+    }
   }
 
   /** Runs work on one room strictly after the turns that came before: one event is built after the other. */
@@ -64,7 +73,7 @@ export class LiveRooms {
       roomId,
       () =>
         new Promise<void>((end) => {
-          work(new RoomTurn(this, roomId, end))
+          work(new RoomTurn(this.#turnRooms, roomId, end))
             .then(resolve, reject)
             .finally(end)
         }),
@@ -83,7 +92,7 @@ export class LiveRooms {
     const known = this.#rooms.get(roomId)
     const room = await (known?.loading ?? this.#load(roomId))
     if (room?.isBroken) {
-      if (this.#rooms.peek(roomId) === known) this.drop(roomId)
+      if (this.#rooms.peek(roomId) === known) this.#remove(roomId)
       return this.findStored(roomId)
     }
     this.#touch(roomId)
@@ -163,7 +172,12 @@ export class LiveRooms {
     this.#touch(room.roomId)
   }
 
-  drop(roomId: RoomId): void {
+  /** Lets a room be read anew, in its turn. */
+  drop(roomId: RoomId): Promise<void> {
+    return this.inTurn(roomId, (turn) => turn.drop())
+  }
+
+  #remove(roomId: RoomId): void {
     this.#rooms.delete(roomId)
     this.#recent.delete(roomId)
   }
