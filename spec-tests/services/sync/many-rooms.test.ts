@@ -172,6 +172,23 @@ describe('a user in many rooms', () => {
       assert.ok(Math.max(...counts) <= Math.min(...counts) + 4, String(counts))
     }, 1_048_576))
 
+  it('N23 takes rooms into memory where only the events of other rooms fill it', () =>
+    counting(async (house) => {
+      const { server, names, alice, bob } = house
+      const { caches, rooms } = server.context
+      const roomIds = await makeRooms(house, 12)
+      for (const roomId of roomIds) await rooms.drop(roomId)
+      const busy = await createRoom(bob)
+      for (let n = 0; n < 30; n++) await sendText(bob, busy, `${n} ${'x'.repeat(50_000)}`, `large ${n}`)
+      assert.ok(caches.bytes > caches.limit - 240_000, `${caches.bytes}`)
+      assert.ok(roomIds.every((roomId) => !rooms.peek(roomId)))
+
+      const cold = await callsOf(names, () => sync(alice, { filter }))
+      assert.ok(roomIds.every((roomId) => rooms.peek(roomId)))
+      assert.ok(caches.bytes <= caches.limit)
+      assert.ok((await callsOf(names, () => sync(alice, { filter }))) < cold)
+    }, 1_048_576))
+
   it('N50 sends a long answer while it is made, and tells in it what answers of one room each tell', () =>
     counting(async (house) => {
       const { alice, bob } = house

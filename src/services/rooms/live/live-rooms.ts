@@ -11,8 +11,10 @@ import type { RoomId } from '#protocol/ids.ts'
 import { inSlices } from '#base/in-slices.ts'
 
 const roomsAtOnce = 20
-/** What a room is taken to need before it is read. */
+/** What a room is taken to need before it is read, where those in memory do not need more. */
 const expectedBytes = 20_000
+/** So many rooms are taken in whatever they push out. */
+const fewRooms = 5
 
 /** A room, or the reading of it. */
 type Kept = {
@@ -33,7 +35,6 @@ export class LiveRooms {
   readonly #store: Store
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
-  readonly #caches: CacheBudget
   readonly #rooms: Cache<RoomId, Kept>
   readonly #recent: Cache<RoomId, LiveRoom>
   /** What only a room's turn may do. */
@@ -42,7 +43,6 @@ export class LiveRooms {
   constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
     this.#source = { store, serverName }
-    this.#caches = caches
     this.#rooms = caches.cache({
       name: 'rooms',
       share: 40,
@@ -120,12 +120,14 @@ export class LiveRooms {
   }
 
   /**
-   * The same for an answer that speaks of many rooms: where they would push others out of memory, those that are not in
-   * it are read for this answer alone. They must not be written to.
+   * The same for an answer that speaks of many rooms: where they would push other rooms out of memory, and not only
+   * events and what else there is too much of, those that are not in it are read for this answer alone. They must not be
+   * written to.
    */
   async findToRead(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#rooms.has(roomId))
-    if (this.#caches.bytes + unread.length * expectedBytes <= this.#caches.limit) return this.findAll(roomIds)
+    const expected = Math.max(expectedBytes, this.#rooms.bytes / Math.max(1, this.#rooms.size))
+    if (unread.length <= fewRooms || unread.length * expected <= this.#rooms.spare) return this.findAll(roomIds)
     const apart = new Map<RoomId, LiveRoom>()
     for (let start = 0; start < unread.length; start += roomsAtOnce) {
       if (start > 0) await nextTurn()
