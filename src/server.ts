@@ -27,6 +27,7 @@ import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Presences } from '#services/presence/presences.ts'
+import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -138,11 +139,12 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
   }
 }
 
-/** Ensures that the data is this server's, and that no other process serves from it. */
+/** Ensures that the data is this server's and that no other process serves from it; reads what must be in memory then. */
 async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
     await checkDeployment(context)
+    await restorePresence(context)
     return claim
   } catch (error) {
     await claim?.release()
@@ -156,6 +158,7 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startPresenceWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,

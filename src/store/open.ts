@@ -21,6 +21,7 @@ import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -86,6 +87,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),
