@@ -26,6 +26,7 @@ import { followSessionChanges } from './services/accounts/sessions/session-chang
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { databaseUrl } from '#base/config/database-url.ts'
 import { Presences } from '#services/presence/presences.ts'
 import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
@@ -50,7 +51,7 @@ import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
-import { controlBus, openControlSocket } from './bus/control-socket.ts'
+import { controlBus, controlFile, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
@@ -89,20 +90,7 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
-  const claim = await claimData(context).catch(async (error: unknown) => {
-    await closeContext(context)
-    throw error
-  })
-  const work = startWork(context)
-  // Only with the claim is it known that no other process answers commands there.
-  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
-  const release = async () => {
-    await closeControl()
-    await work.stop()
-    await closeContext(context)
-    await claim?.release()
-  }
-  const serve = async () => {
+  const prepare = async () => {
     const app = createApp({
       ctx: context,
       endpoints: [...allEndpoints(), ...(effects.endpoints ?? [])],
@@ -110,9 +98,27 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
       requestIds,
       checkReplies: effects.checkReplies ?? false,
     })
-    return { app, listeners: await openListeners(context, app.listener) }
+    return { app, claim: await claimData(context) }
   }
-  const { app, listeners } = await serve().catch(async (error: unknown) => {
+  const { app, claim } = await prepare().catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
+  const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim
+    ? await openControlSocket(
+        { ...context, status: () => ({ untrustedProxy: app.untrustedProxy() }) },
+        controlPath(config),
+      )
+    : async () => {}
+  const release = async () => {
+    await closeControl()
+    await work.stop()
+    await closeContext(context)
+    await claim?.release()
+  }
+  const listeners = await openListeners(context, app.listener).catch(async (error: unknown) => {
     await release()
     throw error
   })
@@ -208,7 +214,7 @@ export async function withUncheckedContext<T>(config: Config, work: (ctx: Contex
   }
 }
 
-const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
+const controlPath = (config: Config): string => join(config.data_dir, controlFile)
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
@@ -287,7 +293,7 @@ async function openData(
 
 const openConfiguredStore = (config: Config, { clock, metrics, caches }: Watching): Promise<Store> =>
   openStore({
-    url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
+    url: databaseUrl(config),
     poolSize: config.database.pool_size,
     now: () => clock.now(),
     caches,
