@@ -8,7 +8,7 @@ import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
 import { RoomTurn, type TurnRooms } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlices, inSlicesWithPauses } from '#base/in-slices.ts'
 
 const roomsAtOnce = 20
 /** What a room is taken to need before it is read, where those in memory do not need more. */
@@ -129,11 +129,8 @@ export class LiveRooms {
     const expected = Math.max(expectedBytes, this.#rooms.bytes / Math.max(1, this.#rooms.size))
     if (unread.length <= fewRooms || unread.length * expected <= this.#rooms.spare) return this.findAll(roomIds)
     const apart = new Map<RoomId, LiveRoom>()
-    for (let start = 0; start < unread.length; start += roomsAtOnce) {
-      if (start > 0) await nextTurn()
-      const slice = unread.slice(start, start + roomsAtOnce)
+    for await (const slice of inSlicesWithPauses(unread, roomsAtOnce))
       for (const [roomId, room] of await readLiveRooms(this.#source, slice)) apart.set(roomId, room)
-    }
     const shown = (room: LiveRoom) => (room.isPlaceholder ? undefined : room)
     return Promise.all(
       roomIds.map((roomId) => {

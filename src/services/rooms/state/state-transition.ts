@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
@@ -15,7 +14,7 @@ import type { StateEntry, StateEntryChange } from '#services/rooms/live/state-en
 import { isInTimeline } from './state-before.ts'
 import type { StateDiff } from './state-diff.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlicesWithPauses } from '#base/in-slices.ts'
 
 type Needs = Pick<Context, 'store'>
 
@@ -105,8 +104,7 @@ async function changesOf(
   const changed = [...after].filter(([place, id]) => (room.state.get(place)?.eventId ?? null) !== id)
   const entries: StateEntryChange[] = []
   const members: MembershipChange[] = []
-  for (const slice of inSlices(changed, sliceSize)) {
-    if (changed.length > sliceSize) await nextTurn()
+  for await (const slice of inSlicesWithPauses(changed, sliceSize)) {
     const found = await ctx.store.rooms.events.findMany(slice.flatMap(([, id]) => id ?? []))
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
