@@ -10,7 +10,7 @@ export async function restorePresence(ctx: PresenceNeeds): Promise<void> {
   if (ctx.presence.present().length > 0) watchPresence(ctx)
 }
 
-/** Ends the presence of deactivated users; saves at its stop what requests have changed for nobody but themselves. */
+/** Ends the presence of deactivated users; saves when users were last active only at its stop. */
 export function startPresenceWorker(ctx: PresenceNeeds): Worker {
   const end = ctx.bus.subscribe(accountDeactivated, ({ userId }) => {
     ctx.presence.end(userId)

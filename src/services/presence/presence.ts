@@ -64,7 +64,7 @@ async function announcePresence(
   userIds: readonly UserId[],
 ): Promise<void> {
   for (const userId of userIds) ctx.presence.unannounced.add(userId)
-  await ctx.presence.announcements.run('everybody', () => announceAll(ctx))
+  await ctx.presence.announcements.run('announced', () => announceAll(ctx))
 }
 
 async function announceAll({ store, bus, presence }: Pick<Context, 'store' | 'bus' | 'presence'>): Promise<void> {

@@ -290,7 +290,8 @@ describe('presence', () => {
         await server.clock.advance(10)
         accepted(await put(alice, { presence: 'online', status_msg: `status ${n}` }))
       }
-      await server.clock.advance(1000)
+      while (server.context.presence.unsaved.size > 0) await server.clock.advance(250)
+      await server.settle()
       assert.ok(saves() <= 15, `${saves()} saves`)
       assert.equal((await store.presences.find(alice.userId))?.status, 'status 49')
     } finally {

@@ -6,7 +6,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { storedPdu } from './stored-pdu.ts'
 
-/** So many that a query takes a few milliseconds: the state of a large room must not hold up everybody else. */
+/** So many that a query takes a few milliseconds: the state of a large room must not delay other requests. */
 const sliceSize = 2000
 
 /** The events at some positions, by position, as far as they exist. */

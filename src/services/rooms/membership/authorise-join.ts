@@ -21,7 +21,7 @@ export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: UserId):
   if (!(await isInOneOf(ctx, roomsThatAdmit(joinRules), userId)))
     throw forbidden('You are in none of the rooms whose members may join')
   const authoriser = await memberWhoMayInvite(ctx, room)
-  if (!authoriser) throw forbidden('Nobody here may let you in')
+  if (!authoriser) throw forbidden('No user of this server may authorise your join')
   return { join_authorised_via_users_server: authoriser }
 }
 

@@ -53,10 +53,10 @@ export async function windowState(ctx: Needs, reader: Reader, beside: Beside): P
     membersAt(ctx, room, { ...beside, members: members ?? [] }),
     replaced(ctx, reader, { ...beside, shown: [...shown.values()], members }),
   ])
-  const told = new Map<EventId, StoredEvent>()
-  for (const event of [...atEnd, ...lazy]) if (!shown.has(keyOfEvent(event) ?? '\0')) told.set(event.eventId, event)
-  for (const event of before) told.set(event.eventId, event)
-  return [...told.values()].filter((event) => filter.matches(filterable(event)))
+  const included = new Map<EventId, StoredEvent>()
+  for (const event of [...atEnd, ...lazy]) if (!shown.has(keyOfEvent(event) ?? '\0')) included.set(event.eventId, event)
+  for (const event of before) included.set(event.eventId, event)
+  return [...included.values()].filter((event) => filter.matches(filterable(event)))
 }
 
 /** Everything but the members, where these are loaded lazily. */
@@ -109,7 +109,7 @@ async function replaced(
   const wanted = new Set(members?.map((user) => keyOf(member, user)))
   const isLazy = ({ type }: StoredEvent) => members !== undefined && type === member
   const isWanted = (event: StoredEvent) => wanted.has(keyOfEvent(event) ?? '\0')
-  // Nobody misses what a member was called before the first time they are shown.
+  // Under lazy loading a client that has not seen a member needs no earlier membership event of theirs.
   const candidates = shown.filter((event) => knownAt !== undefined || !isLazy(event) || isWanted(event))
   const found = await findReplacedState(ctx, room, candidates)
   const news = candidates.filter((event) => {

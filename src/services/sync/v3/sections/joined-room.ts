@@ -32,7 +32,7 @@ export async function joinedRoom(
   ])
   const hasNews = window.events.length > 0 || window.limited || window.state.length > 0 || summary !== undefined
   if (!isFull && !hasNews && !extras.any && !unread.isNews) return undefined
-  unread.told()
+  unread.markSent()
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
   const limited = window.limited || (syncRoom.isNew && request.since !== undefined)
   const [timelineJson, stateJson] = await Promise.all([
