@@ -58,10 +58,11 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       const entries = new Map<number, StoredStateEntry[]>()
       if (roomNids.length === 0) return entries
       const rows = await inPages<EntryRow>(kind, { table: 's', columns: ['room_nid'] }, () =>
-        intervals()
+        db('room_state as s')
+          .join('events as e', 'e.position', eventOf('s'))
           .whereRaw(...inList(kind, 's.room_nid', roomNids))
           .whereNull('s.to_position')
-          .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position'),
+          .select('s.room_nid', 'e.type', 'e.state_key', 'e.event_id', 'e.position', 's.from_position'),
       )
       for (const row of rows) {
         const ofRoom = entries.get(Number(row.room_nid)) ?? []
