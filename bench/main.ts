@@ -8,7 +8,7 @@ import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'
 import { routing } from './inside/routing.ts'
 import { loopDelay } from './support/loop-delay.ts'
-import { startOwnServer, type OwnServer } from './support/own-server.ts'
+import { startOwnServer, type RunningServer } from './support/own-server.ts'
 import { startSynapse } from './support/synapse.ts'
 import { targetAt, type Target } from './support/target.ts'
 import type { Figures, InsideWorkload, Options, Workload } from './support/workload.ts'
@@ -112,7 +112,7 @@ function runningTarget(url: string): Target {
   return targetAt(url, { secret: values.secret, tokens: values.tokens?.split(',') }, inside)
 }
 
-function startServer(): Promise<OwnServer> {
+function startServer(): Promise<RunningServer> {
   if (values.synapse === undefined) return startOwnServer({ database: values.database, profileTo: values.profile })
   if (values.database === undefined) throw new Error('--synapse needs a --database')
   return startSynapse(values.synapse, values.database)

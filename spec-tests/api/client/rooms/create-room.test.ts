@@ -35,8 +35,8 @@ describe('creating rooms', () => {
       await sendText(alice, roomId, 'hello')
       const place = { roomId: roomId as '!', version: roomVersion(version)! }
       const room = await server.context.store.rooms.rooms.find(roomId)
-      const page = { roomNid: room!.nid, from: 0, direction: 'forwards' as const, limit: 100 }
-      const pdus = (await server.context.store.rooms.events.page(page)).map((event) => storedPdu(event, place))
+      const stored = await server.context.store.rooms.check.events(room!.nid, { after: 0, limit: 100 })
+      const pdus = stored.map((event) => storedPdu(event, place))
       for (const [at, pdu] of pdus.entries()) {
         assert.deepEqual(pdu.prev_events, at === 0 ? [] : [citationOf(pdus[at - 1]!, place.version)])
         assert.ok(hasValidContentHash(pdu))

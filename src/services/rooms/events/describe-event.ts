@@ -27,7 +27,7 @@ export function membershipsOf(pdu: Pdu): MembershipChange[] {
   return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]
 }
 
-/** The event as it is stored once it is written. */
+/** The event as readers get it once it is written. */
 export function storedEvent(roomNid: number, write: EventWrite, position: number): StoredEvent {
   return {
     position,
@@ -38,7 +38,6 @@ export function storedEvent(roomNid: number, write: EventWrite, position: number
     sender: write.sender,
     originServerTs: write.originServerTs,
     clientJson: write.clientJson,
-    graphJson: write.graphJson,
     status: write.status,
     redactedBy: null,
   }

@@ -9,16 +9,16 @@ import { storedPdu } from './stored-pdu.ts'
 /** So many that a query takes a few milliseconds: the state of a large room must not delay other requests. */
 const sliceSize = 2000
 
-/** The events at some positions, by position, as far as they exist. */
+/** The events at some positions as far as they exist, without what only the graph needs. */
 export async function loadEvents(
   { store }: Pick<Context, 'store'>,
   positions: readonly number[],
 ): Promise<StoredEvent[]> {
-  if (positions.length <= sliceSize) return store.rooms.events.atPositions(positions)
+  if (positions.length <= sliceSize) return store.rooms.events.shownAt(positions)
   const sorted = positions.toSorted((a, b) => a - b)
   const events: StoredEvent[] = []
   for await (const slice of inSlicesWithPauses(sorted, sliceSize))
-    for (const event of await store.rooms.events.atPositions(slice)) events.push(event)
+    for (const event of await store.rooms.events.shownAt(slice)) events.push(event)
   return events
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject, Pdu } from '#protocol/events/event.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent, StoredEvent } from '#store/rooms/events.ts'
 
 type RoomOfEvent = { roomId: RoomId; version: RoomVersion }
 
@@ -30,7 +30,7 @@ export const contentOf = ({ clientJson }: Pick<StoredEvent, 'clientJson'>): Json
 
 /** The PDU as it was signed: every event has the room id but a create event that the room is named after. */
 export function storedPdu(
-  event: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,
+  event: Pick<GraphEvent, 'clientJson' | 'graphJson' | 'type'>,
   { roomId, version }: RoomOfEvent,
 ): Pdu {
   const pdu = {
