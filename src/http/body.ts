@@ -70,8 +70,11 @@ export async function readBytes(request: IncomingMessage, limits: BodyLimits): P
 
 /** A body that came in one packet with its head is there when the request is answered: no listener has to wait for it. */
 function arrivedWhole(request: IncomingMessage, announced: number | undefined): Buffer | undefined {
-  if (!request.complete || request.readableLength !== announced || announced === 0) return undefined
-  return (request.read() as Buffer | null) ?? undefined
+  if (announced === undefined || announced === 0 || request.readableLength !== announced) return undefined
+  const whole = request.read() as Buffer | null
+  // Nothing comes any more but the end, which lets go of the request.
+  request.resume()
+  return whole ?? undefined
 }
 
 function gather(request: Readable, { announced, bytes, claim, timeoutMs }: Gathering): Promise<Buffer> {
