@@ -117,7 +117,11 @@ function runningTarget(url: string): Target {
 }
 
 function startServer(): Promise<OwnServer> {
-  if (values.synapse === undefined) return startOwnServer({ database: values.database, profileTo: values.profile })
+  if (values.synapse === undefined) {
+    // All clients of a benchmark have one address.
+    const settings = { MYELIN_LIMITS_CONNECTIONS_PER_ADDRESS: '16384' }
+    return startOwnServer({ database: values.database, profileTo: values.profile, settings })
+  }
   if (values.database === undefined) throw new Error('--synapse needs a --database')
   return startSynapse(values.synapse, values.database)
 }
