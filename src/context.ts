@@ -20,6 +20,7 @@ import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import type { EventSigner } from './services/rooms/write/event-signer.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -40,6 +41,8 @@ export type Context = {
   log: Log
   metrics: Metrics
   signingKey: SigningKey
+  /** Signs new events with it. */
+  eventSigner: EventSigner
   rateBuckets: RateBuckets
   /** The memory that all caches share. */
   caches: CacheBudget

@@ -37,6 +37,7 @@ import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
 import { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import { followAccountRooms } from './services/rooms/account-rooms/follow-changes.ts'
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
@@ -173,11 +174,12 @@ function startWork(context: Context): Worker {
   ])
 }
 
-async function closeContext({ bus, store, metrics, checkThreads, presence }: Context): Promise<void> {
+async function closeContext({ bus, store, metrics, checkThreads, eventSigner, presence }: Context): Promise<void> {
   presence.stop()
   await checkThreads.close()
   await bus.close()
   await store.close()
+  await eventSigner.close()
   metrics.close()
 }
 
@@ -242,6 +244,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     metrics,
     waiters,
     signingKey,
+    eventSigner: new EventSigner(signingKey),
     caches,
     sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,

@@ -5,6 +5,7 @@ import { systemClock } from '#base/clock.ts'
 import { systemTokens } from '#base/tokens.ts'
 import type { Context } from '#context.ts'
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
@@ -26,6 +27,7 @@ export async function withReceiver<T>(url: string | undefined, work: (receiver: 
     rooms: new LiveRooms(store, 'home'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('home'),
+    eventSigner: new EventSigner(keyOf('home')),
     tokens: systemTokens,
     config: { server_name: 'home' } as Context['config'],
     findKey: async (server) => ({ ...keyOf(server), validUntil: Infinity }),

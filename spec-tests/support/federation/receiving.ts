@@ -8,6 +8,7 @@ import type { FindKey } from '#services/federation/receive/checked-event.ts'
 import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
+import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
@@ -95,6 +96,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     rooms: new LiveRooms(store, 'test'),
     sentTransactions: new SentTransactions(store),
     signingKey: keyOf('test'),
+    eventSigner: new EventSigner(keyOf('test')),
     tokens: systemTokens,
     config: { server_name: 'test' } as Context['config'],
     findKey: findTestKey,

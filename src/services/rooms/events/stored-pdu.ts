@@ -6,22 +6,28 @@ import type { GraphEvent, StoredEvent } from '#store/rooms/events.ts'
 type RoomOfEvent = { roomId: RoomId; version: RoomVersion }
 
 /** Splits a PDU into the JSON that clients get as it is and the JSON that only the graph needs. */
-export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
+export const splitPdu = (pdu: Pdu): { clientJson: string; graphJson: string } => ({
+  clientJson: clientJsonOf(pdu),
+  graphJson: graphJsonOf(pdu),
+})
+
+export const clientJsonOf = ({ content, origin_server_ts, sender, state_key, type, redacts }: Pdu): string =>
+  JSON.stringify({ content, origin_server_ts, sender, state_key, type, redacts })
+
+/** What the graph needs besides, the signatures included. */
+export function graphJsonOf(pdu: Pdu): string {
   const {
-    content,
-    origin_server_ts,
-    sender,
-    state_key,
-    type,
-    redacts,
+    content: _content,
+    origin_server_ts: _time,
+    sender: _sender,
+    state_key: _stateKey,
+    type: _type,
+    redacts: _redacts,
     room_id: _room,
     unsigned: _unsigned,
     ...graph
   } = pdu
-  return {
-    clientJson: JSON.stringify({ content, origin_server_ts, sender, state_key, type, redacts }),
-    graphJson: JSON.stringify(graph),
-  }
+  return JSON.stringify(graph)
 }
 
 /** The content of a stored event, parsed anew by each call. */
