@@ -5,7 +5,7 @@ import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { KeyId } from '#protocol/events/signing-key.ts'
 import type { FindKey } from '#services/federation/receive/checked-event.ts'
-import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import type { MissingEvents, ReceiveResult, ReceiveNeeds, Source } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
@@ -55,6 +55,19 @@ export const silent: MissingEvents = {
   fetchEvents: async () => [],
   fetchMissing: async () => [],
   fetchStateIds: async () => undefined,
+}
+
+/** The same for several rooms, of which there may be more later. */
+export function answeringFromAll(rooms: ReadonlyMap<RoomId, Elsewhere>): MissingEvents {
+  const answering = ({ roomId }: Source): MissingEvents => {
+    const room = rooms.get(roomId)
+    return room ? answeringFrom(room) : silent
+  }
+  return {
+    fetchEvents: (source, ids) => answering(source).fetchEvents(source, ids),
+    fetchMissing: (source, between) => answering(source).fetchMissing(source, between),
+    fetchStateIds: (source, eventId) => answering(source).fetchStateIds(source, eventId),
+  }
 }
 
 export type ReceivingContext = ReceiveNeeds & Pick<Context, 'config'>
