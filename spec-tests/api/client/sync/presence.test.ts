@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { presenceChanged } from '#bus/topics.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, refused } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type Synced } from '../../../support/server/sync.ts'
 
