@@ -35,8 +35,8 @@ function arrivalOrder({ room }: History, random: SeededRandom): EventId[] {
 }
 
 async function receiveAll(server: ReceivingServer, { room }: History, order: readonly EventId[]): Promise<LiveRoom> {
-  const { version, replay, roomId } = room
-  await server.open({ roomId, version, create: replay.events.get(room.order[0]!)! })
+  const { replay, roomId } = room
+  await server.open(room)
   for (const id of order) await server.receive(roomId, replay.events.get(id))
   return server.line(roomId)
 }
