@@ -1,6 +1,6 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
-import { member, state } from '../../support/generators/acts.ts'
+import { state } from '../../support/generators/acts.ts'
 import { openedRoom } from '../../support/generators/opened-room.ts'
 
 export const alice = '@alice:s0.test'
@@ -24,14 +24,10 @@ export function openRoom(
   return { room, opened: room.order.slice(-1) }
 }
 
-/** What a user can do, by name. */
-export function by(sender: UserId) {
-  return {
-    topic: (topic: string) => state(sender, 'm.room.topic', { topic }),
-    member: (target: UserId, membership: string, more: JsonObject = {}) => member(sender, target, membership, more),
-    ban: (target: UserId) => member(sender, target, 'ban'),
-    powers: (users: Partial<Record<UserId, number>>, more: JsonObject = {}) =>
-      state(sender, 'm.room.power_levels', { users, events: { 'm.room.topic': 0 }, ...more }),
-    joinRule: (rule: string) => state(sender, 'm.room.join_rules', { join_rule: rule }),
-  }
-}
+export const setTopic = (sender: UserId, topic: string) => state(sender, 'm.room.topic', { topic })
+
+export const setJoinRule = (sender: UserId, rule: string) => state(sender, 'm.room.join_rules', { join_rule: rule })
+
+/** Power levels under which anybody may set the topic. */
+export const setLevels = (sender: UserId, users: Partial<Record<UserId, number>>, more: JsonObject = {}) =>
+  state(sender, 'm.room.power_levels', { users, events: { 'm.room.topic': 0 }, ...more })
