@@ -116,7 +116,7 @@ function runningTarget(url: string): Target {
   return targetAt(url, { secret: values.secret, tokens: values.tokens?.split(',') }, inside)
 }
 
-function startServer(): Promise<OwnServer> {
+function startServer(): Promise<RunningServer> {
   if (values.synapse === undefined) {
     // All clients of a benchmark have one address.
     const settings = { MYELIN_LIMITS_CONNECTIONS_PER_ADDRESS: '16384' }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { openStore } from '#store/open.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { accepted, type TestUser } from '../../support/server/client.ts'
 import { countingStore } from '../../support/server/counting-store.ts'
 import { createTestDatabase } from '../../support/server/databases.ts'
 import { startTestServer, type TestServer } from '../../support/server/server.ts'
 import { joined, sync, type Synced } from '../../support/server/sync.ts'
-import { accepted, createRoom, join, leave, putState, roomPath, sendText } from '../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, roomPath, sendText } from '../../support/rooms/rooms.ts'
 
 type Counting = { server: TestServer; names: string[]; alice: TestUser; bob: TestUser }
 

@@ -1,17 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts'
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { evictAll } from '../../../support/server/evict-all.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  leave,
-  putState,
-  redact,
-  roomPath,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, redact, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import { sync, type SyncQuery } from '../../../support/server/sync.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { unreadCounts } from '#services/push/unread-counts.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type SyncedRoom } from '../../../support/server/sync.ts'
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { readAllMessages, readRoom } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 

@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  join,
-  leave,
-  roomPath,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, roomPath, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync } from '../../../support/server/sync.ts'

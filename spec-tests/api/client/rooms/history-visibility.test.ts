@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 import {
-  accepted,
   act,
   createRoom,
   join,
   leave,
   putState,
-  refused,
   roomPath,
   sendRelated,
   sendText,

@@ -1,17 +1,8 @@
 import assert from 'node:assert/strict'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvent } from '#services/rooms/write/append.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  putState,
-  redact,
-  sendEvent,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, redact, sendEvent, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readMessages, readRoom, readRoomV1, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncEvent } from '../../../support/server/sync.ts'

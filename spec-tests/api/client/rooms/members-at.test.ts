@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, join, leave, putState } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, putState } from '../../../support/rooms/rooms.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import type { UserId } from '#protocol/ids.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readAllMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 

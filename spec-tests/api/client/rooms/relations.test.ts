@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestReply, TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  redact,
-  refused,
-  sendEvent,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestReply, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, redact, sendEvent, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readAllMessages, readRoom, readRoomV1, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
-import { accepted, act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
 
 type State = Record<string, string>
 

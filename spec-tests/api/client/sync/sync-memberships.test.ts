@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
 

@@ -13,9 +13,9 @@ import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { openPostgres } from '#store/engine/postgres/engine.ts'
 import { openSqlite } from '#store/engine/sqlite/engine.ts'
 import { up } from '../../../../migrations/0022-purge-jobs.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import { accepted, createRoom, join, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { silent, startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 type Store = Context['store']
