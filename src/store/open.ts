@@ -27,6 +27,7 @@ import { loginTokens } from './accounts/login-tokens.ts'
 import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -102,6 +103,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     relayedEvents: relayedEvents(db, kind),
     serverKeys: serverKeys(db),
   },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),
