@@ -7,6 +7,7 @@ import { keys } from './keys.ts'
 import { knocks } from './knocks.ts'
 import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
+import { thirdPartyInvites } from './third-party-invites.ts'
 import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
@@ -19,5 +20,6 @@ export const federationEndpoints: readonly Endpoint[] = [
   ...invites,
   ...leaves,
   ...directory,
+  ...thirdPartyInvites,
   ...openid,
 ]
