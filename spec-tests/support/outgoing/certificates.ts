@@ -11,6 +11,7 @@ export class TestAuthority implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'myelin-ca-'))
   /** Its certificate, in PEM. */
   readonly file = join(this.folder, 'ca.crt')
+  readonly #issued = new Map<string, IssuedFiles>()
   #count = 0
 
   constructor() {
@@ -21,8 +22,15 @@ export class TestAuthority implements Disposable {
     return readFileSync(this.file, 'utf8')
   }
 
-  /** Files of a certificate for these host names and addresses. */
+  /** Files of a certificate for these host names and addresses; the same ones for the same names. */
   issue(...names: readonly string[]): IssuedFiles {
+    const known = this.#issued.get(names.join()) ?? this.renew(...names)
+    this.#issued.set(names.join(), known)
+    return known
+  }
+
+  /** New files. */
+  renew(...names: readonly string[]): IssuedFiles {
     const name = `leaf-${this.#count++}`
     const at = (suffix: string) => join(this.folder, `${name}.${suffix}`)
     const alternatives = names.map((each) => `${isIP(each) ? 'IP' : 'DNS'}:${each}`).join(',')

@@ -2,7 +2,7 @@ import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
-import { dial, readiness, type Dialing } from './dial.ts'
+import { dial, ignore, readiness, type Dialing } from './dial.ts'
 
 /** Kept open for the next request. */
 const maxIdlePerPlace = 4
@@ -15,11 +15,14 @@ type Done = (error: Error | null, socket: Socket) => void
 /** Idle connections of both agents, the longest idle first. */
 class IdleSockets {
   readonly #sockets = new Set<Socket>()
+  readonly #watched = new WeakSet<Socket>()
 
   add(socket: Socket): void {
     const [oldest] = this.#sockets
     if (this.#sockets.size >= maxIdle) oldest?.destroy()
     this.#sockets.add(socket)
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
@@ -53,7 +56,7 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
     const socket = await open(place)
     // Whatever the environment says.
     const verified = { rejectUnauthorized: true, secureContext: authorities(), ALPNProtocols: ['http/1.1'] }
-    const secured = openSecure({ ...place, ...verified, socket } as ClientRequestArgs) as Socket
+    const secured = (openSecure({ ...place, ...verified, socket } as ClientRequestArgs) as Socket).on('error', ignore)
     socket.on('error', (error) => secured.destroy(error))
     await readiness(secured, 'secureConnect')
     return secured
