@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { CachingResolver } from '#http/out/resolver.ts'
 import { Slots } from '#http/out/slots.ts'
+import { WholeBodies } from '#http/out/whole-body.ts'
 import { systemNetwork } from '#http/out/network.ts'
 import { fakeClock } from '../../support/server/clock.ts'
 import { fakeNetwork } from '../../support/outgoing/fake-network.ts'
@@ -138,5 +139,25 @@ describe('slots', () => {
     await assert.rejects(waiting, /enough/)
     const release = await slots.take('b', never)
     release()
+  })
+})
+
+describe('answers that are wanted whole', () => {
+  it('hold a number of bytes at most while they arrive, all together', async () => {
+    const whole = new WholeBodies(10)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const slow = async function* () {
+      yield Buffer.from('123456')
+      await promise
+      yield Buffer.from('7')
+    }
+    const quick = async function* () {
+      yield Buffer.from('12345')
+    }
+    const first = whole.read(slow())
+    await assert.rejects(whole.read(quick()), /Too much/)
+    resolve()
+    assert.equal((await first).length, 7)
+    assert.equal((await whole.read(quick())).length, 5)
   })
 })
