@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
-import type { RequestListener } from 'node:http'
+import { once } from 'node:events'
+import { request, type Agent, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { OutgoingError, type OutgoingRequest } from '#base/outgoing.ts'
+import { createAgents } from '#http/out/agents.ts'
+import { CachingResolver } from '#http/out/resolver.ts'
+import { fakeNetwork } from '../../support/outgoing/fake-network.ts'
+import { fakeClock } from '../../support/server/clock.ts'
 import { TestAuthority } from '../../support/outgoing/certificates.ts'
 import { testOutgoing } from '../../support/outgoing/test-outgoing.ts'
 import { startWebServer } from '../../support/outgoing/web-server.ts'
@@ -68,14 +73,13 @@ describe('the client for other machines', () => {
   })
 
   it('opens a bounded number of connections to one place, and lets the others wait', async () => {
-    let running = 0
+    const open: ServerResponse[] = []
     let most = 0
+    let asked = 0
     await using both = await startBoth((_request, response) => {
-      most = Math.max(most, ++running)
-      setTimeout(() => {
-        running--
-        response.end()
-      }, 5)
+      most = Math.max(most, open.push(response))
+      // All that may run at once, or the last ones.
+      if (++asked % 32 === 0 || asked === 200) for (const each of open.splice(0)) each.end()
     })
     await Promise.all(Array.from({ length: 200 }, () => both.ask()))
     assert.equal(most, 32)
@@ -203,6 +207,13 @@ describe('the client for other machines', () => {
     assert.equal(await isUnsent('http://web.test/'), false)
   })
 
+  it('speaks nothing but HTTP', async () => {
+    await using both = await startBoth(({ socket }) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n')
+    })
+    await both.fails(/changes the protocol/)
+  })
+
   it('sends nothing twice that may not be done twice', async () => {
     let isClosing = false
     await using both = await startBoth((request, response) => {
@@ -231,6 +242,47 @@ describe('the client for other machines', () => {
     const asked = both.ask({ signal: controller.signal })
     setTimeout(() => controller.abort(), 20)
     await assert.rejects(asked, /given up/)
+  })
+})
+
+describe('connections that are kept', () => {
+  const dialing = () => {
+    const network = fakeNetwork()
+    return { network, resolver: new CachingResolver(network, fakeClock()), isAllowed: () => true }
+  }
+  const ask = async (agent: Agent, host: string): Promise<Socket> => {
+    const asked = request({ agent, host, port: 80 }).end()
+    const [socket] = (await once(asked, 'socket')) as [Socket]
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    await once(response.resume(), 'close')
+    return socket
+  }
+
+  it('are a bounded number, of which the longest idle go first', async () => {
+    await using web = await startWebServer((_request, response) => response.end())
+    const { network, ...rest } = dialing()
+    const agents = createAgents({ network, ...rest }, [])
+    const closed: string[] = []
+    for (let at = 0; at < 300; at++) {
+      network.addresses.set(`n${at}.test`, ['1.2.3.4'])
+      network.ports.set(`n${at}.test:80`, web.port)
+      const socket = await ask(agents.http, `n${at}.test`)
+      socket.once('close', () => closed.push(`n${at}.test`))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const idle = Object.values(agents.http.freeSockets).flatMap((sockets) => sockets ?? [])
+    assert.equal(idle.filter(({ destroyed }) => !destroyed).length, 256)
+    assert.equal(closed[0], 'n0.test')
+    agents.close()
+  })
+
+  it('leave nothing behind of places that cannot be reached', async () => {
+    const { network, ...rest } = dialing()
+    const agents = createAgents({ network, ...rest }, [])
+    network.addresses.set('closed.test', ['1.2.3.4'])
+    for (let at = 0; at < 20; at++) await assert.rejects(ask(agents.http, at % 2 === 0 ? 'closed.test' : `n${at}.test`))
+    assert.deepEqual([Object.keys(agents.http.sockets), Object.keys(agents.http.requests)], [[], []])
+    agents.close()
   })
 })
 

@@ -19,7 +19,7 @@ class IdleSockets {
 
   add(socket: Socket): void {
     const [oldest] = this.#sockets
-    if (this.#sockets.size >= maxIdle) oldest?.destroy()
+    if (oldest && this.#sockets.size >= maxIdle) this.#sockets.delete(oldest.destroy())
     this.#sockets.add(socket)
     if (this.#watched.has(socket)) return
     this.#watched.add(socket)
@@ -61,8 +61,8 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
     await readiness(secured, 'secureConnect')
     return secured
   }
-  http.createConnection = connecting(open)
-  https.createConnection = connecting(secure)
+  http.createConnection = connecting(http, open)
+  https.createConnection = connecting(https, secure)
   for (const agent of [http, https]) watch(agent, idle)
   const close = () => {
     http.destroy()
@@ -72,14 +72,22 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
 }
 
 const connecting =
-  (open: (place: ClientRequestArgs) => Promise<Socket>) =>
+  (agent: Agent, open: (place: ClientRequestArgs) => Promise<Socket>) =>
   (place: ClientRequestArgs, done?: unknown): undefined => {
     const answer = done as Done
-    open(place).then(
-      (socket) => answer(null, socket),
-      (error: Error) => answer(error, undefined as unknown as Socket),
-    )
+    const fail = (error: Error) => {
+      forgetPlace(agent, place)
+      answer(error, undefined as unknown as Socket)
+    }
+    open(place).then((socket) => answer(null, socket), fail)
   }
+
+/** The agent keeps a list of each place's connections, and drops it when the last one closes: there was none. */
+function forgetPlace(agent: Agent, place: ClientRequestArgs): void {
+  const lists = agent.sockets as Record<string, Socket[] | undefined>
+  const name = agent.getName(place)
+  if (lists[name]?.length === 0) delete lists[name]
+}
 
 function watch(agent: Agent, idle: IdleSockets): void {
   const keep = agent.keepSocketAlive.bind(agent) as (socket: Socket) => boolean
