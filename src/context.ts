@@ -14,6 +14,7 @@ import type { CompiledFilters } from './services/accounts/data/compiled-filters.
 import type { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import type { Destinations } from '#services/remote/destinations.ts'
 import type { KeyRing } from '#services/remote/key-ring.ts'
 import type { ServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
@@ -24,6 +25,7 @@ import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -51,8 +53,12 @@ export type Context = {
   transport: FederationTransport
   /** With which servers the administrator lets this one speak. */
   serverAccess: ServerAccess
+  /** Which servers do not answer. */
+  destinations: Destinations
   /** The signing keys of all servers. */
   keyRing: KeyRing
+  /** Changes of membership that need other servers. */
+  remoteMembership: RemoteMembership
   /** The memory that all caches share. */
   caches: CacheBudget
   /** Locks of this process by name, for work that must not run concurrently. */

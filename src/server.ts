@@ -29,6 +29,9 @@ import { followSessionChanges } from './services/accounts/sessions/session-chang
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { Destinations } from '#services/remote/destinations.ts'
+import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
+import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
 import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
@@ -46,6 +49,8 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { followDeviceLists as followDeviceListsOfOurs } from '#services/federation/send/follow-device-lists.ts'
+import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
 import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
@@ -58,6 +63,7 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { controlBus, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
+import { startFollowerWorker } from './jobs/follower.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
@@ -165,6 +171,9 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startDeviceListWorker(context),
+    ...(context.config.federation.enabled ? [startFollowerWorker(context, followDeviceListsOfOurs(context))] : []),
+    startLeaveWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -249,8 +258,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const outgoing = createOutgoing({ config, clock, network, authorities })
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
-  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
-  return {
+  const destinations = new Destinations(clock)
+  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
+  const context: Context = {
     ...asking,
     outgoing,
     tokens,
@@ -277,7 +287,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
+    remoteMembership: remoteMemberships(() => context),
   }
+  return context
 }
 
 function openLog(

@@ -16,10 +16,15 @@ import { leases } from './jobs/leases.ts'
 import { streamReads } from './jobs/stream-reads.ts'
 import { oneTimeKeys } from './e2ee/one-time-keys.ts'
 import { toDevice } from './e2ee/to-device.ts'
+import { destinationRooms } from './federation/destination-rooms.ts'
+import { destinations } from './federation/destinations.ts'
+import { outgoingEdus } from './federation/outgoing-edus.ts'
+import { relayedEvents } from './federation/relayed-events.ts'
 import { serverKeys } from './federation/server-keys.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
+import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
 import { pushers } from './push/pushers.ts'
@@ -37,6 +42,7 @@ import { eventBranches } from './rooms/event-branches.ts'
 import { eventWriter } from './rooms/event-writer.ts'
 import { events } from './rooms/events.ts'
 import { members } from './rooms/members.ts'
+import { outsideMemberships } from './rooms/outside-memberships.ts'
 import { migrate } from './engine/migrate.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { purges } from './rooms/purges.ts'
@@ -70,6 +76,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),
     oneTimeKeys: oneTimeKeys(db, kind),
+    remoteDeviceLists: remoteDeviceLists(db, kind),
     toDevice: toDevice(db, kind),
   },
   rooms: {
@@ -80,6 +87,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     earlyRedactions: earlyRedactions(db),
     events: events(db, kind),
     members: members(db, kind),
+    outside: outsideMemberships(db, kind),
     purges: purges(db, kind),
     receipts: receipts(db, kind),
     relations: relations(db, kind),
@@ -87,7 +95,13 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },
-  federation: { serverKeys: serverKeys(db) },
+  federation: {
+    destinationRooms: destinationRooms(db, kind),
+    destinations: destinations(db, kind),
+    outgoingEdus: outgoingEdus(db, kind),
+    relayedEvents: relayedEvents(db, kind),
+    serverKeys: serverKeys(db),
+  },
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),
