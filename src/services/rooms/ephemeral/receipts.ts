@@ -36,9 +36,10 @@ export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void>
 function receiptsChanged(
   { bus }: Pick<Context, 'bus'>,
   room: LiveRoom,
-  { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
+  { roomId, userId, type, threadId = '' }: NewReceipt,
 ): void {
-  bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
+  const userIds = type === 'm.read' ? [...room.localUsers] : [userId]
+  bus.publish(receiptMoved, { roomId, userId, userIds, type, threadId })
 }
 
 /** The event of a receipt or marker, in the room. */

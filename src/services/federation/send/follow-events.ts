@@ -1,0 +1,58 @@
+import type { Context } from '#context.ts'
+import type { Batch, Follower } from '#jobs/follower.ts'
+import type { ServerName } from '#protocol/ids.ts'
+import type { DestinationRoom } from '#store/federation/destination-rooms.ts'
+import { addressEvents, type AddressedEvent } from './address-events.ts'
+import type { Sender, SenderNeeds } from './sender.ts'
+
+type Needs = SenderNeeds & Pick<Context, 'store' | 'rooms'>
+
+/** Writes down for each event of the stream which servers get it, and hands it to the sender. */
+export const followEvents = (ctx: Needs, sender: Sender): Follower<'events'> => ({
+  name: 'federation',
+  streams: ['events'],
+  // Before there was anybody to send to, nobody was missed.
+  from: 'now',
+  async handle(batch) {
+    if (batch.entries.some(({ type }) => type === 'm.room.redaction')) ctx.pdus.forget()
+    const addressed = await addressAll(ctx, batch)
+    const rows = newestOfRooms(addressed)
+    if (rows.length === 0) return
+    await ctx.store.transaction(async (tx) => {
+      await tx.federation.destinations.add([...new Set(rows.map(({ serverName }) => serverName))])
+      await tx.federation.destinationRooms.queue(rows)
+    })
+    for (const [server, positions] of positionsByServer(addressed)) sender.sendEvents(server, positions)
+  },
+})
+
+/** In the order of the stream. */
+async function addressAll(ctx: Needs, { entries }: Batch<'events'>): Promise<AddressedEvent[]> {
+  const addressed: AddressedEvent[] = []
+  for (const [nid, events] of Map.groupBy(entries, ({ roomNid }) => roomNid)) {
+    const named = await ctx.pdus.room(nid)
+    // A room that is no longer here, or not yet: nothing of ours is in it.
+    const room = named && (await ctx.rooms.find(named.roomId))
+    if (room) addressed.push(...(await addressEvents(ctx, room, events)))
+  }
+  return addressed.sort((one, other) => one.event.position - other.event.position)
+}
+
+function newestOfRooms(addressed: readonly AddressedEvent[]): DestinationRoom[] {
+  const rows = new Map<string, DestinationRoom>()
+  for (const { event, servers } of addressed)
+    for (const serverName of servers)
+      rows.set(`${event.roomNid} ${serverName}`, { serverName, roomNid: event.roomNid, position: event.position })
+  return [...rows.values()]
+}
+
+function positionsByServer(addressed: readonly AddressedEvent[]): Map<ServerName, number[]> {
+  const positions = new Map<ServerName, number[]>()
+  for (const { event, servers } of addressed)
+    for (const server of servers) {
+      const known = positions.get(server)
+      if (known) known.push(event.position)
+      else positions.set(server, [event.position])
+    }
+  return positions
+}
