@@ -4,6 +4,7 @@ import type { Config } from '#base/config/schema.ts'
 import type { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Log } from '#base/log.ts'
 import type { Metrics } from '#base/metrics.ts'
+import type { Outgoing } from '#base/outgoing.ts'
 import type { RateBuckets } from '#base/rate-bucket.ts'
 import type { Tokens } from '#base/tokens.ts'
 import type { Waiters } from '#base/waiters.ts'
@@ -24,6 +25,7 @@ import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -45,6 +47,8 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** The one way to other machines. */
+  outgoing: Outgoing
   /** Carries requests to other servers. */
   transport: FederationTransport
   /** With which servers the administrator lets this one speak. */
@@ -53,6 +57,8 @@ export type Context = {
   destinations: Destinations
   /** The signing keys of all servers. */
   keyRing: KeyRing
+  /** Changes of membership that need other servers. */
+  remoteMembership: RemoteMembership
   /** The memory that all caches share. */
   caches: CacheBudget
   /** Locks of this process by name, for work that must not run concurrently. */

@@ -41,6 +41,7 @@ import { eventBranches } from './rooms/event-branches.ts'
 import { eventWriter } from './rooms/event-writer.ts'
 import { events } from './rooms/events.ts'
 import { members } from './rooms/members.ts'
+import { outsideMemberships } from './rooms/outside-memberships.ts'
 import { migrate } from './engine/migrate.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { purges } from './rooms/purges.ts'
@@ -84,6 +85,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     earlyRedactions: earlyRedactions(db),
     events: events(db, kind),
     members: members(db, kind),
+    outside: outsideMemberships(db, kind),
     purges: purges(db, kind),
     receipts: receipts(db, kind),
     relations: relations(db, kind),

@@ -1,7 +1,19 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { invites } from './invites.ts'
+import { joins } from './joins.ts'
 import { keys } from './keys.ts'
+import { knocks } from './knocks.ts'
+import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
 import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
-export const federationEndpoints: readonly Endpoint[] = [...version, ...keys, ...openid]
+export const federationEndpoints: readonly Endpoint[] = [
+  ...version,
+  ...keys,
+  ...joins,
+  ...knocks,
+  ...invites,
+  ...leaves,
+  ...openid,
+]

@@ -7,6 +7,7 @@ import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { readServerAcl } from '#protocol/rooms/server-acl.ts'
 import { importStateBefore } from './claimed-state.ts'
 import { checkEvent } from './check-event.ts'
+import { endOutside } from './outside-leave.ts'
 import { enterEvent } from './enter-event.ts'
 import { fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
@@ -42,7 +43,13 @@ export async function receiveEvent(
   { origin, roomId, pdu: value }: Incoming,
 ): Promise<ReceiveResult> {
   const room = await ctx.rooms.findStored(roomId)
-  if (!room) return { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
+  if (!room || room.localUsers.size === 0) {
+    const ended = await endOutside(ctx, { origin, roomId, pdu: value })
+    if (ended) return { eventId: ended, outcome: 'accepted' }
+  }
+  // A room without any event is known only from an invite.
+  if (!room || room.forwardExtremities.length === 0)
+    return { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
   if (!(await isOriginAllowed(ctx, room, origin)))
     return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }
   // Checks 1 to 3.
