@@ -1,7 +1,10 @@
 import { edusQueued } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { startFollowerWorker } from '#jobs/follower.ts'
-import { listeningWorker, type Worker } from '#jobs/worker.ts'
+import { allWorkers, listeningWorker, type Worker } from '#jobs/worker.ts'
+import { startReceiptsWorker } from './edus/send-receipts.ts'
+import { startTypingWorker } from './edus/send-typing.ts'
+import { PresenceOut } from './edus/send-presence.ts'
 import { AllowedServers } from './allowed-servers.ts'
 import { followEvents } from './follow-events.ts'
 import { Outcomes } from './outcomes.ts'
@@ -19,18 +22,25 @@ export function startSendingWorker(context: Context): Worker {
   }
   const sender = new Sender(ctx)
   sender.start()
-  const follower = startFollowerWorker(ctx, followEvents(ctx, sender))
-  const ends = [
-    ctx.bus.subscribe(edusQueued, ({ destinations }) => destinations.forEach((server) => sender.sendEdus(server))),
-  ]
+  const own = { ...ctx, sender }
+  const presence = new PresenceOut(own)
+  const sources = allWorkers([
+    startFollowerWorker(ctx, followEvents(ctx, { sender, presence })),
+    startTypingWorker(own),
+    startReceiptsWorker(own),
+    presence,
+    listeningWorker([
+      ctx.bus.subscribe(edusQueued, ({ destinations }) => destinations.forEach((server) => sender.sendEdus(server))),
+    ]),
+  ])
   return {
     async settle() {
-      await follower.settle()
+      await sources.settle()
+      await presence.settle() // which the follower may have woken
       await sender.settle()
     },
     async stop() {
-      ends.forEach((end) => end())
-      await follower.stop()
+      await sources.stop()
       await sender.stop()
     },
   }
