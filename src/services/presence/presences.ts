@@ -1,6 +1,7 @@
 import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { UserId } from '#protocol/ids.ts'
+import { RemotePresences, type RemotePresence } from './remote-presences.ts'
 
 export type PresenceState = 'online' | 'unavailable' | 'offline'
 
@@ -52,10 +53,13 @@ export class Presences {
   readonly announcements: Coalescer
   /** Users whose newest presence is not announced yet. */
   readonly unannounced = new Set<UserId>()
+  /** Users here who see what other servers said of theirs, and were not woken yet. */
+  readonly unannouncedTo = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
   /** In the order of their last change. */
   readonly #users = new Map<UserId, Presence>()
+  readonly #remote: RemotePresences
   #serial: number
   #stopSweeping: (() => void) | undefined
 
@@ -65,6 +69,7 @@ export class Presences {
   ) {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 10, everyMs: 250, onError })
+    this.#remote = new RemotePresences(clock)
     this.#capacity = capacity
     // Greater than any serial of an earlier run of this server.
     this.#serial = clock.now()
@@ -77,7 +82,15 @@ export class Presences {
 
   find(userId: UserId): PresenceContent | undefined {
     const presence = this.#users.get(userId)
-    return presence && this.#content(presence)
+    return presence ? this.#content(presence) : this.#remote.find(userId)
+  }
+
+  /** Takes in what another server says of its user; true when it changed for others. */
+  hear(presence: RemotePresence): boolean {
+    const serial = Math.max(this.#serial + 1, this.#clock.now())
+    const isNews = this.#remote.hear(presence, serial)
+    if (isNews) this.#serial = serial
+    return isNews
   }
 
   /** Records a request of a device; true when the user's presence changed for others. */
@@ -108,8 +121,10 @@ export class Presences {
   watch(changed: (userIds: UserId[]) => void): void {
     this.#stopSweeping ??= this.#clock.every(sweepEveryMs, () => {
       const users = [...this.#users].filter(([userId, presence]) => this.#settle(userId, presence))
-      if (users.length > 0) changed(users.map(([userId]) => userId))
-      if (![...this.#users.values()].some(({ devices }) => devices.size > 0)) this.stop()
+      const gone = this.#remote.sweep(() => (this.#serial = Math.max(this.#serial + 1, this.#clock.now())))
+      if (users.length + gone.length > 0) changed([...users.map(([userId]) => userId), ...gone])
+      const isLively = [...this.#users.values()].some(({ devices }) => devices.size > 0)
+      if (!isLively && !this.#remote.isLively) this.stop()
     })
   }
 
@@ -120,8 +135,8 @@ export class Presences {
 
   /** Users who changed after a serial. 0: all users who are present. */
   changes(after: number): Map<UserId, PresenceContent> {
-    const changes = new Map<UserId, PresenceContent>()
-    if (after >= this.#serial) return changes
+    if (after >= this.#serial) return new Map()
+    const changes = new Map<UserId, PresenceContent>(this.#remote.changes(after))
     for (const [userId, presence] of this.#users)
       if (presence.serial > after || after === 0) {
         const content = this.#content(presence)
