@@ -2,7 +2,8 @@ import { presenceChanged } from '#bus/topics.ts'
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { RemotePresence } from './remote-presences.ts'
-import type { PresenceContent, PresenceState, Sighting } from './presences.ts'
+import type { PresenceContent, PresenceState } from './presence-content.ts'
+import type { Sighting } from './presences.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 /** Of the rooms of a user of another server, so many are looked at for users here. */

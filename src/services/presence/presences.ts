@@ -1,18 +1,8 @@
 import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { UserId } from '#protocol/ids.ts'
+import type { PresenceContent, PresenceState } from './presence-content.ts'
 import { RemotePresences, type RemotePresence } from './remote-presences.ts'
-
-export type PresenceState = 'online' | 'unavailable' | 'offline'
-
-/** The presence of a user as other users see it. */
-export type PresenceContent = {
-  presence: PresenceState
-  status_msg?: string
-  /** Milliseconds. */
-  last_active_ago?: number
-  currently_active?: boolean
-}
 
 /** The presence that a device sets. */
 export type Sighting = {

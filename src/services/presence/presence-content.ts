@@ -1,0 +1,10 @@
+export type PresenceState = 'online' | 'unavailable' | 'offline'
+
+/** The presence of a user as other users see it. */
+export type PresenceContent = {
+  presence: PresenceState
+  status_msg?: string
+  /** Milliseconds. */
+  last_active_ago?: number
+  currently_active?: boolean
+}
