@@ -32,7 +32,23 @@ export class FakePeer {
 
   constructor(network: TestNetwork, name: ServerName) {
     this.name = name
-    network.addFake(name, (request) => this.#take(request))
+    network.addFake(name, (request) => unlessAborted(request, this.#take(request)))
+  }
+
+  /** Takes no more transactions until `rise`, as when its process is not running. */
+  fall(): void {
+    this.answer = async () => {
+      throw new Error('It is down')
+    }
+  }
+
+  rise(): void {
+    this.answer = undefined
+  }
+
+  /** How many transactions it was sent, acknowledged or not. */
+  get tries(): number {
+    return this.attempts.length
   }
 
   /** The bodies of the messages it got, in order. */
@@ -74,6 +90,14 @@ export class FakePeer {
     }
     return jsonAnswer(200, signJson(published, key))
   }
+}
+
+/** Whoever asks may give up waiting for the answer. */
+function unlessAborted({ signal }: FederationRequest, answer: Promise<FederationAnswer>): Promise<FederationAnswer> {
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(new Error('Aborted')))
+  })
+  return Promise.race([answer, aborted])
 }
 
 export type RemoteAct = {
