@@ -33,7 +33,7 @@ const publicRooms = [
   'write/(append|create|redact|send|set-state)\\.ts',
   'live/(live-room|load-state-entries)\\.ts',
   'state/state-at-position\\.ts',
-  'events/event-loader\\.ts',
+  'events/(event-loader|stored-pdu)\\.ts',
 ]
 // Receiving an event of another server is the other way of writing one: it shares the parts that write/ is made of.
 const roomsForReceiving = [

@@ -39,6 +39,7 @@ import type { FederationTransport } from '#services/remote/transport.ts'
 import { databaseUrl } from '#base/config/database-url.ts'
 import { Presences } from '#services/presence/presences.ts'
 import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
+import { startSendingWorker } from '#services/federation/send/start-sending.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -52,7 +53,6 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
-import { followDeviceLists as followDeviceListsOfOurs } from '#services/federation/send/follow-device-lists.ts'
 import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
@@ -66,7 +66,6 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { controlBus, controlFile, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
-import { startFollowerWorker } from './jobs/follower.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
@@ -181,7 +180,7 @@ function startWork(context: Context): Worker {
     startProfileWorker(context),
     startPurgeWorker(context),
     startDeviceListWorker(context),
-    ...(context.config.federation.enabled ? [startFollowerWorker(context, followDeviceListsOfOurs(context))] : []),
+    startSendingWorker(context),
     startLeaveWorker(context),
     startPresenceWorker(context),
     startRecurringWorker(context, {

@@ -2,9 +2,14 @@ import { presenceChanged } from '#bus/topics.ts'
 import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { PresenceState } from '#store/presences.ts'
-import type { PresenceContent, Sighting } from './presences.ts'
+import type { PresenceContent } from './presence-content.ts'
+import type { RemotePresence } from './remote-presences.ts'
+import type { Sighting } from './presences.ts'
 import { recallPresence, savePresenceSoon } from './saved-presence.ts'
 import type { UserId } from '#protocol/ids.ts'
+
+/** Of the rooms of a user of another server, so many are looked at for users here. */
+const maxSharedRooms = 200
 
 export type PresenceNeeds = Pick<Context, 'store' | 'bus' | 'presence' | 'log' | 'locks'>
 
@@ -45,6 +50,34 @@ export async function findPresence(
     throw forbidden("You are not allowed to see this user's presence")
   await recallPresence(ctx, userId)
   return ctx.presence.find(userId) ?? { presence: 'offline' }
+}
+
+/** Takes in what another server says of its users, of whom only those count who share a room with users here. */
+export async function hearPresences(
+  ctx: PresenceNeeds & Pick<Context, 'rooms'>,
+  presences: readonly RemotePresence[],
+): Promise<void> {
+  for (const presence of presences) {
+    const watchers = await localWatchers(ctx, presence.userId)
+    if (watchers.size > 0 && ctx.presence.hear(presence))
+      for (const userId of watchers) ctx.presence.unannouncedTo.add(userId)
+  }
+  if (ctx.presence.unannouncedTo.size === 0) return
+  watchPresence(ctx)
+  await ctx.presence.announcements.run('those of other servers', async () => {
+    const userIds = [...ctx.presence.unannouncedTo]
+    ctx.presence.unannouncedTo.clear()
+    ctx.bus.publish(presenceChanged, { userIds })
+  })
+}
+
+/** The users of this server who share a room with the user. */
+async function localWatchers({ store, rooms }: Pick<Context, 'store' | 'rooms'>, userId: UserId): Promise<Set<UserId>> {
+  const shared = await rooms.findToRead((await store.rooms.rooms.listJoined(userId)).slice(0, maxSharedRooms))
+  const watchers = new Set<UserId>()
+  for (const room of shared)
+    if (room?.members.get(userId) === 'join') for (const local of room.localUsers) watchers.add(local)
+  return watchers
 }
 
 /** Announces users whose presence has timed out. */

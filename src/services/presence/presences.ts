@@ -2,15 +2,8 @@ import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { UserId } from '#protocol/ids.ts'
 import type { PresenceState, StoredPresence } from '#store/presences.ts'
-
-/** The presence of a user as other users see it. */
-export type PresenceContent = {
-  presence: PresenceState
-  status_msg?: string
-  /** Milliseconds. */
-  last_active_ago?: number
-  currently_active?: boolean
-}
+import type { PresenceContent } from './presence-content.ts'
+import { RemotePresences, type RemotePresence } from './remote-presences.ts'
 
 /** The presence that a device sets. */
 export type Sighting = {
@@ -60,10 +53,13 @@ export class Presences {
   readonly unannounced = new Set<UserId>()
   /** Users whose newest presence is not saved yet. */
   readonly unsaved = new Set<UserId>()
+  /** Users here who see what other servers said of theirs, and were not woken yet. */
+  readonly unannouncedTo = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
   /** In the order of their last change. */
   readonly #users = new Map<UserId, Presence>()
+  readonly #remote: RemotePresences
   #serial: number
   #stopSweeping: (() => void) | undefined
 
@@ -73,6 +69,7 @@ export class Presences {
   ) {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 10, everyMs: 250, onError })
+    this.#remote = new RemotePresences(clock)
     this.#capacity = capacity
     this.#serial = clock.now()
   }
@@ -84,7 +81,15 @@ export class Presences {
 
   find(userId: UserId): PresenceContent | undefined {
     const presence = this.#users.get(userId)
-    return presence && this.#content(presence)
+    return presence ? this.#content(presence) : this.#remote.find(userId)
+  }
+
+  /** Takes in what another server says of its user; true when it changed for others. */
+  hear(presence: RemotePresence): boolean {
+    const serial = Math.max(this.#serial + 1, this.#clock.now())
+    const isNews = this.#remote.hear(presence, serial)
+    if (isNews) this.#serial = serial
+    return isNews
   }
 
   /** Records a request of a device; true when the user's presence changed for others. */
@@ -165,8 +170,9 @@ export class Presences {
   watch(changed: (userIds: UserId[]) => void): void {
     this.#stopSweeping ??= this.#clock.every(sweepEveryMs, () => {
       const users = [...this.#users].filter(([userId, presence]) => this.#settle(userId, presence))
-      if (users.length > 0) changed(users.map(([userId]) => userId))
-      if (this.present().length === 0) this.stop()
+      const gone = this.#remote.sweep(() => (this.#serial = Math.max(this.#serial + 1, this.#clock.now())))
+      if (users.length + gone.length > 0) changed([...users.map(([userId]) => userId), ...gone])
+      if (this.present().length === 0 && !this.#remote.isLively) this.stop()
     })
   }
 
@@ -177,8 +183,8 @@ export class Presences {
 
   /** Users who changed after a serial. 0: all users who are present. */
   changes(after: number): Map<UserId, PresenceContent> {
-    const changes = new Map<UserId, PresenceContent>()
-    if (after >= this.#serial) return changes
+    if (after >= this.#serial) return new Map()
+    const changes = new Map<UserId, PresenceContent>(this.#remote.changes(after))
     for (const [userId, presence] of this.#users)
       if (presence.serial > after || after === 0) {
         const content = this.#content(presence)

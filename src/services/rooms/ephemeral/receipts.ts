@@ -27,18 +27,19 @@ export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void>
   const event = await requireEvent(ctx, room, receipt.eventId)
   await requireThread(ctx, event, receipt.threadId)
   const position = await ctx.accountRooms.writeReceipt(receipt.roomId, () =>
-    ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event })),
+    ctx.store.transaction((tx) => advanceReceipt(tx, { receipt, event, ts: ctx.clock.now() })),
   )
   if (position !== undefined) receiptsChanged(ctx, room, receipt)
 }
 
 /** Publishes that a user's receipt has moved. */
-function receiptsChanged(
+export function receiptsChanged(
   { bus }: Pick<Context, 'bus'>,
   room: LiveRoom,
-  { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
+  { roomId, userId, type, threadId = '' }: NewReceipt,
 ): void {
-  bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
+  const userIds = type === 'm.read' ? [...room.localUsers] : [userId]
+  bus.publish(receiptMoved, { roomId, userId, userIds, type, threadId })
 }
 
 /** The event of a receipt or marker, in the room. */
@@ -65,14 +66,13 @@ async function requireThread(
 }
 
 /** The position of the receipt; undefined where the stored one is as far already. */
-async function advance(
-  { clock }: Pick<Context, 'clock'>,
+export async function advanceReceipt(
   tx: Transaction,
-  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
+  { receipt: { threadId = '', ...receipt }, event, ts }: { receipt: NewReceipt; event: StoredEvent; ts: number },
 ): Promise<number | undefined> {
   const position = await tx.streams.next('receipts')
   const isNews = await tx.rooms.receipts.advance(
-    { ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() },
+    { ...receipt, threadId, eventPosition: event.position, receivedAt: ts },
     position,
   )
   return isNews ? position : undefined

@@ -44,6 +44,11 @@ export class TypingRooms {
     return [...this.#rooms].flatMap(([roomId, { users }]) => (users.size > 0 ? [roomId] : []))
   }
 
+  /** Who types in a room. */
+  in(roomId: RoomId): UserId[] {
+    return [...(this.#rooms.get(roomId) ?? silence).users.keys()]
+  }
+
   /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */
   start({ roomId, userId }: { roomId: RoomId; userId: UserId }, timeout: number, onEnd: () => void): boolean {
     const typists = this.#rooms.get(roomId) ?? this.#open(roomId)
