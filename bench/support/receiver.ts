@@ -5,6 +5,7 @@ import { systemClock } from '#base/clock.ts'
 import { systemTokens } from '#base/tokens.ts'
 import type { Context } from '#context.ts'
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
@@ -34,6 +35,7 @@ export async function withReceiver<T>(url: string | undefined, work: (receiver: 
       fetchMissing: async () => [],
       fetchStateIds: async () => undefined,
     },
+    serverAcls: new ServerAcls(),
   }
   try {
     return await work({ ctx, folder, database })

@@ -17,6 +17,7 @@ import { streamReads } from './jobs/stream-reads.ts'
 import { oneTimeKeys } from './e2ee/one-time-keys.ts'
 import { toDevice } from './e2ee/to-device.ts'
 import { serverKeys } from './federation/server-keys.ts'
+import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
@@ -87,7 +88,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },
-  federation: { serverKeys: serverKeys(db) },
+  federation: { serverKeys: serverKeys(db), stagedEvents: stagedEvents(db, kind) },
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

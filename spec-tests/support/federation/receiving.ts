@@ -8,6 +8,7 @@ import type { FindKey } from '#services/remote/server-key.ts'
 import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
@@ -99,6 +100,7 @@ async function startProcess(database: { url: string }, missingEvents: MissingEve
     config: { server_name: 'test' } as Context['config'],
     findKey: findTestKey,
     missingEvents,
+    serverAcls: new ServerAcls(),
   }
   return {
     ctx,

@@ -1,7 +1,8 @@
 import type { Endpoint } from '#http/endpoint.ts'
 import { keys } from './keys.ts'
 import { openid } from './openid.ts'
+import { transactions } from './transactions.ts'
 import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
-export const federationEndpoints: readonly Endpoint[] = [...version, ...keys, ...openid]
+export const federationEndpoints: readonly Endpoint[] = [...version, ...keys, ...transactions, ...openid]
