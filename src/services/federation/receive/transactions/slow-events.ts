@@ -43,9 +43,12 @@ export class SlowEvents {
 
   add(event: WaitingEvent): void {
     const { roomId, origin } = event
-    const running = this.#lanes
-      .run(`${roomId} ${origin}`, () => this.#slots.run(origin, () => this.#work(event)))
-      .finally(() => this.#running.delete(running))
+    this.follow(this.#lanes.run(`${roomId} ${origin}`, () => this.#slots.run(origin, () => this.#work(event))))
+  }
+
+  /** Waits for this as well. */
+  follow(work: Promise<void>): void {
+    const running = work.finally(() => this.#running.delete(running))
     this.#running.add(running)
   }
 

@@ -37,7 +37,7 @@ export function startStagedEventsWorker(ctx: Context): Worker {
   const slow = new SlowEvents(ctx, { signal: stopping.signal, end })
   const parked = new ParkedEvents(ctx, {
     takeUp: (event) => queues.add(event),
-    giveUp: (event) => void end(event, unknown),
+    giveUp: (event) => slow.follow(end(event, unknown)),
   })
 
   const aside: Aside = { park: (event) => parked.add(event), slow: (event) => slow.add(event) }
