@@ -4,6 +4,7 @@ import type { Config } from '#base/config/schema.ts'
 import type { KeyedQueue } from '#base/keyed-queue.ts'
 import type { Log } from '#base/log.ts'
 import type { Metrics } from '#base/metrics.ts'
+import type { Outgoing } from '#base/outgoing.ts'
 import type { RateBuckets } from '#base/rate-bucket.ts'
 import type { Tokens } from '#base/tokens.ts'
 import type { Waiters } from '#base/waiters.ts'
@@ -16,6 +17,7 @@ import type { EventQueues } from '#services/federation/receive/transactions/even
 import type { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
 import type { ServerAcls } from '#services/federation/server-acls.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import type { Destinations } from '#services/remote/destinations.ts'
 import type { KeyRing } from '#services/remote/key-ring.ts'
 import type { ServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
@@ -26,6 +28,7 @@ import type { PushRulesets } from '#services/push/push-rulesets.ts'
 import type { UnreadNotifications } from './services/push/unread-notifications.ts'
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -47,12 +50,18 @@ export type Context = {
   metrics: Metrics
   signingKey: SigningKey
   rateBuckets: RateBuckets
+  /** The one way to other machines. */
+  outgoing: Outgoing
   /** Carries requests to other servers. */
   transport: FederationTransport
   /** With which servers the administrator lets this one speak. */
   serverAccess: ServerAccess
+  /** Which servers do not answer. */
+  destinations: Destinations
   /** The signing keys of all servers. */
   keyRing: KeyRing
+  /** Changes of membership that need other servers. */
+  remoteMembership: RemoteMembership
   /** The memory that all caches share. */
   caches: CacheBudget
   /** Locks of this process by name, for work that must not run concurrently. */

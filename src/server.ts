@@ -16,6 +16,9 @@ import type { Context } from '#context.ts'
 import { createApp } from '#http/app.ts'
 import type { Endpoint } from '#http/endpoint.ts'
 import { openListeners } from '#http/open-listeners.ts'
+import { createOutgoing } from '#http/out/client.ts'
+import { systemNetwork, type Network } from '#http/out/network.ts'
+import { readAuthorities } from '#http/out/authorities.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from './protocol/events/signing-key.ts'
 import { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
@@ -30,7 +33,11 @@ import { startStagedEventsWorker } from '#services/federation/receive/transactio
 import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
 import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { Destinations } from '#services/remote/destinations.ts'
+import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
+import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
+import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
 import { Presences } from '#services/presence/presences.ts'
@@ -69,6 +76,7 @@ export type Effects = {
   metrics: Metrics
   bus: Bus
   store: Store
+  network: Network
   transport: FederationTransport
   /** More endpoints than the server's own. */
   endpoints: readonly Endpoint[]
@@ -165,6 +173,7 @@ function startWork(context: Context): Worker {
     startProfileWorker(context),
     startPurgeWorker(context),
     startStagedEventsWorker(context),
+    startLeaveWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -173,9 +182,18 @@ function startWork(context: Context): Worker {
   ])
 }
 
-async function closeContext({ bus, store, metrics, checkThreads, presence, transport }: Context): Promise<void> {
+async function closeContext({
+  bus,
+  store,
+  metrics,
+  checkThreads,
+  presence,
+  transport,
+  outgoing,
+}: Context): Promise<void> {
   presence.stop()
   await transport.close()
+  await outgoing.close()
   await checkThreads.close()
   await bus.close()
   await store.close()
@@ -215,17 +233,12 @@ export async function withUncheckedContext<T>(config: Config, work: (ctx: Contex
   }
 }
 
-/** Until there is one. */
-const noTransport: FederationTransport = {
-  send: () => Promise.reject(new Error('Other servers cannot be reached')),
-  close: async () => {},
-}
-
 const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
 async function createContext(config: Config, { requestIds, effects }: Making): Promise<Context> {
+  const authorities = await readAuthorities(config.outgoing.ca_files)
   const clock = effects.clock ?? systemClock
   const tokens = effects.tokens ?? systemTokens
   const metrics = effects.metrics ?? createMetrics()
@@ -241,11 +254,15 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
       throw error
     },
   )
-  const transport = effects.transport ?? noTransport
+  const network = effects.network ?? systemNetwork()
+  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
-  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
-  return {
+  const destinations = new Destinations(clock)
+  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
+  const context: Context = {
     ...asking,
+    outgoing,
     tokens,
     metrics,
     waiters,
@@ -273,7 +290,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     sentTransactions: new SentTransactions(store, caches),
     bus: effects.bus ?? localBus(log),
     rateBuckets: new RateBuckets(config.rate_limits, clock),
+    remoteMembership: remoteMemberships(() => context),
   }
+  return context
 }
 
 function openLog(

@@ -52,7 +52,15 @@ export const unsupportedRoomVersion = maker(400, 'M_UNSUPPORTED_ROOM_VERSION', '
 export const invalidRoomState = maker(400, 'M_INVALID_ROOM_STATE', 'The initial state is not valid')
 export const userDeactivated = maker(403, 'M_USER_DEACTIVATED', 'The account is deactivated')
 export const weakPassword = maker(400, 'M_WEAK_PASSWORD', 'The password is too weak')
+export const unableToAuthoriseJoin = maker(400, 'M_UNABLE_TO_AUTHORISE_JOIN', 'This server cannot check the conditions')
+export const unableToGrantJoin = maker(400, 'M_UNABLE_TO_GRANT_JOIN', 'Nobody on this server may let users in')
 export const unknown = maker(400, 'M_UNKNOWN', 'Unknown error')
+
+/** Says which version the room has. */
+export const incompatibleRoomVersion = (version: string): MatrixError =>
+  new MatrixError(400, 'M_INCOMPATIBLE_ROOM_VERSION', 'The room has a version that is not supported', {
+    fields: { room_version: version },
+  })
 
 /** 401; a soft logout means that the device still exists. */
 export const unknownToken = (message = 'Unknown or expired access token', softLogout = false): MatrixError =>

@@ -1,5 +1,5 @@
 import type { JsonValue } from '#protocol/events/event.ts'
-import type { RoomId, UserId } from '#protocol/ids.ts'
+import type { RoomId, ServerName, UserId } from '#protocol/ids.ts'
 
 /** The kind of a message; its payload travels between processes as JSON. */
 export type Topic<Payload extends JsonValue> = {
@@ -37,13 +37,13 @@ export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: Use
 
 /**
  * The typing users of a room changed. `userIds`: the room's users of this server.
- * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/federation/send.
  */
 export const typingChanged = topic<{ roomId: RoomId; userIds: UserId[] }>('typing.changed')
 
 /**
  * The presence of a user changed. `userIds`: the users who may see it.
- * From: services/presence. Listeners: services/sync/wake-waiters.
+ * From: services/presence. Listeners: services/sync/wake-waiters, services/federation/send.
  */
 export const presenceChanged = topic<{ userIds: UserId[] }>('presence.changed')
 
@@ -115,3 +115,9 @@ export const roomRemoved = topic<{ roomId: RoomId }>('room.removed')
  * From: services/rooms/membership. Listeners: services/rooms/account-rooms.
  */
 export const roomForgotten = topic<{ roomId: RoomId; userId: UserId }>('room.forgotten')
+
+/**
+ * EDUs were put into the durable queues of other servers.
+ * From: services/remote. Listeners: services/federation/send.
+ */
+export const edusQueued = topic<{ destinations: ServerName[] }>('edus.queued')

@@ -16,6 +16,10 @@ import { leases } from './jobs/leases.ts'
 import { streamReads } from './jobs/stream-reads.ts'
 import { oneTimeKeys } from './e2ee/one-time-keys.ts'
 import { toDevice } from './e2ee/to-device.ts'
+import { destinationRooms } from './federation/destination-rooms.ts'
+import { destinations } from './federation/destinations.ts'
+import { outgoingEdus } from './federation/outgoing-edus.ts'
+import { relayedEvents } from './federation/relayed-events.ts'
 import { serverKeys } from './federation/server-keys.ts'
 import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
@@ -38,6 +42,7 @@ import { eventBranches } from './rooms/event-branches.ts'
 import { eventWriter } from './rooms/event-writer.ts'
 import { events } from './rooms/events.ts'
 import { members } from './rooms/members.ts'
+import { outsideMemberships } from './rooms/outside-memberships.ts'
 import { migrate } from './engine/migrate.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { purges } from './rooms/purges.ts'
@@ -81,6 +86,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     earlyRedactions: earlyRedactions(db),
     events: events(db, kind),
     members: members(db, kind),
+    outside: outsideMemberships(db, kind),
     purges: purges(db, kind),
     receipts: receipts(db, kind),
     relations: relations(db, kind),
@@ -88,7 +94,14 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },
-  federation: { serverKeys: serverKeys(db), stagedEvents: stagedEvents(db, kind) },
+  federation: {
+    destinationRooms: destinationRooms(db, kind),
+    destinations: destinations(db, kind),
+    outgoingEdus: outgoingEdus(db, kind),
+    relayedEvents: relayedEvents(db, kind),
+    serverKeys: serverKeys(db),
+    stagedEvents: stagedEvents(db, kind),
+  },
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

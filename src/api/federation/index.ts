@@ -1,8 +1,21 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { invites } from './invites.ts'
+import { joins } from './joins.ts'
 import { keys } from './keys.ts'
+import { knocks } from './knocks.ts'
+import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
 import { transactions } from './transactions.ts'
 import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
-export const federationEndpoints: readonly Endpoint[] = [...version, ...keys, ...transactions, ...openid]
+export const federationEndpoints: readonly Endpoint[] = [
+  ...version,
+  ...keys,
+  ...transactions,
+  ...joins,
+  ...knocks,
+  ...invites,
+  ...leaves,
+  ...openid,
+]

@@ -17,6 +17,14 @@ export const federation = Type.Object(
       maxItems: 10_000,
       description: 'Servers that are never talked to, with all below their names; * and ? as in globs.',
     }),
+    well_known_server: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description:
+          'Where other servers reach this one, for .well-known, such as matrix.example.org:443; absent: public_base_url.',
+      }),
+    ),
     key_servers: Type.Array(serverName, {
       default: ['matrix.org'],
       maxItems: 10,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { accountLimits, encryptionLimits, pushLimits } from './user-limits.ts'
+import { accountLimits, encryptionLimits, federationLimits, pushLimits } from './user-limits.ts'
 
 const closed = { additionalProperties: false, default: {} }
 
@@ -124,6 +124,7 @@ export const limits = Type.Object(
     ...accountLimits,
     ...encryptionLimits,
     ...pushLimits,
+    ...federationLimits,
   },
   closed,
 )

@@ -21,6 +21,11 @@ export function signEvent(pdu: UnsignedPdu, version: RoomVersion, key: SigningKe
   return { ...hashed, signatures: withSignature(pdu.signatures, key, signatureOf(redact(hashed, version), key)) }
 }
 
+/** Adds our signature to an event that others have hashed and signed. */
+export function countersign(pdu: Pdu, version: RoomVersion, key: SigningKey): Pdu {
+  return { ...pdu, signatures: withSignature(pdu.signatures, key, signatureOf(redact(pdu, version), key)) }
+}
+
 /** Whether the object bears this key's signature and it is true. */
 export function verifyJson(object: JsonObject, key: VerifyKey): boolean {
   const claimed = ownSignature(object.signatures, key)

@@ -15,6 +15,8 @@ const keep = {
   jobs: 7 * day,
   /** In positions of device list changes: followers that lag farther behind fetch whole lists anyway. */
   deviceListChanges: 100_000,
+  /** A server that sends on what it was given has done so by then, or catches up with the newest events alone. */
+  relayedEvents: 30 * day,
   /** Servers whose keys are remembered: those of others can be fetched again. */
   serverKeys: 100_000,
 }
@@ -35,6 +37,7 @@ export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'c
   await store.e2ee.crossSigning.deleteExpiredPermits(now)
   await store.e2ee.keyBackups.deleteOfDeactivated()
   await store.jobs.jobs.deleteFinishedBefore(now - keep.jobs)
+  await store.federation.relayedEvents.deleteBefore(now - keep.relayedEvents)
   await store.federation.serverKeys.keepNewest(keep.serverKeys)
   const { device_lists: newest } = await store.streams.positions()
   await store.transaction((tx) => tx.e2ee.deviceLists.mergeDeleted(newest - keep.deviceListChanges))

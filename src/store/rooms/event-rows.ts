@@ -21,6 +21,7 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
     ...graphRows(placed, numbers),
     ...intervalRows(placed, numbers.keys),
     memberships: membershipRows(placed),
+    outside: lastOf(placed.flatMap(outsideRows), (row) => `${String(row[1])} ${String(row[0])}`),
     relations: placed.flatMap(({ event: { relation, sender }, position, nid }) =>
       relation ? [[relation.parentId, relation.relType, position, nid, sender]] : [],
     ),
@@ -73,6 +74,7 @@ type GraphTables = 'events' | 'movedEvents' | 'branches'
 function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, GraphTables> {
   const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], branches: [] }
   for (const { event: e, position, nid } of placed) {
+    if (e.outside) continue
     const status = statusCodes[e.status]
     if (e.branch)
       rows.branches.push([
@@ -150,6 +152,9 @@ function membershipRows(placed: readonly Placed[]): unknown[][] {
 
 /** A forgotten room stays forgotten until the user is invited, knocks or joins again. */
 const isOutside = (membership: Membership | undefined): boolean => membership === 'leave' || membership === 'ban'
+
+const outsideRows = ({ event: { outside: o, eventId, clientJson }, position, nid }: Placed): unknown[][] =>
+  o ? [[o.userId, nid, position, eventId, clientJson, o.shownState, JSON.stringify(o.servers)]] : []
 
 const redactionRows = ({ event: { eventId, redaction: r, redacted } }: Placed): unknown[][] => [
   ...(r ? [[r.eventId, r.clientJson, r.graphJson, eventId]] : []),

@@ -85,6 +85,20 @@ export const eventTables = {
         then coalesce(excluded.joined_position, memberships.joined_position) end`,
     },
   },
+  outside: {
+    kind: 'replace',
+    table: 'outside_memberships',
+    columns: {
+      user_id: text,
+      room_nid: big,
+      position: big,
+      event_id: text,
+      client_json: text,
+      shown_state: text,
+      servers: text,
+    },
+    key: ['user_id', 'room_nid'],
+  },
   relations: insert('relations', { parent_id: text, rel_type: text, position: big, room_nid: big, sender: text }),
   transactions: insert('event_transactions', {
     user_id: text,

@@ -53,7 +53,8 @@ export type PassedEvent = Readonly<{
 }>
 
 /** Tables with rows by room number, beside the events. */
-export type RoomTable = 'memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
+export type RoomTable =
+  'memberships' | 'outside_memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
 
 const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 /** A finished purge is kept for a week, for requests of its status. */

@@ -1,4 +1,4 @@
-import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
+import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
 import type { Membership } from './members.ts'
@@ -44,6 +44,8 @@ export type EventWrite = Readonly<{
   /** Set on state events that the rules allow: their auth events, the create event included. */
   authIds?: readonly EventId[] | undefined
   memberships?: readonly MemberWrite[]
+  /** Set on the member event of a user here in a room that this server is not in: it is kept apart from the room's events. */
+  outside?: Readonly<{ userId: UserId; shownState: string; servers: readonly ServerName[] }> | undefined
   relation?: { parentId: EventId; relType: string } | undefined
   transaction?: EventTransaction | undefined
   /** The event that it redacts, as it is after the redaction. */

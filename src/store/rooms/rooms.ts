@@ -81,6 +81,13 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
     return (await db<Row>('rooms').where({ is_published: true }).orderBy('nid')).map(fromRow)
   },
 
+  /** Corrects the version of a room of which there is no event yet: what was said of it before was only said. */
+  async setVersion(nid: number, version: string): Promise<void> {
+    await db<Row>('rooms')
+      .where({ nid, is_placeholder: true, heads: '[]' })
+      .update({ version, line_version: db.raw('line_version + 1') as unknown as number })
+  },
+
   async setPublished(nid: number, isPublished: boolean): Promise<void> {
     await db<Row>('rooms').where({ nid }).update({ is_published: isPublished })
   },

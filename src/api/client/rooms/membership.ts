@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
 import { missingParam, serverNotTrusted } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
@@ -15,10 +15,15 @@ import { RoomIdText, UserIdText } from '#api/ids.ts'
 
 const InRoom = Type.Object({ roomId: RoomIdText })
 const AnyRoom = Type.Object({ roomIdOrAlias: Type.String() })
+const texts = () => Type.Optional(Type.Array(Type.String()))
+/** Servers that are in the room; `server_name` is the older name. */
+const Via = Type.Object({ via: texts(), server_name: texts() })
 const Reason = Type.Object({ reason: Type.Optional(Type.String()) })
 const Target = Type.Object({ user_id: UserIdText, reason: Type.Optional(Type.String()) })
 const Nothing = Type.Object({})
 const JoinedRoom = Type.Object({ room_id: RoomIdText })
+
+const viaIn = ({ via = [], server_name: older = [] }: Static<typeof Via>): string[] => [...via, ...older]
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3joined_rooms */
 export const getJoinedRooms = endpoint({
@@ -85,15 +90,16 @@ export const postJoinByAlias = endpoint({
   auth: 'user',
   limit: 'default',
   params: AnyRoom,
+  query: Via,
   body: Reason,
   reply: JoinedRoom,
   summary: 'Enters a room that is named by id or alias.',
   spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
-  async handle(ctx, { params, body }, requester) {
+  async handle(ctx, { params, query, body }, requester) {
     refuseSuspended(requester)
     const { userId } = requester
-    const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
-    await joinRoom(ctx, { roomId, userId, content: body as JsonObject })
+    const { roomId, servers } = await resolveRoom(ctx, params.roomIdOrAlias)
+    await joinRoom(ctx, { roomId, userId, content: body as JsonObject, via: [...viaIn(query), ...servers] })
     return { room_id: roomId }
   },
 })
@@ -105,15 +111,16 @@ export const postKnock = endpoint({
   auth: 'user',
   limit: 'default',
   params: AnyRoom,
+  query: Via,
   body: Reason,
   reply: JoinedRoom,
   summary: 'Asks to be let into a room.',
   spec: 'client-server-api/#post_matrixclientv3knockroomidoralias',
-  async handle(ctx, { params, body: { reason } }, requester) {
+  async handle(ctx, { params, query, body: { reason } }, requester) {
     refuseSuspended(requester)
     const { userId } = requester
-    const roomId = await resolveRoom(ctx, params.roomIdOrAlias)
-    await knockOnRoom(ctx, { roomId, userId, reason })
+    const { roomId, servers } = await resolveRoom(ctx, params.roomIdOrAlias)
+    await knockOnRoom(ctx, { roomId, userId, reason, via: [...viaIn(query), ...servers] })
     return { room_id: roomId }
   },
 })

@@ -32,9 +32,11 @@ export const getWellKnownServer = endpoint({
   },
 })
 
-/** Host and port; without a port other servers would take 8448. */
+/** Where other servers find this one: as configured, else where clients do, with its port, as other servers would take 8448. */
 function publicAuthority({ config }: Context): string {
-  if (config.public_base_url === undefined || !config.federation.enabled) throw notFound()
+  if (!config.federation.enabled) throw notFound()
+  if (config.federation.well_known_server !== undefined) return config.federation.well_known_server
+  if (config.public_base_url === undefined) throw notFound()
   const { hostname, port, protocol } = new URL(config.public_base_url)
   return `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`
 }

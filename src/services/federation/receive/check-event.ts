@@ -77,7 +77,7 @@ export async function checkSignatures(
 type Claim = { server: ServerName; pdu: Pdu; version: RoomVersion }
 
 /** What the server's known keys signed must all be true. Any server on the way may have added other signatures. */
-async function isSignedByServer(findKey: FindKey, { server, pdu, version }: Claim): Promise<boolean> {
+export async function isSignedByServer(findKey: FindKey, { server, pdu, version }: Claim): Promise<boolean> {
   let verified = 0
   for (const keyId of signingKeyIds(pdu, server)) {
     const key = await findKey(server, keyId)

@@ -5,6 +5,7 @@ import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { persistReceived } from '#services/rooms/write/persist-received.ts'
 import { plainTransition } from '#services/rooms/state/state-transition.ts'
+import type { LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
@@ -53,9 +54,24 @@ async function outcomeOfKnown(
   eventId: EventId,
 ): Promise<ReceiveResult | undefined> {
   const room = await ctx.rooms.findStored(roomId)
-  if (!room) return undefined
+  if (!room || room.forwardExtremities.length === 0) return undefined
   const isSame = room.version.id === version.id && room.entry('m.room.create', '')?.eventId === eventId
   return isSame ? { eventId, outcome: 'known' } : { eventId, outcome: 'dropped', reason: 'The room began otherwise' }
+}
+
+/** The room where it is stored for an invite or a knock alone; of which version it is only its create event proves. */
+async function knownByInvite(
+  ctx: ReceiveNeeds,
+  turn: RoomTurn,
+  { roomId, version }: Room,
+): Promise<LockedRoom | undefined> {
+  const room = await ctx.rooms.findStored(roomId)
+  if (room?.nid === undefined) return undefined
+  if (room.version.id !== version.id) {
+    await ctx.store.rooms.rooms.setVersion(room.nid, version.id)
+    ctx.rooms.drop(roomId)
+  }
+  return turn.settledRoom()
 }
 
 async function create(
@@ -64,7 +80,9 @@ async function create(
   { event, ...room }: Room & { event: CheckedEvent },
 ): Promise<ReceiveResult> {
   const { pdu, eventId } = event
-  const live = turn.newRoom({ version: room.version, serverName: ctx.config.server_name, isPlaceholder: true })
+  const invited = await knownByInvite(ctx, turn, room)
+  const live =
+    invited ?? turn.newRoom({ version: room.version, serverName: ctx.config.server_name, isPlaceholder: true })
   const transition = plainTransition(event)
   const received = { pdu, eventId, status: 'accepted' as const, branch: undefined, movesFrom: undefined, transition }
   try {
@@ -75,6 +93,6 @@ async function create(
     if (known) return known
     throw error
   }
-  turn.add(live)
+  if (!invited) turn.add(live)
   return { eventId, outcome: 'accepted' }
 }

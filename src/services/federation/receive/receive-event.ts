@@ -5,6 +5,7 @@ import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import { importStateBefore } from './claimed-state.ts'
 import { checkFormat, checkIntegrity } from './check-event.ts'
+import { endOutside } from './outside-leave.ts'
 import { enterEvent } from './enter-event.ts'
 import { ancestorsAtHand, fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
@@ -41,13 +42,20 @@ export async function receiveEvent(
   { origin, roomId, pdu: value }: Incoming,
 ): Promise<ReceiveResult> {
   const room = await ctx.rooms.findStored(roomId)
-  if (!room) return dropped('The room is not known')
+  if (!room || room.localUsers.size === 0) {
+    const ended = await endOutside(ctx, { origin, roomId, pdu: value })
+    if (ended) return { eventId: ended, outcome: 'accepted' }
+  }
+  // A room without any event is known only from an invite.
+  if (!room || room.forwardExtremities.length === 0) return dropped('The room is not known')
   const refusal = await refusedSource(ctx, room, origin)
   if (refusal) return refusal
   const read = await readIncoming(ctx, room, value)
   if ('outcome' in read) return read
   // Checks 2 and 3.
   const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const stored = await ctx.store.rooms.events.find(read.eventId)
+  if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: read.eventId, outcome: 'known' }
   return 'violation' in event ? dropped(event.violation) : enterWithPast(ctx, room, { event, origin })
 }
 

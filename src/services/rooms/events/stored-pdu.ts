@@ -28,6 +28,15 @@ export function splitPdu(pdu: Pdu): { clientJson: string; graphJson: string } {
 export const contentOf = ({ clientJson }: Pick<StoredEvent, 'clientJson'>): JsonObject =>
   (JSON.parse(clientJson) as { content: JsonObject }).content
 
+/** The JSON text of the same PDU, put together without parsing. */
+export function storedPduText(
+  { clientJson, graphJson, type }: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,
+  { roomId, version }: RoomOfEvent,
+): string {
+  const room = version.roomIdIsCreateHash && type === 'm.room.create' ? '' : `"room_id":${JSON.stringify(roomId)},`
+  return `{${room}${clientJson.slice(1, -1)},${graphJson.slice(1)}`
+}
+
 /** The PDU as it was signed: every event has the room id but a create event that the room is named after. */
 export function storedPdu(
   event: Pick<StoredEvent, 'clientJson' | 'graphJson' | 'type'>,

@@ -9,8 +9,9 @@ export async function forgetRoom(
   ctx: Pick<Context, 'rooms' | 'store' | 'bus'>,
   { roomId, userId }: { roomId: RoomId; userId: UserId },
 ): Promise<void> {
-  const room = await requireKnown(ctx, roomId, userId)
-  const hasLeft = room.nid !== undefined && (await ctx.store.rooms.members.forget(room.nid, userId))
+  const nid =
+    (await ctx.store.rooms.outside.find(roomId, userId))?.roomNid ?? (await requireKnown(ctx, roomId, userId)).nid
+  const hasLeft = nid !== undefined && (await ctx.store.rooms.members.forget(nid, userId))
   if (!hasLeft) throw unknown('You must leave the room before you forget it')
   ctx.bus.publish(roomForgotten, { roomId, userId })
 }

@@ -1,11 +1,12 @@
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { memberContent } from './member-content.ts'
 import type { MemberAction, EnteringNeeds } from './membership-needs.ts'
+import { isRemoteUser } from './is-remote-user.ts'
 import { requireInvitable } from './require-invitable.ts'
 import { requireJoined } from './require-joined.ts'
 import { requireUserId } from './require-user-id.ts'
 
-/** Invites a user of this server to a room. */
+/** Invites a user, of this server or of another, to a room. */
 export async function inviteUser(
   ctx: EnteringNeeds,
   { roomId, sender, userId, reason, isDirect }: MemberAction & { isDirect?: boolean | undefined },
@@ -15,5 +16,6 @@ export async function inviteUser(
   await requireJoined(ctx, roomId, sender)
   await requireInvitable(ctx, userId)
   const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })
-  await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender, content }])
+  if (isRemoteUser(ctx, userId)) await ctx.remoteMembership.invite({ roomId, sender, userId, content })
+  else await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender, content }])
 }

@@ -9,6 +9,10 @@ export type Leave = { roomId: RoomId; userId: UserId; reason?: string | undefine
 
 /** Leaves a room, rejects an invite or retracts a knock; does nothing for a user who has left already. */
 export async function leaveRoom(ctx: MembershipNeeds, { roomId, userId, reason }: Leave): Promise<void> {
+  const outside = await ctx.store.rooms.outside.find(roomId, userId)
+  if (outside?.membership === 'invite' || outside?.membership === 'knock')
+    return ctx.remoteMembership.leave({ roomId, userId, reason })
+  if (outside?.membership === 'leave') return
   await requireKnown(ctx, roomId, userId)
   await appendEvents(ctx, roomId, async (room) => {
     if ((await nextMembership(ctx, room, userId)) === 'leave') return []

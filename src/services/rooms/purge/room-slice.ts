@@ -2,7 +2,14 @@ import type { Transaction } from '#context.ts'
 import type { Purge, RoomTable } from '#store/rooms/purges.ts'
 import { sliceRows, type Progress } from './purge-plan.ts'
 
-const tables: readonly RoomTable[] = ['memberships', 'room_state', 'relations', 'event_branches', 'early_redactions']
+const tables: readonly RoomTable[] = [
+  'memberships',
+  'outside_memberships',
+  'room_state',
+  'relations',
+  'event_branches',
+  'early_redactions',
+]
 /** What goes after the room is hidden, in this order. */
 const steps = [...tables, 'events', 'receipts', 'account_data', 'space'] as const
 

@@ -16,11 +16,14 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
   const { store, room } = subject
   const changes: RowChange[] = []
   const met = new Set<UserId>()
+  // Of these the room's events do not speak: they came from servers of the room, which this one is not in.
+  const outside = new Set(await store.rooms.outside.listUsers(room.nid))
   for (let after = ''; ;) {
     const page = await store.rooms.check.memberships(room.nid, { after, limit: pageSize })
     for (const stored of page) {
       const userId = stored.user_id as UserId
       met.add(userId)
+      if (outside.has(userId)) continue
       const { joined_position, ...others } = (await membershipRow(subject, journal, userId)) ?? {}
       // Rows of before the column was there do not know it, and of purged history nobody does.
       const isKnown = room.purgedUpTo === 0 && (stored.joined_position !== null || others.membership !== 'join')

@@ -11,6 +11,7 @@ import { initialEvents, type Preset, type StateEntry } from './initial-events.ts
 import { initialPowerLevels, withoutCreator } from './initial-power-levels.ts'
 import { memberContent, memberContents } from '#services/rooms/membership/member-content.ts'
 import { openRoom, type OpenNeeds } from './open-room.ts'
+import { isRemoteUser } from '#services/rooms/membership/is-remote-user.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireUserId } from '#services/rooms/membership/require-user-id.ts'
 
@@ -31,7 +32,7 @@ export type NewRoom = {
   powerLevels?: JsonObject | undefined
 }
 
-type Needs = OpenNeeds & Pick<Context, 'rateBuckets'>
+type Needs = OpenNeeds & Pick<Context, 'rateBuckets' | 'serverAccess' | 'remoteMembership' | 'log'>
 
 /**
  * Makes a room with everything its creator asks for, all or nothing.
@@ -47,7 +48,9 @@ export async function createRoom(ctx: Needs, options: NewRoom): Promise<RoomId> 
   const override =
     options.version === undefined ? withoutCreator(options.powerLevels, creator, version) : options.powerLevels
   const partners = preset === 'trusted_private_chat' ? invite : []
-  const contents = await memberContents(ctx, invite, { membership: 'invite', isDirect: options.isDirect })
+  const remote = invite.filter((userId) => isRemoteUser(ctx, userId))
+  const local = invite.filter((userId) => !isRemoteUser(ctx, userId))
+  const contents = await memberContents(ctx, local, { membership: 'invite', isDirect: options.isDirect })
   const roomId = await openRoom(ctx, {
     version,
     creator,
@@ -60,15 +63,28 @@ export async function createRoom(ctx: Needs, options: NewRoom): Promise<RoomId> 
       preset,
       creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
       powerLevels: initialPowerLevels({ creator, equals: partners, override }, version),
-      invites: invite.map((userId, index) => ({
+      invites: local.map((userId, index) => ({
         type: 'm.room.member',
         stateKey: userId,
         content: contents[index] ?? {},
       })),
     }),
   })
+  for (const userId of remote) await inviteRemote(ctx, { roomId, userId, options })
   if (options.createContent?.predecessor !== undefined) await inheritSettings(ctx, { roomId, userId: creator })
   return roomId
+}
+
+type RemoteInvitee = { roomId: RoomId; userId: UserId; options: NewRoom }
+
+/** The room is there: that another server takes no invite is seen among its members, and no reason to fail. */
+async function inviteRemote(ctx: Needs, { roomId, userId, options }: RemoteInvitee): Promise<void> {
+  const content = await memberContent(ctx, userId, { membership: 'invite', isDirect: options.isDirect })
+  try {
+    await ctx.remoteMembership.invite({ roomId, sender: options.creator, userId, content })
+  } catch (error) {
+    ctx.log.info('a user of another server could not be invited to a new room', { error })
+  }
 }
 
 /** The rules of a version in which rooms can be made here. */

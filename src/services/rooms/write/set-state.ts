@@ -11,6 +11,7 @@ import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-a
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { inheritByTombstone } from '#services/rooms/upgrade/inherit-settings.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
+import { isRemoteUser } from '#services/rooms/membership/is-remote-user.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts'
@@ -27,7 +28,7 @@ export type StateChange = {
   originServerTs?: number | undefined
 }
 
-type Needs = AppendNeeds & Pick<Context, 'config' | 'rateBuckets'>
+type Needs = AppendNeeds & Pick<Context, 'config' | 'rateBuckets' | 'serverAccess' | 'remoteMembership'>
 
 /** Sets a room's state; what is set already answers the event that set it. */
 export async function setState(ctx: Needs, change: StateChange): Promise<EventId> {
@@ -36,6 +37,8 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
   const isOwnMembership = type === 'm.room.member' && stateKey === sender
   if (!isOwnMembership) await requireJoined(ctx, roomId, sender)
   else if (given.membership !== 'leave') await requireOpenRoom(ctx, roomId)
+  const guest = type === 'm.room.member' && given.membership === 'invite' ? requireUserId(stateKey) : undefined
+  if (guest && isRemoteUser(ctx, guest)) return inviteByState(ctx, { ...change, userId: guest })
   const [appended] = await appendEvents(ctx, roomId, async (room) => {
     const content = await checkedContent(ctx, room, change)
     return [{ type, stateKey, sender, content, originServerTs: change.originServerTs }]
@@ -43,6 +46,14 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
   if (!appended) throw new Error('A state event was staged and lost')
   if (type === 'm.room.tombstone' && stateKey === '') await inheritByTombstone(ctx, roomId)
   return appended.eventId
+}
+
+/** Their server must sign the invite before it is in the room. */
+async function inviteByState(ctx: Needs, change: StateChange & { userId: UserId }): Promise<EventId> {
+  const { roomId, sender, userId, content } = change
+  ctx.rateBuckets.spend('invite', sender)
+  await requireInvitable(ctx, userId)
+  return ctx.remoteMembership.invite({ roomId, sender, userId, content })
 }
 
 /** Some types of state have conditions of their own. */

@@ -1,11 +1,13 @@
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import { idOfSent } from '#protocol/events/event-id.ts'
-import { isValidRoomId, type EventId, type ServerName } from '#protocol/ids.ts'
+import { isValidRoomId, type EventId, type RoomId, type ServerName } from '#protocol/ids.ts'
 import { defaultRoomVersion, roomVersion } from '#protocol/rooms/room-version.ts'
 import { checkFormat, checkIntegrity } from '#services/federation/receive/check-event.ts'
 import type { CheckedEvent } from '#services/federation/receive/checked-event.ts'
 import type { ReceiveResult } from '#services/federation/receive/ports.ts'
+import { endOutside } from '#services/federation/receive/outside-leave.ts'
+import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { readIncoming, refusedSource } from '#services/federation/receive/receive-event.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -59,6 +61,9 @@ async function readAll(ctx: Context, answering: Answering, pdus: readonly JsonVa
   const events = new Map<EventId, Staged>()
   for (const value of pdus) {
     const room = await roomOf(ctx, value)
+    const ended = room ? undefined : await endedOutside(ctx, { value, origin: answering.origin })
+    if (ended) answering.results[ended] = {}
+    if (ended) continue
     const read = room ? await readOne(ctx, room, { value, origin: answering.origin }) : unknownRoom
     if (room && 'event' in read) {
       events.set(read.event.eventId, { room, ...read })
@@ -73,12 +78,28 @@ async function readAll(ctx: Context, answering: Answering, pdus: readonly JsonVa
 
 const unknownRoom: ReceiveResult = { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
 
+/** The room that the event names, if users of ours are in it, or one is joining it. */
 async function roomOf(ctx: Context, value: JsonValue): Promise<LiveRoom | undefined> {
+  const roomId = roomIdIn(value)
+  const room = roomId && (await ctx.rooms.findStored(roomId))
+  // A placeholder without any event is known only from an invite.
+  return room && (room.localUsers.size > 0 || (room.isPlaceholder && room.forwardExtremities.length > 0))
+    ? room
+    : undefined
+}
+
+function roomIdIn(value: JsonValue): RoomId | undefined {
   const roomId = isObject(value) ? value.room_id : undefined
-  return typeof roomId === 'string' && isValidRoomId(roomId) ? ctx.rooms.findStored(roomId) : undefined
+  return typeof roomId === 'string' && isValidRoomId(roomId) ? roomId : undefined
 }
 
 type Source = { value: JsonValue; origin: ServerName }
+
+/** Of rooms that nobody here is in only one kind of event is taken: one that ends an invite or a knock. */
+async function endedOutside(ctx: Context, { value, origin }: Source): Promise<EventId | undefined> {
+  const roomId = roomIdIn(value)
+  return roomId && endOutside(receiveNeeds(ctx), { origin, roomId, pdu: value })
+}
 
 /** The state of a placeholder is not known yet: its ACL is asked once it is. */
 async function readOne(

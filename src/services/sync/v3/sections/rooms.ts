@@ -10,6 +10,8 @@ import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { invitedRoom } from './invited-room.ts'
 import { joinedRoom } from './joined-room.ts'
 import { leftRoom } from './left-room.ts'
+import { outsideRoom, outsideRooms } from './outside-room.ts'
+import type { OutsideMembership } from '#store/rooms/outside-memberships.ts'
 import { newsSource, roomExtras, type NewsSource } from './room-news.ts'
 import type { RoomExtras } from './room-extras.ts'
 
@@ -87,13 +89,14 @@ type RoomText = { syncRoom: SyncRoom; json: string }
 /** What the rooms need is read for all of them together; each asks as if it were alone. */
 async function pageTexts({ given, ctx }: Readers, moment: SyncMoment, { syncRooms, news }: Page): Promise<RoomText[]> {
   const liveRooms = await ctx.rooms.findToRead(syncRooms.map(({ roomId }) => roomId))
+  const outside = await outsideRooms(ctx, moment, syncRooms)
   await warmNewRooms(ctx, moment, { syncRooms, liveRooms })
   const extrasOf = await roomExtras(ctx, moment, { syncRooms, news })
   const page = { ...moment, loader: new EventLoader(given) }
   const texts = await Promise.all(
     syncRooms.map(async (syncRoom, index) => {
-      const room = liveRooms[index]
-      return room && (await roomText(ctx, page, { syncRoom, room, extras: extrasOf(syncRoom) }))
+      const part = { syncRoom, room: liveRooms[index], outside: outside.get(syncRoom.roomNid) }
+      return roomText(ctx, page, { ...part, extras: extrasOf(syncRoom) })
     }),
   )
   return syncRooms.flatMap((syncRoom, index) => {
@@ -102,22 +105,30 @@ async function pageTexts({ given, ctx }: Readers, moment: SyncMoment, { syncRoom
   })
 }
 
-type RoomPart = { syncRoom: SyncRoom; room: LiveRoom; extras: RoomExtras }
+type RoomPart = {
+  syncRoom: SyncRoom
+  /** Absent where the room is known only from an invite or a knock. */
+  room: LiveRoom | undefined
+  outside: OutsideMembership | undefined
+  extras: RoomExtras
+}
 
 async function roomText(
   ctx: Context,
   moment: SyncMoment,
-  { syncRoom, room, extras }: RoomPart,
+  { syncRoom, room, outside, extras }: RoomPart,
 ): Promise<string | undefined> {
-  if (syncRoom.membership === 'join') return joinedRoom(ctx, moment, { syncRoom, room, extras })
+  if (syncRoom.membership === 'join') return room && joinedRoom(ctx, moment, { syncRoom, room, extras })
   const since = moment.request.since?.events
   const isNews =
     since === undefined ||
     syncRoom.position > since ||
     (sectionOf(syncRoom) !== 'leave' && (moment.request.fullState || moment.settingsMoved))
   if (!isNews) return undefined
-  if (sectionOf(syncRoom) === 'leave') return leftRoom(ctx, moment, { syncRoom, room, accountData: extras.accountData })
   if (syncRoom.membership === 'invite' && moment.ignored.has(syncRoom.sender)) return undefined
+  if (outside) return outsideRoom(moment, outside)
+  if (!room) return undefined
+  if (sectionOf(syncRoom) === 'leave') return leftRoom(ctx, moment, { syncRoom, room, accountData: extras.accountData })
   return invitedRoom(ctx, { syncRoom, room, userId: moment.request.userId })
 }
 

@@ -1,0 +1,59 @@
+import type { Context } from '#context.ts'
+import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import type { ServerName } from '#protocol/ids.ts'
+import { checkFormat } from '#services/federation/receive/check-event.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
+import type { ReceiveResult } from '#services/federation/receive/ports.ts'
+import { receiveEvent } from '#services/federation/receive/receive-event.ts'
+import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
+import { RemoteError } from '#services/remote/remote-error.ts'
+import type { RemoteEntry } from '#services/rooms/membership/remote-membership.ts'
+import { askTemplate, sendEvent, type Ready } from './ask-template.ts'
+import { candidateServers } from './candidate-servers.ts'
+import type { Asked } from './check-template.ts'
+import { tryServers } from './try-servers.ts'
+
+/** Joins a room through servers that are in it; one join of a room at a time. */
+export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
+  const { roomId, userId } = entry
+  return ctx.locks.run(`remote join ${roomId}`, async () => {
+    // Another user of ours may have brought the room here meanwhile, and this one may be in it.
+    if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return
+    const servers = await candidateServers(ctx, entry)
+    await tryServers(ctx, servers, (server) => joinThrough(ctx, server, entry))
+    const room = await ctx.rooms.find(roomId)
+    if (room?.nid !== undefined) await ctx.store.rooms.outside.deleteReplaced(room.nid)
+  })
+}
+
+async function joinThrough(ctx: Context, server: ServerName, { roomId, userId, content }: RemoteEntry): Promise<void> {
+  const asked: Asked = { roomId, userId, membership: 'join', content }
+  const ready = await askTemplate(ctx, server, asked)
+  const answer = await sendEvent(ctx, server, { asked, ready })
+  const { outcome, reason } = await enter(ctx, server, { asked, ready, answer })
+  if (outcome !== 'accepted')
+    throw new RemoteError(server, `Its answer to the join does not hold: ${reason ?? outcome}`)
+}
+
+type Answered = { asked: Asked; ready: Ready; answer: JsonObject }
+
+/** Into a room that we are in already only the event is taken: its state here is our own. */
+async function enter(ctx: Context, server: ServerName, answered: Answered): Promise<ReceiveResult> {
+  const { asked, ready, answer } = answered
+  const { roomId } = asked
+  const event = signedBack(answered)
+  const room = await ctx.rooms.find(roomId)
+  if (room && room.localUsers.size > 0) return receiveEvent(receiveNeeds(ctx), { origin: server, roomId, pdu: event })
+  const { state, auth_chain: authChain } = answer
+  if (!Array.isArray(state) || !Array.isArray(authChain)) throw new RemoteError(server, 'Its answer lacks the state')
+  return importSendJoin(receiveNeeds(ctx), { roomId, version: ready.version, event, state, authChain })
+}
+
+/** Our event with the signatures that were added to it, or as we made it where another came back. */
+function signedBack({ asked: { roomId }, ready, answer }: Answered): JsonValue {
+  const own = ready.pdu as unknown as JsonValue
+  const returned = isObject(answer.event) ? checkFormat(answer.event, { roomId, version: ready.version }) : undefined
+  if (!returned || 'violation' in returned || returned.eventId !== ready.eventId) return own
+  // What does not follow from the id is ours to say.
+  return { ...ready.pdu, signatures: returned.pdu.signatures } as unknown as JsonValue
+}

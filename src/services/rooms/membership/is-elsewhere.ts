@@ -1,0 +1,21 @@
+import type { Context } from '#context.ts'
+import type { RoomId, ServerName } from '#protocol/ids.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+
+type Needs = Pick<Context, 'rooms' | 'config'>
+
+/**
+ * Whether only other servers can let a user into the room: it is unknown here, or none of this server's users is in it
+ * and those of others are, or were when it was last heard of.
+ */
+export async function isElsewhere(ctx: Needs, roomId: RoomId): Promise<boolean> {
+  const room = await ctx.rooms.find(roomId)
+  return !room || (room.localUsers.size === 0 && serversIn(ctx, room).length > 0)
+}
+
+/** The other servers in a room, those with the most users first. */
+export const serversIn = ({ config }: Pick<Context, 'config'>, room: LiveRoom): ServerName[] =>
+  [...room.joinedByServer]
+    .filter(([server]) => server !== config.server_name)
+    .sort(([, one], [, other]) => other - one)
+    .map(([server]) => server)
