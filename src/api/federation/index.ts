@@ -1,4 +1,5 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { events } from './events.ts'
 import { invites } from './invites.ts'
 import { joins } from './joins.ts'
 import { keys } from './keys.ts'
@@ -13,6 +14,7 @@ export const federationEndpoints: readonly Endpoint[] = [
   ...version,
   ...keys,
   ...transactions,
+  ...events,
   ...joins,
   ...knocks,
   ...invites,
