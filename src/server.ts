@@ -28,6 +28,10 @@ import { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import { followSessionChanges } from './services/accounts/sessions/session-changes.ts'
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
+import { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
+import { startStagedEventsWorker } from '#services/federation/receive/transactions/staged-events-worker.ts'
+import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
 import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
@@ -181,6 +185,7 @@ function startWork(context: Context): Worker {
     startPurgeWorker(context),
     startDeviceListWorker(context),
     startSendingWorker(context),
+    startStagedEventsWorker(context),
     startLeaveWorker(context),
     startPresenceWorker(context),
     startRecurringWorker(context, {
@@ -294,6 +299,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
+    serverAcls: new ServerAcls(),
+    incomingEvents: new EventQueues(),
+    transactionAnswers: new TransactionAnswers(caches),
     accountRooms: new AccountRooms(store, caches),
     rooms: new LiveRooms(store, config.server_name, caches),
     sentTransactions: new SentTransactions(store, caches),
