@@ -16,9 +16,4 @@ export async function up(db: Knex): Promise<void> {
     table.primary(['user_id', 'room_nid'])
     table.index('room_nid')
   })
-  await db.schema.createTable('relayed_events', (table) => {
-    table.text('event_id').primary()
-    table.bigInteger('created_at').notNullable()
-    table.index('created_at')
-  })
 }

@@ -16,6 +16,9 @@ import type { Context } from '#context.ts'
 import { createApp } from '#http/app.ts'
 import type { Endpoint } from '#http/endpoint.ts'
 import { openListeners } from '#http/open-listeners.ts'
+import { createOutgoing } from '#http/out/client.ts'
+import { systemNetwork, type Network } from '#http/out/network.ts'
+import { readAuthorities } from '#http/out/authorities.ts'
 import { RequestIds } from '#http/request-id.ts'
 import { signingKeyFromSeed, type SigningKey } from './protocol/events/signing-key.ts'
 import { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
@@ -25,13 +28,22 @@ import { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import { followSessionChanges } from './services/accounts/sessions/session-changes.ts'
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
+import { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
+import { startStagedEventsWorker } from '#services/federation/receive/transactions/staged-events-worker.ts'
+import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
+import { Destinations } from '#services/remote/destinations.ts'
 import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
 import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
+import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
+import { databaseUrl } from '#base/config/database-url.ts'
 import { Presences } from '#services/presence/presences.ts'
+import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
+import { startSendingWorker } from '#services/federation/send/start-sending.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -40,10 +52,12 @@ import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
 import { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import { followAccountRooms } from './services/rooms/account-rooms/follow-changes.ts'
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
 import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
@@ -54,7 +68,7 @@ import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
-import { controlBus, openControlSocket } from './bus/control-socket.ts'
+import { controlBus, controlFile, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
@@ -67,6 +81,7 @@ export type Effects = {
   metrics: Metrics
   bus: Bus
   store: Store
+  network: Network
   transport: FederationTransport
   /** More endpoints than the server's own. */
   endpoints: readonly Endpoint[]
@@ -94,20 +109,7 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
-  const claim = await claimData(context).catch(async (error: unknown) => {
-    await closeContext(context)
-    throw error
-  })
-  const work = startWork(context)
-  // Only with the claim is it known that no other process answers commands there.
-  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
-  const release = async () => {
-    await closeControl()
-    await work.stop()
-    await closeContext(context)
-    await claim?.release()
-  }
-  const serve = async () => {
+  const prepare = async () => {
     const app = createApp({
       ctx: context,
       endpoints: [...servedEndpoints(config), ...(effects.endpoints ?? [])],
@@ -115,9 +117,27 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
       requestIds,
       checkReplies: effects.checkReplies ?? false,
     })
-    return { app, listeners: await openListeners(context, app.listener) }
+    return { app, claim: await claimData(context) }
   }
-  const { app, listeners } = await serve().catch(async (error: unknown) => {
+  const { app, claim } = await prepare().catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
+  const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim
+    ? await openControlSocket(
+        { ...context, status: () => ({ untrustedProxy: app.untrustedProxy() }) },
+        controlPath(config),
+      )
+    : async () => {}
+  const release = async () => {
+    await closeControl()
+    await work.stop()
+    await closeContext(context)
+    await claim?.release()
+  }
+  const listeners = await openListeners(context, app.listener).catch(async (error: unknown) => {
     await release()
     throw error
   })
@@ -144,11 +164,12 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
   }
 }
 
-/** Ensures that the data is this server's, and that no other process serves from it. */
+/** Ensures that the data is this server's and that no other process serves from it; reads what must be in memory then. */
 async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
     await checkDeployment(context)
+    await restorePresence(context)
     return claim
   } catch (error) {
     await claim?.release()
@@ -162,7 +183,11 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startDeviceListWorker(context),
+    startSendingWorker(context),
+    startStagedEventsWorker(context),
     startLeaveWorker(context),
+    startPresenceWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -171,12 +196,23 @@ function startWork(context: Context): Worker {
   ])
 }
 
-async function closeContext({ bus, store, metrics, checkThreads, presence, transport }: Context): Promise<void> {
+async function closeContext({
+  bus,
+  store,
+  metrics,
+  checkThreads,
+  eventSigner,
+  presence,
+  transport,
+  outgoing,
+}: Context): Promise<void> {
   presence.stop()
   await transport.close()
+  await outgoing.close()
   await checkThreads.close()
   await bus.close()
   await store.close()
+  await eventSigner.close()
   metrics.close()
 }
 
@@ -213,17 +249,12 @@ export async function withUncheckedContext<T>(config: Config, work: (ctx: Contex
   }
 }
 
-/** Until there is one. */
-const noTransport: FederationTransport = {
-  send: () => Promise.reject(new Error('Other servers cannot be reached')),
-  close: async () => {},
-}
-
-const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
+const controlPath = (config: Config): string => join(config.data_dir, controlFile)
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
 async function createContext(config: Config, { requestIds, effects }: Making): Promise<Context> {
+  const authorities = await readAuthorities(config.outgoing.ca_files)
   const clock = effects.clock ?? systemClock
   const tokens = effects.tokens ?? systemTokens
   const metrics = effects.metrics ?? createMetrics()
@@ -239,15 +270,20 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
       throw error
     },
   )
-  const transport = effects.transport ?? noTransport
+  const network = effects.network ?? systemNetwork()
+  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
-  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess }
+  const destinations = new Destinations(clock)
+  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
   const context: Context = {
     ...asking,
+    outgoing,
     tokens,
     metrics,
     waiters,
     keyRing: new KeyRing(asking),
+    eventSigner: new EventSigner(signingKey),
     sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,
     lazyMembers: new LazyMembers(caches),
@@ -263,6 +299,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
+    serverAcls: new ServerAcls(),
+    incomingEvents: new EventQueues(),
+    transactionAnswers: new TransactionAnswers(caches),
     accountRooms: new AccountRooms(store, caches),
     rooms: new LiveRooms(store, config.server_name, caches),
     sentTransactions: new SentTransactions(store, caches),
@@ -299,7 +338,7 @@ async function openData(
 
 const openConfiguredStore = (config: Config, { clock, metrics, caches }: Watching): Promise<Store> =>
   openStore({
-    url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
+    url: databaseUrl(config),
     poolSize: config.database.pool_size,
     now: () => clock.now(),
     caches,

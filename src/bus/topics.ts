@@ -1,5 +1,5 @@
 import type { JsonValue } from '#protocol/events/event.ts'
-import type { RoomId, UserId } from '#protocol/ids.ts'
+import type { RoomId, ServerName, UserId } from '#protocol/ids.ts'
 
 /** The kind of a message; its payload travels between processes as JSON. */
 export type Topic<Payload extends JsonValue> = {
@@ -18,7 +18,8 @@ export type DeviceRef = { userId: UserId; deviceId: string }
 /**
  * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
  * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
- * From: services/rooms/live, services/rooms/membership. Listeners: services/sync/wake-waiters.
+ * From: services/rooms/live, services/rooms/membership. Listeners: services/sync/wake-waiters,
+ * services/federation/receive/transactions.
  */
 export const eventsCommitted = topic<{
   roomId: RoomId
@@ -30,20 +31,27 @@ export const eventsCommitted = topic<{
 }>('events.committed')
 
 /**
- * A user's receipt moved. `userIds`: the users who may see it.
- * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes.
+ * A user's receipt moved. `userIds`: the users of this server who may see it; `threadId`: '' without thread.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes,
+ * services/federation/send.
  */
-export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: UserId[] }>('receipt.moved')
+export const receiptMoved = topic<{
+  roomId: RoomId
+  userId: UserId
+  userIds: UserId[]
+  type: string
+  threadId: string
+}>('receipt.moved')
 
 /**
  * The typing users of a room changed. `userIds`: the room's users of this server.
- * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/federation/send.
  */
 export const typingChanged = topic<{ roomId: RoomId; userIds: UserId[] }>('typing.changed')
 
 /**
  * The presence of a user changed. `userIds`: the users who may see it.
- * From: services/presence. Listeners: services/sync/wake-waiters.
+ * From: services/presence. Listeners: services/sync/wake-waiters, services/federation/send.
  */
 export const presenceChanged = topic<{ userIds: UserId[] }>('presence.changed')
 
@@ -87,6 +95,12 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 export const accountErased = topic<{ userId: UserId }>('account.erased')
 
 /**
+ * An account was deactivated.
+ * From: services/accounts. Listeners: services/presence.
+ */
+export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
+
+/**
  * Devices were deleted with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */
@@ -115,3 +129,9 @@ export const roomRemoved = topic<{ roomId: RoomId }>('room.removed')
  * From: services/rooms/membership. Listeners: services/rooms/account-rooms.
  */
 export const roomForgotten = topic<{ roomId: RoomId; userId: UserId }>('room.forgotten')
+
+/**
+ * EDUs were put into the durable queues of other servers.
+ * From: services/remote. Listeners: services/federation/send.
+ */
+export const edusQueued = topic<{ destinations: ServerName[] }>('edus.queued')

@@ -16,13 +16,19 @@ import { leases } from './jobs/leases.ts'
 import { streamReads } from './jobs/stream-reads.ts'
 import { oneTimeKeys } from './e2ee/one-time-keys.ts'
 import { toDevice } from './e2ee/to-device.ts'
+import { destinationRooms } from './federation/destination-rooms.ts'
+import { destinations } from './federation/destinations.ts'
+import { outgoingEdus } from './federation/outgoing-edus.ts'
 import { relayedEvents } from './federation/relayed-events.ts'
 import { serverKeys } from './federation/server-keys.ts'
+import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
+import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -72,6 +78,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),
     oneTimeKeys: oneTimeKeys(db, kind),
+    remoteDeviceLists: remoteDeviceLists(db, kind),
     toDevice: toDevice(db, kind),
   },
   rooms: {
@@ -90,7 +97,15 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },
-  federation: { relayedEvents: relayedEvents(db, kind), serverKeys: serverKeys(db) },
+  federation: {
+    destinationRooms: destinationRooms(db, kind),
+    destinations: destinations(db, kind),
+    outgoingEdus: outgoingEdus(db, kind),
+    relayedEvents: relayedEvents(db, kind),
+    serverKeys: serverKeys(db),
+    stagedEvents: stagedEvents(db, kind),
+  },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

@@ -7,8 +7,8 @@ import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { HostileServer } from '../../support/federation/hostile-server.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
-import { accepted, act, createRoom, eventsOf, putState, refused, roomPath } from '../../support/rooms/rooms.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { act, createRoom, eventsOf, putState, roomPath } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
 
 const eve: UserId = '@eve:s0.test'
@@ -133,7 +133,7 @@ describe('handshakes with other servers', () => {
     const chain = new Set(idsIn(answer.auth_chain))
     for (const pdu of [...answer.state, ...answer.auth_chain, answer.event])
       for (const id of pdu.auth_events) assert.ok(chain.has(id))
-    assert.deepEqual([...(await a.context.store.federation.relayedEvents.among([signed.id]))], [signed.id])
+    assert.deepEqual([...(await a.context.store.federation.relayedEvents.findMany([signed.id]))], [signed.id])
     // Asked again, as by a server that missed the answer.
     assert.deepEqual(accepted(await send('v2/send_join', signed)).event, signed.pdu)
     const [status, old] = accepted(await send('v1/send_join', signed))
@@ -188,7 +188,7 @@ describe('handshakes with other servers', () => {
     refused(await make('join'), 403, 'M_FORBIDDEN')
     refused(await send('v2/send_join', signed), 403, 'M_FORBIDDEN')
     assert.equal(await membershipOfEve(), 'ban')
-    assert.equal((await a.context.store.federation.relayedEvents.among([signed.id])).size, 0)
+    assert.equal((await a.context.store.federation.relayedEvents.findMany([signed.id])).size, 0)
   })
 
   it('do not let a server in by an authoriser of ours that it chose', async () => {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
-import { HostileServer } from '../../support/federation/hostile-server.ts'
-import { RemoteRoom } from '../../support/federation/remote-room.ts'
+import { HostileServer, foreignRoom } from '../../support/federation/hostile-server.ts'
 import { jsonAnswer, startFederation, type Federation } from '../../support/federation/network.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
-import { accepted, roomPath } from '../../support/rooms/rooms.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { roomPath } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
 import { sync } from '../../support/server/sync.ts'
 
@@ -30,8 +29,8 @@ const signedByAnother = (event: JsonObject, hostile: HostileServer): JsonObject[
   hostile.resign(event as never, { ...keyOf('s1.test'), serverName: 's0.test' }).pdu as unknown as JsonObject,
 ]
 const ofAnotherRoom: Lie = (answer) => {
-  const other = new RemoteRoom('12', { name: 'other' })
-  const events = other.room.events as unknown as JsonObject[]
+  const other = foreignRoom('12', { name: 'other' })
+  const events = other.events as unknown as JsonObject[]
   return { ...answer, state: events, auth_chain: events }
 }
 
@@ -105,14 +104,14 @@ describe('T25 hostile answers to joins', () => {
 
   it('T25 with a second create event keep the first', async () => {
     newRoom('11')
-    const { remote } = hostile
-    const second = remote.room.make({ type: 'm.room.create', state_key: '', content: { room_version: '11', m: 2 } })
+    const { room } = hostile
+    const second = room.make({ type: 'm.room.create', state_key: '', content: { room_version: '11', m: 2 } })
     hostile.lies = {
       sent: (answer) => ({ ...answer, state: [...(answer.state as JsonObject[]), second as unknown as JsonObject] }),
     }
     accepted(await join())
     const { body } = await bob.request('GET', roomPath(hostile.roomId, 'state', 'm.room.create'))
-    assert.deepEqual(body, remote.room.create.content)
+    assert.deepEqual(body, room.create.content)
     assert.deepEqual(await checkRoom(b.context, hostile.roomId), [])
   })
 

@@ -7,9 +7,9 @@ import { alice, HostileServer } from '../../support/federation/hostile-server.ts
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
-import { accepted, act, createRoom, leave, putState, refused, roomPath } from '../../support/rooms/rooms.ts'
+import { act, createRoom, leave, putState, roomPath } from '../../support/rooms/rooms.ts'
 import type { TestServer } from '../../support/server/server.ts'
-import { testPassword, type TestUser } from '../../support/server/client.ts'
+import { testPassword, type TestUser, accepted, refused } from '../../support/server/client.ts'
 import { sync } from '../../support/server/sync.ts'
 
 describe('invites by hostile servers', () => {
@@ -132,9 +132,9 @@ describe('invites by hostile servers', () => {
   it('into a room of version 12 show its own create event', async () => {
     hostile = new HostileServer(federation.network, federation.clock, { version: '12', name: `v12 ${rooms}` })
     const other = new HostileServer(federation.network, federation.clock, { version: '12', name: `other ${rooms}` })
-    refused(await send(inviteOf(), { shown: [other.remote.room.create] }), 400, 'M_INVALID_PARAM')
+    refused(await send(inviteOf(), { shown: [other.room.create] }), 400, 'M_INVALID_PARAM')
     assert.deepEqual(await invited(), [])
-    accepted(await send(inviteOf(), { shown: [hostile.remote.room.create] }))
+    accepted(await send(inviteOf(), { shown: [hostile.room.create] }))
     assert.deepEqual(await invited(), [hostile.roomId])
   })
 
@@ -181,7 +181,7 @@ describe('invites by hostile servers', () => {
 
   it('do not make a room of events that nobody here asked for', async () => {
     accepted(await send(inviteOf()))
-    const message = hostile.remote.room.make({ type: 'm.room.message', sender: alice, content: { body: 'hello' } })
+    const message = hostile.room.make({ type: 'm.room.message', sender: alice, content: { body: 'hello' } })
     const before = hostile.asked.length
     assert.equal((await receive(message)).outcome, 'dropped')
     assert.equal(hostile.asked.length, before)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { HostileServer, alice } from '../../support/federation/hostile-server.ts'
 import { jsonAnswer, startFederation, type Federation } from '../../support/federation/network.ts'
-import { accepted, leave, refused } from '../../support/rooms/rooms.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { leave } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import { sync } from '../../support/server/sync.ts'
 
 type Template = { room_version: string; event: JsonObject }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
-import { accepted, act, createRoom, leave, putState, refused, roomPath } from '../../support/rooms/rooms.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { act, createRoom, leave, putState, roomPath } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
 import { sync } from '../../support/server/sync.ts'
 

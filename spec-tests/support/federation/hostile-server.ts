@@ -9,7 +9,9 @@ import { keyOf } from '../generators/server-keys.ts'
 import type { TestReply } from '../server/client.ts'
 import type { TestServer } from '../server/server.ts'
 import { jsonAnswer, type TestNetwork } from './network.ts'
-import { RemoteRoom } from './remote-room.ts'
+import { openedRoom } from '../generators/opened-room.ts'
+import type { TestRoom } from '../generators/test-room.ts'
+import { sendJoinAnswer } from './send-join-answer.ts'
 
 /** What the server says in the place of the truth; each gets what an honest server would say. */
 export type Lies = {
@@ -30,7 +32,7 @@ export type Asked = { method: string; path: string[]; content: JsonObject }
 export class HostileServer {
   readonly name: ServerName = 's0.test'
   readonly key: SigningKey = keyOf('s0.test')
-  readonly remote: RemoteRoom
+  readonly room: TestRoom
   readonly asked: Asked[] = []
   lies: Lies = {}
   readonly #clock: { now(): number }
@@ -40,7 +42,7 @@ export class HostileServer {
     clock: { now(): number },
     { version = '11', joinRule = 'public', name = 'room' } = {},
   ) {
-    this.remote = new RemoteRoom(version, { joinRule, name })
+    this.room = foreignRoom(version, { joinRule, name })
     this.#clock = clock
     network.addFake(this.name, async (request) => this.#answer(request))
     // Events of other servers' users are signed by these, whose keys can be asked for.
@@ -48,11 +50,11 @@ export class HostileServer {
   }
 
   get roomId() {
-    return this.remote.room.roomId
+    return this.room.roomId
   }
 
   get version() {
-    return this.remote.room.version
+    return this.room.version
   }
 
   /** The events that others sent it to be signed or taken in, newest last. */
@@ -63,14 +65,14 @@ export class HostileServer {
   /** Makes an event that is not in the room, signed by the server of its sender. */
   event(sender: UserId, content: JsonObject, more: JsonObject = {}): { pdu: Pdu; eventId: EventId } {
     const act = { type: 'm.room.member', sender, content, ...more }
-    const pdu = this.remote.room.make(act)
-    return { pdu, eventId: this.remote.room.idOf(pdu) }
+    const pdu = this.room.make(act)
+    return { pdu, eventId: this.room.idOf(pdu) }
   }
 
   /** The same with the key given, after whatever was changed. */
   resign(pdu: Pdu, key: SigningKey = this.key): { pdu: Pdu; eventId: EventId } {
     const signed = signEvent({ ...pdu, signatures: {} }, this.version, key)
-    return { pdu: signed, eventId: this.remote.room.idOf(signed) }
+    return { pdu: signed, eventId: this.room.idOf(signed) }
   }
 
   /** Asks a server something in this one's name. */
@@ -120,8 +122,8 @@ export class HostileServer {
   }
 
   #takeJoin(pdu: Pdu): FederationAnswer {
-    const join = this.remote.room.take(pdu)
-    const { event, state, authChain } = this.remote.answerTo(join)
+    const join = this.room.take(pdu)
+    const { event, state, authChain } = sendJoinAnswer(this.room, join)
     const told = { origin: this.name, members_omitted: false, event, state, auth_chain: authChain }
     return this.#say(this.lies.sent, told as unknown as JsonObject)
   }
@@ -136,14 +138,20 @@ export class HostileServer {
   }
 
   #stripped(): JsonValue[] {
-    const { room } = this.remote
-    return room.events.map(({ type, sender, state_key: key = '', content }) => ({
+    return this.room.events.map(({ type, sender, state_key: key = '', content }) => ({
       type,
       sender,
       state_key: key,
       content,
     }))
   }
+}
+
+/** A room of the server of Alice, unlike those of other names. */
+export function foreignRoom(version: string, { joinRule = 'public', name = 'room' } = {}): TestRoom {
+  // From version 12 the room's id follows from its create event.
+  const create = name === 'room' ? {} : { 'org.example.name': name }
+  return openedRoom(version, { creator: alice, joinRule, create, roomId: `!${name}:s0.test` })
 }
 
 export { alice }

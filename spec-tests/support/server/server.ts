@@ -3,6 +3,7 @@ import type { Log } from '#base/log.ts'
 import { loginUser, registerUser, testClient, type TestClient, type TestUser } from './client.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { createTestDatabase } from './databases.ts'
+import { noNetwork } from '../outgoing/fake-network.ts'
 import { assertRoomsAreRight } from '../rooms/room-check.ts'
 import { startServer, type Effects, type RunningServer } from '#server.ts'
 
@@ -24,12 +25,16 @@ export async function startTestServer({ settings, ...effects }: TestOptions = {}
   // The earlier history is that of the server `test`.
   const database = await createTestDatabase({ isNew: settings?.['server_name'] !== undefined })
   const config = loadConfig({ settings: { ...testSettings(database), ...settings } })
-  const started = await startServer(config, { log: failuresOnly, checkReplies: true, ...effects, clock }).catch(
-    async (error: unknown) => {
-      await database.remove()
-      throw error
-    },
-  )
+  const started = await startServer(config, {
+    log: failuresOnly,
+    checkReplies: true,
+    network: noNetwork(),
+    ...effects,
+    clock,
+  }).catch(async (error: unknown) => {
+    await database.remove()
+    throw error
+  })
   const end = async () => {
     if (process.env['CHECK_ROOMS']) await assertRoomsAreRight(started.context)
     await started.close()

@@ -5,12 +5,12 @@ import { ConfigSchema, type Config } from './schema.ts'
 /** Checks across settings: each problem names its key. */
 export function findMistakes(config: Config): string[] {
   return [
-    ...serverNameMistakes(config.server_name),
+    ...serverNameMistakes('server_name', config.server_name),
+    ...serverNameMistakes('federation.well_known_server', config.federation.well_known_server),
     ...databaseMistakes(config.database.url),
     ...tlsMistakes(config.listen.tls),
-    ...config.listen.trusted_proxies
-      .filter((range) => !isAddressRange(range))
-      .map((range) => `listen.trusted_proxies: expected an IP address or a CIDR range, got ${JSON.stringify(range)}`),
+    ...rangeMistakes('listen.trusted_proxies', config.listen.trusted_proxies),
+    ...rangeMistakes('outgoing.allowed_networks', config.outgoing.allowed_networks),
     ...(isTestName(config.server_name) ? [] : testOnlySettings(config)).map(
       (setting) => `${setting} is for tests only and refused for the public server name ${config.server_name}`,
     ),
@@ -22,7 +22,7 @@ export function findRisks(config: Config): string[] {
   if (isTestName(config.server_name)) return testOnlySettings(config).map((setting) => `${setting} is for tests only`)
   const risks: string[] = []
   if (config.registration.mode === 'open')
-    risks.push('registration.mode: open lets everybody, spammers included, make accounts')
+    risks.push('registration.mode: open lets everyone, spammers included, make accounts')
   if (config.server_name !== config.server_name.toLowerCase())
     risks.push('server_name: capitals confuse users, names are case-sensitive')
   if (isIP(bareHost(config.server_name)))
@@ -75,12 +75,13 @@ function valueAt(config: Config, path: readonly string[]): unknown {
 }
 
 /** https://spec.matrix.org/v1.19/appendices/#server-name */
-function serverNameMistakes(name: string): string[] {
+function serverNameMistakes(key: string, name: string | undefined): string[] {
+  if (name === undefined) return []
   const match = /^(?:\[([^\]]+)\]|([0-9A-Za-z.-]{1,255}))(?::(\d{1,5}))?$/.exec(name)
   const [, ipv6, host, port] = match ?? []
   const isNamed = host !== undefined && (isIP(host) === 4 || !/^[\d.]+$/.test(host))
   if (match && (ipv6 === undefined ? isNamed : isIP(ipv6) === 6) && Number(port ?? 0) <= 65_535) return []
-  return [`server_name: expected a domain such as example.org, without https:// and path, got ${JSON.stringify(name)}`]
+  return [`${key}: expected a domain such as example.org, without https:// and path, got ${JSON.stringify(name)}`]
 }
 
 function databaseMistakes(url: string | undefined): string[] {
@@ -95,6 +96,11 @@ function tlsMistakes({ port, certificate, key }: Config['listen']['tls']): strin
   if (given.length === 0 || given.length === 3) return []
   return [`listen.tls: port, certificate and key belong together, got ${given.map(([name]) => name).join(' and ')}`]
 }
+
+const rangeMistakes = (key: string, ranges: readonly string[]): string[] =>
+  ranges
+    .filter((range) => !isAddressRange(range))
+    .map((range) => `${key}: expected an IP address or a CIDR range, got ${JSON.stringify(range)}`)
 
 function isAddressRange(range: string): boolean {
   const [address = '', bits, ...rest] = range.split('/')

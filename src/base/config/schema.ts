@@ -4,6 +4,7 @@ import { database, listen, logging, metrics } from './operation.ts'
 import { federation } from './federation.ts'
 import { limits, rateLimits } from './limits.ts'
 import { memory } from './memory.ts'
+import { outgoing } from './outgoing.ts'
 import { rooms } from './rooms.ts'
 import { support } from './support.ts'
 
@@ -35,6 +36,7 @@ export const ConfigSchema = Type.Object(
     limits,
     rate_limits: rateLimits,
     federation,
+    outgoing,
     logging,
     metrics,
     support,

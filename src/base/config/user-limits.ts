@@ -70,3 +70,20 @@ export const pushLimits = {
   push_patterns_per_user: atMost(200, 'Patterns in the push rules of one user that are looked for in messages.'),
   push_pattern_bytes_per_user: atMost(4 * KiB, 'Bytes of all these patterns together.'),
 }
+
+/** What other servers are sent. */
+export const federationLimits = {
+  presence_room_members: Type.Integer({
+    default: 250,
+    minimum: 0,
+    description: 'Joined members of the largest room whose other servers are sent the presence of users here.',
+  }),
+  outgoing_edu_bytes_per_server: atMost(
+    32 * MiB,
+    'Bytes of to-device messages and device-list changes that wait for one other server; more are refused.',
+  ),
+  outgoing_edu_bytes: atMost(
+    1024 * MiB,
+    'Bytes of these for all other servers; beyond, those for the servers that have not answered longest are deleted.',
+  ),
+}

@@ -10,7 +10,8 @@ import type { FindKey } from './server-key.ts'
 
 type Needs = RemoteNeeds & { clock: Clock; log: Log }
 
-const limits = { isUnsigned: true, timeoutMs: 10_000 } as const
+/** Urgent, because the one who signs with an unknown key may be the server itself, which is thereby alive; the key ring keeps its own pauses. */
+const limits = { isUnsigned: true, isUrgent: true, timeoutMs: 10_000 } as const
 
 /** Asks a server for its own keys; undefined where it answers nothing of use. */
 export async function askOwner(ctx: Needs, server: ServerName): Promise<PublishedKeys | undefined> {

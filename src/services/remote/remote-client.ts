@@ -5,6 +5,7 @@ import { isValidServerName, type ServerName } from '#protocol/ids.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
 import { authorizationHeader } from '#protocol/request-signature.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
+import type { Destinations } from './destinations.ts'
 import { RemoteError } from './remote-error.ts'
 import type { ServerAccess } from './server-access.ts'
 import type { FederationAnswer, FederationTransport } from './transport.ts'
@@ -15,6 +16,7 @@ export type RemoteNeeds = {
   signingKey: SigningKey
   transport: FederationTransport
   serverAccess: ServerAccess
+  destinations: Destinations
 }
 
 export type RemoteRequest = {
@@ -27,6 +29,8 @@ export type RemoteRequest = {
   content?: JsonObject
   /** Requests for keys are not signed. */
   isUnsigned?: boolean
+  /** A user waits for it, or it may show that the server lives: it is made although the server did not answer of late. */
+  isUrgent?: boolean
   timeoutMs?: number
   maxBytes?: number
   signal?: AbortSignal
@@ -35,8 +39,29 @@ export type RemoteRequest = {
 const defaultTimeoutMs = 30_000
 const defaultMaxBytes = 4_194_304
 
-/** Asks another server and answers its JSON object; throws RemoteError for anything else than success. */
+/**
+ * Asks another server and answers its JSON object; throws RemoteError for anything else than success. A server that has
+ * not answered several times is not asked until its pause is over, unless the request is urgent.
+ */
 export async function askServer(ctx: RemoteNeeds, request: RemoteRequest): Promise<JsonObject> {
+  const { destination } = request
+  if (!request.isUrgent && ctx.destinations.isRefused(destination))
+    throw new RemoteError(destination, 'It has not answered of late, and is not asked for a while')
+  try {
+    const answer = await askUncounted(ctx, request)
+    ctx.destinations.succeeded(destination)
+    return answer
+  } catch (error) {
+    // What was aborted, or never sent, says nothing of the server.
+    if (!(error instanceof RemoteError) || request.signal?.aborted || !mayAsk(ctx, destination)) throw error
+    if (error.isFromServer) ctx.destinations.succeeded(destination)
+    else if (error.isOutage) ctx.destinations.failed(destination, error.message)
+    throw error
+  }
+}
+
+/** The same without regard to whether the server answered before; its outcome counts for nothing. */
+export async function askUncounted(ctx: RemoteNeeds, request: RemoteRequest): Promise<JsonObject> {
   const { destination } = request
   const answer = await exchange(ctx, request)
   const value = parseAnswer(answer)
@@ -78,6 +103,9 @@ async function exchange(ctx: RemoteNeeds, request: RemoteRequest): Promise<Feder
     throw new RemoteError(destination, cause instanceof Error ? cause.message : String(cause), { cause })
   }
 }
+
+const mayAsk = ({ config, serverAccess }: RemoteNeeds, destination: ServerName): boolean =>
+  isValidServerName(destination) && destination !== config.server_name && serverAccess(destination)
 
 function uriOf({ path, query = {} }: RemoteRequest): string {
   const escaped = `/${path.map(encodeURIComponent).join('/')}`

@@ -29,6 +29,16 @@ export class RemoteError extends Error {
     return this.status !== undefined && this.status >= 400 && this.status < 500 && this.status !== 429
   }
 
+  /** Whether a homeserver refused, as opposed to what may stand in its place while it is down. */
+  get isFromServer(): boolean {
+    return this.isRefusal && this.errcode !== undefined
+  }
+
+  /** Whether nothing answered, or what answered cannot serve now. */
+  get isOutage(): boolean {
+    return this.status === undefined || this.status === 429 || this.status >= 500
+  }
+
   /** What our client is answered: the refusal as it came, or that the server cannot be reached. */
   toClientError(): MatrixError {
     if (this.isRefusal && this.errcode !== undefined)

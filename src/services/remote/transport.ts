@@ -3,7 +3,7 @@ import type { ServerName } from '#protocol/ids.ts'
 /** A request to another server, signed already. */
 export type FederationRequest = {
   destination: ServerName
-  method: string
+  method: 'GET' | 'POST' | 'PUT'
   /** Path and query. */
   uri: string
   headers: Readonly<Record<string, string>>

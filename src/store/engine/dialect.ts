@@ -30,6 +30,9 @@ export const lockFreeRows = (kind: Kind, query: Knex.QueryBuilder): void => {
 /** Orders text by its bytes, whatever the database's own order is. */
 export const byBytes = (kind: Kind): string => (kind === 'postgres' ? 'collate "C"' : 'collate binary')
 
+/** The function that finds a text in another, from 1; 0 where it is not there. */
+export const textPosition = (kind: Kind): string => (kind === 'postgres' ? 'strpos' : 'instr')
+
 /** How many rows one read may answer: SQLite reads on the main thread, which so many keep for some milliseconds; PostgreSQL sorts anew for each page. */
 export const rowsAtOnce = (kind: Kind): number => (kind === 'postgres' ? 40_000 : 4000)
 

@@ -12,7 +12,7 @@ export const getWellKnownClient = endpoint({
   path: '/.well-known/matrix/client',
   auth: 'none',
   reply: Type.Object({ 'm.homeserver': Type.Object({ base_url: Type.String() }) }),
-  summary: 'Tells clients where the server of this domain is.',
+  summary: 'Names the server of this domain to clients.',
   spec: 'client-server-api/#getwell-knownmatrixclient',
   async handle({ config }) {
     return { 'm.homeserver': { base_url: publicBaseUrl(config) } }
@@ -25,16 +25,18 @@ export const getWellKnownServer = endpoint({
   path: '/.well-known/matrix/server',
   auth: 'none',
   reply: Type.Object({ 'm.server': Type.String() }),
-  summary: 'Tells other servers where the server of this domain is.',
+  summary: 'Names the server of this domain to other servers.',
   spec: 'server-server-api/#getwell-knownmatrixserver',
   async handle(ctx) {
     return { 'm.server': publicAuthority(ctx) }
   },
 })
 
-/** Host and port; without a port other servers would take 8448. */
+/** Where other servers find this one: as configured, else where clients do, with its port, as other servers would take 8448. */
 function publicAuthority({ config }: Context): string {
-  if (config.public_base_url === undefined || !config.federation.enabled) throw notFound()
+  if (!config.federation.enabled) throw notFound()
+  if (config.federation.well_known_server !== undefined) return config.federation.well_known_server
+  if (config.public_base_url === undefined) throw notFound()
   const { hostname, port, protocol } = new URL(config.public_base_url)
   return `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`
 }

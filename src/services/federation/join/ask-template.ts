@@ -10,7 +10,7 @@ import { RemoteError } from '#services/remote/remote-error.ts'
 import { hashAndSignEvent } from '#services/rooms/write/build-event.ts'
 import { checkTemplate, type Asked } from './check-template.ts'
 
-type Needs = Pick<Context, 'config' | 'clock' | 'signingKey' | 'transport' | 'serverAccess'>
+type Needs = Pick<Context, 'config' | 'clock' | 'signingKey' | 'transport' | 'serverAccess' | 'destinations'>
 
 /** The membership event that we signed, for the server that made its template. */
 export type Ready = SignedEvent & { version: RoomVersion }
@@ -22,7 +22,7 @@ export async function askTemplate(ctx: Needs, server: ServerName, asked: Asked):
   const { roomId, userId, membership } = asked
   const query = membership === 'leave' ? {} : { ver: roomVersions.map(({ id }) => id) }
   const path = [...federation, 'v1', `make_${membership}`, roomId, userId]
-  const answer = await askServer(ctx, { destination: server, method: 'GET', path, query })
+  const answer = await askServer(ctx, { destination: server, method: 'GET', path, query, isUrgent: true })
   const named = answer.room_version ?? '1'
   const version = typeof named === 'string' ? roomVersion(named) : undefined
   if (!version) throw incompatibleRoomVersion(typeof named === 'string' ? named : '')
@@ -65,6 +65,7 @@ export function sendEvent(
     path,
     query,
     content: ready.pdu as unknown as JsonObject,
+    isUrgent: true,
     ...(isLarge && { timeoutMs: joinTimeoutMs, maxBytes: maxJoinBytes }),
   })
 }

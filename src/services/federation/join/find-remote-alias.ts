@@ -8,13 +8,19 @@ const maxServers = 20
 
 /** Asks the server of an alias where it leads to; undefined where it says that there is no such alias. */
 export async function findRemoteAlias(
-  ctx: Pick<Context, 'config' | 'signingKey' | 'transport' | 'serverAccess'>,
+  ctx: Pick<Context, 'config' | 'signingKey' | 'transport' | 'serverAccess' | 'destinations'>,
   alias: string,
 ): Promise<{ roomId: RoomId; servers: ServerName[] } | undefined> {
   const server = serverOf(alias)
   const path = ['_matrix', 'federation', 'v1', 'query', 'directory']
   try {
-    const answer = await askServer(ctx, { destination: server, method: 'GET', path, query: { room_alias: alias } })
+    const answer = await askServer(ctx, {
+      destination: server,
+      method: 'GET',
+      path,
+      query: { room_alias: alias },
+      isUrgent: true,
+    })
     const { room_id: roomId, servers } = answer
     if (typeof roomId !== 'string' || !isValidRoomId(roomId)) throw new RemoteError(server, 'The answer names no room')
     const named = Array.isArray(servers) ? servers.slice(0, maxServers) : []

@@ -33,7 +33,7 @@ export async function takeMembership(ctx: Context, sent: SentMembership): Promis
   if (sent.membership !== 'leave') await requireOpenRoom(ctx, roomId)
   const pdu = await authorised(ctx, room, given)
   // Before it is in the room: whoever sends the room's events on may come by it at once.
-  await ctx.store.federation.relayedEvents.add(eventId, ctx.clock.now())
+  await ctx.store.federation.relayedEvents.add({ eventId, origin, now: ctx.clock.now() })
   try {
     await enter(ctx, { origin, roomId, pdu, eventId })
   } catch (error) {
