@@ -4,6 +4,7 @@ import type { Context } from '#context.ts'
 import { startServer } from '#server.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { createTestDatabase, type TestEngine } from './databases.ts'
+import { noNetwork } from '../outgoing/fake-network.ts'
 import { failuresOnly, testSettings } from './server.ts'
 
 /** A server on a fake clock that clients find at the same place again after a restart. */
@@ -24,7 +25,7 @@ export async function startRestartableServer({ engine, log = failuresOnly }: Opt
   const clock = fakeClock()
   const start = (port: number) => {
     const settings = { ...testSettings(database), listen: { port } }
-    return startServer(loadConfig({ settings }), { log, checkReplies: true, clock })
+    return startServer(loadConfig({ settings }), { log, checkReplies: true, clock, network: noNetwork() })
   }
   let running = await start(0)
   return {
