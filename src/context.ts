@@ -13,6 +13,9 @@ import type { SigningKey } from './protocol/events/signing-key.ts'
 import type { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
 import type { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
+import type { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
+import type { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import type { ServerAcls } from '#services/federation/server-acls.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Destinations } from '#services/remote/destinations.ts'
 import type { KeyRing } from '#services/remote/key-ring.ts'
@@ -26,6 +29,7 @@ import type { UnreadNotifications } from './services/push/unread-notifications.t
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
+import type { EventSigner } from './services/rooms/write/event-signer.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -46,6 +50,8 @@ export type Context = {
   log: Log
   metrics: Metrics
   signingKey: SigningKey
+  /** Signs new events with it. */
+  eventSigner: EventSigner
   rateBuckets: RateBuckets
   /** The one way to other machines. */
   outgoing: Outgoing
@@ -69,6 +75,12 @@ export type Context = {
   accountRooms: AccountRooms
   /** Threads that check signatures of events in bulk. */
   checkThreads: CheckThreads
+  /** Whom the ACLs of rooms let take part. */
+  serverAcls: ServerAcls
+  /** Events of other servers that wait for their turn. */
+  incomingEvents: EventQueues
+  /** Answers to transactions of other servers. */
+  transactionAnswers: TransactionAnswers
   /** The transaction ids that devices have used. */
   sentTransactions: SentTransactions
   /** The members that were sent to each device, for lazy loading. */

@@ -21,12 +21,14 @@ import { destinations } from './federation/destinations.ts'
 import { outgoingEdus } from './federation/outgoing-edus.ts'
 import { relayedEvents } from './federation/relayed-events.ts'
 import { serverKeys } from './federation/server-keys.ts'
+import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
 import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -101,7 +103,9 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     outgoingEdus: outgoingEdus(db, kind),
     relayedEvents: relayedEvents(db, kind),
     serverKeys: serverKeys(db),
+    stagedEvents: stagedEvents(db, kind),
   },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

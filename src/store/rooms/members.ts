@@ -154,6 +154,20 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .pluck('theirs.user_id')) as UserId[]
   },
 
+  /** Users who share a room of so many joined members at most with the user, the user included. */
+  async usersSharingSmallRooms(userId: UserId, most: number): Promise<UserId[]> {
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .whereRaw(
+        `(select count(*) from (select 1 from memberships c
+            where c.room_nid = mine.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
+        [most + 1, most],
+      )
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as UserId[]
+  },
+
   async shareRoom(one: UserId, other: UserId): Promise<boolean> {
     const row: unknown = await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
