@@ -39,7 +39,7 @@ const publicRooms = [
 // that write/ is made of.
 const roomsForFederation = [
   '(events|state)/',
-  'live/(room-turn|stale-room|next-state)\\.ts',
+  'live/(room-turn|stale-room|next-state|state-entry)\\.ts',
   'write/(build-event|draft-event|persist-received|redactions)\\.ts',
 ]
 const rooms = 'src/services/rooms'

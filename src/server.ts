@@ -271,7 +271,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     },
   )
   const network = effects.network ?? systemNetwork()
-  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const outgoing = createOutgoing({ config, clock, network, authorities, metrics })
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
   const destinations = new Destinations(clock)
