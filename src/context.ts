@@ -15,6 +15,7 @@ import type { SessionCache } from './services/accounts/sessions/session-cache.ts
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
 import type { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import type { HistoryPauses } from '#services/federation/history/history-pauses.ts'
 import type { ServerAcls } from '#services/federation/server-acls.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Destinations } from '#services/remote/destinations.ts'
@@ -74,6 +75,8 @@ export type Context = {
   checkThreads: CheckThreads
   /** Whom the ACLs of rooms let take part. */
   serverAcls: ServerAcls
+  /** Rooms whose history could not be had a moment ago. */
+  historyPauses: HistoryPauses
   /** Events of other servers that wait for their turn. */
   incomingEvents: EventQueues
   /** Answers to transactions of other servers. */

@@ -31,6 +31,7 @@ import { noNamespaces } from './services/accounts/registration/user-namespaces.t
 import { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
 import { startStagedEventsWorker } from '#services/federation/receive/transactions/staged-events-worker.ts'
 import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import { HistoryPauses } from '#services/federation/history/history-pauses.ts'
 import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
@@ -283,6 +284,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
     serverAcls: new ServerAcls(),
+    historyPauses: new HistoryPauses(),
     incomingEvents: new EventQueues(),
     transactionAnswers: new TransactionAnswers(caches),
     accountRooms: new AccountRooms(store, caches),

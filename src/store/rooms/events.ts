@@ -33,6 +33,8 @@ export type StoredEvent = Readonly<{
   status: EventStatus
   /** The redaction that was applied to it. */
   redactedBy: EventId | null
+  /** It came in as history: the state before it is not known. */
+  isHistory?: boolean
 }>
 
 export type EventRow = Readonly<{
@@ -47,6 +49,7 @@ export type EventRow = Readonly<{
   graph_json: string
   status: number
   redacted_by: EventId | null
+  is_history: boolean | number
 }>
 
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
@@ -61,6 +64,7 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
   graphJson: row.graph_json,
   status: statuses[row.status] ?? 'rejected',
   redactedBy: row.redacted_by,
+  isHistory: Boolean(row.is_history),
 })
 
 /** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */
