@@ -30,6 +30,7 @@ import type { UnreadNotifications } from './services/push/unread-notifications.t
 import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
+import type { SignByPolicy } from './services/rooms/write/policy-port.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -73,6 +74,8 @@ export type Context = {
   accountRooms: AccountRooms
   /** Threads that check signatures of events in bulk. */
   checkThreads: CheckThreads
+  /** Asks Policy Servers about our own events. */
+  signByPolicy: SignByPolicy
   /** Whom the ACLs of rooms let take part. */
   serverAcls: ServerAcls
   /** Rooms whose history could not be had a moment ago. */

@@ -12,13 +12,17 @@ import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-st
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { makeDeactivatedLeave } from './deactivated-accounts.ts'
+import type { SignByPolicy } from './policy-port.ts'
 import { redactionBy } from './redactions.ts'
 
 /** The effects that adding an event to a room has. */
 export type AppendNeeds = Pick<
   Context,
   'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'tokens'
->
+> & {
+  /** Absent: no room is taken to use a Policy Server. */
+  signByPolicy?: SignByPolicy
+}
 
 /** An event on disk. */
 export type Appended = { eventId: EventId; position: number }
@@ -104,8 +108,9 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
   // 5. Hash and sign it.
   const signed = hashAndSignEvent(event, room.version, ctx.signingKey)
-  // 6. Authorize it, by the state before it.
+  // 6. Authorize it, by the state before it, and by the room's Policy Server.
   authorizeEvent(room, signed, authEvents)
+  await ctx.signByPolicy?.(room, signed)
   const { pdu, eventId } = signed
   const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
   // 7. Lay it over the room: the next event builds on it at once.
