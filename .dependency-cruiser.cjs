@@ -41,6 +41,8 @@ const roomsForReceiving = [
   'live/(room-turn|stale-room)\\.ts',
   'write/(persist-received|redactions)\\.ts',
 ]
+// Entering rooms of other servers, and letting theirs in: events that are made here and signed elsewhere, or the reverse.
+const roomsForJoining = ['(events|state)/', 'live/next-state\\.ts', 'write/(build-event|draft-event)\\.ts']
 const rooms = 'src/services/rooms'
 const seesOfRooms = (name, from, files) => ({
   name,
@@ -71,12 +73,16 @@ module.exports = {
     })),
     seesOfRooms(
       'rooms are used through their public parts',
-      { path: '^src/(api|integrations|services)/', pathNot: `^${rooms}/|^src/services/federation/receive/` },
+      { path: '^src/(api|integrations|services)/', pathNot: `^${rooms}/|^src/services/federation/(receive|join)/` },
       publicRooms,
     ),
     seesOfRooms('receiving uses what rooms share with it', { path: '^src/services/federation/receive/' }, [
       ...publicRooms,
       ...roomsForReceiving,
+    ]),
+    seesOfRooms('joining uses what makes an event', { path: '^src/services/federation/join/' }, [
+      ...publicRooms,
+      ...roomsForJoining,
     ]),
     seesOfRooms('commands also check rooms', { path: '^src/cli/' }, [
       ...publicRooms,

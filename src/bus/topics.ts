@@ -94,6 +94,12 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
 export const accountErased = topic<{ userId: UserId }>('account.erased')
 
 /**
+ * An account was deactivated.
+ * From: services/accounts. Listeners: services/presence.
+ */
+export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
+
+/**
  * Devices were deleted with all that belonged to them.
  * From: services/accounts. Listeners: services/sync/wake-waiters, services/e2ee/key-stock.
  */

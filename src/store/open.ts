@@ -24,8 +24,10 @@ import { serverKeys } from './federation/server-keys.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
+import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -75,6 +77,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),
     oneTimeKeys: oneTimeKeys(db, kind),
+    remoteDeviceLists: remoteDeviceLists(db, kind),
     toDevice: toDevice(db, kind),
   },
   rooms: {
@@ -100,6 +103,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     relayedEvents: relayedEvents(db, kind),
     serverKeys: serverKeys(db),
   },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

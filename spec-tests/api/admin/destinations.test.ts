@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { enqueueEdus } from '#services/remote/outgoing-edus.ts'
 import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { startSending, type Sending } from '../../support/federation/sending.ts'
-import { accepted, refused, sendText } from '../../support/rooms/rooms.ts'
-import { loginUser, testPassword, type TestUser } from '../../support/server/client.ts'
+import { sendText } from '../../support/rooms/rooms.ts'
+import { accepted, loginUser, refused, testPassword, type TestUser } from '../../support/server/client.ts'
 
 const path = '/_synapse/admin/v1/federation/destinations'
 

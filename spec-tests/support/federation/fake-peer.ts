@@ -10,7 +10,7 @@ import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import type { FederationAnswer, FederationRequest } from '#services/remote/transport.ts'
 import { keyOf } from '../generators/server-keys.ts'
-import { findTestKey } from './receiving.ts'
+import { findTestKey } from './receive-needs.ts'
 import { jsonAnswer, type TestNetwork } from './network.ts'
 
 export type SentTransaction = {

@@ -2,13 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { about } from '#base/about.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
-import {
-  OutgoingError,
-  type Outgoing,
-  type OutgoingAnswer,
-  type OutgoingRequest,
-  type OutgoingStream,
-} from '#base/outgoing.ts'
+import { OutgoingError, type Outgoing, type OutgoingRequest, type OutgoingStream } from '#base/outgoing.ts'
 import { createAgents, type Agents } from './agents.ts'
 import { asOutgoing, exchange } from './exchange.ts'
 import { limitedBody, refusalOf } from './limited-body.ts'
@@ -18,6 +12,7 @@ import { CachingResolver } from './resolver.ts'
 import { hopOf, redirection, urlOf, type Hop } from './hop.ts'
 import { Slots } from './slots.ts'
 import { TimeLimits, type TimeLimit } from './time-limits.ts'
+import { WholeBodies } from './whole-body.ts'
 
 /** Requests that run at once, each on a connection of its own, and those that wait for their turn. */
 const maxRunning = 1024
@@ -36,10 +31,14 @@ export function createOutgoing({ config, clock, network, authorities }: Making):
   const { name, version } = about()
   const agentName = `${name[0]?.toUpperCase()}${name.slice(1)}/${version}`
   const limits = new TimeLimits()
+  const whole = new WholeBodies()
   const open = (request: OutgoingRequest) => openAnswer({ agents, slots, agentName, limits }, request)
   return {
     open,
-    fetch: async (request) => readWhole(await open(request)),
+    async fetch(request) {
+      const { body, ...head } = await open(request)
+      return { ...head, body: await whole.read(body) }
+    },
     findServices: (service) => resolver.services(service),
     async close() {
       limits.endAll('The server stops')
@@ -114,10 +113,4 @@ function streamOf(response: IncomingMessage, request: OutgoingRequest, { hop, li
     url: urlOf(hop),
     body: limitedBody(response, { maxBytes, idleMs, signal: limit.signal }),
   }
-}
-
-async function readWhole({ body, ...head }: OutgoingStream): Promise<OutgoingAnswer> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(chunk)
-  return { ...head, body: Buffer.concat(chunks) }
 }

@@ -1,4 +1,4 @@
-export type PresenceState = 'online' | 'unavailable' | 'offline'
+import type { PresenceState } from '#store/presences.ts'
 
 /** The presence of a user as other users see it. */
 export type PresenceContent = {

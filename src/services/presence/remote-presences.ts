@@ -1,6 +1,7 @@
 import type { Clock } from '#base/clock.ts'
 import type { UserId } from '#protocol/ids.ts'
-import type { PresenceContent, PresenceState } from './presence-content.ts'
+import type { PresenceState } from '#store/presences.ts'
+import type { PresenceContent } from './presence-content.ts'
 
 /** What another server says of one of its users; times in milliseconds since the epoch. */
 export type RemotePresence = {

@@ -74,6 +74,8 @@ export type RoomWrite = Readonly<{
   /** Whether the room is a placeholder from now on: true for a new one, false with the first join of a local user. */
   isPlaceholder?: boolean | undefined
   events: readonly EventWrite[]
+  /** Resolves once the events are whole, and can be written; never rejects. */
+  ready?: Promise<unknown> | undefined
 }>
 
 /** What a write became: the number of its room and the positions of its events, in order. */

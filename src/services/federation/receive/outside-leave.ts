@@ -34,7 +34,8 @@ function memberIn(value: JsonValue): UserId | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value.type !== 'm.room.member')
     return undefined
   const { state_key: userId, sender, content } = value
-  const membership = typeof content === 'object' && !Array.isArray(content) ? membershipOf({ content: content ?? {} }) : ''
+  const membership =
+    typeof content === 'object' && !Array.isArray(content) ? membershipOf({ content: content ?? {} }) : ''
   if (typeof userId !== 'string' || userId === sender) return undefined
   return membership === 'leave' || membership === 'ban' ? (userId as UserId) : undefined
 }

@@ -61,7 +61,8 @@ function targetServer(event: StoredEvent): ServerName | undefined {
 /** Whether another server let our user in: that one sends the join to all others. Ours follow events that are here. */
 async function isLetInElsewhere(ctx: Needs, room: LiveRoom, event: StoredEvent): Promise<boolean> {
   if (!isOwnMembership(event) || contentOf(event).membership !== 'join') return false
-  const previous: readonly EventId[] = prevEventIds(storedPdu(event, room), room.version)
+  const whole = await ctx.store.rooms.events.find(event.eventId)
+  const previous: readonly EventId[] = whole ? prevEventIds(storedPdu(whole, room), room.version) : []
   if (previous.length === 0) return false
   const found = await ctx.store.rooms.events.findMany(previous)
   return !found.some(({ status, position }) => status !== 'outlier' && position > 0 && position < event.position)

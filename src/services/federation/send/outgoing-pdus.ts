@@ -6,7 +6,7 @@ import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 
 /** An event as other servers get it. */
 export type OutgoingPdu = { eventId: EventId; pdu: Pdu; bytes: number }
@@ -65,5 +65,5 @@ export class OutgoingPdus {
   }
 }
 
-const bytesOf = ({ clientJson, graphJson }: StoredEvent): number =>
+const bytesOf = ({ clientJson, graphJson }: GraphEvent): number =>
   Buffer.byteLength(clientJson) + Buffer.byteLength(graphJson) + 100

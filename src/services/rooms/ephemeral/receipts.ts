@@ -81,7 +81,7 @@ export async function advanceReceipt(
 export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
 
 /**
- * What was told in some rooms after one position of the stream and up to another, as JSON texts of m.receipt events:
+ * The receipts of some rooms after one position of the stream and up to another, as JSON texts of m.receipt events:
  * mostly one for each room. Private receipts are for their owner alone.
  */
 export async function receiptChanges(
@@ -91,10 +91,10 @@ export async function receiptChanges(
 ): Promise<Map<RoomId, string[]>> {
   const texts = new Map<RoomId, string[]>()
   if (after === upTo || roomIds.length === 0) return texts
-  const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
+  const visible = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
-  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
+  for (const [roomId, receipts] of Map.groupBy(visible, (receipt) => receipt.roomId))
     texts.set(
       roomId,
       receiptContents(receipts).map((content) => JSON.stringify({ type: 'm.receipt', content })),
@@ -102,8 +102,8 @@ export async function receiptChanges(
   return texts
 }
 
-type Told = { ts: number; thread_id?: string }
-type ReceiptContent = Record<EventId, Record<string, Record<UserId, Told>>>
+type ReceiptData = { ts: number; thread_id?: string }
+type ReceiptContent = Record<EventId, Record<string, Record<UserId, ReceiptData>>>
 
 /**
  * A content has one place for a user, an event and a type: whoever read up to the same event in a thread and without

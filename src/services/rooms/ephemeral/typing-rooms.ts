@@ -39,7 +39,7 @@ export class TypingRooms {
     return this.#serial
   }
 
-  /** Where somebody types. */
+  /** Rooms with typing users. */
   lively(): RoomId[] {
     return [...this.#rooms].flatMap(([roomId, { users }]) => (users.size > 0 ? [roomId] : []))
   }
