@@ -148,6 +148,15 @@ describe('EDUs in the durable queue of a server', function () {
     assert.deepEqual(await enqueue(sending.ctx, numbered('near.test', 99, 1)), [])
   })
 
+  it('T41 are refused where no request could bear them, and keep up nothing', async () => {
+    await using sending = await startSending()
+    const near = sending.peer('near.test')
+    const odd: NewEdu = { destination: 'near.test', type: 'm.direct_to_device', content: { number: 1e300 } }
+    assert.deepEqual(await enqueue(sending.ctx, [odd, ...numbered('near.test', 0, 2)]), [odd])
+    await sending.settle()
+    assert.deepEqual(numbersIn(near), [0, 1])
+  })
+
   it('are not queued where the transaction that queues them fails', async () => {
     await using sending = await startSending()
     const near = sending.peer('near.test')
