@@ -1,7 +1,7 @@
 import { edusQueued } from '#bus/topics.ts'
 import type { Config } from '#base/config/schema.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { ServerName } from '#protocol/ids.ts'
+import { isValidServerName, type ServerName } from '#protocol/ids.ts'
 import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json.ts'
 import type { Bus } from '#bus/bus.ts'
 import type { Transaction } from '#store/open.ts'
@@ -37,7 +37,7 @@ export async function enqueueEdus(
     const text = JSON.stringify(edu.content)
     const bytes = (waiting.get(edu.destination) ?? 0) + Buffer.byteLength(text)
     const isTooMuch = Buffer.byteLength(text) > maxEduBytes || bytes > config.limits.outgoing_edu_bytes_per_server
-    if (isTooMuch || !isSignable(edu.content)) refused.push(edu)
+    if (isTooMuch || !isSendable(edu, config)) refused.push(edu)
     else {
       waiting.set(edu.destination, bytes)
       const name = JSON.stringify([edu.destination, edu.key ?? taken.size, edu.key !== undefined])
@@ -61,8 +61,9 @@ export async function enqueueEdus(
   return { refused }
 }
 
-/** What cannot be signed could never be sent, and would keep up what comes after it. */
-function isSignable(content: JsonObject): boolean {
+/** What is for no other server or cannot be signed could never be sent, and would keep up what comes after it. */
+function isSendable({ destination, content }: NewEdu, { server_name: own }: Config): boolean {
+  if (destination === own || !isValidServerName(destination)) return false
   try {
     canonicalJson(content, 'as-sent')
     return true

@@ -152,7 +152,8 @@ describe('EDUs in the durable queue of a server', function () {
     await using sending = await startSending()
     const near = sending.peer('near.test')
     const odd: NewEdu = { destination: 'near.test', type: 'm.direct_to_device', content: { number: 1e300 } }
-    assert.deepEqual(await enqueue(sending.ctx, [odd, ...numbered('near.test', 0, 2)]), [odd])
+    const nowhere = ['a.test', 'no name', ''].flatMap((name) => numbered(name, 0, 1))
+    assert.deepEqual(await enqueue(sending.ctx, [odd, ...nowhere, ...numbered('near.test', 0, 2)]), [odd, ...nowhere])
     await sending.settle()
     assert.deepEqual(numbersIn(near), [0, 1])
   })

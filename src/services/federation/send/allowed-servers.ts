@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Context } from '#context.ts'
 import { inSlices } from '#base/in-slices.ts'
-import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
+import { isValidServerName, type EventId, type RoomId, type ServerName } from '#protocol/ids.ts'
 import { readServerAcl, type ServerAcl } from '#protocol/rooms/server-acl.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
@@ -27,7 +27,9 @@ export class AllowedServers {
   /** Of these servers, the others that the administrator and the room let take part; none where `m.federate` is false. */
   async among(room: LiveRoom, servers: Iterable<ServerName>): Promise<ServerName[]> {
     const { config, serverAccess } = this.#ctx
-    const others = [...servers].filter((server) => server !== config.server_name && serverAccess(server))
+    const others = [...servers].filter(
+      (server) => server !== config.server_name && isValidServerName(server) && serverAccess(server),
+    )
     if (others.length === 0) return []
     await loadStateEntries(this.#ctx, room, [
       ['m.room.create', ''],
