@@ -13,6 +13,9 @@ import type { SigningKey } from './protocol/events/signing-key.ts'
 import type { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
 import type { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
+import type { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
+import type { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import type { ServerAcls } from '#services/federation/server-acls.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Destinations } from '#services/remote/destinations.ts'
 import type { KeyRing } from '#services/remote/key-ring.ts'
@@ -72,6 +75,12 @@ export type Context = {
   accountRooms: AccountRooms
   /** Threads that check signatures of events in bulk. */
   checkThreads: CheckThreads
+  /** Whom the ACLs of rooms let take part. */
+  serverAcls: ServerAcls
+  /** Events of other servers that wait for their turn. */
+  incomingEvents: EventQueues
+  /** Answers to transactions of other servers. */
+  transactionAnswers: TransactionAnswers
   /** The transaction ids that devices have used. */
   sentTransactions: SentTransactions
   /** The members that were sent to each device, for lazy loading. */

@@ -28,6 +28,10 @@ import { IgnoredUsers } from './services/accounts/data/ignored-users.ts'
 import { followSessionChanges } from './services/accounts/sessions/session-changes.ts'
 import { SessionCache } from './services/accounts/sessions/session-cache.ts'
 import { noNamespaces } from './services/accounts/registration/user-namespaces.ts'
+import { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
+import { startStagedEventsWorker } from '#services/federation/receive/transactions/staged-events-worker.ts'
+import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
 import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
@@ -38,8 +42,8 @@ import { readServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
 import { databaseUrl } from '#base/config/database-url.ts'
 import { Presences } from '#services/presence/presences.ts'
-import { startSendingWorker } from '#services/federation/send/start-sending.ts'
 import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
+import { startSendingWorker } from '#services/federation/send/start-sending.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -53,7 +57,6 @@ import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
-import { followDeviceLists as followDeviceListsOfOurs } from '#services/federation/send/follow-device-lists.ts'
 import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
@@ -67,7 +70,6 @@ import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
 import { controlBus, controlFile, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
-import { startFollowerWorker } from './jobs/follower.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
 
@@ -181,9 +183,9 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
-    startSendingWorker(context),
     startDeviceListWorker(context),
-    ...(context.config.federation.enabled ? [startFollowerWorker(context, followDeviceListsOfOurs(context))] : []),
+    startSendingWorker(context),
+    startStagedEventsWorker(context),
     startLeaveWorker(context),
     startPresenceWorker(context),
     startRecurringWorker(context, {
@@ -297,6 +299,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
+    serverAcls: new ServerAcls(),
+    incomingEvents: new EventQueues(),
+    transactionAnswers: new TransactionAnswers(caches),
     accountRooms: new AccountRooms(store, caches),
     rooms: new LiveRooms(store, config.server_name, caches),
     sentTransactions: new SentTransactions(store, caches),

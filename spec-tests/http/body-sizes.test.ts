@@ -6,7 +6,7 @@ import { createRoom } from '../support/rooms/rooms.ts'
 
 const ofBytes = (bytes: number) => `{"a":"${'x'.repeat(bytes - 8)}"}`
 /** What a client may send at most, in kibibytes; who needs more than 64 stands in the next test. */
-const sizes = { small: 16, medium: 64, event: 192, large: 1024 }
+const sizes = { small: 16, medium: 64, event: 192, large: 1024, transaction: 12_288 }
 
 describe('N20 the size of a body', () => {
   it('is large only where a request needs it, and never for strangers', () => {
@@ -23,6 +23,7 @@ describe('N20 the size of a body', () => {
       'PUT /_matrix/client/v3/rooms/:roomId/send/:eventType/:txnId',
       'PUT /_matrix/client/v3/rooms/:roomId/state/:eventType/:stateKey',
     ])
+    assert.deepEqual(paths('transaction'), ['PUT /_matrix/federation/v1/send/:transactionId'])
     assert.deepEqual(paths('large').sort(), [
       'POST /_matrix/client/v3/createRoom',
       'POST /_matrix/client/v3/keys/claim',

@@ -18,7 +18,7 @@ export type DeviceRef = { userId: UserId; deviceId: string }
 /**
  * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
  * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
- * From: services/rooms/live. Listeners: services/sync/wake-waiters.
+ * From: services/rooms/live. Listeners: services/sync/wake-waiters, services/federation/receive/transactions.
  */
 export const eventsCommitted = topic<{
   roomId: RoomId

@@ -4,6 +4,7 @@ export const bodyLimits = {
   medium: 'medium_body_bytes',
   event: 'event_body_bytes',
   large: 'body_bytes',
+  transaction: 'transaction_body_bytes',
 } as const
 
 export type BodySize = keyof typeof bodyLimits

@@ -23,7 +23,10 @@ export function jsonLimits(
   const { json_depth: depth, json_values: values, body_timeout_ms: timeoutMs } = limits
   // One event with such a number is refused by itself, not the request that it came in.
   const largeIntegers = auth === 'server'
-  return { bytes: limits[bodyLimits[maxBody]], timeoutMs, claim, depth, values, largeIntegers }
+  const bytes = limits[bodyLimits[maxBody]]
+  // Each of its events may hold a value every other byte, and its sender could never get past one that is refused.
+  const isTransaction = maxBody === 'transaction'
+  return { bytes, timeoutMs, claim, depth, values: isTransaction ? bytes / 2 : values, largeIntegers }
 }
 
 /** Reads a request's JSON object; an absent body counts as {}, whatever the content type says. */

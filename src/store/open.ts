@@ -21,6 +21,7 @@ import { destinations } from './federation/destinations.ts'
 import { outgoingEdus } from './federation/outgoing-edus.ts'
 import { relayedEvents } from './federation/relayed-events.ts'
 import { serverKeys } from './federation/server-keys.ts'
+import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
@@ -102,6 +103,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     outgoingEdus: outgoingEdus(db, kind),
     relayedEvents: relayedEvents(db, kind),
     serverKeys: serverKeys(db),
+    stagedEvents: stagedEvents(db, kind),
   },
   presences: presences(db),
   push: { pushers: pushers(db, kind) },

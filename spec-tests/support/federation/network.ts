@@ -59,7 +59,7 @@ export class TestNetwork {
     if (this.#cut.has(pairOf(from, destination))) throw new Error('The network is cut')
     this.requests.push({ from, destination, method, uri })
     const fake = this.#fakes.get(destination)
-    if (fake) return fake(request, from)
+    if (fake) return untilAborted(fake(request, from), signal)
     const url = this.#urls.get(destination)
     if (url === undefined) throw new Error(`No server ${destination}`)
     const limit = AbortSignal.timeout(timeoutMs)
@@ -74,6 +74,14 @@ export class TestNetwork {
     if (bytes.length > maxBytes) throw new Error('The answer is too large')
     return { status: answer.status, headers: Object.fromEntries(answer.headers), body: bytes }
   }
+}
+
+/** A server that never answers is waited for no longer than the asker wants to. */
+function untilAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer
+  const aborted = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => aborted.reject(new Error('Aborted')), { once: true })
+  return Promise.race([answer, aborted.promise])
 }
 
 const pairOf = (one: ServerName, other: ServerName): string => [one, other].sort().join(' ')

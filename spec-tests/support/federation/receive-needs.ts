@@ -6,6 +6,7 @@ import type { ServerName } from '#protocol/ids.ts'
 import type { KeyId } from '#protocol/events/signing-key.ts'
 import type { FindKey } from '#services/remote/server-key.ts'
 import type { MissingEvents, ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { ServerAcls } from '#services/federation/server-acls.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
@@ -46,5 +47,6 @@ export function receivingContext(
     config: { server_name: serverName } as Context['config'],
     findKey: findTestKey,
     missingEvents,
+    serverAcls: new ServerAcls(),
   }
 }

@@ -1,6 +1,7 @@
 import type { Endpoint } from '#http/endpoint.ts'
 import { directory } from './directory.ts'
 import { devices } from './devices.ts'
+import { events } from './events.ts'
 import { invites } from './invites.ts'
 import { joins } from './joins.ts'
 import { keys } from './keys.ts'
@@ -8,6 +9,7 @@ import { knocks } from './knocks.ts'
 import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
 import { thirdPartyInvites } from './third-party-invites.ts'
+import { transactions } from './transactions.ts'
 import { version } from './version.ts'
 
 /** The server-server API in the specification's order. */
@@ -15,6 +17,8 @@ export const federationEndpoints: readonly Endpoint[] = [
   ...version,
   ...keys,
   ...devices,
+  ...transactions,
+  ...events,
   ...joins,
   ...knocks,
   ...invites,

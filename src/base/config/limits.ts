@@ -57,7 +57,12 @@ const bodyLimits = {
   body_bytes: bodySize(
     1_048_576,
     65_536,
-    'Largest JSON body accepted: of keys, backups, account data, new rooms and to-device messages',
+    'Largest JSON body of a client: of keys, backups, account data, new rooms and to-device messages',
+  ),
+  transaction_body_bytes: bodySize(
+    12_582_912,
+    4_194_304,
+    'Largest JSON body of a transaction of another server: 50 events and 100 EDUs of 64 KiB each',
   ),
 }
 
@@ -74,7 +79,7 @@ const connectionLimits = {
     description: 'Memory for bodies that have not arrived whole, in bytes, in all.',
   }),
   arriving_bytes_per_address: Type.Integer({
-    default: 8_388_608,
+    default: 16_777_216,
     minimum: 65_536,
     description: 'Memory for bodies that have not arrived whole, in bytes, for one client address.',
   }),

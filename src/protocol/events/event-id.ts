@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { canonicalJson } from '#protocol/json/canonical-json.ts'
-import type { EventReference, Pdu, UnsignedPdu } from './event.ts'
-import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
+import { canonicalJson, type NumberRule } from '#protocol/json/canonical-json.ts'
+import { isObject, type EventReference, type JsonValue, type Pdu, type UnsignedPdu } from './event.ts'
+import { isValidEventId, type EventId, type RoomId, type ServerName } from '#protocol/ids.ts'
 import { redact } from './redaction.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
@@ -10,13 +10,27 @@ import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
  * The event's name: from room version 3 its reference hash, before that what its origin chose.
  * https://spec.matrix.org/v1.19/server-server-api/#calculating-the-reference-hash-for-an-event
  */
-export function eventId(pdu: Pdu, version: RoomVersion): EventId {
+export function eventId(pdu: Pdu, version: RoomVersion, numbers: NumberRule = 'lenient'): EventId {
   if (version.eventIds === 'chosen-by-origin') {
     if (pdu.event_id === undefined) throw new TypeError('The event does not carry its id')
     return pdu.event_id
   }
-  const digest = referenceHash(pdu, version)
+  const digest = referenceHash(pdu, version, numbers)
   return `$${digest.toString(version.eventIds === 'url-safe' ? 'base64url' : 'base64').replace(/=+$/, '')}`
+}
+
+/**
+ * The id under which a server knows what it sent, also where that is no event that we take: to answer with. Undefined
+ * where it can have none.
+ */
+export function idOfSent(value: JsonValue, version: RoomVersion): EventId | undefined {
+  if (!isObject(value)) return undefined
+  try {
+    if (version.eventIds !== 'chosen-by-origin') return eventId(value as Pdu, version, 'as-sent')
+    return typeof value.event_id === 'string' && isValidEventId(value.event_id) ? value.event_id : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** How an event is cited in `prev_events` and `auth_events`: by its id, before room version 3 with its hash. */
@@ -37,7 +51,7 @@ export function roomIdOfCreate(create: Pdu, version: RoomVersion): RoomId {
   return create.room_id
 }
 
-function referenceHash(pdu: Pdu, version: RoomVersion): Buffer {
+function referenceHash(pdu: Pdu, version: RoomVersion, numbers: NumberRule = 'lenient'): Buffer {
   const { signatures, unsigned, ...hashed } = redact(pdu, version)
-  return hash('sha256', canonicalJson(hashed, 'lenient'), 'buffer')
+  return hash('sha256', canonicalJson(hashed, numbers), 'buffer')
 }

@@ -51,10 +51,10 @@ export class Presences {
   readonly announcements: Coalescer
   /** Users whose newest presence is not announced yet. */
   readonly unannounced = new Set<UserId>()
-  /** Users here who see what other servers said of theirs, and were not woken yet. */
-  readonly unannouncedTo = new Set<UserId>()
   /** Users whose newest presence is not saved yet. */
   readonly unsaved = new Set<UserId>()
+  /** Users here who see what other servers said of theirs, and were not woken yet. */
+  readonly unannouncedTo = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
   /** In the order of their last change. */

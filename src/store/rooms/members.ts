@@ -138,20 +138,6 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .pluck('theirs.user_id')) as UserId[]
   },
 
-  /** Users who share a room of so many joined members at most with the user, the user included. */
-  async usersSharingSmallRooms(userId: UserId, most: number): Promise<UserId[]> {
-    return (await db('memberships as mine')
-      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
-      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
-      .whereRaw(
-        `(select count(*) from (select 1 from memberships c
-            where c.room_nid = mine.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
-        [most + 1, most],
-      )
-      .distinct('theirs.user_id')
-      .pluck('theirs.user_id')) as UserId[]
-  },
-
   /** Of users of other servers, those who share a room with a user of this one. */
   async sharingWithAccounts(userIds: readonly UserId[]): Promise<UserId[]> {
     if (userIds.length === 0) return []
@@ -163,6 +149,20 @@ export const members = (db: Db, kind: Engine['kind']) => ({
           .join('accounts as a', 'a.user_id', 'ours.user_id')
           .whereRaw('ours.room_nid = theirs.room_nid')
           .where('ours.membership', 'join'),
+      )
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as UserId[]
+  },
+
+  /** Users who share a room of so many joined members at most with the user, the user included. */
+  async usersSharingSmallRooms(userId: UserId, most: number): Promise<UserId[]> {
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .whereRaw(
+        `(select count(*) from (select 1 from memberships c
+            where c.room_nid = mine.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
+        [most + 1, most],
       )
       .distinct('theirs.user_id')
       .pluck('theirs.user_id')) as UserId[]

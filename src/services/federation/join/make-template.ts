@@ -7,7 +7,7 @@ import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts
 import { draftEvent } from '#services/rooms/write/draft-event.ts'
 import { roomOpenTo } from './open-to-server.ts'
 
-type Needs = Pick<Context, 'store' | 'clock' | 'rooms'>
+type Needs = Pick<Context, 'store' | 'clock' | 'rooms' | 'serverAcls'>
 
 export type TemplateRequest = {
   origin: ServerName

@@ -12,8 +12,8 @@ const maxAtOnce = 5
 
 const federation = ['_matrix', 'federation', 'v1']
 
-/** Asks the server that sent an event for what is missing here. */
-export const askForEvents = (ctx: Needs): MissingEvents => ({
+/** Asks the server that sent an event for what is missing here; once the signal aborts, nothing can be had. */
+export const askForEvents = (ctx: Needs & { signal?: AbortSignal }): MissingEvents => ({
   async fetchEvents({ origin }, ids) {
     const found: JsonValue[] = []
     const waiting = [...ids]
@@ -55,9 +55,10 @@ const idsOf = (value: JsonValue | undefined): EventId[] =>
   arrayOf(value).filter((id): id is EventId => typeof id === 'string' && isValidEventId(id))
 
 /** Whatever goes wrong there, what could not be had is missing, and no more. */
-async function ask(ctx: Needs, request: RemoteRequest): Promise<JsonObject | undefined> {
+async function ask(ctx: Needs & { signal?: AbortSignal }, request: RemoteRequest): Promise<JsonObject | undefined> {
   try {
-    const answer = await askServer(ctx, request)
+    if (ctx.signal?.aborted) return undefined
+    const answer = await askServer(ctx, ctx.signal ? { ...request, signal: ctx.signal } : request)
     return isObject(answer) ? answer : undefined
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error

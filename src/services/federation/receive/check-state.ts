@@ -2,6 +2,7 @@ import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { stateFrom, type Rejection } from '#protocol/auth-rules/rejection.ts'
 import type { Pdu } from '#protocol/events/event.ts'
+import { serverOf } from '#protocol/ids.ts'
 import { needsRecommendation } from '#protocol/events/policy-server.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import { loadPdus } from '#services/rooms/events/load-events.ts'
@@ -10,6 +11,7 @@ import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { entryIn, type StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveNeeds } from './ports.ts'
+import { mayTakePart } from '#services/federation/may-take-part.ts'
 
 /** Check 5: whether the event is allowed by the state before it. */
 export async function checkStateBefore(
@@ -35,6 +37,19 @@ export async function checkCurrentState(
 ): Promise<Rejection | undefined> {
   await loadStateEntries(ctx, room, [['m.room.create', ''], ...authEventKeys(pdu, room.version)])
   return authorize(pdu, room.version, (type, stateKey) => room.entry(type, stateKey)?.pdu)
+}
+
+/**
+ * Whether the room's server ACL lets the sender's server take part. It is asked of what comes in as the past of another
+ * event, which as an event of its own would have been dropped: it is soft-failed, so that a banned server gains nothing
+ * by being followed.
+ */
+export function checkServerAcl(
+  ctx: Pick<ReceiveNeeds, 'store' | 'serverAcls'>,
+  room: LiveRoom,
+  { sender }: Pick<Pdu, 'sender'>,
+): Promise<boolean> {
+  return mayTakePart(ctx, room, serverOf(sender))
 }
 
 /**

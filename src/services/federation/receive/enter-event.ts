@@ -13,7 +13,7 @@ import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { GraphEvent } from '#store/rooms/events.ts'
 import { authorizeByAuthEvents, createIdOf, loadJudged } from './check-auth-events.ts'
-import { checkCurrentState, checkPolicy, checkStateBefore } from './check-state.ts'
+import { checkCurrentState, checkPolicy, checkServerAcl, checkStateBefore } from './check-state.ts'
 import { claimedStateDiff } from './claimed-state.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
@@ -121,6 +121,8 @@ async function judgeNow(
 ): Promise<Pick<Rejection, 'reason'> | undefined> {
   const rejection = at.branch && (await checkCurrentState(ctx, room, event.pdu))
   if (rejection) return rejection
+  if (!(await checkServerAcl(ctx, room, event.pdu)))
+    return { reason: 'The room does not let the server of its sender take part' }
   return (await checkPolicy(ctx, room, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
 }
 

@@ -38,14 +38,7 @@ export async function fetchAncestors(
   room: LiveRoom,
   { event, origin }: { event: CheckedEvent; origin: ServerName },
 ): Promise<Ancestors> {
-  const search: Search = {
-    room,
-    origin,
-    events: new Map([[event.eventId, event]]),
-    followed: new Set([event.eventId]),
-    unverified: new Map(),
-    refused: new Set(),
-  }
+  const search = startSearch(room, { event, origin })
   for (let round = 0; round < maxRounds && search.events.size < maxEvents; round++) {
     const lacking = await lackingIn(ctx, search)
     if (lacking.prevs.length + lacking.auths.length === 0) break
@@ -54,6 +47,26 @@ export async function fetchAncestors(
   }
   return search
 }
+
+/** The same for an event of which nothing needs to be fetched; undefined for others. */
+export async function ancestorsAtHand(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  event: { event: CheckedEvent; origin: ServerName },
+): Promise<Ancestors | undefined> {
+  const search = startSearch(room, event)
+  const { prevs, auths } = await lackingIn(ctx, search)
+  return prevs.length + auths.length === 0 ? search : undefined
+}
+
+const startSearch = (room: LiveRoom, { event, origin }: { event: CheckedEvent; origin: ServerName }): Search => ({
+  room,
+  origin,
+  events: new Map([[event.eventId, event]]),
+  followed: new Set([event.eventId]),
+  unverified: new Map(),
+  refused: new Set(),
+})
 
 /** Ids of events that were not fetched and are not stored, or stored only as outliers where they must be in the timeline. */
 async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {

@@ -2,8 +2,10 @@ import type { Pdu, JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import type { ReceiveResult } from './receive-result.ts'
 import type { EventChecker } from './checked-event.ts'
 import type { FindKey } from '#services/remote/server-key.ts'
+import type { ServerAcls } from '#services/federation/server-acls.ts'
 
 /** Whom to ask about which room. */
 export type Source = { origin: ServerName; roomId: RoomId }
@@ -33,18 +35,11 @@ export type AskPolicy = (room: LiveRoom, event: { pdu: Pdu; eventId: EventId }) 
 export type ReceiveNeeds = AppendNeeds & {
   findKey: FindKey
   missingEvents: MissingEvents
+  serverAcls: ServerAcls
   /** Absent: everything is checked on the main thread. */
   checkThreads?: EventChecker
   /** Absent: no room is taken to use a Policy Server. */
   askPolicy?: AskPolicy
 }
 
-/**
- * What became of an event. `known`: it was here before. `dropped`: it is none, or not who it claims to be from; nothing
- * is kept. `unresolved`: previous events or auth events could not be had; nothing is kept, and it may be sent again.
- */
-export type ReceiveResult = {
-  eventId: EventId | undefined
-  outcome: 'accepted' | 'soft-failed' | 'rejected' | 'known' | 'dropped' | 'unresolved'
-  reason?: string
-}
+export type { ReceiveResult }

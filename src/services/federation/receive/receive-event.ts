@@ -1,16 +1,15 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
-import type { EventId, ServerName, RoomId } from '#protocol/ids.ts'
+import { serverOf, type EventId, type ServerName, type RoomId } from '#protocol/ids.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
-import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
-import { readServerAcl } from '#protocol/rooms/server-acl.ts'
 import { importStateBefore } from './claimed-state.ts'
-import { checkEvent } from './check-event.ts'
+import { checkFormat, checkIntegrity } from './check-event.ts'
 import { endOutside } from './outside-leave.ts'
 import { enterEvent } from './enter-event.ts'
-import { fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
+import { ancestorsAtHand, fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
+import { mayTakePart } from '#services/federation/may-take-part.ts'
 import { mergeForwardExtremities } from './merge-forward-extremities.ts'
 import type { CheckedEvent } from './checked-event.ts'
 import type { ReceiveResult, ReceiveNeeds } from './ports.ts'
@@ -33,7 +32,7 @@ const maxClaims = 5
  * 6. Do they allow it by the current state of the room? Otherwise it is soft-failed. (`check-state.ts`)
  * 7. Does the room's Policy Server recommend it, if there is one? Otherwise it is soft-failed. (`check-state.ts`)
  *
- * Before them stands the server ACL; after the first three, previous events and auth events that are missing here are
+ * Before them stands the server ACL, which both the server that sent it and that of its sender must pass; after the first three, previous events and auth events that are missing here are
  * fetched, outside of the room's turn. Checks 4 to 7 and the write run in the turn (`enter-event.ts`).
  *
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
@@ -48,27 +47,65 @@ export async function receiveEvent(
     if (ended) return { eventId: ended, outcome: 'accepted' }
   }
   // A room without any event is known only from an invite.
-  if (!room || room.forwardExtremities.length === 0)
-    return { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
-  if (!(await isOriginAllowed(ctx, room, origin)))
-    return { eventId: undefined, outcome: 'dropped', reason: 'The room does not let this server take part' }
-  // Checks 1 to 3.
-  const event = await checkEvent(ctx.findKey, value, room)
-  if ('violation' in event) return { eventId: undefined, outcome: 'dropped', reason: event.violation }
-  const stored = await ctx.store.rooms.events.find(event.eventId)
-  if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: event.eventId, outcome: 'known' }
+  if (!room || room.forwardExtremities.length === 0) return dropped('The room is not known')
+  const refusal = await refusedSource(ctx, room, origin)
+  if (refusal) return refusal
+  const read = await readIncoming(ctx, room, value)
+  if ('outcome' in read) return read
+  // Checks 2 and 3.
+  const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const stored = await ctx.store.rooms.events.find(read.eventId)
+  if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: read.eventId, outcome: 'known' }
+  return 'violation' in event ? dropped(event.violation) : enterWithPast(ctx, room, { event, origin })
+}
+
+/** The event, where the room lets its sender's server take part and its form passes check 1. */
+export async function readIncoming(
+  ctx: Pick<ReceiveNeeds, 'store' | 'serverAcls'>,
+  room: LiveRoom,
+  value: JsonValue,
+): Promise<CheckedEvent | ReceiveResult> {
+  const event = checkFormat(value, room)
+  if ('violation' in event) return dropped(event.violation)
+  return (await refusedSource(ctx, room, serverOf(event.pdu.sender))) ?? event
+}
+
+/** Why nothing of the server is taken, whether it speaks for itself or others bring what it said. */
+export async function refusedSource(
+  ctx: Pick<ReceiveNeeds, 'store' | 'serverAcls'>,
+  room: LiveRoom,
+  server: ServerName,
+): Promise<ReceiveResult | undefined> {
+  if (await mayTakePart(ctx, room, server)) return undefined
+  return dropped('The room does not let this server take part')
+}
+
+const dropped = (reason: string): ReceiveResult => ({ eventId: undefined, outcome: 'dropped', reason })
+
+type Checked = { event: CheckedEvent; origin: ServerName }
+
+/** Checks 4 to 7, where nothing has to be fetched for them; undefined where something is missing. */
+export async function enterIfComplete(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  { event, origin }: Checked,
+): Promise<ReceiveResult | undefined> {
+  const past = await ancestorsAtHand(ctx, room, { event, origin })
+  const result = past && (await enterAll(ctx, room, { past, event }))
+  return result?.outcome === 'unresolved' ? undefined : result
+}
+
+/** Checks 4 to 7, once what is missing was fetched. */
+export async function enterWithPast(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  { event, origin }: Checked,
+): Promise<ReceiveResult> {
   const past = await fetchAncestors(ctx, room, { event, origin })
-  // Checks 4 to 7, of the fetched ancestors first.
   const result = await enterAll(ctx, room, { past, event })
   if (result.outcome !== 'unresolved') return result
   const claims = await claimStates(ctx, room, { past, origin })
   return claims.size === 0 ? result : enterAll(ctx, room, { past, event, claims })
-}
-
-/** Whether the room lets the server take part. https://spec.matrix.org/v1.19/server-server-api/#server-access-control-lists-acls */
-async function isOriginAllowed(ctx: Pick<ReceiveNeeds, 'store'>, room: LiveRoom, origin: ServerName): Promise<boolean> {
-  await loadStateEntries(ctx, room, [['m.room.server_acl', '']])
-  return readServerAcl(room.entry('m.room.server_acl', '')?.pdu?.content)(origin)
 }
 
 /** Several events of one room, one after the other; a bad one never fails its neighbors. */

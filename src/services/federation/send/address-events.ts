@@ -61,7 +61,7 @@ function targetServer(event: StoredEvent): ServerName | undefined {
 /** Whether another server let our user in: that one sends the join to all others. Ours follow events that are here. */
 async function isLetInElsewhere(ctx: Needs, room: LiveRoom, event: StoredEvent): Promise<boolean> {
   if (!isOwnMembership(event) || contentOf(event).membership !== 'join') return false
-  const whole = await ctx.store.rooms.events.find(event.eventId)
+  const [whole] = await ctx.store.rooms.events.atPositions([event.position])
   const previous: readonly EventId[] = whole ? prevEventIds(storedPdu(whole, room), room.version) : []
   if (previous.length === 0) return false
   const found = await ctx.store.rooms.events.findMany(previous)

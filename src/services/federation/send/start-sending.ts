@@ -6,6 +6,7 @@ import { startReceiptsWorker } from './edus/send-receipts.ts'
 import { startTypingWorker } from './edus/send-typing.ts'
 import { PresenceOut } from './edus/send-presence.ts'
 import { AllowedServers } from './allowed-servers.ts'
+import { followDeviceLists } from './follow-device-lists.ts'
 import { followEvents } from './follow-events.ts'
 import { Outcomes } from './outcomes.ts'
 import { OutgoingPdus } from './outgoing-pdus.ts'
@@ -26,6 +27,7 @@ export function startSendingWorker(context: Context): Worker {
   const presence = new PresenceOut(own)
   const sources = allWorkers([
     startFollowerWorker(ctx, followEvents(ctx, { sender, presence })),
+    startFollowerWorker(ctx, followDeviceLists(ctx)),
     startTypingWorker(own),
     startReceiptsWorker(own),
     presence,

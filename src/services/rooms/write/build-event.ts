@@ -7,7 +7,13 @@ import { depthAfter, sizedEventViolation } from '#protocol/events/event-limits.t
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import { addSignature, hashEvent, signText, type HashedEvent, type SignedEvent } from '#protocol/events/hash-and-sign.ts'
+import {
+  addSignature,
+  hashEvent,
+  signText,
+  type HashedEvent,
+  type SignedEvent,
+} from '#protocol/events/hash-and-sign.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
+import { mayTakePart } from '#services/federation/may-take-part.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { alice, bob, openScene, type Scene } from '../../../../support/generators/scene.ts'
 import { member, message, state } from '../../../../support/generators/acts.ts'
 
 const acl = (content: JsonObject) => state(alice, 'm.room.server_acl', content)
 
-/** Whether an event of bob, whose server is not judged, is taken from this server. */
+/** Whether an event of bob is taken from this server. */
 async function isTaken(scene: Scene, origin: string): Promise<boolean> {
   const { eventId, outcome } = await scene.receive(scene.make(message(bob, origin)), origin)
   assert.deepEqual([outcome, eventId === undefined], outcome === 'accepted' ? ['accepted', false] : ['dropped', true])
   return outcome === 'accepted'
 }
+
+const isAllowed = async ({ server: { ctx, line }, room }: Scene, origin: string): Promise<boolean> =>
+  mayTakePart(ctx, await line(room.roomId), origin)
 
 const addresses = ['1.2.3.4', '1.2.3.4:8448', '[::1]', '[1234:5678::abcd]:5678']
 
@@ -52,16 +56,18 @@ describe('T36 the server ACL of a room', function () {
     it(name, async () => {
       await using scene = await openScene()
       if (content) await scene.send(acl(content))
-      for (const origin of taken) assert.equal(await isTaken(scene, origin), true, origin)
-      for (const origin of refused) assert.equal(await isTaken(scene, origin), false, origin)
+      for (const origin of taken) assert.equal(await isAllowed(scene, origin), true, origin)
+      for (const origin of refused) assert.equal(await isAllowed(scene, origin), false, origin)
     })
 
   for (const version of ['1', '12'])
-    it(`is about who sends and not about whose event it is, in version ${version}`, async () => {
+    it(`T35 is about who sends and about whose event it is, in version ${version}`, async () => {
       await using scene = await openScene(version)
-      await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
-      assert.equal(await isTaken(scene, 's1.test'), false)
+      await scene.send(acl({ allow: ['*'], deny: ['s2.test'] }))
+      assert.equal(await isTaken(scene, 's2.test'), false)
       assert.equal(await isTaken(scene, 's0.test'), true)
+      await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
+      assert.equal(await isTaken(scene, 's0.test'), false)
     })
 
   it('is the one of the present state', async () => {
@@ -72,7 +78,8 @@ describe('T36 the server ACL of a room', function () {
     assert.equal(await isTaken(scene, 's1.test'), true)
     await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
     const old = scene.make(message(bob, 'old'), { prevs: [before] })
-    assert.equal((await scene.receive(old, 's1.test')).outcome, 'dropped')
+    assert.equal((await scene.receive(old)).outcome, 'dropped')
+    await scene.send(acl({ allow: ['*'] }))
     assert.equal((await scene.receive(old)).outcome, 'accepted')
   })
 
@@ -86,9 +93,23 @@ describe('T36 the server ACL of a room', function () {
 
   it('is kept by a process that has just started', async () => {
     await using scene = await openScene()
-    await scene.send(acl({ allow: ['*'], deny: ['s1.test'] }))
+    await scene.send(acl({ allow: ['*'], deny: ['s3.test'] }))
     const { ctx } = scene.server
     ctx.rooms = new LiveRooms(ctx.store, 'test')
-    assert.deepEqual([await isTaken(scene, 's1.test'), await isTaken(scene, 's2.test')], [false, true])
+    assert.deepEqual([await isTaken(scene, 's3.test'), await isTaken(scene, 's2.test')], [false, true])
+  })
+
+  it('T37 is read once however large it is, and knows whom it judged', async () => {
+    await using scene = await openScene()
+    const deny = Array.from({ length: 500 }, (_, index) => `*${'a*?'.repeat(35)}${index}`)
+    const { outcome } = await scene.send(acl({ allow: ['*'], deny }))
+    assert.equal(outcome, 'accepted')
+    const { ctx, line } = scene.server
+    const room = await line(scene.room.roomId)
+    const long = `${'a'.repeat(200)}.test`
+    await mayTakePart(ctx, room, long)
+    const started = performance.now()
+    for (let times = 0; times < 2000; times++) assert.equal(await mayTakePart(ctx, room, long), true)
+    assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`)
   })
 })

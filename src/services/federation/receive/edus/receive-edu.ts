@@ -5,8 +5,8 @@ import type { ReceiveEdu } from './edu.ts'
 import { receiveDeviceListUpdate, receiveSigningKeyUpdate } from './device-lists.ts'
 import { receivePresences } from './receive-presences.ts'
 import { receiveReceipts } from './receive-receipts.ts'
-import { receiveToDevice } from './to-device.ts'
 import { receiveTyping } from './receive-typing.ts'
+import { receiveToDevice } from './to-device.ts'
 
 /** By type. */
 const kinds: Readonly<Record<string, ReceiveEdu>> = {

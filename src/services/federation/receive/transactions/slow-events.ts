@@ -1,0 +1,81 @@
+import { KeyedQueue } from '#base/keyed-queue.ts'
+import { Slots } from '#base/slots.ts'
+import type { Context } from '#context.ts'
+import { askForEvents } from '#services/federation/receive/ask-for-events.ts'
+import type { ReceiveResult } from '#services/federation/receive/ports.ts'
+import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
+import { enterWithPast } from '#services/federation/receive/receive-event.ts'
+import { readAgain } from './read-again.ts'
+import type { WaitingEvent } from './event-queues.ts'
+
+/** How long what one event lacks may take to be fetched. */
+const deadlineMs = 60_000
+/** Events of one server that are fetched for at once. */
+const maxOfServer = 20
+
+type Options = {
+  /** Aborts when the process ends. */
+  signal: AbortSignal
+  end(event: WaitingEvent, result: ReceiveResult): Promise<void>
+}
+
+const unresolved: ReceiveResult = {
+  eventId: undefined,
+  outcome: 'unresolved',
+  reason: 'The event could not be taken in',
+}
+
+/**
+ * Events that lack others: of one room and server one after the other, since the next mostly lacks the one before. How
+ * long a server takes to answer holds up only what it sent itself.
+ */
+export class SlowEvents {
+  readonly #ctx: Context
+  readonly #options: Options
+  readonly #lanes = new KeyedQueue()
+  readonly #slots = new Slots(maxOfServer)
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(ctx: Context, options: Options) {
+    this.#ctx = ctx
+    this.#options = options
+  }
+
+  add(event: WaitingEvent): void {
+    const { roomId, origin } = event
+    this.follow(this.#lanes.run(`${roomId} ${origin}`, () => this.#slots.run(origin, () => this.#work(event))))
+  }
+
+  /** Waits for this as well. */
+  follow(work: Promise<void>): void {
+    const running = work.finally(() => this.#running.delete(running))
+    this.#running.add(running)
+  }
+
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  async #work(event: WaitingEvent): Promise<void> {
+    const { log, clock } = this.#ctx
+    const { signal, end } = this.#options
+    const deadline = new AbortController()
+    const cancel = clock.after(deadlineMs, () => deadline.abort())
+    const result = await this.#enter(event, AbortSignal.any([signal, deadline.signal])).catch((error: unknown) => {
+      log.error('an event could not be taken in', { room_id: event.roomId, event_id: event.eventId, error })
+      return unresolved
+    })
+    cancel()
+    // It may have failed for the end of the process alone.
+    if (!(signal.aborted && result.outcome === 'unresolved')) await end(event, result)
+  }
+
+  async #enter({ roomId, eventId, origin }: WaitingEvent, signal: AbortSignal): Promise<ReceiveResult> {
+    if (signal.aborted) return unresolved
+    const needs = { ...receiveNeeds(this.#ctx), missingEvents: askForEvents({ ...this.#ctx, signal }) }
+    const room = await needs.rooms.findStored(roomId)
+    const checked = room ? await readAgain(needs, room, { roomId, eventId }) : { result: unresolved }
+    if (!room || 'result' in checked) return 'result' in checked ? checked.result : unresolved
+    return enterWithPast(needs, room, { event: checked.event, origin })
+  }
+}
