@@ -4,10 +4,10 @@ import { serverOf, type EventId, type ServerName } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { contentOf, storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import type { AllowedServers } from './allowed-servers.ts'
+import { allowedServers } from './allowed-servers.ts'
 import { serversAfter } from './servers-in-room.ts'
 
-type Needs = Pick<Context, 'store' | 'config'> & { allowed: AllowedServers }
+type Needs = Pick<Context, 'store' | 'config' | 'serverAccess' | 'serverAcls'>
 
 /** An event with the servers that get it from this one. */
 export type AddressedEvent = { event: StoredEvent; servers: readonly ServerName[] }
@@ -43,7 +43,7 @@ export async function addressEvents(
     const target = targetServer(event)
     if (target !== undefined) servers.add(target)
     servers.delete(relayed.get(event.eventId) ?? own)
-    addressed.push({ event, servers: await ctx.allowed.among(room, servers) })
+    addressed.push({ event, servers: await allowedServers(ctx, room, servers) })
   }
   return addressed
 }
