@@ -37,13 +37,18 @@ export async function addressEvents(
     room,
     outgoing.map(({ position }) => position),
   )
+  // Mostly one set of servers for all events.
+  const asked = new Map<ReadonlySet<ServerName>, readonly ServerName[]>()
   const addressed: AddressedEvent[] = []
   for (const [index, event] of outgoing.entries()) {
-    const servers = new Set(present[index])
+    const servers = present[index] ?? new Set()
+    const allowed = asked.get(servers) ?? (await allowedServers(ctx, room, servers))
+    asked.set(servers, allowed)
+    const origin = relayed.get(event.eventId)
     const target = targetServer(event)
-    if (target !== undefined) servers.add(target)
-    servers.delete(relayed.get(event.eventId) ?? own)
-    addressed.push({ event, servers: await allowedServers(ctx, room, servers) })
+    const isOutside = target !== undefined && !servers.has(target)
+    const outside = isOutside ? await allowedServers(ctx, room, [target]) : []
+    addressed.push({ event, servers: [...allowed.filter((server) => server !== origin), ...outside] })
   }
   return addressed
 }

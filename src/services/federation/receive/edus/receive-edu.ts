@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import { isObject, type JsonValue } from '#protocol/events/event.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import type { ReceiveEdu } from './edu.ts'
 import { receiveDeviceListUpdate, receiveSigningKeyUpdate } from './device-lists.ts'
