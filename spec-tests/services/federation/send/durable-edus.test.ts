@@ -81,8 +81,8 @@ describe('EDUs in the durable queue of a server', function () {
     }
     await enqueue(server.context, numbered('near.test', 0, 150))
     while (near.received.length === 0) await new Promise((resolve) => setImmediate(resolve))
-    await server.restart()
     near.rise()
+    await server.restart()
     await server.settle()
     await enqueue(server.context, numbered('near.test', 150, 10))
     await server.settle()
