@@ -37,8 +37,10 @@ async function relay({ servers }: Federation, { from, to, roomId }: { from: numb
   const { context } = servers[from]!
   const room = await context.rooms.get(roomId)
   const page = { roomNid: room.nid!, from: Number.MAX_SAFE_INTEGER, direction: 'backwards', limit: 10 } as const
-  const events = await context.store.rooms.events.page(page)
-  const pdus = events.toReversed().map((event) => storedPdu(event, room) as unknown as JsonObject)
+  const shown = await context.store.rooms.events.page(page)
+  const events = await context.store.rooms.events.atPositions(shown.map(({ position }) => position))
+  events.sort((one, other) => one.position - other.position)
+  const pdus = events.map((event) => storedPdu(event, room) as unknown as JsonObject)
   const path = ['_matrix', 'federation', 'v1', 'send', `${from} ${to} ${room.lastPosition}`]
   const destination = servers[to]!.context.config.server_name
   await askServer(context, { destination, method: 'PUT', path, content: { pdus, edus: [] } })
