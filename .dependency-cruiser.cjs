@@ -40,7 +40,7 @@ const publicRooms = [
 const roomsForFederation = [
   '(events|state)/',
   'live/(room-turn|stale-room|next-state|state-entry)\\.ts',
-  'write/(build-event|draft-event|persist-received|redactions)\\.ts',
+  'write/(build-event|draft-event|persist-history|persist-received|policy-port|redactions)\\.ts',
 ]
 const rooms = 'src/services/rooms'
 const seesOfRooms = (name, from, files) => ({

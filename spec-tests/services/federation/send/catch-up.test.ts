@@ -125,8 +125,8 @@ describe('a server that was away', function () {
     }
     const underWay = Array.from({ length: 60 }, (_, index) => `${index}`)
     for (const body of underWay) await sendText(alice, Number(body) % 3 === 0 ? other : roomId, body)
-    await server.restart()
     near.rise()
+    await server.restart()
     const again = await loginUser(server.url, 'sender')
     await sendText(again, roomId, 'after')
     await server.settle()

@@ -220,6 +220,8 @@ export class Sender implements Worker {
         return 0
       }
       this.#ctx.log.error('a transaction could not be made', { destination: queue.server, error })
+      // Whatever in it is to blame must not keep up the rest.
+      if (transaction && queue.refuse(transaction.attempt)) await this.#acknowledged(queue, transaction)
       return ownFailureMs
     }
   }

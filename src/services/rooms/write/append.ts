@@ -1,6 +1,6 @@
 import type { Context } from '#context.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
-import { addSignature } from '#protocol/events/hash-and-sign.ts'
+import { addSignature, signText } from '#protocol/events/hash-and-sign.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Membership } from '#store/rooms/members.ts'
@@ -13,6 +13,7 @@ import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-st
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashNewEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { makeDeactivatedLeave } from './deactivated-accounts.ts'
+import type { SignByPolicy } from './policy-port.ts'
 import { redactionBy } from './redactions.ts'
 import { graphJsonOf } from '#services/rooms/events/stored-pdu.ts'
 
@@ -20,7 +21,10 @@ import { graphJsonOf } from '#services/rooms/events/stored-pdu.ts'
 export type AppendNeeds = Pick<
   Context,
   'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'eventSigner' | 'tokens'
->
+> & {
+  /** Absent: no room is taken to use a Policy Server. */
+  signByPolicy?: SignByPolicy
+}
 
 /** An event on disk. */
 export type Appended = { eventId: EventId; position: number }
@@ -106,9 +110,13 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
   // 5. Hash and name it: the next event can build on it before it is signed.
   const hashed = hashNewEvent(event, room.version, ctx.signingKey)
-  // 6. Authorize it, by the state before it.
-  authorizeEvent(room, hashed, authEvents)
   const { pdu, eventId } = hashed
+  // 6. Authorize it, by the state before it, and by the room's Policy Server.
+  authorizeEvent(room, hashed, authEvents)
+  await ctx.signByPolicy?.(room, {
+    pdu,
+    sign: () => addSignature(pdu, ctx.signingKey, signText(hashed.text, ctx.signingKey)),
+  })
   const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
   // 7. Lay it over the room: the next event builds on it at once.
   const entry: StateEntry | undefined =
