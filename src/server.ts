@@ -36,6 +36,7 @@ import { signByPolicy } from '#services/federation/policy/ask-policy-server.ts'
 import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
+import { startCompletionWorker } from '#services/federation/join/complete-room.ts'
 import { startLeaveWorker } from '#services/federation/join/leave-worker.ts'
 import { remoteMemberships } from '#services/federation/join/remote-memberships.ts'
 import { KeyRing } from '#services/remote/key-ring.ts'
@@ -189,6 +190,7 @@ function startWork(context: Context): Worker {
     startSendingWorker(context),
     startStagedEventsWorker(context),
     startLeaveWorker(context),
+    startCompletionWorker(context),
     startPresenceWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',

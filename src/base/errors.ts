@@ -54,6 +54,7 @@ export const userDeactivated = maker(403, 'M_USER_DEACTIVATED', 'The account is 
 export const weakPassword = maker(400, 'M_WEAK_PASSWORD', 'The password is too weak')
 export const unableToAuthoriseJoin = maker(400, 'M_UNABLE_TO_AUTHORISE_JOIN', 'This server cannot check the conditions')
 export const unableToGrantJoin = maker(400, 'M_UNABLE_TO_GRANT_JOIN', 'Nobody on this server may let users in')
+export const membersMissing = maker(503, 'M_UNKNOWN', 'The members of the room are still being fetched')
 export const unknown = maker(400, 'M_UNKNOWN', 'Unknown error')
 
 /** Says which version the room has. */

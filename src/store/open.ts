@@ -48,6 +48,7 @@ import { members } from './rooms/members.ts'
 import { outsideMemberships } from './rooms/outside-memberships.ts'
 import { migrate } from './engine/migrate.ts'
 import { openEngine } from './engine/open-engine.ts'
+import { partialRooms } from './rooms/partial-rooms.ts'
 import { purges } from './rooms/purges.ts'
 import { relations } from './rooms/relations.ts'
 import { roomCheck } from './rooms/room-check.ts'
@@ -92,6 +93,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     gaps: historyGaps(db),
     members: members(db, kind),
     outside: outsideMemberships(db, kind),
+    partial: partialRooms(db, kind),
     purges: purges(db, kind),
     receipts: receipts(db, kind),
     relations: relations(db, kind),

@@ -17,6 +17,10 @@ export const federation = Type.Object(
       maxItems: 10_000,
       description: 'Servers that are never talked to, with all below their names; * and ? as in globs.',
     }),
+    partial_joins: Type.Boolean({
+      default: false,
+      description: 'Whether rooms of other servers are entered before their members are here, which follow.',
+    }),
     share_public_rooms: Type.Boolean({
       default: true,
       description: 'Whether other servers may read the list of published rooms.',

@@ -61,6 +61,7 @@ export type RoomTable =
   | 'event_branches'
   | 'early_redactions'
   | 'history_gaps'
+  | 'partial_rooms'
 
 const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 /** A finished purge is kept for a week, for requests of its status. */

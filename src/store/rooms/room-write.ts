@@ -64,6 +64,26 @@ export type EventWrite = Readonly<{
   redacted?: { clientJson: string; graphJson: string; by: EventId } | undefined
 }>
 
+/** The membership of a user that was in force when one of ours joined. */
+export type PastMember = MembershipChange &
+  Readonly<{
+    /** Position of the member event. */
+    position: number
+    /** Position at which another took its place; undefined: it is in force. */
+    to: number | undefined
+  }>
+
+/** Members of a room that a join had left out, some at a time. */
+export type MembersWrite = Readonly<{
+  /** Position of the join. */
+  from: number
+  entries: readonly PastMember[]
+  /** The JSON of the difference that stores the state before the join, where that is to name them too. */
+  branch?: string | undefined
+  /** Whether all members are here then. Such a write takes a position. */
+  isLast: boolean
+}>
+
 /** Events of one room that are written together or not at all. */
 export type RoomWrite = Readonly<{
   roomId: RoomId
@@ -84,9 +104,11 @@ export type RoomWrite = Readonly<{
   /** A gap that events of the write fill. */
   gap?: Pick<HistoryGap, 'position' | 'nextPosition' | 'edges'> | undefined
   events: readonly EventWrite[]
+  /** Members that a join had left out. */
+  members?: MembersWrite | undefined
   /** Resolves once the events are whole, and can be written; never rejects. */
   ready?: Promise<unknown> | undefined
 }>
 
-/** What a write became: the number of its room and the positions of its events, in order. */
+/** What a write became: the number of its room and the positions of its events, in order, or that of the last members. */
 export type Written = Readonly<{ nid: number; positions: readonly number[] }>

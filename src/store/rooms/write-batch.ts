@@ -6,6 +6,7 @@ import { lockInOrder } from '#store/engine/dialect.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { gapSize, type EventWrite, type RoomWrite, type Written } from './room-write.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
+import { isCompleting, writeMembers } from './write-members.ts'
 
 type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; authNids: AuthNids; now: number }
 
@@ -19,7 +20,7 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
       // Both queries go in one message: writes that turn out stale leave harmless gaps among the positions.
       const [fresh, counters] = await Promise.all([dropStale(engine, batch, writes), takePositions(batch, writes)])
       const events = fresh.flatMap((write) => write.events)
-      if (events.length === 0) return { fresh, placed: [] }
+      if (events.length === 0 && !fresh.some(isCompleting)) return { fresh, placed: [], completed: new Map() }
       keys = await keyNids.resolve(
         batch,
         events.flatMap(({ intervals = [] }) => intervals.map(({ type, stateKey }) => [type, stateKey] as const)),
@@ -33,12 +34,15 @@ export function writeBatch(engine: Engine, work: Work): Promise<(Written | undef
       for (const { event, position } of placed) if (event.authIds) nids.set(event.eventId, event.movesFrom ?? position)
       await moveIntervals(batch, placed)
       await batch.write(eventRows(fresh, placed, { keys, nids, now: work.now }))
-      return { fresh, placed }
+      const completing = { writes: fresh, keyNids, takePosition: () => counters.live++ }
+      const { keys: memberKeys, positions: completed } = await writeMembers(engine, batch, completing)
+      for (const [name, nid] of memberKeys) keys.set(name, nid)
+      return { fresh, placed, completed }
     })
-    .then(({ fresh, placed }) => {
+    .then(({ fresh, placed, completed }) => {
       keyNids.keep(keys)
       authNids.keep(nids)
-      const outcomes = outcomesOf(fresh, placed)
+      const outcomes = outcomesOf(fresh, placed, completed)
       return writes.map((write) => outcomes.get(write))
     })
 }
@@ -72,7 +76,8 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
   const outliers = events.filter(({ isOutlier }) => isOutlier).length
   const history = events.filter(({ historyPosition }) => historyPosition !== undefined).length
   const gaps = events.filter(({ gapEdges }) => gapEdges).length
-  const live = events.length - outliers - history + gaps * gapSize
+  const completions = writes.filter(({ members }) => members?.isLast).length
+  const live = events.length - outliers - history + gaps * gapSize + completions
   const take = async (name: string, step: number): Promise<number> => {
     if (step === 0) return 0
     const sql = 'update streams set position = position + ? where name = ? returning position'
@@ -113,12 +118,18 @@ async function moveIntervals(batch: Batch, placed: readonly Placed[]): Promise<v
   }
 }
 
-function outcomesOf(writes: readonly RoomWrite[], placed: readonly Placed[]): Map<RoomWrite, Written> {
+function outcomesOf(
+  writes: readonly RoomWrite[],
+  placed: readonly Placed[],
+  completed: ReadonlyMap<RoomWrite, number>,
+): Map<RoomWrite, Written> {
   let next = 0
   return new Map(
     writes.map((write) => {
       const mine = placed.slice(next, (next += write.events.length))
-      return [write, { nid: mine[0]?.nid ?? 0, positions: mine.map(({ position }) => position) }]
+      const at = completed.get(write)
+      const positions = at === undefined ? mine.map(({ position }) => position) : [at]
+      return [write, { nid: mine[0]?.nid ?? write.nid ?? 0, positions }]
     }),
   )
 }

@@ -4,6 +4,7 @@ import { listJoinedMembers, listMembers } from '#services/rooms/read/list-member
 import { openReading } from '#services/rooms/read/open-reading.ts'
 import { parsePosition } from '#services/rooms/read/pagination-token.ts'
 import { renderState } from '#services/rooms/read/render-events.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { ByUser, RoomIdText } from '#api/ids.ts'
@@ -29,6 +30,8 @@ export const getMembers = endpoint({
   spec: 'client-server-api/#get_matrixclientv3roomsroomidmembers',
   async handle(ctx, { params, query }, { userId, deviceId }) {
     const at = query.at === undefined ? undefined : parsePosition(query.at)
+    await openReading(ctx, params.roomId, userId)
+    await wholeRoom(ctx, params.roomId)
     const reading = await openReading(ctx, params.roomId, userId)
     const { membership, not_membership: notMembership } = query
     const events = await listMembers(ctx, reading, { at, membership, notMembership })
@@ -54,6 +57,8 @@ export const getJoinedMembers = endpoint({
   summary: 'Lists who is in a room.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomidjoined_members',
   async handle(ctx, { params }, { userId }) {
+    await requireJoined(ctx, params.roomId, userId)
+    await wholeRoom(ctx, params.roomId)
     const room = await requireJoined(ctx, params.roomId, userId)
     const members = await listJoinedMembers(ctx, room)
     const entries = members.map(

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { endpoint, JsonText } from '#http/endpoint.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { erasedFor, withoutContent } from '#services/rooms/read/erased-content.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { openReading } from '#services/rooms/read/open-reading.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
 import { readState, readStateEvent } from '#services/rooms/read/state-at.ts'
@@ -19,6 +20,8 @@ export const getState = endpoint({
   summary: 'Lists the state of a room.',
   spec: 'client-server-api/#get_matrixclientv3roomsroomidstate',
   async handle(ctx, { params }, { userId, deviceId }) {
+    await openReading(ctx, params.roomId, userId)
+    await wholeRoom(ctx, params.roomId)
     const reading = await openReading(ctx, params.roomId, userId)
     const viewer = { ...reading, deviceId, withRoomId: true }
     return new JsonText(jsonArray(await renderState(ctx, viewer, await readState(ctx, reading))))
@@ -41,7 +44,10 @@ export const getStateKey = endpoint({
   summary: "Shows one part of a room's state.",
   spec: 'client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey',
   async handle(ctx, { params: { roomId, eventType, stateKey = '' }, query }, { userId, deviceId }) {
-    const reading = await openReading(ctx, roomId, userId)
+    const before = await openReading(ctx, roomId, userId)
+    const isKnown = eventType !== 'm.room.member' || before.room.entry(eventType, stateKey) !== undefined
+    if (!isKnown) await wholeRoom(ctx, roomId)
+    const reading = isKnown ? before : await openReading(ctx, roomId, userId)
     const event = await readStateEvent(ctx, reading, [eventType, stateKey])
     if (query.format === 'content') {
       const isErased = await erasedFor(ctx, reading, [event])

@@ -57,7 +57,7 @@ export function sendEvent(
 ): Promise<JsonObject> {
   const { membership, roomId } = asked
   const path = [...federation, membership === 'knock' ? 'v1' : 'v2', `send_${membership}`, roomId, ready.eventId]
-  const query = membership === 'join' ? { omit_members: false } : {}
+  const query = membership === 'join' ? { omit_members: ctx.config.federation.partial_joins } : {}
   const isLarge = membership === 'join'
   return askServer(ctx, {
     destination: server,

@@ -13,5 +13,7 @@ export async function roomOpenTo(
   const room = await ctx.rooms.find(roomId)
   if (!room || room.localUsers.size === 0) throw notFound('This server is not in the room')
   if (!(await mayTakePart(ctx, room, server))) throw forbidden('The room does not let your server take part')
+  // Who may enter, and what is given to those who do, is not known before the members are here.
+  if (room.isPartial) throw notFound('The room is still being joined')
   return room
 }

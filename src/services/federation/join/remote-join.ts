@@ -1,22 +1,29 @@
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import type { ServerName } from '#protocol/ids.ts'
+import { isValidServerName, type ServerName } from '#protocol/ids.ts'
 import { checkFormat } from '#services/federation/receive/check-event.ts'
-import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
+import { importSendJoin, type SendJoinAnswer } from '#services/federation/receive/import-send-join.ts'
 import type { ReceiveResult } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { RemoteEntry } from '#services/rooms/membership/remote-membership.ts'
 import { askTemplate, sendEvent, type Ready } from './ask-template.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
+import { startCompletion } from './complete-room.ts'
 import { tryServers } from './try-servers.ts'
+
+/** So many servers of a room are remembered until its members are here. */
+const maxServers = 10_000
 
 /** Joins a room through servers that are in it; one join of a room at a time. */
 export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
   const { roomId, userId } = entry
   return ctx.locks.run(`remote join ${roomId}`, async () => {
+    // What a second join brings would be judged by members that are not here yet.
+    await wholeRoom(ctx, roomId)
     // Another user of ours may have brought the room here meanwhile, and this one may be in it.
     if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return
     const servers = await candidateServers(ctx, entry)
@@ -38,19 +45,32 @@ async function joinThrough(ctx: Context, server: ServerName, { roomId, userId, c
 type Answered = { asked: Asked; ready: Ready; answer: JsonObject }
 
 /** Into a room that we are in already only the event is taken, unless what came before it cannot be had. */
-async function enter(ctx: Context, server: ServerName, answered: Answered): Promise<ReceiveResult> {
-  const { asked, ready, answer } = answered
+async function enter(ctx: Context, server: ServerName, given: Answered): Promise<ReceiveResult> {
+  const { asked, ready, answer } = given
   const { roomId } = asked
-  const event = signedBack(answered)
+  const event = signedBack(given)
   const room = await ctx.rooms.find(roomId)
   if (room && room.localUsers.size > 0) {
     const result = await receiveEvent(receiveNeeds(ctx), { origin: server, roomId, pdu: event })
     if (result.outcome !== 'unresolved') return result
   }
   const { state, auth_chain: authChain, members_omitted: isPartial } = answer
-  if (isPartial === true) throw new RemoteError(server, 'Its answer lacks members')
+  const servers = isPartial === true ? serversOf(ctx, server, answer) : undefined
   if (!Array.isArray(state) || !Array.isArray(authChain)) throw new RemoteError(server, 'Its answer lacks the state')
-  return importSendJoin(receiveNeeds(ctx), { roomId, version: ready.version, event, state, authChain })
+  const answered: SendJoinAnswer = { roomId, version: ready.version, event, state, authChain, servers }
+  const result = await importSendJoin(receiveNeeds(ctx), answered)
+  if (servers) startCompletion(ctx)
+  return result
+}
+
+/** The servers that the answer names, that which gave it first. */
+function serversOf({ config }: Pick<Context, 'config'>, server: ServerName, answer: JsonObject): ServerName[] {
+  // We did not ask for it, and do not take it.
+  if (!config.federation.partial_joins) throw new RemoteError(server, 'Its answer lacks members')
+  const { servers_in_room: named } = answer
+  if (!Array.isArray(named)) throw new RemoteError(server, 'Its answer lacks the servers in the room')
+  const valid = named.slice(0, maxServers).filter((one) => typeof one === 'string' && isValidServerName(one))
+  return [...new Set([server, ...(valid as ServerName[])])].filter((one) => one !== config.server_name)
 }
 
 /** Our event with the signatures that were added to it, or as we made it where another came back. */

@@ -1,10 +1,11 @@
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { stateFrom, type Rejection } from '#protocol/auth-rules/rejection.ts'
-import type { Pdu } from '#protocol/events/event.ts'
+import { stateFrom, type AuthState, type Rejection } from '#protocol/auth-rules/rejection.ts'
+import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import { serverOf } from '#protocol/ids.ts'
 import { needsRecommendation } from '#protocol/events/policy-server.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
+import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import { loadPdus } from '#services/rooms/events/load-events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
@@ -22,7 +23,22 @@ export async function checkStateBefore(
   const keys = [['m.room.create', ''] as const, ...authEventKeys(pdu, room.version)]
   const ids = keys.flatMap(([type, key]) => entryIn(room, before, stateKey(type, key)) ?? [])
   const state = stateFrom((await loadPdus(ctx, room, ids)).values())
-  return authorize(pdu, room.version, state)
+  return authorize(pdu, room.version, await withCitedMembers(ctx, room, { pdu, state }))
+}
+
+/** Where members are still to come, those that the event itself cites stand for the ones that the state lacks. */
+async function withCitedMembers(
+  ctx: Pick<ReceiveNeeds, 'store'>,
+  room: LiveRoom,
+  { pdu, state }: { pdu: Pdu; state: AuthState },
+): Promise<AuthState> {
+  if (!room.isPartial) return state
+  const cited = await ctx.store.rooms.events.findMany(authEventIds(pdu, room.version))
+  const members = new Map<string | null, Pdu>()
+  for (const event of cited)
+    if (event.roomNid === room.nid && event.type === 'm.room.member' && event.status !== 'rejected')
+      members.set(event.stateKey, storedPdu(event, room))
+  return (type, key) => state(type, key) ?? (type === 'm.room.member' ? members.get(key) : undefined)
 }
 
 /**
@@ -36,7 +52,8 @@ export async function checkCurrentState(
   pdu: Pdu,
 ): Promise<Rejection | undefined> {
   await loadStateEntries(ctx, room, [['m.room.create', ''], ...authEventKeys(pdu, room.version)])
-  return authorize(pdu, room.version, (type, stateKey) => room.entry(type, stateKey)?.pdu)
+  const state: AuthState = (type, key) => room.entry(type, key)?.pdu
+  return authorize(pdu, room.version, await withCitedMembers(ctx, room, { pdu, state }))
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { Context } from '#context.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
-import type { EventId, RoomId } from '#protocol/ids.ts'
+import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
+import { beginPartial, endPartial } from './begin-partial.ts'
 import { checkEvents } from './check-events.ts'
 import { enterEvent } from './enter-event.ts'
 import { inOrder } from './in-order.ts'
@@ -19,6 +20,8 @@ export type SendJoinAnswer = {
   event: JsonValue
   state: readonly JsonValue[]
   authChain: readonly JsonValue[]
+  /** The servers in the room, where the state lacks members: these are fetched afterwards. */
+  servers?: readonly ServerName[] | undefined
 }
 
 /**
@@ -28,7 +31,7 @@ export type SendJoinAnswer = {
  */
 export async function importSendJoin(
   ctx: ReceiveNeeds & Pick<Context, 'config'>,
-  { roomId, version, event, state, authChain }: SendJoinAnswer,
+  { roomId, version, event, state, authChain, servers }: SendJoinAnswer,
 ): Promise<ReceiveResult> {
   const claimed = await checkEvents(ctx, state, { roomId, version })
   const chain = await checkEvents(ctx, authChain, { roomId, version })
@@ -42,7 +45,11 @@ export async function importSendJoin(
   const enter = async (turn: RoomTurn) => {
     const room = await turn.settledRoom()
     await storeOutliers(ctx, room, await inOrder(events, version))
-    return enterEvent(ctx, room, { ...join, claimed: claimed.map(({ eventId }) => eventId), isLetIn: true })
+    const now = await beginPartial(ctx, turn, { joinEventId: join.eventId, servers })
+    const entering = { ...join, claimed: claimed.map(({ eventId }) => eventId), isLetIn: true }
+    const entered = await enterEvent(ctx, now, entering)
+    if (servers && entered.outcome !== 'accepted' && entered.outcome !== 'known') await endPartial(ctx, turn)
+    return entered
   }
   const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result

@@ -81,8 +81,10 @@ export class AccountRooms {
     this.#unwatch(index)
   }
 
-  #take({ roomId, events }: RoomWrite, { nid, positions }: Written): void {
-    let movedAt = 0
+  #take({ roomId, events, members }: RoomWrite, { nid, positions }: Written): void {
+    let movedAt = members?.isLast ? (positions[0] ?? 0) : 0
+    // Whether a row counts that was there before, the store knows.
+    for (const { userId } of members?.entries ?? []) this.drop(userId)
     events.forEach(({ status, historyPosition, memberships = [] }, at) => {
       const position = positions[at] ?? 0
       if (status === 'accepted' && historyPosition === undefined) movedAt = position

@@ -1,5 +1,6 @@
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import type { PartialRoom } from '#store/rooms/partial-rooms.ts'
 import type { MembershipSince } from '#store/rooms/members.ts'
 import type { StateEntry } from './state-entry.ts'
 
@@ -19,4 +20,6 @@ export type LiveRoomStart = {
   serverName: string
   /** Known only from a join in progress: none of this server's users has joined it yet. */
   isPlaceholder: boolean
+  /** Set where a join brought the room without its members. */
+  partial?: PartialRoom | undefined
 }

@@ -4,6 +4,7 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership, MembershipSince } from '#store/rooms/members.ts'
+import type { PartialRoom } from '#store/rooms/partial-rooms.ts'
 import type { MembershipChange } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 import type { CommittedChange, RedactedEvent } from './committed-change.ts'
@@ -52,6 +53,8 @@ export class LiveRoom {
   readonly version: RoomVersion
   /** Up to this position history is purged and no longer shown. */
   readonly purgedUpTo: number
+  /** Set where a join brought the room without its members. */
+  readonly partial: PartialRoom | undefined
   #nid: number | undefined
   #revision: number
   #forwardExtremities: readonly EventId[]
@@ -88,6 +91,7 @@ export class LiveRoom {
     this.roomId = start.roomId
     this.version = start.version
     this.purgedUpTo = start.purgedUpTo
+    this.partial = start.partial
     this.#nid = start.nid
     this.#revision = start.revision
     this.#forwardExtremities = start.forwardExtremities
@@ -97,6 +101,8 @@ export class LiveRoom {
     this.#plainSince = start.lastPosition
     for (const entry of start.entries) this.#state.set(keyOf(entry.type, entry.stateKey), entry)
     for (const { joinedAt, ...member } of start.members) this.#setMember(member, joinedAt)
+    // The servers of members who are not known yet.
+    if (this.isPartial) for (const server of start.partial?.servers ?? []) this.#countJoined(server, 1)
   }
 
   /** The room's number in the store; undefined until its create event is committed. */
@@ -130,6 +136,11 @@ export class LiveRoom {
   /** Whether the room is known only from a join under way: until one of this server's users has joined, it is not found. */
   get isPlaceholder(): boolean {
     return this.#isPlaceholder
+  }
+
+  /** Whether members are still to come that a join left out: what the room lacks of them is not known. */
+  get isPartial(): boolean {
+    return this.partial !== undefined && this.partial.completedAt === undefined
   }
 
   /** Writes built on this room that wait for their commit; it stays in memory meanwhile. */

@@ -8,7 +8,8 @@ import type { LiveRoomStart } from './live-room-start.ts'
 import type { RoomId } from '#protocol/ids.ts'
 
 type Source = { store: Pick<Store, 'rooms' | 'transaction'>; serverName: string }
-type Parts = { entries: readonly StoredStateEntry[] | undefined; members: LiveRoomStart['members'] | undefined }
+type Parts = { [Part in 'entries' | 'members' | 'partial']: PartOf[Part] | undefined }
+type PartOf = { entries: readonly StoredStateEntry[] } & Required<Pick<LiveRoomStart, 'members' | 'partial'>>
 
 /** So often we try to read a room that other processes write to before we make them wait. */
 const maxAttempts = 3
@@ -25,13 +26,19 @@ export async function readLiveRooms(
   const entries = await store.rooms.state.currentEntries(nids)
   await nextTurn()
   const members = await store.rooms.members.listMemberships(nids)
+  const partial = await store.rooms.partial.findMany(nids)
   const now = await store.rooms.rooms.revisions(nids)
   const liveRooms = new Map<RoomId, LiveRoom>()
   const moved: RoomId[] = []
+  const partsOf = (nid: number): Parts => ({
+    entries: entries.get(nid),
+    members: members.get(nid),
+    partial: partial.get(nid),
+  })
   for (const room of rooms) {
     const { nid, roomId, revision } = room
     if (now.get(nid) === revision)
-      liveRooms.set(roomId, liveRoomOf(room, { entries: entries.get(nid), members: members.get(nid) }, serverName))
+      liveRooms.set(roomId, liveRoomOf(room, partsOf(nid), serverName))
     else moved.push(roomId)
   }
   // Read again when an event came between: the parts must be of one moment.
@@ -49,7 +56,7 @@ function readLockedRooms({ store, serverName }: Source, roomIds: readonly RoomId
   })
 }
 
-function liveRoomOf(room: StoredRoom, { entries = [], members = [] }: Parts, serverName: string): LiveRoom {
+function liveRoomOf(room: StoredRoom, { entries = [], members = [], partial }: Parts, serverName: string): LiveRoom {
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The store holds a room of the unknown version ${room.version}`)
   return new LiveRoom({
@@ -65,5 +72,6 @@ function liveRoomOf(room: StoredRoom, { entries = [], members = [] }: Parts, ser
     members,
     serverName,
     isPlaceholder: room.isPlaceholder,
+    partial,
   })
 }

@@ -70,6 +70,11 @@ export class RoomTurn {
     this.#rooms.add(room)
   }
 
+  /** The same at once, for a room that nothing was built on: readers find it anew as soon as this one returns. */
+  dropSettled(): void {
+    this.#rooms.remove(this.roomId)
+  }
+
   /** Lets the room be read anew, once all that was built on it is on disk: a room read before that would lack it. */
   async drop(): Promise<void> {
     await this.#rooms.peek(this.roomId)?.lastWrite

@@ -1,4 +1,5 @@
 import { appendEvents } from '#services/rooms/write/append.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { memberContent } from './member-content.ts'
 import type { MemberAction, EnteringNeeds } from './membership-needs.ts'
 import { isRemoteUser } from './is-remote-user.ts'
@@ -14,6 +15,7 @@ export async function inviteUser(
   requireUserId(userId)
   ctx.rateBuckets.spend('invite', sender)
   await requireJoined(ctx, roomId, sender)
+  await wholeRoom(ctx, roomId)
   await requireInvitable(ctx, userId)
   const content = await memberContent(ctx, userId, { membership: 'invite', reason, isDirect })
   if (isRemoteUser(ctx, userId)) await ctx.remoteMembership.invite({ roomId, sender, userId, content })

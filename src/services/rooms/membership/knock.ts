@@ -1,4 +1,5 @@
 import { appendEvents } from '#services/rooms/write/append.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { isElsewhere } from './is-elsewhere.ts'
 import { memberContent } from './member-content.ts'
 import type { EnteringNeeds } from './membership-needs.ts'
@@ -18,6 +19,7 @@ export async function knockOnRoom(ctx: EnteringNeeds, { roomId, userId, reason, 
   ctx.rateBuckets.spend('join', userId)
   await requireOpenRoom(ctx, roomId)
   const content = await memberContent(ctx, userId, { membership: 'knock', reason })
+  await wholeRoom(ctx, roomId)
   if (await isElsewhere(ctx, roomId)) await ctx.remoteMembership.knock({ roomId, userId, content, via })
   else await appendEvents(ctx, roomId, [{ type: 'm.room.member', stateKey: userId, sender: userId, content }])
 }

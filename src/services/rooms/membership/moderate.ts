@@ -1,5 +1,6 @@
 import { forbidden } from '#base/errors.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
+import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { bareMember, type MemberAction, type MembershipNeeds } from './membership-needs.ts'
@@ -40,6 +41,7 @@ async function removeUser(
 ): Promise<void> {
   requireUserId(userId)
   await requireJoined(ctx, roomId, sender)
+  await wholeRoom(ctx, roomId)
   await appendEvents(ctx, roomId, async (room) => {
     const refusal = refusalFor(await nextMembership(ctx, room, userId))
     if (refusal !== undefined) throw forbidden(refusal)

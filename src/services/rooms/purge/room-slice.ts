@@ -10,6 +10,7 @@ const tables: readonly RoomTable[] = [
   'event_branches',
   'early_redactions',
   'history_gaps',
+  'partial_rooms',
 ]
 /** What goes after the room is hidden, in this order. */
 const steps = [...tables, 'events', 'receipts', 'account_data', 'destination_rooms', 'space'] as const

@@ -1,3 +1,4 @@
+import { membersMissing } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import { addSignature, signText } from '#protocol/events/hash-and-sign.ts'
@@ -103,6 +104,8 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   // 3. Choose the auth events. State that is set already needs no event.
   const authEvents = selectAuthEvents(room, draft)
   const replaced = draft.stateKey === undefined ? undefined : room.nextStateEntry(draft.type, draft.stateKey)
+  // A member whom a join left out is not known to be none.
+  if (room.isPartial && draft.type === 'm.room.member' && !replaced) throw membersMissing()
   await loadPdusOf(ctx, room, [authEvents.create, ...authEvents.authEvents, replaced])
   const same = unchanged(replaced, draft)
   if (same) return same

@@ -9,7 +9,7 @@ type Needs = Pick<Context, 'store' | 'rooms' | 'accountRooms'>
 
 /**
  * Users whose sharing of rooms with the reader may have changed since the token: those who joined or left the reader's
- * rooms, and all members of rooms that the reader joined or left. Only changed rooms are looked at, most of them in
+ * rooms, and all members of rooms that the reader joined or left, or of which they came after the join. Only changed rooms are looked at, most of them in
  * memory.
  */
 export async function movedUsers(
@@ -22,16 +22,20 @@ export async function movedUsers(
   const own = moved.filter(({ position, membership }) => position > since.events && movesSharing.has(membership))
   const users = new Set<UserId>()
   const unknown: AccountRoom[] = []
+  const completed: number[] = []
   for (const room of moved) {
     if (room.membership !== 'join') continue
-    const members = recentMembers(rooms.peek(room.roomId), since.events)
+    const live = rooms.peek(room.roomId)
+    if ((live?.partial?.completedAt ?? 0) > since.events) completed.push(room.roomNid)
+    const members = recentMembers(live, since.events)
     if (!members) unknown.push(room)
     for (const member of members ?? []) users.add(member)
   }
   const interval = { after: since.events, upTo: now.events }
+  completed.push(...(await store.rooms.partial.completedIn(nidsOf(unknown), interval)))
   const [changed, met] = await Promise.all([
     store.rooms.members.changedIn(nidsOf(unknown), interval),
-    store.rooms.members.presentSince(nidsOf(own), interval.after),
+    store.rooms.members.presentSince([...nidsOf(own), ...completed], interval.after),
   ])
   for (const user of [...changed, ...met]) users.add(user)
   return [...users]

@@ -19,11 +19,17 @@ export async function joinedRoom(
   { syncRoom, room, extras }: JoinedRoom,
 ): Promise<string | undefined> {
   const { request, now } = moment
-  const isFull = syncRoom.isNew || request.fullState
-  const after = syncRoom.isNew ? 0 : (request.since?.events ?? 0)
+  const isLazy = request.filter.state.lazyLoadMembers
+  // Who wants all members gets the room once they are here; the others, what they say of it in sum.
+  if (room.isPartial && !isLazy) return undefined
+  const completedAt = room.partial?.completedAt ?? 0
+  const isCompleted = request.since !== undefined && completedAt > request.since.events && completedAt <= now.events
+  const isNew = syncRoom.isNew || (isCompleted && !isLazy)
+  const isFull = isNew || request.fullState
+  const after = isNew ? 0 : (request.since?.events ?? 0)
   const hasEvents = room.lastPosition > after
-  if (!isFull && !hasEvents && !extras.any && !moment.settingsMoved) return undefined
-  const summary = isFull || summaryMayDiffer(room, after) ? await roomSummary(moment, room) : undefined
+  if (!isFull && !hasEvents && !isCompleted && !extras.any && !moment.settingsMoved) return undefined
+  const summary = isFull || isCompleted || summaryMayDiffer(room, after) ? await roomSummary(moment, room) : undefined
   const heroes = summary?.['m.heroes']
   const knownAt = isFull ? undefined : after
   const [window, unread] = await Promise.all([
@@ -34,7 +40,7 @@ export async function joinedRoom(
   if (!isFull && !hasNews && !extras.any && !unread.isNews) return undefined
   unread.markSent()
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
-  const limited = window.limited || (syncRoom.isNew && request.since !== undefined)
+  const limited = window.limited || (isNew && request.since !== undefined)
   const [timelineJson, stateJson] = await Promise.all([
     timelineTexts(ctx, moment, { room, events: window.events }),
     stateTexts(ctx, moment, { room, events: window.state }),

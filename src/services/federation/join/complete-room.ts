@@ -1,0 +1,115 @@
+import { jobsChanged } from '#bus/topics.ts'
+import type { Context } from '#context.ts'
+import { startJobWorker, type JobKind, type JobRun } from '#jobs/job-worker.ts'
+import type { Worker } from '#jobs/worker.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
+import { completeRoomJob } from '#services/federation/receive/begin-partial.ts'
+import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
+import { RemoteError } from '#services/remote/remote-error.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { isInTimeline } from '#services/rooms/state/state-before.ts'
+import type { BranchDelta } from '#store/rooms/event-branches.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import { commitMembers } from '#services/rooms/live/commit-members.ts'
+import { fetchStateBefore } from './fetch-state-before.ts'
+import { memberSlices, pastMembers } from './past-members.ts'
+
+/** The members of large rooms take much memory while they are fetched. */
+const atOnce = 2
+const maxServers = 12
+
+/** Fetches what joins left out of their rooms. */
+export function startCompletionWorker(ctx: Context): Worker {
+  const kind: JobKind = {
+    kind: completeRoomJob,
+    isUsual: (error) => error instanceof RemoteError,
+    run: (run) => completeRoom(ctx, run),
+  }
+  return startJobWorker(ctx, [kind], { atOnce })
+}
+
+/** A room whose members are awaited, with the join that left them out. */
+type Awaiting = { room: LiveRoom; join: StoredEvent; servers: readonly ServerName[] }
+
+/**
+ * Fetches the members of a room as they were before our user's join and enters them there; then the room is whole. What
+ * is entered already is passed over, so that it goes on where a run before it ended.
+ */
+async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | undefined> {
+  const roomId = run.key as RoomId
+  const awaiting = await findAwaiting(ctx, roomId)
+  if (!awaiting) return undefined
+  const { room, join } = awaiting
+  const state = await fetchFromAny(ctx, awaiting, run.signal)
+  const ids = new Map<UserId, EventId>()
+  let done = 0
+  for await (const slice of memberSlices(ctx, room, { ids: state, except: join.stateKey })) {
+    run.signal.throwIfAborted()
+    for (const { userId, eventId } of slice) if (!ids.has(userId)) ids.set(userId, eventId)
+    await ctx.rooms.inTurn(roomId, async (turn) => {
+      const entries = await pastMembers(ctx, room, { members: slice, position: join.position })
+      if (entries.length > 0) await commitMembers(ctx, turn, { from: join.position, entries, isLast: false })
+    })
+    done += slice.length
+    await run.saveProgress({ members: done, events: state.length })
+  }
+  await ctx.rooms.inTurn(roomId, async (turn) => {
+    const branch = await branchWith(ctx, join, ids)
+    await commitMembers(ctx, turn, { from: join.position, entries: [], branch, isLast: true })
+  })
+  return { members: ids.size }
+}
+
+/** Undefined where there is nothing to complete: the join failed, or all of our users have left. */
+function findAwaiting(ctx: Context, roomId: RoomId): Promise<Awaiting | undefined> {
+  const { store, rooms } = ctx
+  // In the room's turn: the join may be under way.
+  return rooms.inTurn(roomId, async (turn) => {
+    const room = await rooms.findStored(roomId)
+    if (!room?.isPartial || !room.partial || room.nid === undefined) return undefined
+    const { joinEventId, servers } = room.partial
+    const join = await store.rooms.events.find(joinEventId)
+    if (join && isInTimeline(join) && join.status === 'accepted')
+      return room.localUsers.size > 0 ? { room, join, servers } : undefined
+    await store.rooms.partial.delete(room.nid)
+    await turn.drop()
+    return undefined
+  })
+}
+
+/** The ids of the state before the join, of which all events are here then. */
+async function fetchFromAny(
+  ctx: Context,
+  { room, join, servers }: Awaiting,
+  signal: AbortSignal,
+): Promise<readonly EventId[]> {
+  const needs = receiveNeeds({ ...ctx, signal })
+  for (const server of servers.slice(0, maxServers)) {
+    if (server === ctx.config.server_name || !ctx.serverAccess(server)) continue
+    signal.throwIfAborted()
+    const state = await fetchStateBefore(needs, room, { origin: server, eventId: join.eventId })
+    if (state) return state
+  }
+  signal.throwIfAborted()
+  throw new RemoteError(servers[0] ?? '', 'No server of the room gives its members')
+}
+
+/** The state before the join may be stored as a difference to what was before: then the members belong there, too. */
+async function branchWith(
+  { store }: Pick<Context, 'store'>,
+  { position }: StoredEvent,
+  members: ReadonlyMap<UserId, EventId>,
+): Promise<string | undefined> {
+  const branch = (await store.rooms.branches.findMany([position])).get(position)
+  if (!branch || (branch.hops === 0 && branch.basePosition >= position)) return undefined
+  const isHeld = ([type, , id]: BranchDelta[number]) => type !== 'm.room.member' || id !== null
+  const held = branch.delta.filter((entry) => isHeld(entry) || !members.has(entry[1] as UserId))
+  const named = new Set(held.flatMap(([type, key]) => (type === 'm.room.member' ? key : [])))
+  const more = [...members].filter(([userId]) => !named.has(userId))
+  return JSON.stringify([...held, ...more.map(([userId, id]) => ['m.room.member', userId, id])])
+}
+
+/** Begins what a join left to be done. */
+export const startCompletion = ({ bus }: Pick<Context, 'bus'>): void =>
+  bus.publish(jobsChanged, { kind: completeRoomJob })

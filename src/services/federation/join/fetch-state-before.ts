@@ -1,0 +1,77 @@
+import type { Context } from '#context.ts'
+import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import type { EventId, ServerName } from '#protocol/ids.ts'
+import { checkEvents } from '#services/federation/receive/check-events.ts'
+import type { CheckedEvent } from '#services/federation/receive/checked-event.ts'
+import { inOrder } from '#services/federation/receive/in-order.ts'
+import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import { storeOutliers } from '#services/federation/receive/store-outliers.ts'
+import { askServer } from '#services/remote/remote-client.ts'
+import { RemoteError } from '#services/remote/remote-error.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { inSlices } from '#base/in-slices.ts'
+
+type Needs = ReceiveNeeds & Context & { signal: AbortSignal }
+
+/** Fewer events than this are asked for one by one, more with all others of the state. */
+const fewEvents = 100
+const sliceSize = 500
+/** As for the answer to a join that leaves nothing out. */
+const timeoutMs = 120_000
+const maxBytes = 134_217_728
+
+type Claim = { origin: ServerName; eventId: EventId }
+
+/**
+ * Fetches the state before an event and its auth chain from a server, and stores as outliers what was not here. Answers
+ * the ids of the state; undefined where the server does not give all of it. What fails its checks is left out, as in the
+ * answer to a join.
+ */
+export async function fetchStateBefore(
+  ctx: Needs,
+  room: LiveRoom,
+  { origin, eventId }: Claim,
+): Promise<readonly EventId[] | undefined> {
+  const source = { origin, roomId: room.roomId }
+  const claim = await ctx.missingEvents.fetchStateIds(source, eventId)
+  if (!claim || claim.state.length === 0) return undefined
+  const missing = await missingOf(ctx, [...new Set([...claim.authChain, ...claim.state])])
+  const given =
+    missing.size > fewEvents
+      ? await fetchWhole(ctx, room, { origin, eventId })
+      : await ctx.missingEvents.fetchEvents(source, [...missing])
+  if (given.length < missing.size) return undefined
+  const fetched = new Map<EventId, CheckedEvent>()
+  for (const event of await checkEvents(ctx, given, room))
+    if (missing.has(event.eventId)) fetched.set(event.eventId, event)
+  const ordered = await inOrder(fetched, room.version)
+  for (const slice of inSlices(ordered, sliceSize))
+    await ctx.rooms.inTurn(room.roomId, async (turn) => storeOutliers(ctx, await turn.settledRoom(), slice))
+  return claim.state
+}
+
+async function missingOf({ store }: Pick<Context, 'store'>, ids: readonly EventId[]): Promise<Set<EventId>> {
+  const missing = new Set(ids)
+  for (const slice of inSlices(ids, sliceSize))
+    for (const { eventId } of await store.rooms.events.findMany(slice)) missing.delete(eventId)
+  return missing
+}
+
+/** Nothing where the server does not answer. */
+async function fetchWhole(ctx: Needs, room: LiveRoom, { origin, eventId }: Claim): Promise<JsonValue[]> {
+  const path = ['_matrix', 'federation', 'v1', 'state', room.roomId]
+  const request = { destination: origin, method: 'GET', path, query: { event_id: eventId }, signal: ctx.signal } as const
+  try {
+    const answer = await askServer(ctx, { ...request, timeoutMs, maxBytes })
+    return [...eventsIn(answer, 'auth_chain'), ...eventsIn(answer, 'pdus')]
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error
+    ctx.log.debug('the state of a room could not be had', { destination: origin, error })
+    return []
+  }
+}
+
+const eventsIn = (answer: JsonObject, key: string): JsonValue[] => {
+  const value = answer[key]
+  return Array.isArray(value) ? value.filter(isObject) : []
+}

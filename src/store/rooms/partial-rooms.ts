@@ -1,0 +1,86 @@
+import type { EventId, ServerName, UserId } from '#protocol/ids.ts'
+import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+
+/** A room that one of our users joined without being given its members. */
+export type PartialRoom = Readonly<{
+  /** Our user's join: the members are those before it. */
+  joinEventId: EventId
+  /** The servers that were in the room then, first the one that let our user in. */
+  servers: readonly ServerName[]
+  /** Position at which all members were here; undefined: they are not. */
+  completedAt: number | undefined
+}>
+
+/** Since when the membership of a user is known, and whether it was at a position that was asked for. */
+export type KnownMember = { isCovered: boolean; nextFrom: number | undefined }
+
+type Row = { room_nid: number; join_event_id: EventId; servers: string; completed_position: number | null }
+type SpanRow = { state_key: UserId; from_position: number; to_position: number | null }
+
+export const partialRooms = (db: Db, kind: Engine['kind']) => ({
+  /** By room number. */
+  async findMany(roomNids: readonly number[]): Promise<Map<number, PartialRoom>> {
+    if (roomNids.length === 0) return new Map()
+    const rows = await db<Row>('partial_rooms').whereRaw(...inList(kind, 'room_nid', roomNids))
+    return new Map(rows.map((row) => [Number(row.room_nid), fromRow(row)]))
+  },
+
+  /** Says that a join is about to bring the room without its members. */
+  async begin(roomNid: number, { joinEventId, servers }: Omit<PartialRoom, 'completedAt'>): Promise<void> {
+    const row = { join_event_id: joinEventId, servers: JSON.stringify(servers), completed_position: null }
+    await db('partial_rooms')
+      .insert({ room_nid: roomNid, ...row })
+      .onConflict('room_nid')
+      .merge(row)
+  },
+
+  /** The join did not come about. */
+  async delete(roomNid: number): Promise<void> {
+    await db('partial_rooms').where({ room_nid: roomNid }).delete()
+  },
+
+  /** Of some rooms, those whose members came after one position and up to another. */
+  async completedIn(roomNids: readonly number[], { after, upTo }: { after: number; upTo: number }): Promise<number[]> {
+    if (roomNids.length === 0) return []
+    const rows = await db<Row>('partial_rooms')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .where('completed_position', '>', after)
+      .where('completed_position', '<=', upTo)
+      .select('room_nid')
+    return rows.map(({ room_nid }) => Number(room_nid))
+  },
+
+  /** What is known of the memberships of some users at a position and after it. */
+  async knownMembers(
+    roomNid: number,
+    userIds: readonly UserId[],
+    position: number,
+  ): Promise<ReadonlyMap<UserId, KnownMember>> {
+    const known = new Map<UserId, KnownMember>()
+    if (userIds.length === 0) return known
+    const rows = (await db('state_keys as k')
+      .crossJoin(db.raw('room_state as s'))
+      .where('k.type', 'm.room.member')
+      .whereRaw(...inList(kind, 'k.state_key', userIds))
+      .whereRaw('s.key_nid = k.nid and s.room_nid = ?', [roomNid])
+      .select('k.state_key', 's.from_position', 's.to_position')) as SpanRow[]
+    for (const { state_key: userId, from_position, to_position } of rows) {
+      const [from, to] = [Number(from_position), to_position === null ? Infinity : Number(to_position)]
+      const { isCovered = false, nextFrom = Infinity } = known.get(userId) ?? {}
+      const next = from > position ? Math.min(nextFrom, from) : nextFrom
+      known.set(userId, {
+        isCovered: isCovered || (from <= position && to > position),
+        nextFrom: next === Infinity ? undefined : next,
+      })
+    }
+    return known
+  },
+})
+
+const fromRow = (row: Row): PartialRoom => ({
+  joinEventId: row.join_event_id,
+  servers: JSON.parse(row.servers) as ServerName[],
+  completedAt: row.completed_position === null ? undefined : Number(row.completed_position),
+})

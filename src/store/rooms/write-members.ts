@@ -1,0 +1,75 @@
+import type { Batch, Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
+import { eventTables } from './event-tables.ts'
+import type { MembersWrite, RoomWrite } from './room-write.ts'
+import type { StateKeyNids } from './state-key-nids.ts'
+
+type Completing = RoomWrite & { members: MembersWrite; nid: number }
+
+type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; takePosition: () => number }
+
+/**
+ * Writes members that a join had left out, as if they had come with it; answers the numbers of their keys. A write
+ * that brings the last of them takes a position of its own.
+ */
+export async function writeMembers(
+  engine: Engine,
+  batch: Batch,
+  { writes, keyNids, takePosition }: Work,
+): Promise<{ keys: Map<string, number>; positions: ReadonlyMap<RoomWrite, number> }> {
+  const completing = writes.filter(isCompleting)
+  const keys = new Map<string, number>()
+  const positions = new Map<RoomWrite, number>()
+  for (const write of completing) {
+    const { members, nid } = write
+    const wanted = members.entries.map(({ userId }) => ['m.room.member', userId] as const)
+    for (const [name, key] of await keyNids.resolve(batch, wanted)) keys.set(name, key)
+    await clearMarks(engine, batch, { nid, members, keys })
+    await batch.write([intervalsOf(nid, members, keys), membershipsOf(nid, members)].filter(({ rows }) => rows.length))
+    const { branch } = members
+    if (branch) await batch.query('update event_branches set delta = ? where position = ?', [branch, members.from])
+    if (!members.isLast) continue
+    const position = takePosition()
+    positions.set(write, position)
+    await batch.query('update partial_rooms set completed_position = ? where room_nid = ?', [position, nid])
+  }
+  return { keys, positions }
+}
+
+export const isCompleting = (write: RoomWrite): write is Completing =>
+  write.members !== undefined && write.nid !== undefined
+
+type Span = { nid: number; members: MembersWrite; keys: ReadonlyMap<string, number> }
+
+/** Of users whom we knew from before, the join said that no event holds their keys. */
+async function clearMarks(engine: Engine, batch: Batch, { nid, members, keys }: Span): Promise<void> {
+  const wanted = members.entries.map(({ userId }) => keys.get(nameOf(userId)) ?? 0)
+  if (wanted.length === 0) return
+  const [condition, bindings] = inList(engine.kind, 'key_nid', wanted)
+  await batch.query(
+    `delete from room_state where room_nid = ? and from_position = ? and to_position = ? and ${condition}`,
+    [nid, members.from, members.from, ...bindings],
+  )
+}
+
+const nameOf = (userId: string): string => `m.room.member\0${userId}`
+
+const intervalsOf = (nid: number, { entries, from }: MembersWrite, keys: ReadonlyMap<string, number>) => ({
+  ...eventTables.intervals,
+  rows: entries.map(({ userId, position, to }) => [nid, keys.get(nameOf(userId)), from, to ?? null, position]),
+})
+
+const membershipsOf = (nid: number, { entries, from }: MembersWrite) => ({
+  ...eventTables.memberships,
+  rows: entries
+    .filter(({ to }) => to === undefined)
+    .map(({ userId, membership, sender }) => [
+      nid,
+      userId,
+      membership,
+      sender,
+      from,
+      false,
+      membership === 'join' ? from : null,
+    ]),
+})
