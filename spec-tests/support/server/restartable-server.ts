@@ -18,7 +18,13 @@ export type RestartableServer = AsyncDisposable & {
   restart(): Promise<void>
 }
 
-type Options = { engine?: TestEngine; log?: Log; transport?: FederationTransport; settings?: Record<string, unknown> }
+type Options = {
+  engine?: TestEngine
+  log?: Log
+  transport?: FederationTransport
+  settings?: Record<string, unknown>
+  clock?: FakeClock
+}
 
 /** Starts a server named `test` over a fresh database; `await using` ends it. */
 export async function startRestartableServer({
@@ -26,9 +32,9 @@ export async function startRestartableServer({
   log = failuresOnly,
   transport,
   settings: more,
+  clock = fakeClock(),
 }: Options = {}): Promise<RestartableServer> {
   const database = await createTestDatabase({ engine })
-  const clock = fakeClock()
   const start = (port: number) => {
     const settings = { ...testSettings(database), ...more, listen: { port } }
     const effects = { log, checkReplies: true, clock, network: noNetwork(), ...(transport && { transport }) }
