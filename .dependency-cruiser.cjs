@@ -31,7 +31,7 @@ const domains = [
 const publicRooms = [
   '(account-rooms|directory|ephemeral|membership|purge|read|upgrade)/',
   'write/(append|create|redact|send|set-state)\\.ts',
-  'live/(live-room|load-state-entries)\\.ts',
+  'live/(live-room|load-state-entries|whole-room)\\.ts',
   'state/state-at-position\\.ts',
   'events/(event-loader|stored-pdu)\\.ts',
 ]
@@ -39,7 +39,7 @@ const publicRooms = [
 // that write/ is made of.
 const roomsForFederation = [
   '(events|state)/',
-  'live/(room-turn|stale-room|next-state|state-entry)\\.ts',
+  'live/(commit-members|room-turn|stale-room|next-state|state-entry)\\.ts',
   'write/(build-event|draft-event|persist-history|persist-received|policy-port|redactions)\\.ts',
 ]
 const rooms = 'src/services/rooms'

@@ -27,7 +27,7 @@ export async function deviceListChanges(
     from.deviceLists < to.deviceLists ? await store.e2ee.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
     from.events < to.events
-      ? await (known ?? store.rooms.members.sharingCandidates(userId, from.events, to.events))
+      ? await (known ?? sharingMoved(store, userId, { after: from.events, upTo: to.events }))
       : []
   const others = new Set([...updated, ...moved])
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
@@ -38,6 +38,15 @@ export async function deviceListChanges(
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))].sort(),
     left: moved.filter((other) => other !== userId && !sharing.has(other)).sort(),
   }
+}
+
+async function sharingMoved(
+  { rooms }: Context['store'],
+  userId: UserId,
+  { after, upTo }: { after: number; upTo: number },
+): Promise<UserId[]> {
+  const moved = await rooms.members.sharingCandidates(userId, after, upTo)
+  return [...new Set([...moved, ...(await rooms.partial.membersCompleted(userId, after, upTo))])]
 }
 
 /** Publishes a change of keys; to be called after the commit. */

@@ -178,7 +178,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
 
   /**
    * Users whose sharing of rooms with the user may have changed after one position and up to another: those who joined
-   * or left the user's rooms, and all members of rooms the user joined or left, or whose members came after the join. The caller compares with the present.
+   * or left the user's rooms, and all members of rooms the user joined or left. The caller compares with the present.
    */
   async sharingCandidates(userId: UserId, after: number, upTo: number): Promise<UserId[]> {
     const range = (column: string) => db.raw('?? > ? and ?? <= ?', [column, after, column, upTo])
@@ -198,14 +198,7 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .whereRaw('(theirs.membership = ? or theirs.position > ?)', ['join', after])
       .distinct('theirs.user_id')
       .pluck('theirs.user_id')) as UserId[]
-    const completed = (await db('memberships as mine')
-      .join('partial_rooms as p', 'p.room_nid', 'mine.room_nid')
-      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
-      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
-      .whereRaw(range('p.completed_position'))
-      .distinct('theirs.user_id')
-      .pluck('theirs.user_id')) as UserId[]
-    return [...new Set([...moved, ...ownMoves, ...completed])]
+    return [...new Set([...moved, ...ownMoves])]
   },
 
   /** Users whose member event in one of some rooms changed after one position and up to another. */

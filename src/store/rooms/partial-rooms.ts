@@ -3,12 +3,18 @@ import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 
-/** A room that one of our users joined without being given its members. */
-export type PartialRoom = Readonly<{
-  /** Our user's join: the members are those before it. */
+/** A join of one of our users that brought the room without its members. */
+export type PartialJoin = Readonly<{
+  /** The members are those before it. */
   joinEventId: EventId
   /** The servers that were in the room then, first the one that let our user in. */
   servers: readonly ServerName[]
+}>
+
+/** A room that was entered so. */
+export type PartialRoom = Readonly<{
+  /** The joins of which the members are not here; of several, users left in between. */
+  awaited: readonly PartialJoin[]
   /** Position at which all members were here; undefined: they are not. */
   completedAt: number | undefined
 }>
@@ -23,22 +29,24 @@ export const partialRooms = (db: Db, kind: Engine['kind']) => ({
   /** By room number. */
   async findMany(roomNids: readonly number[]): Promise<Map<number, PartialRoom>> {
     if (roomNids.length === 0) return new Map()
-    const rows = await db<Row>('partial_rooms').whereRaw(...inList(kind, 'room_nid', roomNids))
-    return new Map(rows.map((row) => [Number(row.room_nid), fromRow(row)]))
+    const rows = await db<Row>('partial_rooms')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .orderBy(['room_nid', 'join_event_id'])
+    return new Map([...Map.groupBy(rows, (row) => Number(row.room_nid))].map(([nid, joins]) => [nid, roomOf(joins)]))
   },
 
   /** Says that a join is about to bring the room without its members. */
-  async begin(roomNid: number, { joinEventId, servers }: Omit<PartialRoom, 'completedAt'>): Promise<void> {
-    const row = { join_event_id: joinEventId, servers: JSON.stringify(servers), completed_position: null }
+  async begin(roomNid: number, { joinEventId, servers }: PartialJoin): Promise<void> {
+    const row = { servers: JSON.stringify(servers), completed_position: null }
     await db('partial_rooms')
-      .insert({ room_nid: roomNid, ...row })
-      .onConflict('room_nid')
+      .insert({ room_nid: roomNid, join_event_id: joinEventId, ...row })
+      .onConflict(['room_nid', 'join_event_id'])
       .merge(row)
   },
 
   /** The join did not come about. */
-  async delete(roomNid: number): Promise<void> {
-    await db('partial_rooms').where({ room_nid: roomNid }).delete()
+  async delete(roomNid: number, joinEventId: EventId): Promise<void> {
+    await db('partial_rooms').where({ room_nid: roomNid, join_event_id: joinEventId }).delete()
   },
 
   /** Of some rooms, those whose members came after one position and up to another. */
@@ -50,6 +58,18 @@ export const partialRooms = (db: Db, kind: Engine['kind']) => ({
       .where('completed_position', '<=', upTo)
       .select('room_nid')
     return rows.map(({ room_nid }) => Number(room_nid))
+  },
+
+  /** Members of the user's rooms who came after the user's join, after one position and up to another. */
+  async membersCompleted(userId: UserId, after: number, upTo: number): Promise<UserId[]> {
+    return (await db('memberships as mine')
+      .join('partial_rooms as p', 'p.room_nid', 'mine.room_nid')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .where('p.completed_position', '>', after)
+      .where('p.completed_position', '<=', upTo)
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as UserId[]
   },
 
   /** What is known of the memberships of some users at a position and after it. */
@@ -79,8 +99,13 @@ export const partialRooms = (db: Db, kind: Engine['kind']) => ({
   },
 })
 
-const fromRow = (row: Row): PartialRoom => ({
+function roomOf(rows: readonly Row[]): PartialRoom {
+  const awaited = rows.filter((row) => row.completed_position === null)
+  const last = Math.max(...rows.map((row) => Number(row.completed_position)))
+  return { awaited: awaited.map(joinOf), completedAt: awaited.length > 0 ? undefined : last }
+}
+
+const joinOf = (row: Row): PartialJoin => ({
   joinEventId: row.join_event_id,
   servers: JSON.parse(row.servers) as ServerName[],
-  completedAt: row.completed_position === null ? undefined : Number(row.completed_position),
 })

@@ -75,6 +75,7 @@ export type PastMember = MembershipChange &
 
 /** Members of a room that a join had left out, some at a time. */
 export type MembersWrite = Readonly<{
+  joinEventId: EventId
   /** Position of the join. */
   from: number
   entries: readonly PastMember[]

@@ -31,7 +31,8 @@ export async function writeMembers(
     if (!members.isLast) continue
     const position = takePosition()
     positions.set(write, position)
-    await batch.query('update partial_rooms set completed_position = ? where room_nid = ?', [position, nid])
+    const sql = 'update partial_rooms set completed_position = ? where room_nid = ? and join_event_id = ?'
+    await batch.query(sql, [position, nid, members.joinEventId])
   }
   return { keys, positions }
 }

@@ -32,16 +32,25 @@ export function startCompletionWorker(ctx: Context): Worker {
 /** A room whose members are awaited, with the join that left them out. */
 type Awaiting = { room: LiveRoom; join: StoredEvent; servers: readonly ServerName[] }
 
+/** Also of a room that was left and joined again before all was here: one join after the other. */
+async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | undefined> {
+  let members = 0
+  for (;;) {
+    const awaiting = await findAwaiting(ctx, run.key as RoomId)
+    if (!awaiting) return { members }
+    members += await completeJoin(ctx, run, awaiting)
+  }
+}
+
 /**
  * Fetches the members of a room as they were before our user's join and enters them there; then the room is whole. What
  * is entered already is passed over, so that it goes on where a run before it ended.
  */
-async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | undefined> {
-  const roomId = run.key as RoomId
-  const awaiting = await findAwaiting(ctx, roomId)
-  if (!awaiting) return undefined
+async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Promise<number> {
   const { room, join } = awaiting
+  const { roomId } = room
   const state = await fetchFromAny(ctx, awaiting, run.signal)
+  const at = { from: join.position, joinEventId: join.eventId }
   const ids = new Map<UserId, EventId>()
   let done = 0
   for await (const slice of memberSlices(ctx, room, { ids: state, except: join.stateKey })) {
@@ -49,32 +58,33 @@ async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | unde
     for (const { userId, eventId } of slice) if (!ids.has(userId)) ids.set(userId, eventId)
     await ctx.rooms.inTurn(roomId, async (turn) => {
       const entries = await pastMembers(ctx, room, { members: slice, position: join.position })
-      if (entries.length > 0) await commitMembers(ctx, turn, { from: join.position, entries, isLast: false })
+      if (entries.length > 0) await commitMembers(ctx, turn, { ...at, entries, isLast: false })
     })
     done += slice.length
     await run.saveProgress({ members: done, events: state.length })
   }
   await ctx.rooms.inTurn(roomId, async (turn) => {
     const branch = await branchWith(ctx, join, ids)
-    await commitMembers(ctx, turn, { from: join.position, entries: [], branch, isLast: true })
+    await commitMembers(ctx, turn, { ...at, entries: [], branch, isLast: true })
   })
-  return { members: ids.size }
+  return ids.size
 }
 
-/** Undefined where there is nothing to complete: the join failed, or all of our users have left. */
-function findAwaiting(ctx: Context, roomId: RoomId): Promise<Awaiting | undefined> {
-  const { store, rooms } = ctx
+/** The first join to complete; undefined where there is none: it failed, or all of our users have left. */
+function findAwaiting({ store, rooms }: Context, roomId: RoomId): Promise<Awaiting | undefined> {
   // In the room's turn: the join may be under way.
   return rooms.inTurn(roomId, async (turn) => {
     const room = await rooms.findStored(roomId)
-    if (!room?.isPartial || !room.partial || room.nid === undefined) return undefined
-    const { joinEventId, servers } = room.partial
-    const join = await store.rooms.events.find(joinEventId)
-    if (join && isInTimeline(join) && join.status === 'accepted')
-      return room.localUsers.size > 0 ? { room, join, servers } : undefined
-    await store.rooms.partial.delete(room.nid)
-    await turn.drop()
-    return undefined
+    if (!room?.isPartial || room.nid === undefined) return undefined
+    const found: Awaiting[] = []
+    for (const { joinEventId, servers } of room.partial?.awaited ?? []) {
+      const join = await store.rooms.events.find(joinEventId)
+      if (join && isInTimeline(join) && join.status === 'accepted') found.push({ room, join, servers })
+      else await store.rooms.partial.delete(room.nid, joinEventId)
+    }
+    if (found.length < (room.partial?.awaited.length ?? 0)) await turn.drop()
+    if (room.localUsers.size === 0) return undefined
+    return found.sort((one, other) => one.join.position - other.join.position)[0]
   })
 }
 

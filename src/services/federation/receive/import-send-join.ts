@@ -6,7 +6,7 @@ import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import { beginPartial, endPartial } from './begin-partial.ts'
 import { checkEvents } from './check-events.ts'
-import { enterEvent } from './enter-event.ts'
+import { enterEvent, type Entering } from './enter-event.ts'
 import { inOrder } from './in-order.ts'
 import { openRemoteRoom } from './open-remote-room.ts'
 import type { CheckedEvent } from './checked-event.ts'
@@ -45,14 +45,29 @@ export async function importSendJoin(
   const enter = async (turn: RoomTurn) => {
     const room = await turn.settledRoom()
     await storeOutliers(ctx, room, await inOrder(events, version))
-    const now = await beginPartial(ctx, turn, { joinEventId: join.eventId, servers })
     const entering = { ...join, claimed: claimed.map(({ eventId }) => eventId), isLetIn: true }
-    const entered = await enterEvent(ctx, now, entering)
-    if (servers && entered.outcome !== 'accepted' && entered.outcome !== 'known') await endPartial(ctx, turn)
-    return entered
+    return servers ? enterPartially(ctx, turn, { entering, servers }) : enterEvent(ctx, room, entering)
   }
   const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result
+}
+
+type Entry = { entering: Entering; servers: readonly ServerName[] }
+
+/**
+ * Enters a join whose state lacks members, which a job fetches then. Where all that it follows is here, what we know of
+ * the room is better than that state; members that a former join left out are fetched now that we are in again.
+ */
+async function enterPartially(ctx: ReceiveNeeds, turn: RoomTurn, { entering, servers }: Entry): Promise<ReceiveResult> {
+  const { eventId } = entering
+  const [former] = (await turn.settledRoom()).partial?.awaited ?? []
+  if (former) await beginPartial(ctx, turn, { ...former, servers })
+  const known = await enterEvent(ctx, await turn.settledRoom(), { ...entering, claimed: undefined })
+  if (known.outcome !== 'unresolved') return known
+  const room = await beginPartial(ctx, turn, { joinEventId: eventId, servers })
+  const entered = await enterEvent(ctx, room, entering)
+  if (entered.outcome !== 'accepted' && entered.outcome !== 'known') await endPartial(ctx, turn, eventId)
+  return entered
 }
 
 /** The outcome of the event when it came first, by whatever way, for a join that is tried again. */

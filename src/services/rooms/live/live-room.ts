@@ -102,7 +102,8 @@ export class LiveRoom {
     for (const entry of start.entries) this.#state.set(keyOf(entry.type, entry.stateKey), entry)
     for (const { joinedAt, ...member } of start.members) this.#setMember(member, joinedAt)
     // The servers of members who are not known yet.
-    if (this.isPartial) for (const server of start.partial?.servers ?? []) this.#countJoined(server, 1)
+    const awaited = new Set(start.partial?.awaited.flatMap(({ servers }) => servers))
+    for (const server of awaited) this.#countJoined(server, 1)
   }
 
   /** The room's number in the store; undefined until its create event is committed. */

@@ -46,18 +46,21 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The room has the unknown version ${room.version}`)
   const { roomId, nid } = room
-  const subject: Subject = { store, room, roomId, version, events: new EventCache(store, { roomId, version, nid }) }
+  const events = new EventCache(store, { roomId, version, nid })
+  const partial = (await store.rooms.partial.findMany([nid])).get(nid)
+  const isPartial = partial !== undefined && partial.completedAt === undefined
+  const subject: Subject = { store, room, roomId, version, events, isPartial }
   const replay = new Replay(subject)
   await replay.begin()
   const authIndex = new AuthIndexCheck(subject)
   const changes: RowChange[] = []
   for (let after = beforeAll; ;) {
-    const events = await store.rooms.check.events(nid, { after, limit: pageSize })
-    const page = events.map((event) => subject.events.put(event))
+    const stored = await store.rooms.check.events(nid, { after, limit: pageSize })
+    const page = stored.map((event) => subject.events.put(event))
     changes.push(...(await authIndex.check(page)))
     changes.push(...(await checkPage(subject, replay, page)))
-    const last = events.at(-1)
-    if (!last || events.length < pageSize) break
+    const last = stored.at(-1)
+    if (!last || stored.length < pageSize) break
     after = last.position
   }
   return onePerRow([

@@ -195,6 +195,8 @@ export class Replay {
       const entry = entryAt(stateKey(type, key))
       const cached = entry === noEvent ? undefined : await events.at(entry)
       if (cached) state.set(stateKey(type, key), cached.pdu)
+      // A member that a join left out may have been there.
+      isDoubtful ||= entry === noEvent && type === 'm.room.member' && this.#subject.isPartial
       isDoubtful ||= entry !== noEvent && (!cached || cached.event.redactedBy !== null)
     }
     return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined

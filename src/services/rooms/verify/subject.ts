@@ -12,6 +12,8 @@ export type Subject = {
   roomId: RoomId
   version: RoomVersion
   events: EventCache
+  /** Whether members that a join left out are still to come. */
+  isPartial: boolean
 }
 
 type Row = Record<string, unknown>
