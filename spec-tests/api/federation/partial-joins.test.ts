@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { RoomId } from '#protocol/ids.ts'
+import { requestRoomDeletion } from '#services/rooms/purge/delete-room.ts'
 import { holdState, until, type HeldState } from '../../support/federation/held-state.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
@@ -230,6 +231,17 @@ describe('joins that leave members out', () => {
     held.release()
     await federation.settle()
     accepted(await joinVia(bob, roomId, 'a.test'))
+    await assertWhole({ roomId, bob })
+  })
+
+  it('can be purged, and made again, before they are complete', async () => {
+    const { roomId, bob, held } = await joined()
+    const deletion = { roomId, by: bob.userId, block: false, purge: true, force: true }
+    await requestRoomDeletion(b!.context, deletion)
+    await until(async () => (await b!.context.store.rooms.purges.listUnfinished(roomId, 'room')).length === 0)
+    assert.equal(await b!.context.rooms.findStored(roomId), undefined)
+    accepted(await joinVia(bob, roomId, 'a.test'))
+    held.release()
     await assertWhole({ roomId, bob })
   })
 

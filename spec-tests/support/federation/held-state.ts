@@ -28,7 +28,9 @@ export function holdState(network: TestNetwork, ...servers: ServerName[]): HeldS
 const isOfState = ({ uri }: FederationRequest): boolean => /^\/_matrix\/federation\/v1\/state(_ids)?\//.test(uri)
 
 const aborted = (signal: AbortSignal | undefined): Promise<never> =>
-  new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('Aborted')), { once: true }))
+  new Promise((_resolve, reject) =>
+    signal?.addEventListener('abort', () => reject(new Error('Aborted')), { once: true }),
+  )
 
 /** Waits, in real time, until something has come about. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

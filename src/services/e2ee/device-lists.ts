@@ -26,9 +26,7 @@ export async function deviceListChanges(
   const updated =
     from.deviceLists < to.deviceLists ? await store.e2ee.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
-    from.events < to.events
-      ? await (known ?? sharingMoved(store, userId, { after: from.events, upTo: to.events }))
-      : []
+    from.events < to.events ? await (known ?? sharingMoved(store, userId, { after: from.events, upTo: to.events })) : []
   const others = new Set([...updated, ...moved])
   const isSelfUpdated = others.delete(userId) && updated.includes(userId)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }

@@ -38,36 +38,47 @@ async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | unde
   for (;;) {
     const awaiting = await findAwaiting(ctx, run.key as RoomId)
     if (!awaiting) return { members }
-    members += await completeJoin(ctx, run, awaiting)
+    members += (await completeJoin(ctx, run, awaiting)) ?? 0
   }
 }
 
 /**
  * Fetches the members of a room as they were before our user's join and enters them there; then the room is whole. What
- * is entered already is passed over, so that it goes on where a run before it ended.
+ * is entered already is passed over, so that it goes on where a run before it ended. Undefined where the room was deleted.
  */
-async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Promise<number> {
+async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Promise<number | undefined> {
   const { room, join } = awaiting
   const { roomId } = room
   const state = await fetchFromAny(ctx, awaiting, run.signal)
+  if (!state) return undefined
   const at = { from: join.position, joinEventId: join.eventId }
   const ids = new Map<UserId, EventId>()
   let done = 0
   for await (const slice of memberSlices(ctx, room, { ids: state, except: join.stateKey })) {
     run.signal.throwIfAborted()
     for (const { userId, eventId } of slice) if (!ids.has(userId)) ids.set(userId, eventId)
-    await ctx.rooms.inTurn(roomId, async (turn) => {
+    const isEntered = await ctx.rooms.inTurn(roomId, async (turn) => {
+      if (!(await isAwaited(ctx, awaiting))) return false
       const entries = await pastMembers(ctx, room, { members: slice, position: join.position })
       if (entries.length > 0) await commitMembers(ctx, turn, { ...at, entries, isLast: false })
+      return true
     })
+    if (!isEntered) return undefined
     done += slice.length
     await run.saveProgress({ members: done, events: state.length })
   }
   await ctx.rooms.inTurn(roomId, async (turn) => {
+    if (!(await isAwaited(ctx, awaiting))) return
     const branch = await branchWith(ctx, join, ids)
     await commitMembers(ctx, turn, { ...at, entries: [], branch, isLast: true })
   })
   return ids.size
+}
+
+/** Whether the room is still the one that the join was into. */
+async function isAwaited({ rooms }: Context, { room: { roomId, nid }, join }: Awaiting): Promise<boolean> {
+  const room = await rooms.findStored(roomId)
+  return room?.nid === nid && (room?.partial?.awaited.some(({ joinEventId }) => joinEventId === join.eventId) ?? false)
 }
 
 /** The first join to complete; undefined where there is none: it failed, or all of our users have left. */
@@ -88,12 +99,13 @@ function findAwaiting({ store, rooms }: Context, roomId: RoomId): Promise<Awaiti
   })
 }
 
-/** The ids of the state before the join, of which all events are here then. */
+/** The ids of the state before the join, of which all events are here then; undefined where the room was deleted. */
 async function fetchFromAny(
   ctx: Context,
-  { room, join, servers }: Awaiting,
+  awaiting: Awaiting,
   signal: AbortSignal,
-): Promise<readonly EventId[]> {
+): Promise<readonly EventId[] | undefined> {
+  const { room, join, servers } = awaiting
   const needs = receiveNeeds({ ...ctx, signal })
   for (const server of servers.slice(0, maxServers)) {
     if (server === ctx.config.server_name || !ctx.serverAccess(server)) continue
@@ -102,6 +114,7 @@ async function fetchFromAny(
     if (state) return state
   }
   signal.throwIfAborted()
+  if (!(await isAwaited(ctx, awaiting))) return undefined
   throw new RemoteError(servers[0] ?? '', 'No server of the room gives its members')
 }
 

@@ -45,9 +45,17 @@ export async function fetchStateBefore(
   for (const event of await checkEvents(ctx, given, room))
     if (missing.has(event.eventId)) fetched.set(event.eventId, event)
   const ordered = await inOrder(fetched, room.version)
-  for (const slice of inSlices(ordered, sliceSize))
-    await ctx.rooms.inTurn(room.roomId, async (turn) => storeOutliers(ctx, await turn.settledRoom(), slice))
+  for (const slice of inSlices(ordered, sliceSize)) if (!(await store(ctx, room, slice))) return undefined
   return claim.state
+}
+
+/** False where the room was deleted meanwhile. */
+function store(ctx: Needs, { roomId, nid }: LiveRoom, events: readonly CheckedEvent[]): Promise<boolean> {
+  return ctx.rooms.inTurn(roomId, async (turn) => {
+    if ((await ctx.rooms.findStored(roomId))?.nid !== nid) return false
+    await storeOutliers(ctx, await turn.settledRoom(), events)
+    return true
+  })
 }
 
 async function missingOf({ store }: Pick<Context, 'store'>, ids: readonly EventId[]): Promise<Set<EventId>> {
@@ -60,7 +68,13 @@ async function missingOf({ store }: Pick<Context, 'store'>, ids: readonly EventI
 /** Nothing where the server does not answer. */
 async function fetchWhole(ctx: Needs, room: LiveRoom, { origin, eventId }: Claim): Promise<JsonValue[]> {
   const path = ['_matrix', 'federation', 'v1', 'state', room.roomId]
-  const request = { destination: origin, method: 'GET', path, query: { event_id: eventId }, signal: ctx.signal } as const
+  const request = {
+    destination: origin,
+    method: 'GET',
+    path,
+    query: { event_id: eventId },
+    signal: ctx.signal,
+  } as const
   try {
     const answer = await askServer(ctx, { ...request, timeoutMs, maxBytes })
     return [...eventsIn(answer, 'auth_chain'), ...eventsIn(answer, 'pdus')]

@@ -37,8 +37,7 @@ export async function readLiveRooms(
   })
   for (const room of rooms) {
     const { nid, roomId, revision } = room
-    if (now.get(nid) === revision)
-      liveRooms.set(roomId, liveRoomOf(room, partsOf(nid), serverName))
+    if (now.get(nid) === revision) liveRooms.set(roomId, liveRoomOf(room, partsOf(nid), serverName))
     else moved.push(roomId)
   }
   // Read again when an event came between: the parts must be of one moment.
