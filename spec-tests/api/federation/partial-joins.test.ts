@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { RoomId } from '#protocol/ids.ts'
+import { appendEvents } from '#services/rooms/write/append.ts'
 import { requestRoomDeletion } from '#services/rooms/purge/delete-room.ts'
 import { holdState, until, type HeldState } from '../../support/federation/held-state.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
@@ -91,6 +92,26 @@ describe('joins that leave members out', () => {
     await assertWhole({ roomId, bob })
   })
 
+  it('fetch the members of a larger room in one answer', async () => {
+    const { roomId, bob } = await roomToJoin()
+    const localpart = (n: number) => `@many${count}x${n}:a.test` as const
+    const invites = Array.from({ length: 150 }, (_, n) => ({
+      type: 'm.room.member',
+      stateKey: localpart(n),
+      sender: alice!.userId,
+      content: { membership: 'invite' },
+    }))
+    await appendEvents(a!.context, roomId, invites)
+    const before = federation.network.requests.length
+    accepted(await joinVia(bob, roomId, 'a.test'))
+    await assertWhole({ roomId, bob })
+    const uris = federation.network.requests.slice(before).map(({ uri }) => uri)
+    assert.equal(uris.filter((uri) => uri.includes('/v1/state/')).length, 1)
+    assert.equal(uris.filter((uri) => uri.includes('/v1/event/')).length, 0)
+    const room = await b!.context.rooms.find(roomId)
+    assert.equal(room?.count('invite'), 150)
+  })
+
   it('let users send at once, to all servers in the room', async () => {
     const { roomId, bob, held } = await joined()
     await sendText(bob, roomId, 'early')
@@ -155,7 +176,8 @@ describe('joins that leave members out', () => {
       const read = () => bob.request('GET', roomPath(roomId, ...path.split('/')))
       const early = read()
       await until(async () => {
-        await federation.clock.advance(61_000)
+        // In steps, as time goes: leases of jobs end after half a minute.
+        await federation.clock.advance(10_000)
         return Promise.race([early.then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, 20, false))])
       })
       refused(await early, 503, 'M_UNKNOWN')
