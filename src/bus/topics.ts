@@ -108,7 +108,8 @@ export const devicesDeleted = topic<{ devices: DeviceRef[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts, services/rooms/purge, services/federation/join. Listeners: jobs/job-worker.
+ * From: services/accounts, services/rooms/purge, services/e2ee/remote, services/federation/join.
+ * Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 

@@ -133,7 +133,10 @@ describe('handshakes with other servers', () => {
     const chain = new Set(idsIn(answer.auth_chain))
     for (const pdu of [...answer.state, ...answer.auth_chain, answer.event])
       for (const id of pdu.auth_events) assert.ok(chain.has(id))
-    assert.deepEqual([...(await a.context.store.federation.relayedEvents.findMany([signed.id]))], [signed.id])
+    assert.deepEqual(
+      [...(await a.context.store.federation.relayedEvents.findMany([signed.id]))],
+      [[signed.id, 's0.test']],
+    )
     // Asked again, as by a server that missed the answer.
     assert.deepEqual(accepted(await send('v2/send_join', signed)).event, signed.pdu)
     const [status, old] = accepted(await send('v1/send_join', signed))

@@ -79,6 +79,17 @@ describe('invites between servers', () => {
     assert.deepEqual(await checkRoom(b!.context, roomId), [])
   })
 
+  it('are taken back, which the invited user sees', async () => {
+    const roomId = await createRoom(alice!, { invite: [bob!.userId] })
+    const { next_batch: since } = await sync(bob!)
+    accepted(await act(alice!, 'kick', roomId, bob!.userId, { reason: 'a mistake' }))
+    await federation.settle()
+    const { rooms } = await sync(bob!, { since })
+    const [leaving] = rooms!.leave![roomId]!.timeline.events
+    assert.deepEqual([leaving!.sender, leaving!.content], [alice!.userId, { membership: 'leave', reason: 'a mistake' }])
+    assert.equal((await sync(bob!)).rooms?.invite, undefined)
+  })
+
   it('are answered by setting state as well', async () => {
     const [left, entered] = [
       await createRoom(alice!, { invite: [bob!.userId] }),
