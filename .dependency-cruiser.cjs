@@ -33,13 +33,13 @@ const publicRooms = [
   'write/(append|create|redact|send|set-state)\\.ts',
   'live/(live-room|load-state-entries)\\.ts',
   'state/state-at-position\\.ts',
-  'events/event-loader\\.ts',
+  'events/(event-loader|stored-pdu)\\.ts',
 ]
 // Taking in events of other servers, and making some with them, are the other ways of writing one: they share the parts
 // that write/ is made of.
 const roomsForFederation = [
   '(events|state)/',
-  'live/(room-turn|stale-room|state-entry)\\.ts',
+  'live/(room-turn|stale-room|next-state|state-entry)\\.ts',
   'write/(build-event|draft-event|persist-history|persist-received|policy-port|redactions)\\.ts',
 ]
 const rooms = 'src/services/rooms'

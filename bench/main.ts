@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { growth } from './compare/growth.ts'
+import { sends } from './compare/sends.ts'
 import { hostile } from './hostile/hostile.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { bypasses } from './inside/bypasses.ts'
@@ -8,7 +9,7 @@ import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'
 import { routing } from './inside/routing.ts'
 import { loopDelay } from './support/loop-delay.ts'
-import { startOwnServer, type OwnServer } from './support/own-server.ts'
+import { startOwnServer, type RunningServer } from './support/own-server.ts'
 import { startSynapse } from './support/synapse.ts'
 import { targetAt, type Target } from './support/target.ts'
 import type { Figures, InsideWorkload, Options, Workload } from './support/workload.ts'
@@ -57,6 +58,7 @@ ${listOf(insideWorkloads)}
 
 Of whole servers, which they start themselves:
   growth         processor time of one user's requests in --sizes rooms of --members, beside another checkout
+  sends          durable sends in turns of --seconds, --rounds times: this server, other checkouts, the ceiling
   hostile        latency of ordinary users and memory while somebody attacks
 
 Without --url the server of this repository is started with empty data (SQLite, or --database).
@@ -70,7 +72,8 @@ Without --url the server of this repository is started with empty data (SQLite, 
   --profile FOLDER   write a CPU profile of our own server there
   --sizes A,B,…      numbers of rooms (growth; default 10,100,1000,3000,10000)
   --messages N       messages in each room (growth; default 20)
-  --beside FOLDER    another checkout, measured in turns with this one (growth)
+  --beside FOLDER    another checkout, measured in turns with this one (growth); or several, A,B,… (sends)
+  --rounds N         turns of each server (sends; default 5)
   --only N16,N21     some of the attacks (hostile); each is given --seconds at most
   --clients N --rooms N --members N --seconds N --rate N --days N --servers N`
 
@@ -96,6 +99,7 @@ const { values, positionals } = parseArgs({
     sizes: { type: 'string' },
     messages: { type: 'string' },
     beside: { type: 'string' },
+    rounds: { type: 'string' },
     only: { type: 'string' },
   },
 })
@@ -112,8 +116,12 @@ function runningTarget(url: string): Target {
   return targetAt(url, { secret: values.secret, tokens: values.tokens?.split(',') }, inside)
 }
 
-function startServer(): Promise<OwnServer> {
-  if (values.synapse === undefined) return startOwnServer({ database: values.database, profileTo: values.profile })
+function startServer(): Promise<RunningServer> {
+  if (values.synapse === undefined) {
+    // All clients of a benchmark have one address.
+    const settings = { MYELIN_LIMITS_CONNECTIONS_PER_ADDRESS: '16384' }
+    return startOwnServer({ database: values.database, profileTo: values.profile, settings })
+  }
   if (values.database === undefined) throw new Error('--synapse needs a --database')
   return startSynapse(values.synapse, values.database)
 }
@@ -150,7 +158,19 @@ const runHostile = (): Promise<string> =>
     database: values.database,
   })
 
-const comparisons: Readonly<Record<string, () => Promise<string>>> = { growth: runGrowth, hostile: runHostile }
+const runSends = (): Promise<string> =>
+  sends({
+    ...optionsFor({ clients: 64, seconds: 3 }),
+    rounds: Number(values.rounds ?? 5),
+    database: values.database,
+    beside: values.beside?.split(',') ?? [],
+  })
+
+const comparisons: Readonly<Record<string, () => Promise<string>>> = {
+  growth: runGrowth,
+  sends: runSends,
+  hostile: runHostile,
+}
 
 const [name = ''] = positionals
 const workload = workloads[name]

@@ -31,6 +31,7 @@ import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { SignByPolicy } from './services/rooms/write/policy-port.ts'
+import type { EventSigner } from './services/rooms/write/event-signer.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -51,6 +52,8 @@ export type Context = {
   log: Log
   metrics: Metrics
   signingKey: SigningKey
+  /** Signs new events with it. */
+  eventSigner: EventSigner
   rateBuckets: RateBuckets
   /** The one way to other machines. */
   outgoing: Outgoing

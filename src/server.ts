@@ -42,7 +42,10 @@ import { KeyRing } from '#services/remote/key-ring.ts'
 import { httpsTransport } from '#services/remote/https-transport.ts'
 import { readServerAccess } from '#services/remote/server-access.ts'
 import type { FederationTransport } from '#services/remote/transport.ts'
+import { databaseUrl } from '#base/config/database-url.ts'
 import { Presences } from '#services/presence/presences.ts'
+import { restorePresence, startPresenceWorker } from './services/presence/presence-worker.ts'
+import { startSendingWorker } from '#services/federation/send/start-sending.ts'
 import { followPushChanges } from '#services/push/follow-changes.ts'
 import { PushRulesets } from '#services/push/push-rulesets.ts'
 import { UnreadNotifications } from './services/push/unread-notifications.ts'
@@ -51,10 +54,12 @@ import { startPurgeWorker } from './services/rooms/purge/purge-worker.ts'
 import { AccountRooms } from './services/rooms/account-rooms/account-rooms.ts'
 import { followAccountRooms } from './services/rooms/account-rooms/follow-changes.ts'
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
+import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
+import { startDeviceListWorker } from '#services/e2ee/remote/refresh-worker.ts'
 import { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import { syncStreams } from '#services/sync/streams.ts'
 import { startWakingWaiters } from '#services/sync/wake-waiters.ts'
@@ -65,7 +70,7 @@ import { checkDeployment } from '#services/maintenance/check-deployment.ts'
 import type { Claim } from '#store/engine/claim.ts'
 import { openStore, type Store } from '#store/open.ts'
 import type { Bus } from './bus/bus.ts'
-import { controlBus, openControlSocket } from './bus/control-socket.ts'
+import { controlBus, controlFile, openControlSocket } from './bus/control-socket.ts'
 import { localBus } from './bus/local.ts'
 import { startRecurringWorker } from './jobs/recurring.ts'
 import { allWorkers, listeningWorker, type Worker } from './jobs/worker.ts'
@@ -106,20 +111,7 @@ export type RunningServer = AsyncDisposable & {
 export async function startServer(config: Config, effects: Partial<Effects> = {}): Promise<RunningServer> {
   const requestIds = new RequestIds(effects.tokens ?? systemTokens)
   const context = await createContext(config, { requestIds, effects })
-  const claim = await claimData(context).catch(async (error: unknown) => {
-    await closeContext(context)
-    throw error
-  })
-  const work = startWork(context)
-  // Only with the claim is it known that no other process answers commands there.
-  const closeControl = claim ? await openControlSocket(context, controlPath(config)) : async () => {}
-  const release = async () => {
-    await closeControl()
-    await work.stop()
-    await closeContext(context)
-    await claim?.release()
-  }
-  const serve = async () => {
+  const prepare = async () => {
     const app = createApp({
       ctx: context,
       endpoints: [...servedEndpoints(config), ...(effects.endpoints ?? [])],
@@ -127,9 +119,27 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
       requestIds,
       checkReplies: effects.checkReplies ?? false,
     })
-    return { app, listeners: await openListeners(context, app.listener) }
+    return { app, claim: await claimData(context) }
   }
-  const { app, listeners } = await serve().catch(async (error: unknown) => {
+  const { app, claim } = await prepare().catch(async (error: unknown) => {
+    await closeContext(context)
+    throw error
+  })
+  const work = startWork(context)
+  // Only with the claim is it known that no other process answers commands there.
+  const closeControl = claim
+    ? await openControlSocket(
+        { ...context, status: () => ({ untrustedProxy: app.untrustedProxy() }) },
+        controlPath(config),
+      )
+    : async () => {}
+  const release = async () => {
+    await closeControl()
+    await work.stop()
+    await closeContext(context)
+    await claim?.release()
+  }
+  const listeners = await openListeners(context, app.listener).catch(async (error: unknown) => {
     await release()
     throw error
   })
@@ -156,11 +166,12 @@ export async function startServer(config: Config, effects: Partial<Effects> = {}
   }
 }
 
-/** Ensures that the data is this server's, and that no other process serves from it. */
+/** Ensures that the data is this server's and that no other process serves from it; reads what must be in memory then. */
 async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
     await checkDeployment(context)
+    await restorePresence(context)
     return claim
   } catch (error) {
     await claim?.release()
@@ -174,8 +185,11 @@ function startWork(context: Context): Worker {
     listeningWorker(followBus(context)),
     startProfileWorker(context),
     startPurgeWorker(context),
+    startDeviceListWorker(context),
+    startSendingWorker(context),
     startStagedEventsWorker(context),
     startLeaveWorker(context),
+    startPresenceWorker(context),
     startRecurringWorker(context, {
       name: 'delete expired',
       every: deleteExpiredEvery,
@@ -189,6 +203,7 @@ async function closeContext({
   store,
   metrics,
   checkThreads,
+  eventSigner,
   presence,
   transport,
   outgoing,
@@ -199,6 +214,7 @@ async function closeContext({
   await checkThreads.close()
   await bus.close()
   await store.close()
+  await eventSigner.close()
   metrics.close()
 }
 
@@ -235,7 +251,7 @@ export async function withUncheckedContext<T>(config: Config, work: (ctx: Contex
   }
 }
 
-const controlPath = (config: Config): string => join(config.data_dir, 'control.sock')
+const controlPath = (config: Config): string => join(config.data_dir, controlFile)
 
 type Making = { requestIds: RequestIds; effects: Partial<Effects> }
 
@@ -257,7 +273,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     },
   )
   const network = effects.network ?? systemNetwork()
-  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const outgoing = createOutgoing({ config, clock, network, authorities, metrics })
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
   const destinations = new Destinations(clock)
@@ -269,6 +285,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     metrics,
     waiters,
     keyRing: new KeyRing(asking),
+    eventSigner: new EventSigner(signingKey),
     sessions: new SessionCache(clock, caches),
     userNamespaces: noNamespaces,
     lazyMembers: new LazyMembers(caches),
@@ -325,7 +342,7 @@ async function openData(
 
 const openConfiguredStore = (config: Config, { clock, metrics, caches }: Watching): Promise<Store> =>
   openStore({
-    url: config.database.url ?? `sqlite:${join(config.data_dir, 'myelin.db')}`,
+    url: databaseUrl(config),
     poolSize: config.database.pool_size,
     now: () => clock.now(),
     caches,

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RoomId } from '#protocol/ids.ts'
 import { startFreshServer } from '../support/fresh-server.ts'
-import { inParallel, median, processFigures, processorMs, round } from '../support/statistics.ts'
+import { median, processFigures, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import type { OwnServer } from '../support/own-server.ts'
-import type { User } from '../support/user.ts'
-import { makeUsers } from '../workloads/send.ts'
+import { fillRooms, type FilledRooms } from './fill-rooms.ts'
 
 const filter = JSON.stringify({ room: { timeline: { limit: 20 }, state: { lazy_load_members: true } } })
 const rounds = 5
@@ -29,11 +28,12 @@ export async function growth(options: GrowthOptions): Promise<string> {
   const sizes = options.sizes.toSorted((a, b) => a - b)
   const checkouts = [undefined, ...(options.beside === undefined ? [] : [options.beside])]
   const sides: Side[] = []
+  // By the older of two checkouts: the other one brings what it has stored up to date.
+  const filled = await fillRooms({ ...options, sizes, checkout: options.beside })
   try {
-    for (const checkout of checkouts) sides.push(await openSide(checkout, { ...options, sizes }))
+    for (const checkout of checkouts) sides.push(await openSide(checkout, { ...options, filled }))
     const rows: (string | number)[][] = []
     for (const [index, size] of sizes.entries()) {
-      for (const side of sides) await grow(side, { size, index, ...options })
       const measured = await measureInTurns(sides, index)
       for (const [number, { name, pid }] of sides.entries()) {
         const { resident_mb: resident = 0, peak_resident_mb: peak = 0 } = processFigures(pid)
@@ -49,43 +49,30 @@ export async function growth(options: GrowthOptions): Promise<string> {
     return table(header, rows)
   } finally {
     for (const { server } of sides) await server.stop()
+    await filled.drop()
   }
 }
 
 const header = ['rooms', 'server', 'first ms', 'again ms', 'no news ms', 'one message ms', 'now MB', 'peak MB']
 
-type Side = {
-  name: string
-  server: OwnServer
-  pid: number
-  /** One for each size. */
-  readers: User[]
-  people: User[]
-  roomIds: RoomId[]
-}
+type Side = Pick<FilledRooms, 'readers' | 'people' | 'roomIds'> & { name: string; server: OwnServer; pid: number }
 
-async function openSide(checkout: string | undefined, options: GrowthOptions): Promise<Side> {
-  const server = await startFreshServer({ database: options.database, checkout })
-  const { pid } = server.target
+async function openSide(
+  checkout: string | undefined,
+  { database, filled }: Pick<GrowthOptions, 'database'> & { filled: FilledRooms },
+): Promise<Side> {
+  const server = await startFreshServer({ database, checkout, copied: filled.data })
+  const { pid, http } = server.target
   if (pid === undefined) throw new Error('The server has no process')
-  const readers = await makeUsers(server.target, options.sizes.length)
-  const people = await makeUsers(server.target, Math.max(options.members, 8))
-  return { name: checkout ?? 'this', server, pid, readers, people, roomIds: [] }
-}
-
-/** Adds rooms until there are so many; readers of this size and all larger ones are in each. */
-async function grow(side: Side, { size, index, members, messages }: GrowthOptions & { size: number; index: number }) {
-  const { people, readers, roomIds } = side
-  const missing = Array.from({ length: size - roomIds.length }, (_, number) => roomIds.length + number)
-  await inParallel(missing, 8, async (number) => {
-    const inside = Array.from({ length: members - 1 }, (_, turn) => people[(number + turn) % people.length] as User)
-    const [owner, ...guests] = inside as [User, ...User[]]
-    const roomId = await owner.createRoom({ name: `Room ${number}` })
-    for (const guest of [...guests, ...readers.slice(index)]) await guest.join(roomId)
-    for (let turn = 0; turn < messages; turn++)
-      await (inside[turn % inside.length] as User).send(roomId, `message ${turn} of a conversation`)
-    roomIds[number] = roomId
-  })
+  const [readers, people] = [filled.readers, filled.people].map((users) => users.map((user) => user.at(http)))
+  return {
+    name: checkout ?? 'this',
+    server,
+    pid,
+    readers: readers ?? [],
+    people: people ?? [],
+    roomIds: filled.roomIds,
+  }
 }
 
 /** Kinds of request one after another, the servers in turns within each. */

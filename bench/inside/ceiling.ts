@@ -11,9 +11,9 @@ export const ceiling: InsideWorkload = {
   async run({ clients, seconds }) {
     const { url, pid, stop } = await startCeiling()
     const http = new HttpClient(url)
-    await sendFor(http, clients, Math.min(2, seconds))
+    await sendToCeiling(http, clients, Math.min(2, seconds))
     const before = processorSeconds(pid)
-    const durations = await sendFor(http, clients, seconds)
+    const durations = await sendToCeiling(http, clients, seconds)
     const used = processorSeconds(pid) - before
     http.close()
     await stop()
@@ -25,7 +25,8 @@ export const ceiling: InsideWorkload = {
   },
 }
 
-async function sendFor(http: HttpClient, clients: number, seconds: number): Promise<number[]> {
+/** Sends one message after another by each client; answers their durations. */
+export async function sendToCeiling(http: HttpClient, clients: number, seconds: number): Promise<number[]> {
   const durations: number[] = []
   const end = performance.now() + seconds * 1000
   const body = { msgtype: 'm.text', body: 'message of a conversation that goes on' }

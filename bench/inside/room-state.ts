@@ -1,24 +1,22 @@
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { systemClock } from '#base/clock.ts'
-import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
-import { eventId } from '#protocol/events/event-id.ts'
-import type { JsonObject, JsonValue, UnsignedPdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
-import { signEvent } from '#protocol/events/signatures.ts'
+import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
+import type { ReceiveResult } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
-import { startRoom } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
 import { readDisk } from '../support/disk.ts'
 import { withReceiver, type Receiver } from '../support/receiver.ts'
-import { keyOf } from '../../spec-tests/support/generators/server-keys.ts'
+import { member, state } from '../../spec-tests/support/generators/acts.ts'
+import { openedRoom } from '../../spec-tests/support/generators/opened-room.ts'
+import type { TestRoom } from '../../spec-tests/support/generators/test-room.ts'
 import { version } from '../support/remote-room.ts'
 import { percentiles, processFigures, round } from '../support/statistics.ts'
 import type { Figures, InsideWorkload } from '../support/workload.ts'
 
-const roomId: RoomId = '!room:home'
-const creator: UserId = '@creator:home'
+const roomId: RoomId = '!room:away'
+const creator: UserId = '@creator:away'
 const bookkeeping = ['room_state', 'event_branches'] as const
 
 /** What keeping room state costs, and what other schemes would have written for the same. To reach: 200 bytes. */
@@ -27,9 +25,9 @@ export const roomState: InsideWorkload = {
   defaults: { members: 2000 },
   run: ({ members }, database) =>
     withReceiver(database, async (receiver) => {
-      await fill(receiver, members)
+      const room = await fill(receiver, members)
       const before = await sizes(receiver.database)
-      const durations = await change(receiver, members)
+      const durations = await change(receiver, room, members)
       const after = await sizes(receiver.database)
       const figures: Figures = { changes: members }
       for (const [name, bytes] of after)
@@ -45,64 +43,51 @@ export const roomState: InsideWorkload = {
     }),
 }
 
-async function fill({ ctx }: Receiver, members: number): Promise<void> {
-  await startRoom(ctx, { roomId, version }, [
-    { type: 'm.room.create', stateKey: '', sender: creator, content: { room_version: version.id } },
-    { type: 'm.room.member', stateKey: creator, sender: creator, content: { membership: 'join' } },
-    { type: 'm.room.power_levels', stateKey: '', sender: creator, content: { users: { [creator]: 100 }, state_default: 0 } },
-    { type: 'm.room.join_rules', stateKey: '', sender: creator, content: { join_rule: 'public' } },
-  ]) // prettier-ignore
+/** A room of another server with so many members, received event by event. */
+async function fill({ ctx }: Receiver, members: number): Promise<TestRoom> {
+  const room = openedRoom(version.id, { creator, roomId, ruled: false, levels: { state_default: 0 } })
+  demand(await openRemoteRoom(ctx, { roomId, version, create: room.json(room.order[0]!) }))
+  for (const id of room.order.slice(1)) await receive(ctx, room, id)
   for (let user = 0; user < members; user++) {
     const sender: UserId = `@u${user}:away`
-    const prevs = [...(await ctx.rooms.get(roomId)).forwardExtremities]
-    await receive(ctx, { type: 'm.room.member', key: sender, sender, content: { membership: 'join' }, prevs })
+    await receive(ctx, room, room.add(member(sender, sender, 'join')))
   }
+  return room
 }
 
 /** Milliseconds that each change took, in sequence and on forks. */
-async function change({ ctx }: Receiver, count: number): Promise<{ plain: number[]; forked: number[] }> {
+async function change(
+  { ctx }: Receiver,
+  room: TestRoom,
+  count: number,
+): Promise<{ plain: number[]; forked: number[] }> {
   const durations = { plain: [] as number[], forked: [] as number[] }
   let parent: EventId | undefined
   for (let number = 0; number < count; number++) {
-    const { forwardExtremities } = await ctx.rooms.get(roomId)
+    const { forwardExtremities } = await liveRoom(ctx)
     const isFork = number % 20 === 19 && parent !== undefined
     const start = performance.now()
-    await receive(ctx, {
-      type: 'org.example.note',
-      key: `${number % 500}`,
-      sender: `@u${number}:away`,
-      content: { number },
-      prevs: isFork && parent ? [parent] : [...forwardExtremities],
-    })
+    const act = state(`@u${number}:away`, 'org.example.note', { number }, `${number % 500}`)
+    const prevs = isFork && parent ? [parent] : forwardExtremities
+    await receive(ctx, room, room.add(act, { prevs }))
     durations[isFork ? 'forked' : 'plain'].push(performance.now() - start)
     parent = forwardExtremities[0]
   }
   return durations
 }
 
-type Change = { type: string; key: string; sender: UserId; content: JsonObject; prevs: readonly EventId[] }
-
-async function receive(ctx: Receiver['ctx'], change: Change): Promise<EventId> {
-  const { id, pdu } = build(await ctx.rooms.get(roomId), change)
-  const { outcome, reason } = await receiveEvent(ctx, { origin: 'away', roomId, pdu })
-  if (outcome !== 'accepted') throw new Error(`${outcome}: ${reason}`)
-  return id
+async function liveRoom({ rooms }: Receiver['ctx']): Promise<LiveRoom> {
+  const room = await rooms.findStored(roomId)
+  if (!room) throw new Error('The room was not opened')
+  return room
 }
 
-/** An event of the other server, authorized by the current state. */
-function build(room: LiveRoom, { type, key, sender, content, prevs }: Change): { id: EventId; pdu: JsonValue } {
-  const draft = { type, sender, state_key: key, content }
-  const auth = authEventKeys(draft, version).flatMap(([of, at]) => room.entry(of, at)?.eventId ?? [])
-  const unsigned: UnsignedPdu = {
-    ...draft,
-    room_id: roomId,
-    origin_server_ts: systemClock.now(),
-    depth: room.depth + 1,
-    prev_events: [...prevs],
-    auth_events: auth,
-  }
-  const pdu = signEvent(unsigned, version, keyOf('away'))
-  return { id: eventId(pdu, version), pdu: pdu as unknown as JsonValue }
+async function receive(ctx: Receiver['ctx'], room: TestRoom, id: EventId): Promise<void> {
+  demand(await receiveEvent(ctx, { origin: 'away', roomId, pdu: room.json(id) }))
+}
+
+function demand({ outcome, reason }: ReceiveResult): void {
+  if (outcome !== 'accepted') throw new Error(`${outcome}: ${reason}`)
 }
 
 async function sizes(database: string): Promise<Map<string, number>> {
@@ -139,7 +124,7 @@ function alternatives(folder: string, members: number): Figures {
 }
 
 async function readOldest({ ctx }: Receiver): Promise<number> {
-  const room = await ctx.rooms.get(roomId)
+  const room = await liveRoom(ctx)
   const page = { roomNid: room.nid ?? 0, from: 1, direction: 'forwards', limit: 1 } as const
   const [oldest] = await ctx.store.rooms.events.page(page)
   const start = performance.now()

@@ -1,15 +1,24 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { targetAt, type Target } from './target.ts'
 
-export type OwnServer = { target: Target; dataDir: string; stop(): Promise<void> }
+/** What a server has stored, once it has ended. */
+export type StoredData = { dataDir: string; database: string | undefined }
+
+/** A server that was started here. `stop` removes its data. */
+export type RunningServer = { target: Target; dataDir: string; stop(): Promise<void> }
+
+/** One of ours; `end` leaves its data where they are. */
+export type OwnServer = RunningServer & { data: StoredData; end(): Promise<void> }
 
 export type OwnServerOptions = {
   /** postgres://… of an empty database; absent: SQLite in a temporary folder. */
   database?: string | undefined
+  /** Data to begin with, of which a copy is made; absent: none. */
+  copied?: StoredData | undefined
   /** Writes a CPU profile into this folder at the end. */
   profileTo?: string | undefined
   /** The folder of another checkout of this repository, to be started instead. */
@@ -29,8 +38,9 @@ const flags = ['--max-semi-space-size=16']
 
 /** Starts this repository's server in a process of its own, with empty data and without rate limits. */
 export async function startOwnServer(options: OwnServerOptions = {}): Promise<OwnServer> {
-  const { database, profileTo, checkout = here, nodeFlags = [], settings = {}, stdout } = options
+  const { database, copied, profileTo, checkout = here, nodeFlags = [], settings = {}, stdout } = options
   const dataDir = await mkdtemp(join(tmpdir(), 'myelin-bench-'))
+  if (copied) await cp(copied.dataDir, dataDir, { recursive: true })
   const port = await freePort()
   const metricsPort = await freePort()
   const env = {
@@ -64,7 +74,9 @@ export async function startOwnServer(options: OwnServerOptions = {}): Promise<Ow
         database: database ?? `sqlite:${join(dataDir, 'myelin.db')}`,
       },
     ),
+    data: { dataDir, database },
     dataDir,
+    end: () => ended(server),
     async stop() {
       await ended(server)
       await rm(dataDir, { recursive: true, force: true })

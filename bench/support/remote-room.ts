@@ -2,8 +2,9 @@ import type { JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import type { SendJoinAnswer } from '#services/federation/receive/import-send-join.ts'
-import { member, openingActs } from '../../spec-tests/support/generators/acts.ts'
-import { TestRoom } from '../../spec-tests/support/generators/test-room.ts'
+import { member } from '../../spec-tests/support/generators/acts.ts'
+import { openedRoom } from '../../spec-tests/support/generators/opened-room.ts'
+import type { TestRoom } from '../../spec-tests/support/generators/test-room.ts'
 
 export const version = roomVersion('11')!
 export const remoteRoomId: RoomId = '!room:s0'
@@ -19,9 +20,8 @@ export type RemoteJoin = Pick<SendJoinAnswer, 'event' | 'state' | 'authChain'> &
 
 /** A public room of so many members on so many servers; events follow the last one unless placed otherwise. */
 export function buildRemoteRoom({ members, servers }: { members: number; servers: number }): TestRoom {
-  const room = new TestRoom(version, { roomId: remoteRoomId, signed: true, ruled: false })
   const users = Object.fromEntries(powerful.map((user) => [user, 50]))
-  for (const act of openingActs(version, creator, { levels: { users } })) room.add(act)
+  const room = openedRoom(version.id, { creator, roomId: remoteRoomId, ruled: false, levels: { users } })
   for (let number = 0; number < members; number++) {
     const user: UserId = `@u${number}:s${number % servers}`
     const avatar = `mxc://s${number % servers}/a${number}`

@@ -2,13 +2,13 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ended, freePort, untilAnswering, type OwnServer } from './own-server.ts'
+import { ended, freePort, untilAnswering, type RunningServer } from './own-server.ts'
 import { targetAt } from './target.ts'
 
 const secret = 'bench'
 
 /** Starts the Synapse of a Python environment on an empty PostgreSQL database, without rate limits and workers. */
-export async function startSynapse(environment: string, database: string): Promise<OwnServer> {
+export async function startSynapse(environment: string, database: string): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'synapse-bench-'))
   const port = await freePort()
   const python = join(environment, 'bin/python')

@@ -17,6 +17,11 @@ export class User {
     this.#token = session.token
   }
 
+  /** The same user of another server that has a copy of the data. */
+  at(http: HttpClient): User {
+    return new User(http, { userId: this.userId, token: this.#token })
+  }
+
   /** Answers whatever the server says. */
   attempt(method: string, path: string, body?: unknown): Promise<Answer> {
     return this.#http.ask({ method, path, body, token: this.#token })

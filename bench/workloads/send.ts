@@ -30,7 +30,7 @@ export async function makeUsers(target: Target, count: number): Promise<User[]> 
 }
 
 /** Rooms of which every user is a member of a few, each room has at least two. */
-async function makeRooms(users: readonly User[], count: number): Promise<RoomId[]> {
+export async function makeRooms(users: readonly User[], count: number): Promise<RoomId[]> {
   const roomIds: RoomId[] = []
   await inParallel(Array.from({ length: count }), 8, async (_, index) => {
     const [owner, guest] = membersOf(users, index)
@@ -46,7 +46,8 @@ const membersOf = (users: readonly User[], room: number): [User, User] => [
   users[(room + 1) % users.length] as User,
 ]
 
-async function sendFor(users: readonly User[], roomIds: readonly RoomId[], seconds: number): Promise<number[]> {
+/** Each user sends one message after another to their rooms; answers their durations in milliseconds. */
+export async function sendFor(users: readonly User[], roomIds: readonly RoomId[], seconds: number): Promise<number[]> {
   const durations: number[] = []
   const end = performance.now() + seconds * 1000
   const roomsOf = users.map((user) => roomIds.filter((_, index) => membersOf(users, index).includes(user)))

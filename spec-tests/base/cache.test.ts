@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { CacheBudget } from '#base/cache.ts'
+import fc from 'fast-check'
+import { CacheBudget, type Cache } from '#base/cache.ts'
 import { LoadingCache } from '#base/loading-cache.ts'
 import { createMetrics } from '#base/metrics.ts'
 
@@ -48,6 +49,27 @@ describe('caches', () => {
     assert.equal(cache.peek('grows'), grows)
     assert.ok(!cache.has('old'))
     assert.equal(cache.figures.evictions, 1)
+  })
+
+  it('N23 know what they can take before they lose anything, whatever fills the budget', () => {
+    const filling = fc.array(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 300 })), { minLength: 1, maxLength: 6 }) // prettier-ignore
+    fc.assert(
+      fc.property(filling, (fillings) => {
+        const budget = new CacheBudget(100_000)
+        const caches = fillings.map(([share], index) => budget.cache<number, Text>({ name: `${index}`, share, weigh }))
+        for (const [index, [, entries]] of fillings.entries())
+          for (let key = 0; key < entries; key++) caches[index]!.set(key, textOf(340))
+        const [one] = caches as [Cache<number, Text>]
+        const evicted = one.figures.evictions
+        let key = 1000
+        for (; one.spare >= 500; key++) one.set(key, textOf(340))
+        assert.equal(one.figures.evictions, evicted)
+        assert.ok(budget.bytes <= 100_000)
+        // One more than it can take costs it an entry, as far as that is decided in whole entries.
+        for (let more = 0; more < caches.length + 1; more++) one.set(key++, textOf(340))
+        assert.ok(one.figures.evictions > evicted)
+      }),
+    )
   })
 
   it('N47 pass over what is in use, and look at no more than a few entries for each that goes', () => {

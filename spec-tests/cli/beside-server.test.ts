@@ -1,30 +1,21 @@
 import assert from 'node:assert/strict'
-import { room } from '../../src/cli/room.ts'
-import { run } from '../../src/cli/run.ts'
-import { user } from '../../src/cli/user.ts'
 import { textsOf, readMessages } from '../support/rooms/room-reads.ts'
-import { accepted, createRoom, refused, sendText } from '../support/rooms/rooms.ts'
+import { createRoom, sendText } from '../support/rooms/rooms.ts'
+import { accepted, refused } from '../support/server/client.ts'
+import { runCommand } from '../support/server/command.ts'
 import { startTestServer, type TestServer } from '../support/server/server.ts'
 import { sync } from '../support/server/sync.ts'
 
 /** A command on the data of a running server. */
 async function beside({ context: { config } }: TestServer, ...words: string[]): Promise<string> {
-  let printed = ''
-  const terminal = {
-    env: {
-      MYELIN_SERVER_NAME: config.server_name,
-      MYELIN_DATA_DIR: config.data_dir,
-      MYELIN_DATABASE_URL: config.database.url,
-      MYELIN_ACCOUNTS_PASSWORD_HASH_MEMORY_KIB: '64',
-    },
-    print: (text: string) => void (printed += text),
-    complain: (text: string) => void (printed += text),
-    read: async () => '',
-    stopped: async () => {},
-    crashed: () => new Promise<Error>(() => {}),
-    limitEnd: () => {},
+  const env = {
+    MYELIN_SERVER_NAME: config.server_name,
+    MYELIN_DATA_DIR: config.data_dir,
+    MYELIN_DATABASE_URL: config.database.url,
+    MYELIN_ACCOUNTS_PASSWORD_HASH_MEMORY_KIB: '64',
   }
-  assert.equal(await run({ summary: '', commands: { room, user } }, words, terminal), 0, printed)
+  const { code, printed } = await runCommand(env, words)
+  assert.equal(code, 0, printed)
   return printed
 }
 

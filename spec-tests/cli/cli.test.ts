@@ -17,7 +17,7 @@ describe('command line', () => {
 
     assert.equal(status, 0)
     assert.equal(stderr, '')
-    for (const command of ['start', 'config check', 'user create NAME', 'version', 'openapi', 'routes']) {
+    for (const command of ['start', 'doctor', 'config check', 'user create NAME', 'version', 'openapi', 'routes']) {
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'))
     }
   })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { room } from '../../src/cli/room.ts'
-import { run } from '../../src/cli/run.ts'
 import { loginUser, registerUser } from '../support/server/client.ts'
+import { runCommand } from '../support/server/command.ts'
 import { createTestDatabase, type TestDatabase } from '../support/server/databases.ts'
 import { createRoom, sendText } from '../support/rooms/rooms.ts'
 import { failuresOnly, testSettings } from '../support/server/server.ts'
@@ -11,20 +10,8 @@ import { startServer } from '../../src/server.ts'
 const startOn = (database: TestDatabase) =>
   startServer(loadConfig({ settings: testSettings(database) }), { log: failuresOnly, checkReplies: true })
 
-async function command({ url, folder }: TestDatabase, ...words: string[]): Promise<{ code: number; printed: string }> {
-  let printed = ''
-  const terminal = {
-    env: { MYELIN_SERVER_NAME: 'test', MYELIN_DATA_DIR: folder, MYELIN_DATABASE_URL: url },
-    print: (text: string) => void (printed += text),
-    complain: (text: string) => void (printed += text),
-    read: async () => '',
-    stopped: async () => {},
-    crashed: () => new Promise<Error>(() => {}),
-    limitEnd: () => {},
-  }
-  const program = { summary: '', commands: { room } }
-  return { code: await run(program, ['room', ...words], terminal), printed }
-}
+const command = ({ url, folder }: TestDatabase, ...words: string[]) =>
+  runCommand({ MYELIN_SERVER_NAME: 'test', MYELIN_DATA_DIR: folder, MYELIN_DATABASE_URL: url }, ['room', ...words])
 
 describe('room commands', () => {
   it('check says what differs, repairs it, and tells by the exit code whether anything remains', async () => {

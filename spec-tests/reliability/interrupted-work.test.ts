@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { registerUser, testClient } from '../support/server/client.ts'
+import { accepted, registerUser, testClient } from '../support/server/client.ts'
 import { createTestDatabase } from '../support/server/databases.ts'
 import { assertDatabaseIsRight } from '../support/rooms/room-check.ts'
-import { accepted, createRoom, roomPath } from '../support/rooms/rooms.ts'
+import { createRoom, roomPath } from '../support/rooms/rooms.ts'
 import { startServerProcess } from '../support/server/server-process.ts'
 
 const rooms = 40

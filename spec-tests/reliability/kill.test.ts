@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { registerUser, testClient, type TestReply, type TestUser } from '../support/server/client.ts'
+import { accepted, registerUser, testClient, type TestReply, type TestUser } from '../support/server/client.ts'
 import { createTestDatabase, type TestDatabase } from '../support/server/databases.ts'
 import { assertDatabaseIsRight } from '../support/rooms/room-check.ts'
-import { accepted, createRoom, join, putState, roomPath } from '../support/rooms/rooms.ts'
+import { createRoom, join, putState, roomPath } from '../support/rooms/rooms.ts'
 import { SeededRandom } from '../support/generators/seeded-random.ts'
 import { startServerProcess, type ServerProcess } from '../support/server/server-process.ts'
 

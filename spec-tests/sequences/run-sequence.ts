@@ -54,11 +54,10 @@ async function take(world: World, step: Step, report: Report): Promise<string> {
       await checkPerson(world, person, report)
       return 'checked'
     case 'evict':
-      world.evictAll()
+      await world.evictAll()
       return 'evicted'
     case 'restart':
       await world.server.restart()
-      forgetPresence(world)
       return 'restarted'
     case 'wait':
       await world.server.clock.advance(30_000 * (step.choice + 1))
@@ -82,12 +81,6 @@ async function act(world: World, step: Step & { kind: ActKind }, report: Report)
   })
   if (reply && reply.status >= 500) report('no-errors', `${step.kind} was answered ${reply.status}`)
   return `${step.kind} ${reply?.status ?? ''}`
-}
-
-/** Who was there is in memory alone: after a restart nobody is, until they are seen again, and nobody is told so. */
-function forgetPresence({ people }: World): void {
-  for (const { devices } of people)
-    for (const { view, formerViews } of devices) for (const one of [view, ...formerViews]) one.presence = {}
 }
 
 /** The client lost what it had after a former answer, and goes on from that. */

@@ -51,7 +51,7 @@ export type World = AsyncDisposable & {
   /** How often somebody has left a room. */
   departures(userId: string, roomId: string): number
   noteIgnored(person: Person, ignored: string[]): void
-  evictAll(): void
+  evictAll(): Promise<void>
 }
 
 export async function openWorld(setting: Setting, engine?: TestEngine): Promise<World> {
@@ -102,7 +102,7 @@ function worldOf(server: RestartableServer, errors: string[]): World {
           for (const room of Object.values(view.joined)) room.timeline = []
     },
     evictAll() {
-      evictAll(server.context, world.rooms.map(({ roomId }) => roomId)) // prettier-ignore
+      return evictAll(server.context, world.rooms.map(({ roomId }) => roomId)) // prettier-ignore
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }

@@ -49,6 +49,8 @@ export const authenticators: Authenticators<Context> = {
     const authorization = headers.authorization ?? []
     const signed = { method, uri: url, content: body as JsonValue | undefined }
     const values = typeof authorization === 'string' ? [authorization] : authorization
-    return { serverName: await authenticateServer(ctx, { ...signed, authorization: values }) }
+    const serverName = await authenticateServer(ctx, { ...signed, authorization: values })
+    ctx.destinations.heardFrom(serverName)
+    return { serverName }
   },
 }

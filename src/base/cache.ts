@@ -50,7 +50,10 @@ export class CacheBudget {
   cache<Key extends NonNullable<unknown>, Value extends NonNullable<unknown>>(
     options: CacheOptions<Key, Value>,
   ): Cache<Key, Value> {
-    const cache = new Cache<Key, Value>(options, (bytes) => this.#change(bytes))
+    const cache: Cache<Key, Value> = new Cache<Key, Value>(options, {
+      change: (bytes) => this.#change(bytes),
+      spare: () => this.#spareOf(cache),
+    })
     this.#caches.push(cache)
     return cache
   }
@@ -63,6 +66,23 @@ export class CacheBudget {
   #change(bytes: number): void {
     this.#bytes += bytes
     if (bytes > 0 && this.#bytes > this.limit) this.#shrink()
+  }
+
+  /**
+   * All caches but the one may keep what is below one level of bytes by share, and what is above is evicted before the
+   * one loses anything. The level is the one at which the budget is spent.
+   */
+  #spareOf(one: Member): number {
+    const levelOf = ({ bytes, share }: Member) => bytes / share
+    const others = this.#caches.filter((cache) => cache !== one).sort((a, b) => levelOf(a) - levelOf(b))
+    let bytes = this.limit
+    let shares = others.reduce((sum, { share }) => sum + share, one.share)
+    for (const other of others) {
+      if (levelOf(other) >= bytes / shares) break
+      bytes -= other.bytes
+      shares -= other.share
+    }
+    return Math.max(0, (bytes / shares) * one.share - one.bytes)
   }
 
   /** Evicting frees at least as much as was added, one entry at a time: no eviction looks at more than a few entries. */
@@ -78,18 +98,21 @@ export class CacheBudget {
   }
 }
 
+/** The budget as one of its caches sees it. */
+type BudgetOfCache = { change(bytes: number): void; spare(): number }
+
 /** Values by key, the least recently used of which are dropped when the budget is spent. Made by `CacheBudget.cache`. */
 export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<unknown>> {
   readonly share: number
   readonly #options: CacheOptions<Key, Value>
-  readonly #change: (bytes: number) => void
+  readonly #budget: BudgetOfCache
   readonly #entries = new LRUCache<Key, Value>({ maxSize: Number.MAX_SAFE_INTEGER })
   #evictions = 0
 
-  constructor(options: CacheOptions<Key, Value>, change: (bytes: number) => void) {
+  constructor(options: CacheOptions<Key, Value>, budget: BudgetOfCache) {
     this.share = options.share
     this.#options = options
-    this.#change = change
+    this.#budget = budget
   }
 
   get size(): number {
@@ -98,6 +121,11 @@ export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<u
 
   get bytes(): number {
     return this.#entries.calculatedSize
+  }
+
+  /** Bytes that can be added before this cache evicts anything of its own: what is free, and what others would give up. */
+  get spare(): number {
+    return this.#budget.spare()
   }
 
   get figures(): CacheFigures {
@@ -128,7 +156,7 @@ export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<u
     // An entry that holds the same value already would keep its old size.
     this.#entries.delete(key)
     this.#entries.set(key, value, { size: entryBytes + Math.ceil(this.#options.weigh(value)) })
-    this.#change(this.bytes - before)
+    this.#budget.change(this.bytes - before)
   }
 
   /** Weighs a value anew that has grown or shrunk; it is the most recently used one then. Nothing where it was dropped. */
@@ -140,14 +168,14 @@ export class Cache<Key extends NonNullable<unknown>, Value extends NonNullable<u
   delete(key: Key): boolean {
     const before = this.bytes
     const isDeleted = this.#entries.delete(key)
-    this.#change(this.bytes - before)
+    this.#budget.change(this.bytes - before)
     return isDeleted
   }
 
   clear(): void {
     const before = this.bytes
     this.#entries.clear()
-    this.#change(-before)
+    this.#budget.change(-before)
   }
 
   evictAll(): void {

@@ -6,7 +6,7 @@ import type { Log } from './log.ts'
 
 /** A look is some microseconds of work. */
 const looksEvery = 3000
-/** A collection stops the process for a tenth of a second: it must find nobody waiting, and be worth it. */
+/** A collection stops the process for a tenth of a second: it must run while no request waits, and be worth it. */
 const idleUtilization = 0.03
 const muchBytes = 64 * 1024 * 1024
 

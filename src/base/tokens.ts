@@ -8,7 +8,7 @@ export type Tokens = {
   id(length: number): string
   /** Random upper-case letters: the form of device ids. */
   letters(length: number): string
-  /** An unguessable secret of 256 bits, safe in URLs and headers, with a prefix that tells its kind. */
+  /** An unguessable secret of 256 bits, safe in URLs and headers, with a prefix that names its kind. */
   secret(prefix: string): string
 }
 

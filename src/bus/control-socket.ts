@@ -6,17 +6,28 @@ import { isObject, type JsonValue } from '#protocol/events/event.ts'
 import type { Bus } from './bus.ts'
 import * as topics from './topics.ts'
 
+/** The name of the socket, in `data_dir`. */
+export const controlFile = 'control.sock'
+/** What a command sends to be answered with the status. */
+const statusQuestion = { ask: 'status' }
+
+/** What the running server has seen. */
+export type ServerStatus = {
+  /** The first address whose X-Forwarded-For was ignored. */
+  untrustedProxy?: string | undefined
+}
+
 /** Longer lines are not from this program. */
 const maxLineLength = 1_000_000
 /** How long a command waits for the server to accept a message. */
 const answerMs = 5000
 
 /**
- * Lets commands on this machine publish on the bus of the running server, so that its caches are invalidated when they
- * change the store. Access to the socket needs the same permissions as the database beside it.
+ * Lets commands on this machine ask for the status of the running server, and publish on its bus, so that its caches are
+ * invalidated when they change the store. Access to the socket needs the same permissions as the database beside it.
  */
 export async function openControlSocket(
-  { bus, log }: { bus: Bus; log: Log },
+  { bus, log, status }: { bus: Bus; log: Log; status: () => ServerStatus },
   path: string,
 ): Promise<() => Promise<void>> {
   const connections = new Set<Socket>()
@@ -27,8 +38,7 @@ export async function openControlSocket(
     lines.on('error', () => {}) // that of the socket
     lines.on('line', (line) => {
       if (line.length > maxLineLength) return void socket.destroy()
-      publish(bus, line)
-      socket.write('\n')
+      socket.write(`${answer({ bus, status }, line)}\n`)
     })
   })
   await rm(path, { force: true }) // left behind by a process that was killed
@@ -48,12 +58,15 @@ export async function openControlSocket(
   }
 }
 
-function publish(bus: Bus, line: string): void {
+/** A message for the bus is answered by an empty line. */
+function answer({ bus, status }: { bus: Bus; status: () => ServerStatus }, line: string): string {
   const message = parse(line)
-  if (!isObject(message)) return
+  if (!isObject(message)) return ''
+  if (message.ask === statusQuestion.ask) return JSON.stringify(status())
   const topic = Object.values<{ name: string }>(topics).find(({ name }) => name === message.topic)
   // A command of the same version wrote it, so that the payload is that of the topic.
   if (topic) bus.publish<JsonValue>(topic, message.payload ?? null)
+  return ''
 }
 
 function parse(line: string): JsonValue | undefined {
@@ -68,19 +81,30 @@ function parse(line: string): JsonValue | undefined {
 export function controlBus(path: string): Bus {
   const sent: Promise<void>[] = []
   return {
-    publish: ({ name }, payload) => void sent.push(send(path, JSON.stringify({ topic: name, payload }))),
+    publish: ({ name }, payload) =>
+      void sent.push(exchange(path, JSON.stringify({ topic: name, payload })).then(() => {})),
     subscribe: () => () => {},
     close: async () => void (await Promise.all(sent)),
   }
 }
 
-/** Resolves once the server has accepted the line; without a running server nothing is sent. */
-function send(path: string, line: string): Promise<void> {
+/** The status of the server that runs on these data; undefined where none does. */
+export async function readServerStatus(path: string): Promise<ServerStatus | undefined> {
+  const answered = parse(await exchange(path, JSON.stringify(statusQuestion)))
+  return isObject(answered) ? (answered as ServerStatus) : undefined
+}
+
+/** Sends a line and answers the server's; an empty one without a running server. */
+function exchange(path: string, line: string): Promise<string> {
   return new Promise((resolve) => {
+    let answered = ''
     const socket = connect(path)
     socket.setTimeout(answerMs, () => socket.destroy())
-    socket.on('error', () => {}).on('close', () => resolve())
-    socket.on('data', () => socket.end())
+    socket.on('error', () => {}).on('close', () => resolve(answered))
+    socket.setEncoding('utf8').on('data', (part) => {
+      answered += String(part)
+      if (answered.endsWith('\n') || answered.length > maxLineLength) socket.end()
+    })
     socket.write(`${line}\n`)
   })
 }

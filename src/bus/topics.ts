@@ -30,10 +30,17 @@ export const eventsCommitted = topic<{
 }>('events.committed')
 
 /**
- * A user's receipt moved. `userIds`: the users who may see it.
- * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes.
+ * A user's receipt moved. `userIds`: the users of this server who may see it; `threadId`: '' without thread.
+ * From: services/rooms/ephemeral. Listeners: services/sync/wake-waiters, services/push/follow-changes,
+ * services/federation/send.
  */
-export const receiptMoved = topic<{ roomId: RoomId; userId: UserId; userIds: UserId[] }>('receipt.moved')
+export const receiptMoved = topic<{
+  roomId: RoomId
+  userId: UserId
+  userIds: UserId[]
+  type: string
+  threadId: string
+}>('receipt.moved')
 
 /**
  * The typing users of a room changed. `userIds`: the room's users of this server.
@@ -85,6 +92,12 @@ export const sessionsChanged = topic<{ userId: UserId }>('sessions.changed')
  * From: services/accounts. Listeners: services/accounts/data.
  */
 export const accountErased = topic<{ userId: UserId }>('account.erased')
+
+/**
+ * An account was deactivated.
+ * From: services/accounts. Listeners: services/presence.
+ */
+export const accountDeactivated = topic<{ userId: UserId }>('account.deactivated')
 
 /**
  * Devices were deleted with all that belonged to them.

@@ -1,5 +1,6 @@
 import type { Group } from './command.ts'
 import { config } from './config.ts'
+import { doctor } from './doctor.ts'
 import { openapi, routes } from './documents.ts'
 import { health } from './health.ts'
 import { room } from './room.ts'
@@ -11,5 +12,5 @@ import { version } from './version.ts'
 /** Every command of the program. */
 export const program: Group = {
   summary: 'Myelin, a Matrix homeserver',
-  commands: { start, config, user, room, 'signing-key': signingKey, health, openapi, routes, version },
+  commands: { start, doctor, config, user, room, 'signing-key': signingKey, health, openapi, routes, version },
 }

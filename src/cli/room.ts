@@ -86,7 +86,7 @@ async function checkOne(
   const present = await ctx.store.rooms.rooms.find(roomId)
   const { forgetLiveRoom } = await import('#services/rooms/purge/forget-live-room.ts')
   if (present) await repairRoom(ctx, present, found)
-  forgetLiveRoom(ctx, roomId)
+  await ctx.rooms.inTurn(roomId, (turn) => forgetLiveRoom(ctx, turn))
   const left: Difference[] = await checkRoom(ctx, roomId)
   terminal.print(`${roomId}: repaired, ${left.length} differences remain\n`)
   return left.length

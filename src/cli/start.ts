@@ -6,7 +6,7 @@ import { configOptions, type Command } from './command.ts'
 import { configOf } from './configuration.ts'
 
 export const start: Command = {
-  summary: 'Run the server until it is told to stop',
+  summary: 'Run the server until a signal stops it',
   usage: '[--config FILE]',
   options: configOptions,
   async run(args, terminal) {

@@ -31,6 +31,8 @@ export type AppOptions = {
 
 export type App = {
   listener: RequestListener
+  /** The first address whose X-Forwarded-For was ignored, because it is not trusted. */
+  untrustedProxy(): string | undefined
   /** Aborts the signal of all requests under way and lets connections end with their answers. */
   stop(): void
   /** Waits for work in progress, also of disconnected clients, for half a second at most. */
@@ -44,6 +46,7 @@ type Kernel = AppOptions & {
   underWay: RequestsUnderWay
   arriving: ArrivingBytes
   unsent: UnsentAnswers
+  untrustedProxy: string | undefined
 }
 
 /** The whole client and federation surface as one Koa application. */
@@ -64,6 +67,7 @@ export function createApp(options: AppOptions): App {
       if (request.method === 'OPTIONS') answerPreflight(response, underWay)
       else void answering(request, response)
     },
+    untrustedProxy: () => kernel.untrustedProxy,
     stop: () => underWay.stop(),
     async finish() {
       const giveUp = new AbortController()
@@ -79,11 +83,13 @@ function createKernel(options: AppOptions): Kernel {
   const kernel: Kernel = {
     ...options,
     route: routeTable(options.endpoints),
-    addressOf: clientAddress(listen.trusted_proxies, (peer) =>
+    untrustedProxy: undefined,
+    addressOf: clientAddress(listen.trusted_proxies, (peer) => {
+      kernel.untrustedProxy = peer
       log.warn('X-Forwarded-For is ignored: if its sender is your reverse proxy, name it in listen.trusted_proxies', {
         peer,
-      }),
-    ),
+      })
+    }),
     underWay: new RequestsUnderWay(),
     arriving: new ArrivingBytes({ inAll: limits.arriving_bytes, perAddress: limits.arriving_bytes_per_address }),
     unsent: new UnsentAnswers(

@@ -66,6 +66,8 @@ export async function readBytes(request: IncomingMessage, limits: BodyLimits): P
   const announced = announcedBytes(request)
   if ((announced ?? 0) > bytes) throw refuseRest(request, tooLarge('The body is too large'))
   if (request.destroyed) throw clientGone()
+  const whole = arrivedWhole(request, announced)
+  if (whole) return whole
   try {
     return await gather(request, { ...limits, announced })
   } catch (error) {
@@ -75,11 +77,22 @@ export async function readBytes(request: IncomingMessage, limits: BodyLimits): P
   }
 }
 
+/** A body that came in one packet with its head is there when the request is answered: no listener has to wait for it. */
+function arrivedWhole(request: IncomingMessage, announced: number | undefined): Buffer | undefined {
+  if (announced === undefined || announced === 0 || request.readableLength !== announced) return undefined
+  const whole = request.read() as Buffer | null
+  // Nothing comes any more but the end, which lets go of the request.
+  request.resume()
+  return whole ?? undefined
+}
+
 function gather(request: Readable, { announced, bytes, claim, timeoutMs }: Gathering): Promise<Buffer> {
   return new Promise<Buffer>((resolve, reject) => {
     let whole: Buffer | undefined
+    let isSettled = false
     const gathered = new GatheredBytes(claim, announced ?? bytes)
     const end = (settle: () => void) => {
+      isSettled = true
       cancel()
       request.off('data', onData)
       settle()
@@ -94,8 +107,8 @@ function gather(request: Readable, { announced, bytes, claim, timeoutMs }: Gathe
     const cancel = systemClock.after(timeoutMs, () => end(() => reject(bodyTimeout())))
     request.on('data', onData)
     request.on('end', () => end(() => resolve(whole ?? gathered.bytes)))
-    // A client that disconnects is no error of the server.
-    request.on('close', () => end(() => reject(clientGone())))
+    // A client that disconnects is no error of the server. Every request closes, and an error with its stack is dear.
+    request.on('close', () => isSettled || end(() => reject(clientGone())))
   })
 }
 

@@ -21,6 +21,8 @@ export const httpLimits = {
 export type Listener = {
   port: number
   url: string
+  /** Shows this certificate from now on, in the place of the one before; throws where it cannot be used. */
+  renew(identity: Identity): void
   /** Stops accepting and waits for responses in progress, for half a second at most. */
   close(): Promise<void>
 }
@@ -43,7 +45,8 @@ export async function listen(
   { host, port, limits = {}, tls, admit }: ListenOptions,
 ): Promise<Listener> {
   const options = { ...httpLimits, ...limits, insecureHTTPParser: false }
-  const server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer)
+  const tlsServer = tls && createTlsServer({ ...options, ...tls }, answer)
+  const server = tlsServer ?? createServer(options, answer)
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuse(socket, error.code))
   // Before anything is made for it.
   if (admit) server.prependListener('connection', (socket: Socket) => void (admit(socket) || socket.destroy()))
@@ -54,6 +57,7 @@ export async function listen(
   const taken = (server.address() as AddressInfo).port
   return {
     port: taken,
+    renew: (identity) => tlsServer?.setSecureContext(identity),
     url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Config } from '#base/config/schema.ts'
 import type { Context } from '#context.ts'
 import { addressesIn } from './client-address.ts'
 import { Connections } from './connections.ts'
-import { listen, type Identity, type Listener } from './listener.ts'
+import { followIdentity, readIdentity } from './identity.ts'
+import { listen, type Listener } from './listener.ts'
 import { operationsApp } from './operations-app.ts'
 
 export type Listeners = {
@@ -17,7 +16,7 @@ export type Listeners = {
   close(): Promise<void>
 }
 
-type Needs = Pick<Context, 'config' | 'metrics' | 'store'>
+type Needs = Pick<Context, 'config' | 'metrics' | 'store' | 'clock' | 'log'>
 
 /** Opens every port that the configuration names, or none of them. */
 export async function openListeners(ctx: Needs, answer: RequestListener): Promise<Listeners> {
@@ -29,11 +28,16 @@ export async function openListeners(ctx: Needs, answer: RequestListener): Promis
     opened.push(listener)
     return listener
   }
-  const close = async () => void (await Promise.all(opened.map((listener) => listener.close())))
+  let unfollow = () => {}
+  const close = async () => {
+    unfollow()
+    await Promise.all(opened.map((listener) => listener.close()))
+  }
   try {
     const identity = await readIdentity(place.tls)
     const main = await open(answer, { host: place.host, port: place.port, admit })
     const tls = identity && (await open(answer, { host: place.host, port: place.tls.port!, tls: identity, admit }))
+    if (tls) unfollow = followIdentity(ctx, identity, (renewed) => tls.renew(renewed))
     const operations =
       metrics.port === undefined
         ? undefined
@@ -58,9 +62,4 @@ function admission({ config: { limits, listen: place }, metrics }: Needs): (sock
     if (!may) metrics.connectionCut('connections')
     return may
   }
-}
-
-async function readIdentity({ certificate, key }: Config['listen']['tls']): Promise<Identity | undefined> {
-  if (certificate === undefined || key === undefined) return undefined
-  return { cert: await readFile(certificate, 'utf8'), key: await readFile(key, 'utf8') }
 }

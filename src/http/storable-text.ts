@@ -15,7 +15,7 @@ export function storableText<S extends TSchema>(schema: S): S {
     if (typeof schema[name] === 'object') copy[name] = storableText(schema[name] as TSchema)
   for (const name of ['anyOf', 'allOf']) if (schema[name]) copy[name] = (schema[name] as TSchema[]).map(storableText)
   if (schema.patternProperties) copy.propertyNames ??= { type: 'string', pattern: storable }
-  // Symbols, by which TypeBox tells its kinds, are copied as well.
+  // Symbols, by which TypeBox marks its kinds, are copied as well.
   return copy as S
 }
 

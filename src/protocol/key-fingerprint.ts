@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 /**
- * Tells one-time keys of a device apart by the key itself: one that comes again under another id is the same, and
+ * Identifies one-time keys of a device by the key itself: one that comes again under another id is the same, and
  * another one under the same id is not. `json` is the key as uploaded, text or an object with `key`.
  */
 export function keyFingerprint({ algorithm, json }: { algorithm: string; json: string }): string {

@@ -25,8 +25,10 @@ import { stagedEvents } from './federation/staged-events.ts'
 import { filters } from './accounts/filters.ts'
 import { interactiveSessions } from './accounts/interactive-sessions.ts'
 import { loginTokens } from './accounts/login-tokens.ts'
+import { remoteDeviceLists } from './e2ee/remote-device-lists.ts'
 import { openidTokens } from './accounts/openid-tokens.ts'
 import { profiles } from './accounts/profiles.ts'
+import { presences } from './presences.ts'
 import { pushers } from './push/pushers.ts'
 import { receipts } from './rooms/receipts.ts'
 import { roomAliases } from './rooms/room-aliases.ts'
@@ -77,6 +79,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     deviceLists: deviceLists(db),
     keyBackups: keyBackups(db, kind),
     oneTimeKeys: oneTimeKeys(db, kind),
+    remoteDeviceLists: remoteDeviceLists(db, kind),
     toDevice: toDevice(db, kind),
   },
   rooms: {
@@ -104,6 +107,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     serverKeys: serverKeys(db),
     stagedEvents: stagedEvents(db, kind),
   },
+  presences: presences(db),
   push: { pushers: pushers(db, kind) },
   jobs: { cursors: cursors(db), jobs: jobs(db, kind), leases: leases(db), streamReads: streamReads(db) },
   streams: streams(db),

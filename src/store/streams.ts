@@ -2,13 +2,7 @@ import type { Db } from './engine/db.ts'
 
 /** The ordered streams that /sync follows; the event writer alone advances `events`, `outliers` and `rooms`. */
 export type StreamName =
-  | 'events'
-  | 'account_data'
-  | 'receipts'
-  | 'to_device'
-  | 'device_lists'
-  | 'presence'
-  | 'outgoing_edus'
+  'events' | 'account_data' | 'receipts' | 'to_device' | 'device_lists' | 'presence' | 'outgoing_edus'
 
 export const streams = (db: Db) => ({
   /**

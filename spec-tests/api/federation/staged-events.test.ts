@@ -9,9 +9,10 @@ import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts
 import { startServer } from '#server.ts'
 import { FarServer } from '../../support/federation/far-server.ts'
 import { startFederation, TestNetwork } from '../../support/federation/network.ts'
-import { findTestKey } from '../../support/federation/receiving.ts'
-import { RemoteRoom } from '../../support/federation/remote-room.ts'
-import { message } from '../../support/generators/acts.ts'
+import { findTestKey } from '../../support/federation/receive-needs.ts'
+import { sendJoinAnswer } from '../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../support/generators/opened-room.ts'
+import { message, member } from '../../support/generators/acts.ts'
 import { alice } from '../../support/generators/scene.ts'
 import { createRoom, roomPath } from '../../support/rooms/rooms.ts'
 import { registerUser, testClient } from '../../support/server/client.ts'
@@ -65,17 +66,18 @@ describe('staged events', function () {
       await using federation = await startFederation(['a.test'])
       const server = federation.servers[0]!
       const far = new FarServer(federation, 's0.test')
-      const remote = new RemoteRoom('11')
-      const { roomId, version } = remote.room
+      const room = openedRoom('11', { creator: alice })
+      const { roomId, version } = room
       const ctx = { ...receiveNeeds(server.context), findKey: findTestKey }
-      await openRemoteRoom(ctx, { roomId, version, create: remote.pdu(remote.room.order[0]!) })
-      const joined = remote.letIn(isJoined ? '@carol:a.test' : '@carol:s0.test')
-      const later = remote.room.add(message(alice, 'meanwhile'))
-      const answer = far.send(server, [remote.pdu(later)])
+      await openRemoteRoom(ctx, { roomId, version, create: room.json(room.order[0]!) })
+      const carol = isJoined ? '@carol:a.test' : '@carol:s0.test'
+      const joined = room.add(member(carol, carol, 'join'))
+      const later = room.add(message(alice, 'meanwhile'))
+      const answer = far.send(server, [room.json(later)])
       await federation.clock.waiting(2)
       await federation.clock.advance(1000)
       assert.deepEqual((await answer).results, { [later]: {} })
-      await importSendJoin(ctx, remote.answerTo(joined))
+      await importSendJoin(ctx, sendJoinAnswer(room, joined))
       await federation.settle()
       const { stagedEvents } = server.context.store.federation
       assert.equal((await stagedEvents.page(0, 10)).length, isJoined ? 0 : 1)

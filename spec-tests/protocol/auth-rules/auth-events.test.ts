@@ -7,7 +7,7 @@ import type { RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { type Act, member, state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import type { TestRoom } from '../../support/generators/test-room.ts'
 
 const alice = '@alice:one' as UserId

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { member, state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import {
   always,
   banRule,

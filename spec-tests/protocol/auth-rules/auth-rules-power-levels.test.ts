@@ -3,7 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { state } from '../../support/generators/acts.ts'
-import { type RoomSetup, creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { type RoomSetup, creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import { always, levelsRule } from '../../support/generators/rule-cases.ts'
 
 type ChangeCase = { it: string; from?: JsonObject; to: JsonObject; expect: Record<string, string> }

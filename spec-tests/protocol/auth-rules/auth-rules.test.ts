@@ -4,7 +4,7 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { type Act, state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import { always, checkRules, type RuleCase } from '../../support/generators/rule-cases.ts'
 
 const alice = '@alice:one' as UserId

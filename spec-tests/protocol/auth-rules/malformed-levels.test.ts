@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 type Place = { name: string; put: (value: JsonValue) => JsonObject; rule: Record<string, string> }
 

@@ -3,7 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 const mod = '@mod:one' as UserId
 

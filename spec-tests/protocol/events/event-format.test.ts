@@ -6,7 +6,7 @@ import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 const roomOf = (id: string) => unruledRoom(id)
 const message = (id: string): JsonObject => roomOf(id).make(state(creator, 'org.example', { text: 'hi' }))

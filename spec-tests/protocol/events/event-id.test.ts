@@ -5,7 +5,7 @@ import { authEventIds, prevEventIds, redactedEventId, stateKeyOf, type Pdu } fro
 import { relationOf } from '#protocol/events/relation.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
-import { unruledRoom } from '../../support/generators/unruled-room.ts'
+import { unruledRoom } from '../../support/generators/opened-room.ts'
 
 const event = {
   type: 'm.room.message',

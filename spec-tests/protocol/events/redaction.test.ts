@@ -6,7 +6,7 @@ import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { member } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import type { TestRoom } from '../../support/generators/test-room.ts'
 
 const always = [

@@ -8,7 +8,7 @@ import { hasSignatureOfInvite } from '#protocol/events/third-party-invite.ts'
 import { encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { type Act, member, state } from '../../support/generators/acts.ts'
-import { unruledRoom } from '../../support/generators/unruled-room.ts'
+import { unruledRoom } from '../../support/generators/opened-room.ts'
 import type { TestRoom } from '../../support/generators/test-room.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
 

@@ -7,7 +7,7 @@ import { defaultRoomVersion, roomVersion, roomVersions } from '#protocol/rooms/r
 import { strippedStateTypes, toStrippedState } from '#protocol/events/stripped-state.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { member, state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 import type { UserId } from '#protocol/ids.ts'
 
 function levelsOf(id: string, content?: JsonObject, create: JsonObject = {}) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
 import { startOfTime } from '../../support/generators/test-room.ts'
-import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
+import { member } from '../../support/generators/acts.ts'
+import { alice, bob, carol, dave, openRoom, setJoinRule, setLevels, setTopic } from './open-room.ts'
 
 const joinRules = stateKey('m.room.join_rules', '')
 const powerLevels = stateKey('m.room.power_levels', '')
@@ -10,8 +11,8 @@ const powerLevels = stateKey('m.room.power_levels', '')
 function claimOpenRoom(versionId: string) {
   const { room, opened } = openRoom(versionId)
   const open = room.entry(opened, 'm.room.join_rules')!
-  const closed = room.add(by(alice).joinRule('invite'), { prevs: opened })
-  const left = room.add(by(alice).member(alice, 'leave'), { prevs: [closed] })
+  const closed = room.add(setJoinRule(alice, 'invite'), { prevs: opened })
+  const left = room.add(member(alice, alice, 'leave'), { prevs: [closed] })
   const truth = room.replay.stateAfter.get(left)!
   const lie = new Map(truth).set(joinRules, open)
   return { resolved: room.replay.resolve([truth, lie]), closed, left }
@@ -22,12 +23,12 @@ function claimFirstPowerLevels(versionId: string) {
   const { room, opened } = openRoom(versionId, { [dave]: 100 }, [bob, carol, dave])
   const creators = room.version.creatorsOutrankAll ? {} : { [alice]: 100 }
   const first = room.entry(opened, 'm.room.power_levels')!
-  const second = room.add(by(dave).powers({ ...creators, [dave]: 100, [bob]: 50 }), { prevs: opened })
-  const third = room.add(by(bob).powers({ ...creators, [dave]: 100, [bob]: 50, [carol]: 50 }), { prevs: [second] })
+  const second = room.add(setLevels(dave, { ...creators, [dave]: 100, [bob]: 50 }), { prevs: opened })
+  const third = room.add(setLevels(bob, { ...creators, [dave]: 100, [bob]: 50, [carol]: 50 }), { prevs: [second] })
   const eve = '@eve:s4.test'
   const zara = '@zara:s5.test'
-  const zaraJoined = room.add(by(zara).member(zara, 'join'), { prevs: [third] })
-  const eveJoined = room.add(by(eve).member(eve, 'join'), { prevs: [third] })
+  const zaraJoined = room.add(member(zara, zara, 'join'), { prevs: [third] })
+  const eveJoined = room.add(member(eve, eve, 'join'), { prevs: [third] })
   const truth = room.replay.stateAfter.get(zaraJoined)!
   const lie = new Map(room.replay.stateAfter.get(eveJoined)!).set(powerLevels, first)
   return { resolved: room.replay.resolve([truth, lie]), first, third }
@@ -68,16 +69,16 @@ describe('T17 outranking the creator by clock and number', () => {
 
   it('puts the creator of a version 12 room before any level and any time', () => {
     const { room, opened } = openRoom('12', { [bob]: everything })
-    const demotion = room.add(by(alice).powers({ [bob]: 0 }), { prevs: opened })
-    const coup = room.add(by(bob).powers({ [bob]: everything, [carol]: everything }), { prevs: opened, sentAt: early })
+    const demotion = room.add(setLevels(alice, { [bob]: 0 }), { prevs: opened })
+    const coup = room.add(setLevels(bob, { [bob]: everything, [carol]: everything }), { prevs: opened, sentAt: early })
 
     assert.equal(room.entry([coup, demotion], 'm.room.power_levels'), demotion)
   })
 
   it('refuses to ban the creator of a version 12 room, also from a branch of the past', () => {
     const { room, opened } = openRoom('12', { [bob]: everything })
-    const topic = room.add(by(alice).topic('still here'), { prevs: opened })
-    const ban = room.add(by(bob).ban(alice), { prevs: opened, sentAt: early })
+    const topic = room.add(setTopic(alice, 'still here'), { prevs: opened })
+    const ban = room.add(member(bob, alice, 'ban'), { prevs: opened, sentAt: early })
 
     assert.ok(room.replay.rejected.has(ban))
     assert.equal(room.entry([ban, topic], 'm.room.topic'), topic)
@@ -89,7 +90,7 @@ describe('T17 outranking the creator by clock and number', () => {
     const place = stateKey('m.room.create', '')
     const usurper = { type: 'm.room.create', sender: bob, state_key: '', content: { room_version: '12' } } as const
     const lie = new Map(truth).set(place, room.add(usurper, { prevs: [] }))
-    const levels = room.add(by(alice).powers({ [carol]: 50 }), { prevs: opened })
+    const levels = room.add(setLevels(alice, { [carol]: 50 }), { prevs: opened })
 
     assert.equal(room.roomId, `!${truth.get(place)!.slice(1)}`)
     const resolved = room.replay.resolve([room.replay.stateAfter.get(levels)!, lie])

@@ -3,18 +3,19 @@ import type { EventId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { resolveState } from '#protocol/state-resolution/resolve.ts'
 import { stateKey, type StateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
-import { alice, bob, by, carol, dave, openRoom } from './open-room.ts'
+import { member } from '../../support/generators/acts.ts'
+import { alice, bob, carol, dave, openRoom, setJoinRule, setLevels, setTopic } from './open-room.ts'
 
 for (const version of roomVersions) {
   describe(`T13 rejected events in room version ${version.id}`, () => {
     const { room, opened } = openRoom(version.id, { [bob]: 50 })
     const before = room.replay.stateBefore(opened)
-    const topic = room.add(by(bob).topic('rightful'), { prevs: opened })
+    const topic = room.add(setTopic(bob, 'rightful'), { prevs: opened })
     const after = room.replay.stateAfter.get(topic)!
-    const usurped = room.add(by(carol).powers({ [carol]: 100 }), { prevs: opened })
-    const ban = room.add(by(carol).ban(bob), { prevs: opened })
+    const usurped = room.add(setLevels(carol, { [carol]: 100 }), { prevs: opened })
+    const ban = room.add(member(carol, bob, 'ban'), { prevs: opened })
     const banned: StateMap = new Map(before).set(stateKey('m.room.power_levels', ''), usurped)
-    const based = room.add(by(carol).joinRule('private'), { prevs: opened, authState: banned })
+    const based = room.add(setJoinRule(carol, 'private'), { prevs: opened, authState: banned })
 
     const withRejected = (state: StateMap, ...ids: EventId[]) => {
       const changed = new Map<StateKey, EventId>(state)
@@ -46,7 +47,7 @@ for (const version of roomVersions) {
     })
 
     it('change nothing beside themselves', () => {
-      const other = room.add(by(dave).topic('another'), { prevs: opened })
+      const other = room.add(setTopic(dave, 'another'), { prevs: opened })
       const sets = [room.replay.stateAfter.get(other)!, after]
       const powers = stateKey('m.room.power_levels', '')
       const poisoned = room.replay.resolve([withRejected(sets[0]!, usurped), sets[1]!])
@@ -54,7 +55,7 @@ for (const version of roomVersions) {
     })
 
     it('entitle nobody as auth events of others', () => {
-      const kick = room.add(by(carol).member(dave, 'leave'), { prevs: opened, authState: banned })
+      const kick = room.add(member(carol, dave, 'leave'), { prevs: opened, authState: banned })
       const claimed = withRejected(before, kick)
       const resolved = room.replay.resolve([claimed, after])
       assert.notEqual(resolved.get(stateKey('m.room.member', dave)), kick)

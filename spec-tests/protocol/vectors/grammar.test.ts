@@ -12,7 +12,7 @@ import {
 } from '#protocol/ids.ts'
 import { parsePropertyPath, propertyAt } from '#protocol/json/property-path.ts'
 import { isServerAllowed } from '#protocol/rooms/server-acl.ts'
-import { unruledRoom } from '../../support/generators/unruled-room.ts'
+import { unruledRoom } from '../../support/generators/opened-room.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 
 describe('names, as the specification shows them,', () => {

@@ -11,7 +11,7 @@ import { requiredSigners } from '#protocol/events/signatures.ts'
 import { thirdPartyToken } from '#protocol/events/third-party-invite.ts'
 import { byVersion } from '../../support/generators/by-version.ts'
 import { state } from '../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 const signature = 'these86bytesofbase64signaturecoveressentialfieldsincludinghashessocancheckredactedpdus'
 const base = {

@@ -7,7 +7,7 @@ import type { Person, World } from '../world.ts'
 /** An answer is the same when everything has to be read again. */
 export async function coldAnswersAreWarm(world: World, report: Report): Promise<void> {
   const warm = await readings(world, report)
-  world.evictAll()
+  await world.evictAll()
   const cold = await readings(world, report)
   for (const [what, answer] of warm) {
     const found = difference(answer, cold.get(what))

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { openStore } from '#store/open.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { accepted, type TestUser } from '../../support/server/client.ts'
 import { countingStore } from '../../support/server/counting-store.ts'
 import { createTestDatabase } from '../../support/server/databases.ts'
 import { startTestServer, type TestServer } from '../../support/server/server.ts'
 import { joined, sync, type Synced } from '../../support/server/sync.ts'
-import { accepted, createRoom, join, leave, putState, roomPath, sendText } from '../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, roomPath, sendText } from '../../support/rooms/rooms.ts'
 
 type Counting = { server: TestServer; names: string[]; alice: TestUser; bob: TestUser }
 
@@ -64,14 +64,14 @@ describe('a user in many rooms', () => {
   it('N49 gets an initial answer with reads that do not grow with the rooms', () =>
     counting(async (house) => {
       const { server, names, alice } = house
-      const forget = (roomIds: RoomId[]) => {
-        for (const roomId of roomIds) server.context.rooms.drop(roomId)
+      const forget = async (roomIds: RoomId[]) => {
+        for (const roomId of roomIds) await server.context.rooms.drop(roomId)
       }
       const few = await makeRooms(house, 4)
-      forget(few)
+      await forget(few)
       const ofFew = await callsOf(names, () => sync(alice, { filter }))
       const many = await makeRooms(house, 16)
-      forget([...few, ...many])
+      await forget([...few, ...many])
       const ofMany = await callsOf(names, () => sync(alice, { filter }))
       const again = await callsOf(names, () => sync(alice, { filter }))
 
@@ -170,6 +170,23 @@ describe('a user in many rooms', () => {
 
       assert.ok(server.context.caches.bytes <= server.context.caches.limit)
       assert.ok(Math.max(...counts) <= Math.min(...counts) + 4, String(counts))
+    }, 1_048_576))
+
+  it('N23 takes rooms into memory where only the events of other rooms fill it', () =>
+    counting(async (house) => {
+      const { server, names, alice, bob } = house
+      const { caches, rooms } = server.context
+      const roomIds = await makeRooms(house, 12)
+      for (const roomId of roomIds) await rooms.drop(roomId)
+      const busy = await createRoom(bob)
+      for (let n = 0; n < 30; n++) await sendText(bob, busy, `${n} ${'x'.repeat(50_000)}`, `large ${n}`)
+      assert.ok(caches.bytes > caches.limit - 240_000, `${caches.bytes}`)
+      assert.ok(roomIds.every((roomId) => !rooms.peek(roomId)))
+
+      const cold = await callsOf(names, () => sync(alice, { filter }))
+      assert.ok(roomIds.every((roomId) => rooms.peek(roomId)))
+      assert.ok(caches.bytes <= caches.limit)
+      assert.ok((await callsOf(names, () => sync(alice, { filter }))) < cold)
     }, 1_048_576))
 
   it('N50 sends a long answer while it is made, and tells in it what answers of one room each tell', () =>

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { eventsCommitted } from '#bus/topics.ts'
 import { openStore } from '#store/open.ts'
-import type { TestUser } from '../../support/server/client.ts'
+import { accepted, type TestUser } from '../../support/server/client.ts'
 import { countingStore } from '../../support/server/counting-store.ts'
 import { createTestDatabase } from '../../support/server/databases.ts'
 import { deviceKeysOf, oneTimeKeysOf } from '../../support/server/device-crypto.ts'
 import { startTestServer, type TestServer } from '../../support/server/server.ts'
 import { sync, type Synced } from '../../support/server/sync.ts'
-import { accepted, createRoom, join, roomPath, sendText } from '../../support/rooms/rooms.ts'
+import { createRoom, join, roomPath, sendText } from '../../support/rooms/rooms.ts'
 
 const client = '/_matrix/client/v3'
 

@@ -1,28 +1,15 @@
-import { systemTokens } from '#base/tokens.ts'
-import type { Context } from '#context.ts'
 import { authEventIds, prevEventIds, type JsonValue, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { KeyId } from '#protocol/events/signing-key.ts'
-import type { FindKey } from '#services/remote/server-key.ts'
-import type { MissingEvents, ReceiveResult, ReceiveNeeds } from '#services/federation/receive/ports.ts'
+import type { MissingEvents, ReceiveResult, Source } from '#services/federation/receive/ports.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
-import { ServerAcls } from '#services/federation/server-acls.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { SentTransactions } from '#services/rooms/write/sent-transactions.ts'
 import { openStore } from '#store/open.ts'
-import { localBus } from '#bus/local.ts'
 import { fakeClock } from '../server/clock.ts'
 import { createTestDatabase } from '../server/databases.ts'
-import { keyOf } from '../generators/server-keys.ts'
-
-/** Finds the key that a server of the tests has under any key id; it never expires. */
-export const findTestKey: FindKey = async (server, keyId) => ({
-  ...keyOf(server, keyId as KeyId),
-  validUntil: Infinity,
-})
+import { receivingContext, silent, type ReceivingContext } from './receive-needs.ts'
 
 /** Events that exist somewhere, and can be asked for. */
 export type Elsewhere = { version: RoomVersion; events: ReadonlyMap<EventId, Pdu> }
@@ -51,14 +38,18 @@ export function answeringFrom({ version, events }: Elsewhere): MissingEvents {
   }
 }
 
-/** A server that has nothing. */
-export const silent: MissingEvents = {
-  fetchEvents: async () => [],
-  fetchMissing: async () => [],
-  fetchStateIds: async () => undefined,
+/** The same for several rooms, of which there may be more later. */
+export function answeringFromAll(rooms: ReadonlyMap<RoomId, Elsewhere>): MissingEvents {
+  const answering = ({ roomId }: Source): MissingEvents => {
+    const room = rooms.get(roomId)
+    return room ? answeringFrom(room) : silent
+  }
+  return {
+    fetchEvents: (source, ids) => answering(source).fetchEvents(source, ids),
+    fetchMissing: (source, between) => answering(source).fetchMissing(source, between),
+    fetchStateIds: (source, eventId) => answering(source).fetchStateIds(source, eventId),
+  }
 }
-
-export type ReceivingContext = ReceiveNeeds & Pick<Context, 'config'>
 
 export type ReceivingServer = AsyncDisposable & {
   ctx: ReceivingContext
@@ -89,19 +80,7 @@ export async function startReceiving(missingEvents: MissingEvents = silent): Pro
 async function startProcess(database: { url: string }, missingEvents: MissingEvents): Promise<ReceivingServer> {
   const clock = fakeClock()
   const store = await openStore({ url: database.url, poolSize: 4, now: () => clock.now() })
-  const ctx = {
-    store,
-    clock,
-    bus: localBus(),
-    rooms: new LiveRooms(store, 'test'),
-    sentTransactions: new SentTransactions(store),
-    signingKey: keyOf('test'),
-    tokens: systemTokens,
-    config: { server_name: 'test' } as Context['config'],
-    findKey: findTestKey,
-    missingEvents,
-    serverAcls: new ServerAcls(),
-  }
+  const ctx = receivingContext(store, { serverName: 'test', clock, missingEvents })
   return {
     ctx,
     url: database.url,

@@ -2,11 +2,11 @@ import { isObject, membershipOf, type JsonObject, type Pdu } from '#protocol/eve
 import { serverOf, type EventId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
-import type { Act } from './acts.ts'
+import { member, message, openingActs, state, type Act } from './acts.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** Who acts, among whom, and what the room looks like to them. */
-export type Scene = {
+export type Situation = {
   version: RoomVersion
   users: readonly UserId[]
   random: SeededRandom
@@ -15,23 +15,22 @@ export type Scene = {
   events: ReadonlyMap<EventId, Pdu>
 }
 
-/** The acts that open a room: the first user's, then the joins of all but the last quarter of the others. */
-export function openingActs(version: RoomVersion, users: readonly UserId[]): Act[] {
+/**
+ * The acts that open a room: the first user's, then the joins of all but the last quarter of the others. `name` keeps
+ * it apart from other rooms that are made alike: from version 12 a room is named by the hash of its create event.
+ */
+export function historyOpening(version: RoomVersion, users: readonly UserId[], name: string): Act[] {
   const [creator, ...others] = users
-  const creation: JsonObject = { room_version: version.id }
-  if (version.creators === 'content') creation.creator = creator!
-  if (version.creators === 'sender-and-additional') creation.additional_creators = users.slice(1, 2)
   const joining = others.slice(0, Math.ceil(others.length * 0.75))
+  const additional = version.creators === 'sender-and-additional' && { additional_creators: users.slice(1, 2) }
+  const create = { ...additional, 'org.example.name': name }
   return [
-    { type: 'm.room.create', sender: creator!, state_key: '', content: creation },
-    membership(creator!, creator!, 'join'),
-    { type: 'm.room.power_levels', sender: creator!, state_key: '', content: openingPowerLevels(version, users) },
-    { type: 'm.room.join_rules', sender: creator!, state_key: '', content: { join_rule: 'public' } },
-    ...joining.map((user) => membership(user, user, 'join')),
+    ...openingActs(version, creator!, { create, levels: openingLevels(version, users) }),
+    ...joining.map((user) => member(user, user, 'join')),
   ]
 }
 
-function openingPowerLevels(version: RoomVersion, users: readonly UserId[]): JsonObject {
+function openingLevels(version: RoomVersion, users: readonly UserId[]): JsonObject {
   const levels: JsonObject = {}
   for (const [index, user] of users.entries()) {
     if (version.creatorsOutrankAll && index < 2) continue
@@ -50,27 +49,23 @@ function openingPowerLevels(version: RoomVersion, users: readonly UserId[]): Jso
   }
 }
 
-function membership(sender: UserId, target: UserId, value: string, more: JsonObject = {}): Act {
-  return { type: 'm.room.member', sender, state_key: target, content: { membership: value, ...more } }
-}
-
 /** Something the sender might do; the rules may well forbid it. */
-export function proposeAct(scene: Scene): Act {
-  const { random, sender } = scene
-  if (membershipIn(scene, sender) !== 'join' && random.chance(0.9)) return proposeEntry(scene)
-  return random.weighted(proposals)(scene)
+export function proposeAct(situation: Situation): Act {
+  const { random, sender } = situation
+  if (membershipIn(situation, sender) !== 'join' && random.chance(0.9)) return proposeEntry(situation)
+  return random.weighted(proposals)(situation)
 }
 
-const proposals: readonly (readonly [weight: number, propose: (scene: Scene) => Act])[] = [
-  [10, ({ sender, random }) => ({ type: 'm.room.message', sender, content: { body: `word ${random.below(1e6)}` } })],
+const proposals: readonly (readonly [weight: number, propose: (situation: Situation) => Act])[] = [
+  [10, ({ sender, random }) => message(sender, `word ${random.below(1e6)}`)],
   [12, ({ sender, random }) => state(sender, 'm.room.topic', { topic: `topic ${random.below(1e6)}` })],
   [4, ({ sender, random }) => state(sender, 'm.room.name', { name: `name ${random.below(1e6)}` })],
   [8, proposeNote],
-  [4, ({ sender, random }) => membership(sender, sender, 'join', { displayname: `name ${random.below(100)}` })],
-  [4, ({ sender }) => membership(sender, sender, 'leave')],
-  [8, (scene) => membership(scene.sender, otherUser(scene), 'invite')],
-  [10, (scene) => membership(scene.sender, otherUser(scene), 'leave')],
-  [10, (scene) => membership(scene.sender, otherUser(scene), 'ban')],
+  [4, ({ sender, random }) => member(sender, sender, 'join', { displayname: `name ${random.below(100)}` })],
+  [4, ({ sender }) => member(sender, sender, 'leave')],
+  [8, (situation) => member(situation.sender, otherUser(situation), 'invite')],
+  [10, (situation) => member(situation.sender, otherUser(situation), 'leave')],
+  [10, (situation) => member(situation.sender, otherUser(situation), 'ban')],
   [16, proposePowerLevels],
   [9, proposeJoinRules],
   [
@@ -86,27 +81,23 @@ const proposals: readonly (readonly [weight: number, propose: (scene: Scene) => 
   [1, ({ sender }) => state(sender, 'm.room.aliases', { aliases: [] }, serverOf(sender))],
 ]
 
-function state(sender: UserId, type: string, content: JsonObject, key = ''): Act {
-  return { type, sender, state_key: key, content }
-}
-
 /** State that only matters to itself, sometimes in another user's name. */
-function proposeNote(scene: Scene): Act {
-  const { sender, random } = scene
-  const key = random.pick(['', 'a', 'b', 'c', sender, otherUser(scene)])
+function proposeNote(situation: Situation): Act {
+  const { sender, random } = situation
+  const key = random.pick(['', 'a', 'b', 'c', sender, otherUser(situation)])
   return state(sender, 'org.example.note', { text: random.below(1e6) }, key)
 }
 
-function proposeEntry(scene: Scene): Act {
-  const { sender, random, version } = scene
+function proposeEntry(situation: Situation): Act {
+  const { sender, random, version } = situation
   const choice = random.below(10)
-  if (choice === 0) return membership(sender, sender, 'leave')
-  if (choice === 1) return membership(sender, sender, 'knock')
+  if (choice === 0) return member(sender, sender, 'leave')
+  if (choice === 1) return member(sender, sender, 'knock')
   const vouched = version.restricted && random.chance(0.4)
-  return membership(sender, sender, 'join', vouched ? { join_authorised_via_users_server: otherUser(scene) } : {})
+  return member(sender, sender, 'join', vouched ? { join_authorised_via_users_server: otherUser(situation) } : {})
 }
 
-function proposeJoinRules({ sender, random, version }: Scene): Act {
+function proposeJoinRules({ sender, random, version }: Situation): Act {
   const rules = ['public', 'public', 'public', 'invite', 'private']
   if (version.knock) rules.push('knock')
   if (version.restricted) rules.push('restricted')
@@ -121,13 +112,13 @@ function proposeJoinRules({ sender, random, version }: Scene): Act {
 }
 
 /** Changes one number of the current power levels. */
-function proposePowerLevels(scene: Scene): Act {
-  const { sender, random } = scene
-  const content = structuredClone(contentIn(scene, 'm.room.power_levels', '') ?? {})
+function proposePowerLevels(situation: Situation): Act {
+  const { sender, random } = situation
+  const content = structuredClone(contentIn(situation, 'm.room.power_levels', '') ?? {})
   const level = random.pick([0, 0, 10, 49, 50, 50, 51, 99, 100, 100])
   if (random.chance(0.7)) {
     const users = isObject(content.users) ? content.users : {}
-    const target = random.chance(0.2) ? sender : otherUser(scene)
+    const target = random.chance(0.2) ? sender : otherUser(situation)
     if (random.chance(0.2)) delete users[target]
     else users[target] = level
     content.users = users
@@ -140,17 +131,17 @@ function proposePowerLevels(scene: Scene): Act {
   return state(sender, 'm.room.power_levels', content)
 }
 
-function otherUser({ random, users, sender }: Scene): UserId {
+function otherUser({ random, users, sender }: Situation): UserId {
   const other = random.pick(users)
   return other === sender ? users[0]! : other
 }
 
-function membershipIn(scene: Scene, user: UserId): string | undefined {
-  const content = contentIn(scene, 'm.room.member', user)
+function membershipIn(situation: Situation, user: UserId): string | undefined {
+  const content = contentIn(situation, 'm.room.member', user)
   return content && membershipOf({ content })
 }
 
-function contentIn({ state, events }: Scene, type: string, key: string): JsonObject | undefined {
+function contentIn({ state, events }: Situation, type: string, key: string): JsonObject | undefined {
   const id = state.get(stateKey(type, key))
   return id === undefined ? undefined : events.get(id)?.content
 }

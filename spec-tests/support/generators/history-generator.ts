@@ -2,7 +2,7 @@ import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey, type StateMap } from '#protocol/state-resolution/state-map.ts'
-import { openingActs, proposeAct } from './history-acts.ts'
+import { historyOpening, proposeAct } from './history-acts.ts'
 import type { RoomReplay } from '../federation/room-replay.ts'
 import type { Act } from './acts.ts'
 import { TestRoom, startOfTime } from './test-room.ts'
@@ -68,7 +68,7 @@ class RoomInTheMaking {
   /** Creates the room, and lets most of its people in. */
   open(): void {
     const home = this.#views[0]!
-    for (const act of openingActs(this.room.version, this.#users))
+    for (const act of historyOpening(this.room.version, this.#users, this.room.roomId))
       this.#publish(home, act, [...home.forwardExtremities])
     for (const view of this.#views) view.receiveAll()
   }

@@ -3,7 +3,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { UserId } from '#protocol/ids.ts'
 import { byVersion } from './by-version.ts'
 import { type Act, state } from './acts.ts'
-import { type RoomSetup, creator, unruledRoom } from './unruled-room.ts'
+import { type RoomSetup, creator, unruledRoom } from './opened-room.ts'
 import type { TestRoom } from './test-room.ts'
 
 /** What should happen in each version: the number of the rule that rejects, or 'allowed'. */

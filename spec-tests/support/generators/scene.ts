@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { signEvent } from '#protocol/events/signatures.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
-import { silent, startReceiving, type ReceivingServer } from '../federation/receiving.ts'
-import { member, openingActs, state, type Act } from './acts.ts'
-import { type Place, TestRoom } from './test-room.ts'
+import { silent } from '../federation/receive-needs.ts'
+import { startReceiving, type ReceivingServer } from '../federation/receiving.ts'
+import { state, type Act } from './acts.ts'
+import { openedRoom } from './opened-room.ts'
+import type { Place, TestRoom } from './test-room.ts'
 import { keyOf } from './server-keys.ts'
 
 export const alice: UserId = '@alice:s0.test'
@@ -99,19 +100,12 @@ export type SceneSetup = {
 export async function openScene(versionId = '11', setup: SceneSetup = {}): Promise<Scene & AsyncDisposable> {
   const { beside, joinRule = 'public', levels = {} } = setup
   const roomId: RoomId = beside ? `!room${versionId}:s0.test` : '!room:s0.test'
-  const room = new TestRoom(roomVersion(versionId)!, { roomId, signed: true })
+  const room = openedRoom(versionId, { creator: alice, roomId, levels, members: { [bob]: 'join' } })
+  if (joinRule !== 'public') room.add(state(alice, 'm.room.join_rules', { join_rule: joinRule }))
   const port = beside?.port ?? { answers: silent }
   const server = beside?.server ?? (await startReceiving(asking(port)))
-  const { version } = room
-  const opening = [
-    ...openingActs(version, alice, { levels }),
-    member(bob, bob, 'join'),
-    ...(joinRule === 'public' ? [] : [state(alice, 'm.room.join_rules', { join_rule: joinRule })]),
-  ]
-  for (const act of opening) room.add(act)
-  const [create, ...others] = room.order.map((id) => room.replay.events.get(id)!)
-  assert.equal((await server.open({ roomId: room.roomId, version, create: create! })).outcome, 'accepted')
-  for (const pdu of others) assert.equal((await server.receive(room.roomId, pdu)).outcome, 'accepted')
+  assert.equal((await server.open(room)).outcome, 'accepted')
+  for (const pdu of room.events.slice(1)) assert.equal((await server.receive(room.roomId, pdu)).outcome, 'accepted')
   const end = beside ? async () => {} : () => server[Symbol.asyncDispose]()
   return Object.assign(new Scene(room, server, port), { [Symbol.asyncDispose]: end })
 }

@@ -4,7 +4,7 @@ import { checkAuthEvents, type CitedEvents } from '#protocol/auth-rules/check-au
 import type { AuthState } from '#protocol/auth-rules/rejection.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import { eventId } from '#protocol/events/event-id.ts'
-import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
+import type { EventReference, JsonObject, JsonValue, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type RoomId, type UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { requiredSigners, signEvent } from '#protocol/events/signatures.ts'
@@ -92,6 +92,11 @@ export class TestRoom {
 
   pdu(id: EventId): Pdu {
     return this.replay.events.get(id)!
+  }
+
+  /** The event as another server sends it. */
+  json(id: EventId): JsonValue {
+    return this.pdu(id) as unknown as JsonValue
   }
 
   idOf(event: Pdu): EventId {

@@ -1,5 +1,5 @@
-import type { TestClient, TestReply } from '../server/client.ts'
-import { accepted, roomPath } from './rooms.ts'
+import { accepted, type TestClient, type TestReply } from '../server/client.ts'
+import { roomPath } from './rooms.ts'
 
 type Query = Record<string, string | number | boolean>
 

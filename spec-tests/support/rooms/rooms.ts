@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict'
-import type { TestReply, TestUser } from '../server/client.ts'
+import { accepted, type TestUser } from '../server/client.ts'
 import type { TestServer } from '../server/server.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 
@@ -64,17 +63,6 @@ export const redact = (user: TestUser, roomId: string, eventId: string) =>
 
 export const putState = (user: TestUser, roomId: string, [type, stateKey = '']: [string, string?], content: object) =>
   user.request('PUT', roomPath(roomId, 'state', type, stateKey), content)
-
-/** The body of a reply that must be a success. */
-export function accepted({ status, body }: TestReply): TestReply['body'] {
-  assert.equal(status, 200, JSON.stringify(body))
-  return body
-}
-
-/** Asserts a refusal by status and code. */
-export function refused({ status, body }: TestReply, expected: number, errcode: string): void {
-  assert.deepEqual({ status, errcode: body.errcode }, { status: expected, errcode })
-}
 
 /** The room's accepted events as they lie on disk, oldest first. */
 export async function eventsOf(server: TestServer, roomId: RoomId) {

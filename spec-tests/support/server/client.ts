@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { UserId } from '#protocol/ids.ts'
 /** JSON as the server said it: tests say what it should be. */
 type Json = ReturnType<typeof JSON.parse>
@@ -45,6 +46,17 @@ function parsed(text: string): Json {
   }
 }
 
+/** The body of a reply that must be a success. */
+export function accepted({ status, body }: TestReply): TestReply['body'] {
+  assert.equal(status, 200, JSON.stringify(body))
+  return body
+}
+
+/** Asserts a refusal by status and code. */
+export function refused({ status, body }: TestReply, expected: number, errcode: string): void {
+  assert.deepEqual({ status, errcode: body.errcode }, { status: expected, errcode })
+}
+
 export const testPassword = 'correct horse battery staple'
 
 /** Registers an account and answers its client; throws when the server refuses. */
@@ -67,8 +79,7 @@ export async function loginUser(url: string, username: string): Promise<TestUser
   return userOf(url, reply)
 }
 
-function userOf(url: string, { status, body }: TestReply): TestUser {
-  if (status !== 200) throw new Error(`The server answered ${status}: ${JSON.stringify(body)}`)
-  const { user_id: userId, device_id: deviceId, access_token: accessToken } = body
+function userOf(url: string, reply: TestReply): TestUser {
+  const { user_id: userId, device_id: deviceId, access_token: accessToken } = accepted(reply)
   return { ...testClient(url, accessToken), userId, deviceId, accessToken }
 }

@@ -1,23 +1,21 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import path from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { loadConfig } from '#base/config/load.ts'
 import type { Context } from '#context.ts'
-import type { JsonValue } from '#protocol/events/event.ts'
-import type { EventId, UserId } from '#protocol/ids.ts'
-import type { KeyId } from '#protocol/events/signing-key.ts'
-import { roomVersion } from '#protocol/rooms/room-version.ts'
+import type { RoomId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
-import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { startServer } from '#server.ts'
 import { openStore } from '#store/open.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
-import type { Act } from '../generators/acts.ts'
-import { TestRoom } from '../generators/test-room.ts'
-import { keyOf } from '../generators/server-keys.ts'
+import { findTestKey, silent } from '../federation/receive-needs.ts'
+import { sendJoinAnswer } from '../federation/send-join-answer.ts'
+import { member, state } from '../generators/acts.ts'
+import { openedRoom } from '../generators/opened-room.ts'
+import { createRoom, join, leave, putState, redact, roomPath, sendRelated, sendText } from '../rooms/rooms.ts'
 import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from './device-crypto.ts'
-import { loginUser, registerUser, type TestReply, type TestUser } from './client.ts'
+import { accepted, loginUser, registerUser, type TestReply, type TestUser } from './client.ts'
 import { fakeClock } from './clock.ts'
 
 const v3 = '/_matrix/client/v3'
@@ -40,7 +38,7 @@ export async function fillDatabase(database: { url: string; folder: string }, is
 
 /** The key of the server that wrote the earlier history: it goes with the database, as its data folder does. */
 export const writeSigningKey = (folder: string): Promise<void> =>
-  writeFile(join(folder, 'signing.key'), 'ed25519 a_test RWFybGllciBoaXN0b3J5IG9mIGV2ZXJ5IHRlc3QhISE\n', {
+  writeFile(path.join(folder, 'signing.key'), 'ed25519 a_test RWFybGllciBoaXN0b3J5IG9mIGV2ZXJ5IHRlc3QhISE\n', {
     mode: 0o600,
   })
 
@@ -79,29 +77,20 @@ async function writeEarlierHistory({ url, folder }: { url: string; folder: strin
 
 /** Three rooms, of which the users leave one, with every kind of thing that an event can bring. */
 async function talk(ada: TestUser, ben: TestUser): Promise<void> {
-  const roomIds: string[] = []
+  const roomIds: RoomId[] = []
   for (const name of ['one', 'two', 'three']) {
-    const created = await call(ada, 'POST', '/createRoom', {
-      name,
-      invite: [ben.userId],
-      room_alias_name: `earlier.${name}`,
-    })
-    roomIds.push(created.room_id)
-    await call(ben, 'POST', `/join/${segment(created.room_id)}`, {})
+    const roomId = await createRoom(ada, { name, invite: [ben.userId], room_alias_name: `earlier.${name}` })
+    roomIds.push(roomId)
+    accepted(await join(ben, roomId))
   }
   for (const [index, roomId] of roomIds.entries()) {
-    const room = `/rooms/${segment(roomId)}`
-    const say = (content: object, txn: string) =>
-      call(ben, 'PUT', `${room}/send/m.room.message/${index}${txn}`, content)
-    const { event_id: first } = await say({ msgtype: 'm.text', body: 'first' }, 'a')
-    const relation = { rel_type: 'm.thread', event_id: first }
-    const { event_id: second } = await say({ msgtype: 'm.text', body: 'second', 'm.relates_to': relation }, 'b')
-    await call(ben, 'PUT', `${room}/redact/${segment(second)}/${index}c`, {})
-    for (let n = 0; n < 5; n++) await call(ada, 'PUT', `${room}/state/org.example.earlier/${n}`, { n, index })
-    await call(ada, 'POST', `${room}/receipt/m.read/${segment(first)}`, {})
+    const first = await sendText(ben, roomId, 'first')
+    const second = await sendRelated(ben, roomId, { relType: 'm.thread', parentId: first, body: 'second' })
+    accepted(await redact(ben, roomId, second))
+    for (let n = 0; n < 5; n++) accepted(await putState(ada, roomId, ['org.example.earlier', `${n}`], { n, index }))
+    accepted(await ada.request('POST', roomPath(roomId, 'receipt', 'm.read', first), {}))
   }
-  const [left] = roomIds
-  for (const user of [ben, ada]) await call(user, 'POST', `/rooms/${segment(left!)}/leave`, {})
+  for (const user of [ben, ada]) accepted(await leave(user, roomIds[0]!))
 }
 
 async function keepData(ada: TestUser): Promise<void> {
@@ -136,37 +125,18 @@ async function exchangeKeys(ada: TestUser, ben: TestUser): Promise<void> {
 
 /** A room of another server that the user joins, and that forks: events without position, branches, a redaction that comes too early. */
 async function takePartElsewhere(context: Context, us: UserId): Promise<void> {
-  const version = roomVersion('11')!
-  const eve: UserId = '@earlier.eve:s9.test'
-  const room = new TestRoom(version, { roomId: '!earlier:s9.test', signed: true })
-  const send = (act: Act, prevs = room.order.slice(-1)) => room.add(act, { prevs })
-  const member = (user: UserId) =>
-    send({ type: 'm.room.member', sender: user, state_key: user, content: { membership: 'join' } })
-  send({ type: 'm.room.create', sender: eve, state_key: '', content: { room_version: '11' } })
-  member(eve)
-  send({ type: 'm.room.join_rules', sender: eve, state_key: '', content: { join_rule: 'public' } })
-  const told = [...room.order]
-  const join = member(us)
-  const pdu = (id: EventId) => room.replay.events.get(id) as unknown as JsonValue
-  const ctx: ReceiveNeeds & Context = {
-    ...context,
-    findKey: async (server, keyId) => ({ ...keyOf(server, keyId as KeyId), validUntil: Infinity }),
-    missingEvents: { fetchEvents: async () => [], fetchMissing: async () => [], fetchStateIds: async () => undefined },
-  }
-  const { roomId } = room
-  const state = told.map(pdu)
-  const outcomes = [await importSendJoin(ctx, { roomId, version, event: pdu(join), state, authChain: state })]
-  const branches = [1, 2].map((n) =>
-    send({ type: 'org.example.branch', sender: eve, state_key: `${n}`, content: { n } }, [join]),
-  )
-  const redaction = { redacts: '$earlier' }
-  branches.push(send({ type: 'm.room.redaction', sender: eve, content: redaction }, branches))
-  for (const id of branches) outcomes.push(await receiveEvent(ctx, { origin: 's9.test', roomId, pdu: pdu(id) }))
+  const room = openedRoom('11', { creator: '@earlier.eve:s9.test', roomId: '!earlier:s9.test', levels: null })
+  const eve = room.create.sender
+  const join = room.add(member(us, us, 'join'))
+  const ctx = { ...context, findKey: findTestKey, missingEvents: silent }
+  const outcomes = [await importSendJoin(ctx, sendJoinAnswer(room, join))]
+  const branches = [1, 2].map((n) => room.add(state(eve, 'org.example.branch', { n }, `${n}`), { prevs: [join] }))
+  const redaction = { type: 'm.room.redaction', sender: eve, content: { redacts: '$earlier' } }
+  branches.push(room.add(redaction, { prevs: branches }))
+  for (const id of branches)
+    outcomes.push(await receiveEvent(ctx, { origin: 's9.test', roomId: room.roomId, pdu: room.json(id) }))
   if (outcomes.some(({ outcome }) => outcome !== 'accepted')) throw new Error(JSON.stringify(outcomes))
 }
 
-async function call(user: TestUser, method: string, path: string, body: unknown): Promise<TestReply['body']> {
-  const reply = await user.request(method, v3 + path, body)
-  if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`)
-  return reply.body
-}
+const call = async (user: TestUser, method: string, path: string, body: unknown): Promise<TestReply['body']> =>
+  accepted(await user.request(method, v3 + path, body))

@@ -1,9 +1,11 @@
 import { loadConfig } from '#base/config/load.ts'
 import type { Log } from '#base/log.ts'
 import type { Context } from '#context.ts'
+import type { FederationTransport } from '#services/remote/transport.ts'
 import { startServer } from '#server.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { createTestDatabase, type TestEngine } from './databases.ts'
+import { noNetwork } from '../outgoing/fake-network.ts'
 import { failuresOnly, testSettings } from './server.ts'
 
 /** A server on a fake clock that clients find at the same place again after a restart. */
@@ -16,15 +18,21 @@ export type RestartableServer = AsyncDisposable & {
   restart(): Promise<void>
 }
 
-type Options = { engine?: TestEngine; log?: Log }
+type Options = { engine?: TestEngine; log?: Log; transport?: FederationTransport; settings?: Record<string, unknown> }
 
 /** Starts a server named `test` over a fresh database; `await using` ends it. */
-export async function startRestartableServer({ engine, log = failuresOnly }: Options = {}): Promise<RestartableServer> {
+export async function startRestartableServer({
+  engine,
+  log = failuresOnly,
+  transport,
+  settings: more,
+}: Options = {}): Promise<RestartableServer> {
   const database = await createTestDatabase({ engine })
   const clock = fakeClock()
   const start = (port: number) => {
-    const settings = { ...testSettings(database), listen: { port } }
-    return startServer(loadConfig({ settings }), { log, checkReplies: true, clock })
+    const settings = { ...testSettings(database), ...more, listen: { port } }
+    const effects = { log, checkReplies: true, clock, network: noNetwork(), ...(transport && { transport }) }
+    return startServer(loadConfig({ settings }), effects)
   }
   let running = await start(0)
   return {

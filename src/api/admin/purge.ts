@@ -38,7 +38,7 @@ export const getPurgeHistoryStatus = endpoint({
   auth: 'admin',
   params: Type.Object({ purgeId: Type.String() }),
   reply: Type.Object({ status: Type.String() }),
-  summary: 'Tells how a purge of history stands.',
+  summary: 'Shows the status of a purge of history.',
   spec: historySpec,
   handle: (ctx, { params }) => historyPurgeStatus(ctx, params.purgeId),
 })
@@ -84,7 +84,7 @@ export const getDeleteStatus = endpoint({
   auth: 'admin',
   params: Type.Object({ deleteId: Type.String() }),
   reply: deletion,
-  summary: 'Tells how a deletion of a room stands.',
+  summary: 'Shows the status of a deletion of a room.',
   spec: roomSpec,
   handle: (ctx, { params }) => deletionStatus(ctx, params.deleteId),
 })
@@ -95,7 +95,7 @@ export const getRoomDeleteStatus = endpoint({
   auth: 'admin',
   params: Type.Object({ roomId: RoomIdText }),
   reply: Type.Object({ results: Type.Array(deletion) }),
-  summary: 'Tells how the deletions of a room stand.',
+  summary: 'Shows the status of all deletions of a room.',
   spec: roomSpec,
   handle: async (ctx, { params }) => ({ results: await deletionStatuses(ctx, params.roomId) }),
 })

@@ -1,4 +1,6 @@
 import type { Endpoint } from '#http/endpoint.ts'
+import { directory } from './directory.ts'
+import { devices } from './devices.ts'
 import { events } from './events.ts'
 import { invites } from './invites.ts'
 import { joins } from './joins.ts'
@@ -6,6 +8,7 @@ import { keys } from './keys.ts'
 import { knocks } from './knocks.ts'
 import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
+import { thirdPartyInvites } from './third-party-invites.ts'
 import { transactions } from './transactions.ts'
 import { version } from './version.ts'
 
@@ -13,11 +16,14 @@ import { version } from './version.ts'
 export const federationEndpoints: readonly Endpoint[] = [
   ...version,
   ...keys,
+  ...devices,
   ...transactions,
   ...events,
   ...joins,
   ...knocks,
   ...invites,
   ...leaves,
+  ...directory,
+  ...thirdPartyInvites,
   ...openid,
 ]

@@ -10,7 +10,7 @@ export const getOpenidUserinfo = endpoint({
   auth: 'none',
   query: Type.Object({ access_token: Type.String() }),
   reply: Type.Object({ sub: Type.String() }),
-  summary: 'Tells a third party whose OpenID token it was given.',
+  summary: 'Names the user of an OpenID token to a third party.',
   spec: 'server-server-api/#get_matrixfederationv1openiduserinfo',
   async handle(ctx, { query }) {
     const userId = await findOpenidUser(ctx, query.access_token)

@@ -6,7 +6,7 @@ export const registration = Type.Object(
   {
     mode: Type.Union([Type.Literal('closed'), Type.Literal('token'), Type.Literal('open')], {
       default: 'closed',
-      description: 'Who may make an account: nobody, holders of a registration token, or everybody.',
+      description: 'Who may make an account: no one (`closed`), holders of a registration token, or everyone.',
     }),
     default_display_name: Type.Union([Type.Literal('localpart'), Type.Literal('none')], {
       default: 'localpart',

@@ -22,7 +22,7 @@ export function findRisks(config: Config): string[] {
   if (isTestName(config.server_name)) return testOnlySettings(config).map((setting) => `${setting} is for tests only`)
   const risks: string[] = []
   if (config.registration.mode === 'open')
-    risks.push('registration.mode: open lets everybody, spammers included, make accounts')
+    risks.push('registration.mode: open lets everyone, spammers included, make accounts')
   if (config.server_name !== config.server_name.toLowerCase())
     risks.push('server_name: capitals confuse users, names are case-sensitive')
   if (isIP(bareHost(config.server_name)))

@@ -17,6 +17,14 @@ export const federation = Type.Object(
       maxItems: 10_000,
       description: 'Servers that are never talked to, with all below their names; * and ? as in globs.',
     }),
+    share_public_rooms: Type.Boolean({
+      default: true,
+      description: 'Whether other servers may read the list of published rooms.',
+    }),
+    share_device_names: Type.Boolean({
+      default: false,
+      description: 'Whether other servers are given the names that users gave their devices.',
+    }),
     well_known_server: Type.Optional(
       Type.String({
         minLength: 1,

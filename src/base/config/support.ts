@@ -10,7 +10,7 @@ const contact = Type.Object(
     matrix_id: Type.Optional(Type.String({ description: 'Matrix user id of the contact.' })),
     email_address: Type.Optional(Type.String({ description: 'E-mail address of the contact.' })),
   },
-  { ...closed, description: 'Somebody to ask.' },
+  { ...closed, description: 'A contact.' },
 )
 
 export const support = Type.Object(

@@ -21,17 +21,17 @@ type Waiting = { resolve(answer: unknown): void; reject(error: Error): void }
 export function serveJobs(work: (job: unknown, ask: Ask) => Promise<unknown>): void {
   const waiting = new Map<number, Waiting>()
   let questions = 0
-  const tell = (message: FromThread) => parentPort?.postMessage(message)
+  const post = (message: FromThread) => parentPort?.postMessage(message)
   const start = async (id: number, job: unknown) => {
     const ask: Ask = (asked) => {
       const question = ++questions
-      tell({ kind: 'question', id, question, asked })
+      post({ kind: 'question', id, question, asked })
       return new Promise((resolve, reject) => waiting.set(question, { resolve, reject }))
     }
     try {
-      tell({ kind: 'result', id, result: await work(job, ask) })
+      post({ kind: 'result', id, result: await work(job, ask) })
     } catch (error) {
-      tell({ kind: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
+      post({ kind: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
     }
   }
   parentPort?.on('message', (message: ToThread) => {

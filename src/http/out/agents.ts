@@ -2,7 +2,7 @@ import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
-import { dial, readiness, type Dialing } from './dial.ts'
+import { dial, ignore, readiness, type Dialing } from './dial.ts'
 
 /** Kept open for the next request. */
 const maxIdlePerPlace = 4
@@ -15,11 +15,14 @@ type Done = (error: Error | null, socket: Socket) => void
 /** Idle connections of both agents, the longest idle first. */
 class IdleSockets {
   readonly #sockets = new Set<Socket>()
+  readonly #watched = new WeakSet<Socket>()
 
   add(socket: Socket): void {
     const [oldest] = this.#sockets
-    if (this.#sockets.size >= maxIdle) oldest?.destroy()
+    if (oldest && this.#sockets.size >= maxIdle) this.#sockets.delete(oldest.destroy())
     this.#sockets.add(socket)
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
@@ -53,13 +56,13 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
     const socket = await open(place)
     // Whatever the environment says.
     const verified = { rejectUnauthorized: true, secureContext: authorities(), ALPNProtocols: ['http/1.1'] }
-    const secured = openSecure({ ...place, ...verified, socket } as ClientRequestArgs) as Socket
+    const secured = (openSecure({ ...place, ...verified, socket } as ClientRequestArgs) as Socket).on('error', ignore)
     socket.on('error', (error) => secured.destroy(error))
     await readiness(secured, 'secureConnect')
     return secured
   }
-  http.createConnection = connecting(open)
-  https.createConnection = connecting(secure)
+  http.createConnection = connecting(http, open)
+  https.createConnection = connecting(https, secure)
   for (const agent of [http, https]) watch(agent, idle)
   const close = () => {
     http.destroy()
@@ -69,14 +72,22 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
 }
 
 const connecting =
-  (open: (place: ClientRequestArgs) => Promise<Socket>) =>
+  (agent: Agent, open: (place: ClientRequestArgs) => Promise<Socket>) =>
   (place: ClientRequestArgs, done?: unknown): undefined => {
     const answer = done as Done
-    open(place).then(
-      (socket) => answer(null, socket),
-      (error: Error) => answer(error, undefined as unknown as Socket),
-    )
+    const fail = (error: Error) => {
+      forgetPlace(agent, place)
+      answer(error, undefined as unknown as Socket)
+    }
+    open(place).then((socket) => answer(null, socket), fail)
   }
+
+/** The agent keeps a list of each place's connections, and drops it when the last one closes: there was none. */
+function forgetPlace(agent: Agent, place: ClientRequestArgs): void {
+  const lists = agent.sockets as Record<string, Socket[] | undefined>
+  const name = agent.getName(place)
+  if (lists[name]?.length === 0) delete lists[name]
+}
 
 function watch(agent: Agent, idle: IdleSockets): void {
   const keep = agent.keepSocketAlive.bind(agent) as (socket: Socket) => boolean

@@ -11,9 +11,12 @@ export type Dialing = {
   isAllowed(address: string): boolean
 }
 
+/** Errors between two owners of a socket: whoever takes it next sees that it is closed. */
+export const ignore = (): void => {}
+
 /** For one address, before the next is tried beside it. */
 const attemptMs = 500
-/** Resolving, connecting, and the handshake of TLS. */
+/** For the connection, and again for the handshake of TLS. */
 const patienceMs = 10_000
 
 /**
@@ -32,26 +35,24 @@ export async function dial({ network, resolver, isAllowed }: Dialing, host: stri
       addresses.map((address) => ({ address, family: isIP(address) })),
     )
   const happyEyeballs = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: attemptMs }
-  return network.connect({ host, port, lookup, ...happyEyeballs, noDelay: true })
+  return network.connect({ host, port, lookup, ...happyEyeballs, noDelay: true }).on('error', ignore)
 }
 
 /** Resolves once the socket says that it is ready; ends it where that takes too long. */
 export async function readiness(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
-  let giveUp = () => {}
-  let fail = (_error: Error) => {}
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onReady = () => resolve()
+  const onClose = () => reject(refused('The connection was closed'))
+  const cancel = systemClock.after(patienceMs, () => reject(refused('The connection took too long')))
+  socket.once(event, onReady).once('error', reject).once('close', onClose)
   try {
-    await new Promise<void>((resolve, reject) => {
-      fail = reject
-      giveUp = systemClock.after(patienceMs, () => reject(refused('The connection took too long')))
-      socket.once(event, () => resolve()).once('error', fail)
-      socket.once('close', () => reject(refused('The connection was closed')))
-    })
+    await promise
   } catch (error) {
-    socket.on('error', () => {}).destroy()
+    socket.destroy()
     throw error
   } finally {
-    giveUp()
-    socket.off('error', fail)
+    cancel()
+    socket.off(event, onReady).off('error', reject).off('close', onClose)
   }
 }
 

@@ -49,7 +49,10 @@ function attempt(agents: Agents, hop: Hop, { method, body, headers, signal }: As
     request.once('socket', () => (isSent = true))
     request.once('response', (response) => resolve({ response, isReused: request.reusedSocket }))
     // Nothing that was not asked for is spoken with.
-    request.once('upgrade', (_response, socket: Socket) => socket.destroy())
+    request.once('upgrade', (_response, socket: Socket) => {
+      socket.destroy()
+      resolve({ error: new OutgoingError('It changes the protocol', { isUnsent: false }), isReused: false })
+    })
     request.on('error', (cause: NodeJS.ErrnoException) => {
       const isReused = request.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')
       resolve({ error: asOutgoing(cause, !isSent), isReused })

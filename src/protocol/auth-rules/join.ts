@@ -15,7 +15,8 @@ export function judgeJoin(facts: MemberCase): Rejection | undefined {
   // 5.3.1
   if (isCreatorsFirstStep(facts)) return allowed
   // 5.3.2
-  if (event.sender !== target) return { rule: joinRule('sender', version), reason: 'Nobody joins for another' }
+  if (event.sender !== target)
+    return { rule: joinRule('sender', version), reason: 'A join must be sent by the user who joins' }
   // 5.3.3
   if (targetMembership === 'ban') return { rule: joinRule('banned', version), reason: 'The user is banned' }
   // 5.3.4

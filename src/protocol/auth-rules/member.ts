@@ -95,7 +95,7 @@ function judgeKnock({ event, version, state, target, senderMembership }: MemberC
   if (joinRule !== 'knock' && !(version.knockRestricted && joinRule === 'knock_restricted'))
     return { rule: `${rule}.1`, reason: 'The room takes no knocks' }
   // 5.7.2
-  if (event.sender !== target) return { rule: `${rule}.2`, reason: 'Nobody knocks for another' }
+  if (event.sender !== target) return { rule: `${rule}.2`, reason: 'A knock must be sent by the user who knocks' }
   // 5.7.3
   if (senderMembership !== 'ban' && senderMembership !== 'invite' && senderMembership !== 'join') return allowed
   // 5.7.4

@@ -4,7 +4,7 @@ import type { Pdu, UnsignedPdu } from './event.ts'
 import { decodeUnpaddedBase64, encodeUnpaddedBase64 } from '#protocol/unpadded-base64.ts'
 
 /**
- * The hash over the whole event, in unpadded base64, that tells whether it was redacted on the way.
+ * The hash over the whole event, in unpadded base64, by which a receiver sees whether it was redacted on the way.
  * https://spec.matrix.org/v1.19/server-server-api/#calculating-the-content-hash-for-an-event
  */
 export function contentHash(pdu: Pdu | UnsignedPdu): string {

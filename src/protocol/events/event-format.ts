@@ -35,7 +35,7 @@ const isId = (value: JsonValue | undefined) => typeof value === 'string' && isVa
 const isMapOf = (holds: Check[1]) => (value: JsonValue | undefined) =>
   isObject(value) && Object.values(value).every(holds)
 
-// NOTSPEC: of the hashes sha256 is required, but nobody compares them, and Synapse takes events without.
+// NOTSPEC: of the hashes sha256 is required, but it is not compared, and Synapse takes events without.
 const isReference = (value: JsonValue | undefined) =>
   Array.isArray(value) && value.length === 2 && isId(value[0]) && isMapOf(isString)(value[1])
 

@@ -52,6 +52,8 @@ export type CompiledEventFilter = {
 
 export type CompiledRoomEventFilter = CompiledEventFilter & {
   matchesRoom: (roomId: RoomId) => boolean
+  /** Whether it looks at more of an event than its type and sender. */
+  readsContent: boolean
   lazyLoadMembers: boolean
   includeRedundantMembers: boolean
   unreadThreadNotifications: boolean
@@ -106,6 +108,7 @@ export function compileRoomEventFilter(given: RoomEventFilter = {}): CompiledRoo
     matches: (event) => events.matches(event) && (url === undefined || url === containsUrl(event)),
     matchesNothing: events.matchesNothing || filter.rooms?.length === 0,
     matchesRoom: allows(filter.rooms, filter.not_rooms),
+    readsContent: url !== undefined,
     lazyLoadMembers: filter.lazy_load_members ?? false,
     includeRedundantMembers: filter.include_redundant_members ?? false,
     unreadThreadNotifications: filter.unread_thread_notifications ?? false,

@@ -148,7 +148,7 @@ const isNumberPart = (code: number) =>
   isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === minus
 
 /**
- * Refuses what would be rounded to, or beyond, an integer: canonical JSON would sign a number nobody sent.
+ * Refuses what would be rounded to, or beyond, an integer: canonical JSON would sign another number than the one sent.
  *
  * NOTSPEC: rooms before version 6 may hold integers beyond ±(2^53-1), which no JavaScript number holds. Whatever says
  * one, such an event or an answer with it, is unknown here, and so are the events that rest on it.

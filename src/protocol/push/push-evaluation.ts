@@ -63,11 +63,11 @@ const countsIn = (conditions: readonly PushCondition[]): number[] =>
     return digits === undefined ? [] : [Number(digits)]
   })
 
-/** The same text for all numbers of members that the rules cannot tell apart. */
+/** The same text for all numbers of members between which the rules do not distinguish. */
 export const memberCountClass = ({ memberCounts }: CompiledRuleset, count: number): string =>
   memberCounts.map((bound) => Math.sign(count - bound)).join()
 
-/** What the most important rule that matches says; users are never told of their own events. */
+/** What the most important rule that matches says; users are never notified of their own events. */
 export function evaluate(ruleset: CompiledRuleset, event: FlatEvent, context: PushContext): PushOutcome {
   if (event.sender === ruleset.userId) return silence
   for (const { conditions, outcome } of ruleset.rules)

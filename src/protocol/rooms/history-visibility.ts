@@ -13,7 +13,7 @@ export type ReaderAtEvent = {
   joinedSince: boolean
 }
 
-/** What the room's `m.room.history_visibility` says; `shared` when there is none or nobody understands it. */
+/** What the room's `m.room.history_visibility` says; `shared` when there is none or its value is unknown. */
 export function historyVisibilityOf(event: Pick<Pdu, 'content'> | undefined): HistoryVisibility {
   const visibility = event?.content.history_visibility
   return visibility === 'world_readable' || visibility === 'invited' || visibility === 'joined' ? visibility : 'shared'

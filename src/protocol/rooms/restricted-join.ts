@@ -2,7 +2,7 @@ import { isObject, type JsonObject, type JsonValue, type Pdu } from '#protocol/e
 import { isValidRoomId, type RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from './room-version.ts'
 
-/** How the room admits people: only the invited where it does not say, and nobody where what it says is no text. */
+/** The room's join rule: `invite` when it has none, undefined, which admits no user, when it is no string. */
 export function joinRuleOf(joinRules: Pick<Pdu, 'content'> | undefined): string | undefined {
   const rule = joinRules?.content.join_rule
   if (rule === undefined) return 'invite'

@@ -8,7 +8,7 @@ import { senderPower } from './sender-power.ts'
 type Ranked = { id: EventId; power: number; sentAt: number }
 
 /**
- * Whether the event might take somebody's ability away (rooms/v2, Definitions, "Power events").
+ * Whether the event might take away the ability of a user (rooms/v2, Definitions, "Power events").
  *
  * NOTSPEC: power levels and join rules count only under the empty state key. The definition is silent about others,
  * no rule ever reads them, and a room must resolve alike on all its servers.

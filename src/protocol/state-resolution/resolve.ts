@@ -12,7 +12,7 @@ export type ResolutionInput = EventLookup &
     sets: readonly StateMap[]
   }
 
-/** The resolved state, or the events to load before it can be told. */
+/** The resolved state, or the events to load before it can be computed. */
 export type Resolution = { state: StateMap; missing?: never } | { missing: EventId[]; state?: never }
 
 /**

@@ -2,7 +2,7 @@ import type { EventId } from '../ids.ts'
 import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
 import type { KnownEvents } from './known-events.ts'
 
-/** The sender's power level as the event's own auth events tell it; Infinity for creators from room version 12. */
+/** The sender's power level by the event's own auth events; Infinity for creators from room version 12. */
 export function senderPower(events: KnownEvents, id: EventId): number {
   const sender = events.get(id)?.sender
   if (sender === undefined) return 0

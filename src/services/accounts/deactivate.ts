@@ -1,4 +1,4 @@
-import { accountErased, jobsChanged } from '#bus/topics.ts'
+import { accountDeactivated, accountErased, jobsChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { devicesDeleted, removeDevices } from './sessions/delete-devices.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -36,6 +36,7 @@ export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId
     await tx.push.pushers.deleteForUser(userId)
     await tx.accounts.filters.deleteForUser(userId)
     await tx.accounts.accountData.deleteForUser(userId)
+    await tx.presences.deleteForUsers([userId])
     if (erase) await tx.accounts.profiles.deleteForUser(userId)
     await tx.jobs.jobs.addAgain({ id: ctx.tokens.id(16), kind: leaveRoomsJob, key: userId, payload: {}, now })
     const deviceIds = (await tx.accounts.devices.list(userId)).map(({ deviceId }) => deviceId)
@@ -43,5 +44,6 @@ export async function deactivate(ctx: Needs, { userId, erase }: { userId: UserId
   })
   if (erase) ctx.bus.publish(accountErased, { userId })
   devicesDeleted(ctx, removed)
+  ctx.bus.publish(accountDeactivated, { userId })
   ctx.bus.publish(jobsChanged, { kind: leaveRoomsJob })
 }

@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { notFound, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { BackedUpSession, BackupScope, KeyBackup } from '#store/e2ee/key-backups.ts'
+import type { Pair } from '#store/engine/pair-list.ts'
 import type { Transaction } from '#store/open.ts'
 import { backupNumber, noBackup } from './key-backup.ts'
 import { wrongBackupVersion } from './refusals.ts'
@@ -12,6 +12,8 @@ type Needs = Pick<Context, 'store'>
 
 /** Sessions in one statement. */
 const pieceSize = 500
+/** Sessions read at a time, of up to `limits.key_backup_session_bytes` each. */
+const pageSize = 100
 
 /** Which keys of a backup: all, those of a room, or one session. */
 export type KeyScope = { version: string; roomId?: RoomId; sessionId?: string }
@@ -47,31 +49,37 @@ export async function putBackedUpKeys(
   })
 }
 
-/** Sessions in a backup, by room; a large backup is read in slices, so as not to block the event loop. */
-export async function listBackedUpKeys(
-  { store }: Needs,
+/** Sessions of a backup in the order of their rooms, some at a time: a large backup is never in memory as a whole. */
+export async function readBackedUpKeys(
+  ctx: Needs,
   userId: UserId,
-  { version, ...rest }: KeyScope,
-): Promise<BackedUpSession[]> {
-  const number = backupNumber(version)
-  if (!(await store.e2ee.keyBackups.find(userId, number))) throw noBackup()
-  const scope: BackupScope = { userId, version: number, ...rest }
-  const sessions: BackedUpSession[] = []
-  for (;;) {
-    const last = sessions.at(-1)
-    const after = last && ([last.roomId, last.sessionId] as const)
-    const piece = await store.e2ee.keyBackups.listSessions(scope, { after, limit: pieceSize })
-    sessions.push(...piece)
-    if (piece.length < pieceSize) return sessions
-    await nextTurn()
+  scope: KeyScope,
+): Promise<AsyncIterable<readonly BackedUpSession[]>> {
+  return pagesOf(ctx, await storedScope(ctx, userId, scope))
+}
+
+async function* pagesOf({ store }: Needs, scope: BackupScope): AsyncGenerator<readonly BackedUpSession[]> {
+  for (let after: Pair | undefined; ;) {
+    const page = await store.e2ee.keyBackups.listSessions(scope, { after, limit: pageSize })
+    const last = page.at(-1)
+    if (!last) return
+    yield page
+    after = [last.roomId, last.sessionId]
   }
 }
 
 /** One session of a backup. */
 export async function getBackedUpKey(ctx: Needs, userId: UserId, scope: Required<KeyScope>): Promise<BackedUpSession> {
-  const [session] = await listBackedUpKeys(ctx, userId, scope)
+  const stored = await storedScope(ctx, userId, scope)
+  const [session] = await ctx.store.e2ee.keyBackups.listSessions(stored, { after: undefined, limit: 1 })
   if (!session) throw notFound('There is no such key')
   return session
+}
+
+async function storedScope({ store }: Needs, userId: UserId, { version, ...rest }: KeyScope): Promise<BackupScope> {
+  const number = backupNumber(version)
+  if (!(await store.e2ee.keyBackups.find(userId, number))) throw noBackup()
+  return { userId, version: number, ...rest }
 }
 
 /** Deletes keys; succeeds where there are none. */

@@ -3,7 +3,10 @@ import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { ClaimedKey, KeyClaim } from '#store/e2ee/one-time-keys.ts'
 import { requireBounded } from './bounded-request.ts'
-import { partitionByServer, unreachable } from './remote-users.ts'
+import { partitionByServer } from './remote-users.ts'
+import { claimRemoteKeys } from './remote/claim-remote-keys.ts'
+import { failureOf } from './remote/query-remote-keys.ts'
+import type { RemoteNeeds } from '#services/remote/remote-client.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'bus'>
 
@@ -12,12 +15,23 @@ export type ClaimedKeys = Record<string, Record<string, Record<string, JsonValue
 
 /** Claims one key of every requested device, on this server and others; devices without keys are left out. */
 export async function claimKeys(
-  ctx: Needs,
+  ctx: Needs & RemoteNeeds,
   claims: readonly KeyClaim[],
+  timeoutMs?: number,
 ): Promise<{ oneTimeKeys: ClaimedKeys; failures: Record<string, JsonObject> }> {
   requireBounded(ctx, { users: new Set(claims.map(({ userId }) => userId)).size, devices: claims.length })
   const { local, remote } = partitionByServer(ctx, claims)
-  return { oneTimeKeys: await claimLocalKeys(ctx, local), failures: unreachable([...remote.keys()]) }
+  const failures: Record<string, JsonObject> = {}
+  const claimed = await Promise.all([
+    claimLocalKeys(ctx, local),
+    ...[...remote].map(([server, ofServer]) =>
+      claimRemoteKeys(ctx, server, { claims: ofServer, timeoutMs }).catch((error: unknown): ClaimedKeys => {
+        failures[server] = failureOf(error)
+        return {}
+      }),
+    ),
+  ])
+  return { oneTimeKeys: Object.assign({}, ...claimed) as ClaimedKeys, failures }
 }
 
 /** Claims keys of devices of this server, each once. */

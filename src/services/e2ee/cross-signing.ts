@@ -18,7 +18,7 @@ const wireNames = keyUsages.map((usage) => `${usage}_key` as const)
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'config' | 'tokens' | 'rateBuckets'>
 
 /** A cross-signing key whose form the endpoint has checked. */
-type KeyUpload = JsonObject & { user_id: UserId; usage: string[]; keys: Record<string, string> }
+export type KeyUpload = JsonObject & { user_id: UserId; usage: string[]; keys: Record<string, string> }
 
 export type CrossSigningUpload = {
   master_key?: KeyUpload | undefined
@@ -71,7 +71,8 @@ function readKeys(userId: UserId, uploads: CrossSigningUpload): Keys {
   return byUsage(keys)
 }
 
-function readKey({ userId, usage }: { userId: UserId; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
+/** Throws M_INVALID_PARAM for what is not this user's key for this usage. */
+export function readKey({ userId, usage }: { userId: UserId; usage: KeyUsage }, upload: KeyUpload): CrossSigningKey {
   if (upload.user_id !== userId) throw invalidParam('A key claims to belong to another user')
   if (!upload.usage.includes(usage)) throw invalidParam('A key is for another usage')
   const [[keyId, publicKey] = ['', ''], ...more] = Object.entries(upload.keys)

@@ -4,8 +4,10 @@ import type { CrossSigningKey, KeySignature, KeyUsage } from '#store/e2ee/cross-
 import type { NamedDeviceKeys } from '#store/e2ee/device-keys.ts'
 import { identityOf } from './check-device-keys.ts'
 import { requireBounded } from './bounded-request.ts'
-import { partitionByServer, unreachable } from './remote-users.ts'
-import type { UserId } from '#protocol/ids.ts'
+import { partitionByServer } from './remote-users.ts'
+import type { ServerName, UserId } from '#protocol/ids.ts'
+import type { DeviceListNeeds } from './remote/device-lists.ts'
+import { askForKeys, failureOf, fetchDeviceLists } from './remote/query-remote-keys.ts'
 
 type Needs = Pick<Context, 'store' | 'config'>
 
@@ -21,24 +23,83 @@ export type QueriedKeys = {
   userSigningKeys: Record<string, JsonObject>
 }
 
+/** Who asks, what for, and how long other servers may take, in milliseconds. */
+export type KeyQueries = { viewer: UserId; queries: readonly KeyQuery[]; timeoutMs?: number | undefined }
+
 /** Looks up device and cross-signing keys as the viewer may see them. */
 export async function queryKeys(
-  ctx: Needs,
-  viewer: UserId,
-  queries: readonly KeyQuery[],
+  ctx: DeviceListNeeds,
+  { viewer, queries, timeoutMs }: KeyQueries,
 ): Promise<QueriedKeys & { failures: Record<string, JsonObject> }> {
   const devices = queries.reduce((sum, { deviceIds }) => sum + deviceIds.length, 0)
   requireBounded(ctx, { users: queries.length, devices })
   const { local, remote } = partitionByServer(ctx, queries)
-  return { ...(await queryLocalKeys(ctx, viewer, local)), failures: unreachable([...remote.keys()]) }
+  const failures: Record<string, JsonObject> = {}
+  const found = await Promise.all([
+    queryStoredKeys(ctx, viewer, local),
+    ...[...remote].map(async ([server, ofServer]) => {
+      const { keys, failure } = await queryRemoteKeys(ctx, server, { viewer, queries: ofServer, timeoutMs })
+      if (failure) failures[server] = failure
+      return keys
+    }),
+  ])
+  const merged = (name: keyof QueriedKeys) => Object.assign({}, ...found.map((keys) => keys[name])) as never
+  return {
+    deviceKeys: merged('deviceKeys'),
+    masterKeys: merged('masterKeys'),
+    selfSigningKeys: merged('selfSigningKeys'),
+    userSigningKeys: merged('userSigningKeys'),
+    failures,
+  }
 }
 
-/** As `queryKeys`, for users of this server; another server asks without a viewer. */
-export async function queryLocalKeys(
+type RemoteAnswer = { keys: QueriedKeys; failure?: JsonObject }
+
+const noKeys: QueriedKeys = { deviceKeys: {}, masterKeys: {}, selfSigningKeys: {}, userSigningKeys: {} }
+
+/** The keys of users of another server: from the lists that are kept here, and of the others as their server says. */
+async function queryRemoteKeys(
+  ctx: DeviceListNeeds,
+  server: ServerName,
+  { viewer, queries, timeoutMs }: KeyQueries,
+): Promise<RemoteAnswer> {
+  const userIds = queries.map(({ userId }) => userId)
+  let others: readonly UserId[] = []
+  let failure: JsonObject | undefined
+  try {
+    others = await fetchDeviceLists(ctx, userIds, timeoutMs)
+  } catch (error) {
+    failure = failureOf(error)
+  }
+  const kept = (await ctx.store.e2ee.remoteDeviceLists.listOf(userIds)).filter(({ isStale }) => !isStale)
+  const keptUsers = new Set(kept.map(({ userId }) => userId))
+  const stored = await queryStoredKeys(ctx, viewer, queries.filter(({ userId }) => keptUsers.has(userId))) // prettier-ignore
+  if (failure) return { keys: stored, failure }
+  const asked = new Set(others)
+  const toAsk = queries.filter(({ userId }) => asked.has(userId))
+  if (toAsk.length === 0) return { keys: stored }
+  try {
+    const answered = await askForKeys(ctx, server, { queries: toAsk, timeoutMs })
+    return {
+      keys: {
+        deviceKeys: { ...stored.deviceKeys, ...answered.deviceKeys },
+        masterKeys: { ...stored.masterKeys, ...answered.masterKeys },
+        selfSigningKeys: { ...stored.selfSigningKeys, ...answered.selfSigningKeys },
+        userSigningKeys: stored.userSigningKeys,
+      },
+    }
+  } catch (error) {
+    return { keys: stored, failure: failureOf(error) }
+  }
+}
+
+/** Keys that are stored here: of users of this server, and of those whose device lists are kept; servers ask without a viewer. */
+export async function queryStoredKeys(
   { store }: Needs,
   viewer: UserId | undefined,
   queries: readonly KeyQuery[],
 ): Promise<QueriedKeys> {
+  if (queries.length === 0) return noKeys
   const userIds = queries.map(({ userId }) => userId)
   const [devices, keys, signatures] = await Promise.all([
     store.e2ee.deviceKeys.listOf(userIds),

@@ -1,8 +1,9 @@
 import { toDeviceQueued, type DeviceRef } from '#bus/topics.ts'
-import { tooLarge } from '#base/errors.ts'
+import { limitExceeded, tooLarge } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { Transaction } from '#store/open.ts'
+import { announceEdus, enqueueEdus, type NewEdu } from '#services/remote/outgoing-edus.ts'
 import type { ToDeviceMessage } from '#store/e2ee/to-device.ts'
 import { requireBounded } from './bounded-request.ts'
 import { partitionByServer } from './remote-users.ts'
@@ -11,6 +12,9 @@ import type { UserId } from '#protocol/ids.ts'
 
 /** Clients retry within minutes. */
 const transactionLifeMs = 24 * 60 * 60 * 1000
+
+/** When to try again to reach a server whose queue is full. */
+const retryAfterMs = 60_000
 
 /** Device ids to contents; the device `*` stands for all devices of the user. */
 export type MessagesToUser = { userId: UserId; contents: Readonly<Record<string, JsonObject>> }
@@ -24,32 +28,64 @@ export type ToDeviceSend = {
   messages: readonly MessagesToUser[]
 }
 
-/**
- * Queues messages for devices of this server, once for each transaction id. A full queue drops the oldest message of the
- * sender with the most, so that no sender can displace the messages of others.
- */
-export async function sendToDevice(
-  ctx: Pick<Context, 'store' | 'bus' | 'clock' | 'config'>,
-  send: ToDeviceSend,
-): Promise<void> {
-  requireBounded(ctx, {
-    users: send.messages.length,
-    devices: send.messages.reduce((sum, { contents }) => sum + Object.keys(contents).length, 0),
-  })
-  const { local } = partitionByServer(ctx, send.messages)
-  const { sender: userId, deviceId, type, transactionId } = send
-  const now = ctx.clock.now()
-  const reached = await ctx.store.transaction(async (tx) => {
-    if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
-    await tx.e2ee.toDevice.deleteTransactionsBefore(now - transactionLifeMs)
+type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'config'>
+
+/** Sends messages to devices, of this server and of others, once for each transaction id. */
+export async function sendToDevice(ctx: Needs & Pick<Context, 'tokens'>, send: ToDeviceSend): Promise<void> {
+  requireBounded(ctx, boundsOf(send))
+  const { local, remote } = partitionByServer(ctx, send.messages)
+  // One text: an id that no other message of the sender has.
+  const messageId = ctx.tokens.id(16)
+  const edus = [...remote].map(([destination, targets]): NewEdu => ({
+    destination,
+    type: 'm.direct_to_device',
+    content: { sender: send.sender, type: send.type, message_id: messageId, messages: messagesOf(targets) },
+  }))
+  const reached = await deliverOnce(ctx, send, async (tx) => {
+    const { refused } = await enqueueEdus(ctx, tx, edus)
+    // Where a server has not answered for so long that its queue is full, the client is to know.
+    if (refused.length > 0) throw limitExceeded(retryAfterMs)
     return deliver(ctx, tx, { send, targets: local })
   })
   if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })
+  if (edus.length > 0) announceEdus(ctx, [...remote.keys()])
+}
+
+/** Queues messages of a user of another server for devices of this one, once for each transaction id. */
+export async function deliverToDevices(ctx: Needs, send: ToDeviceSend): Promise<void> {
+  requireBounded(ctx, boundsOf(send))
+  const reached = await deliverOnce(ctx, send, (tx) => deliver(ctx, tx, { send, targets: send.messages }))
+  if (reached.length > 0) ctx.bus.publish(toDeviceQueued, { devices: reached })
+}
+
+const boundsOf = ({ messages }: ToDeviceSend) => ({
+  users: messages.length,
+  devices: messages.reduce((sum, { contents }) => sum + Object.keys(contents).length, 0),
+})
+
+const messagesOf = (targets: readonly MessagesToUser[]): JsonObject =>
+  Object.fromEntries(targets.map(({ userId, contents }) => [userId, contents as JsonObject]))
+
+/** Runs the work unless the transaction id was used before. */
+function deliverOnce(
+  { store, clock }: Pick<Context, 'store' | 'clock'>,
+  { sender: userId, deviceId, type, transactionId }: ToDeviceSend,
+  work: (tx: Transaction) => Promise<DeviceRef[]>,
+): Promise<DeviceRef[]> {
+  const now = clock.now()
+  return store.transaction(async (tx) => {
+    if (!(await tx.e2ee.toDevice.begin({ userId, deviceId, type, transactionId }, now))) return []
+    await tx.e2ee.toDevice.deleteTransactionsBefore(now - transactionLifeMs)
+    return work(tx)
+  })
 }
 
 type Delivery = { send: ToDeviceSend; targets: readonly MessagesToUser[] }
 
-/** Answers the devices that got a message. */
+/**
+ * Answers the devices that got a message. A full queue drops the oldest message of the sender with the most, so that no
+ * sender can displace the messages of others.
+ */
 async function deliver(
   { config }: Pick<Context, 'config'>,
   tx: Transaction,

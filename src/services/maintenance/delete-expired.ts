@@ -17,6 +17,8 @@ const keep = {
   deviceListChanges: 100_000,
   /** A server that sends on what it was given has done so by then, or catches up with the newest events alone. */
   relayedEvents: 30 * day,
+  /** A server that comes back later fetches device lists anew, and its users make new sessions. */
+  edusOfFailing: 60 * day,
   /** Servers whose keys are remembered: those of others can be fetched again. */
   serverKeys: 100_000,
 }
@@ -24,7 +26,12 @@ const keep = {
 export const deleteExpiredEvery = hour
 
 /** Deletes expired rows; docs/tables.md says what bounds each table. */
-export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'clock'>): Promise<void> {
+export async function deleteExpired({
+  store,
+  clock,
+  config,
+  log,
+}: Pick<Context, 'store' | 'clock' | 'config' | 'log'>): Promise<void> {
   const now = clock.now()
   await store.rooms.events.deleteTransactionsBefore(now - keep.transactions)
   await store.e2ee.toDevice.deleteTransactionsBefore(now - keep.transactions)
@@ -39,6 +46,10 @@ export async function deleteExpired({ store, clock }: Pick<Context, 'store' | 'c
   await store.jobs.jobs.deleteFinishedBefore(now - keep.jobs)
   await store.federation.relayedEvents.deleteBefore(now - keep.relayedEvents)
   await store.federation.serverKeys.keepNewest(keep.serverKeys)
+  await store.federation.outgoingEdus.deleteFailingSince(now - keep.edusOfFailing)
+  const given = await store.federation.outgoingEdus.deleteBeyond(config.limits.outgoing_edu_bytes)
+  if (given.length > 0)
+    log.warn('what waited for servers that do not answer was deleted', { destinations: given.slice(0, 100) })
   const { device_lists: newest } = await store.streams.positions()
   await store.transaction((tx) => tx.e2ee.deviceLists.mergeDeleted(newest - keep.deviceListChanges))
 }

@@ -1,17 +1,9 @@
 import type { Clock } from '#base/clock.ts'
 import { Coalescer } from '#base/coalescer.ts'
 import type { UserId } from '#protocol/ids.ts'
-
-export type PresenceState = 'online' | 'unavailable' | 'offline'
-
-/** The presence of a user as other users see it. */
-export type PresenceContent = {
-  presence: PresenceState
-  status_msg?: string
-  /** Milliseconds. */
-  last_active_ago?: number
-  currently_active?: boolean
-}
+import type { PresenceState, StoredPresence } from '#store/presences.ts'
+import type { PresenceContent } from './presence-content.ts'
+import { RemotePresences, type RemotePresence } from './remote-presences.ts'
 
 /** The presence that a device sets. */
 export type Sighting = {
@@ -42,31 +34,43 @@ const idleAfterMs = 2 * 60 * 1000
 const goneAfterMs = 5 * 60 * 1000
 /** The interval at which timeouts of all users are checked. */
 const sweepEveryMs = 30_000
+/** So many users are in memory; those of whom there was no news for longest are read again where they are asked for. */
+export const maxPresences = 50_000
+/** So many users who are present are passed over in search of one to leave out. */
+const passedOverAtMost = 32
 /** Beyond, the least recently seen device of a user is dropped. */
 const maxDevices = 50
 const strength: Readonly<Record<PresenceState, number>> = { offline: 0, unavailable: 1, online: 2 }
 
-/** The presence of users, in memory alone: the most active device of a user counts. */
+/**
+ * The presence of users as this process holds it: the most active device of a user counts. What changes is saved a
+ * moment later; requests that change nothing for others are not.
+ */
 export class Presences {
   /** Throttles announcements of all users together: a change may concern thousands. */
   readonly announcements: Coalescer
   /** Users whose newest presence is not announced yet. */
   readonly unannounced = new Set<UserId>()
+  /** Users whose newest presence is not saved yet. */
+  readonly unsaved = new Set<UserId>()
+  /** Users here who see what other servers said of theirs, and were not woken yet. */
+  readonly unannouncedTo = new Set<UserId>()
   readonly #clock: Pick<Clock, 'now' | 'every'>
   readonly #capacity: number
   /** In the order of their last change. */
   readonly #users = new Map<UserId, Presence>()
+  readonly #remote: RemotePresences
   #serial: number
   #stopSweeping: (() => void) | undefined
 
   constructor(
     clock: Pick<Clock, 'now' | 'every' | 'after'>,
-    { capacity = 50_000, onError = () => {} }: { capacity?: number; onError?: (error: unknown) => void } = {},
+    { capacity = maxPresences, onError = () => {} }: { capacity?: number; onError?: (error: unknown) => void } = {},
   ) {
     this.#clock = clock
     this.announcements = new Coalescer(clock, { burst: 10, everyMs: 250, onError })
+    this.#remote = new RemotePresences(clock)
     this.#capacity = capacity
-    // Greater than any serial of an earlier run of this server.
     this.#serial = clock.now()
   }
 
@@ -77,7 +81,15 @@ export class Presences {
 
   find(userId: UserId): PresenceContent | undefined {
     const presence = this.#users.get(userId)
-    return presence && this.#content(presence)
+    return presence ? this.#content(presence) : this.#remote.find(userId)
+  }
+
+  /** Takes in what another server says of its user; true when it changed for others. */
+  hear(presence: RemotePresence): boolean {
+    const serial = Math.max(this.#serial + 1, this.#clock.now())
+    const isNews = this.#remote.hear(presence, serial)
+    if (isNews) this.#serial = serial
+    return isNews
   }
 
   /** Records a request of a device; true when the user's presence changed for others. */
@@ -87,6 +99,7 @@ export class Presences {
     const known = presence.devices.get(deviceId)
     const kept = known?.isStated ? known : { state: 'online' as const, isStated: false }
     const shown = state === undefined ? kept : { state, isStated }
+    if (isStated && !(known?.isStated && known.state === state)) this.unsaved.add(userId)
     presence.devices.delete(deviceId)
     presence.devices.set(deviceId, { ...shown, seenAt: now, seenUntil: now + staysFor })
     const [first] = presence.devices.keys()
@@ -104,12 +117,62 @@ export class Presences {
     return true
   }
 
+  /** Ends the presence of a user, and forgets the status. */
+  end(userId: UserId): void {
+    const presence = this.#users.get(userId)
+    if (!presence) return
+    presence.devices.clear()
+    Object.assign(presence, { state: 'offline', status: undefined, activeAt: undefined })
+    this.#change(userId, presence)
+  }
+
+  has(userId: UserId): boolean {
+    return this.#users.has(userId)
+  }
+
+  /** Takes in what was saved, the newest first. Who was present counts as seen just now: their devices come back, or time out. */
+  restore(saved: readonly StoredPresence[]): void {
+    const now = this.#clock.now()
+    for (const { userId, state, status, activeAt, serial, devices } of saved.toReversed()) {
+      if (this.#users.has(userId)) continue
+      const presence = this.#add(userId)
+      Object.assign(presence, { state, status, activeAt, serial })
+      for (const { deviceId, ...shown } of devices) {
+        const isIdle = shown.state === 'online' && state !== 'online'
+        const seenAt = isIdle ? now - idleAfterMs - 1 : now
+        presence.devices.set(deviceId, { ...shown, seenAt, seenUntil: seenAt })
+      }
+      this.#serial = Math.max(this.#serial, serial)
+    }
+  }
+
+  /** What is to be saved of some users; those who are not in memory are left out. */
+  saved(userIds: readonly UserId[]): StoredPresence[] {
+    return userIds.flatMap((userId) => {
+      const presence = this.#users.get(userId)
+      if (!presence) return []
+      const { state, status, activeAt, serial } = presence
+      const devices = [...presence.devices].map(([deviceId, shown]) => ({
+        deviceId,
+        state: shown.state,
+        isStated: shown.isStated,
+      }))
+      return [{ userId, state, status, activeAt, serial, devices }]
+    })
+  }
+
+  /** Users with a device that has not timed out. */
+  present(): UserId[] {
+    return [...this.#users].filter(([, { devices }]) => devices.size > 0).map(([userId]) => userId)
+  }
+
   /** Calls `changed` with users whose presence has timed out, as long as any user is present. */
   watch(changed: (userIds: UserId[]) => void): void {
     this.#stopSweeping ??= this.#clock.every(sweepEveryMs, () => {
       const users = [...this.#users].filter(([userId, presence]) => this.#settle(userId, presence))
-      if (users.length > 0) changed(users.map(([userId]) => userId))
-      if (![...this.#users.values()].some(({ devices }) => devices.size > 0)) this.stop()
+      const gone = this.#remote.sweep(() => (this.#serial = Math.max(this.#serial + 1, this.#clock.now())))
+      if (users.length + gone.length > 0) changed([...users.map(([userId]) => userId), ...gone])
+      if (this.present().length === 0 && !this.#remote.isLively) this.stop()
     })
   }
 
@@ -120,8 +183,8 @@ export class Presences {
 
   /** Users who changed after a serial. 0: all users who are present. */
   changes(after: number): Map<UserId, PresenceContent> {
-    const changes = new Map<UserId, PresenceContent>()
-    if (after >= this.#serial) return changes
+    if (after >= this.#serial) return new Map()
+    const changes = new Map<UserId, PresenceContent>(this.#remote.changes(after))
     for (const [userId, presence] of this.#users)
       if (presence.serial > after || after === 0) {
         const content = this.#content(presence)
@@ -144,6 +207,7 @@ export class Presences {
   #change(userId: UserId, presence: Presence): void {
     this.#serial = Math.max(this.#serial + 1, this.#clock.now())
     presence.serial = this.#serial
+    this.unsaved.add(userId)
     this.#users.delete(userId)
     this.#users.set(userId, presence)
   }
@@ -157,9 +221,18 @@ export class Presences {
       serial: 0,
     }
     this.#users.set(userId, presence)
-    const [oldest] = this.#users.keys()
-    if (this.#users.size > this.#capacity && oldest !== undefined) this.#users.delete(oldest)
+    if (this.#users.size > this.#capacity) this.#leaveOut()
     return presence
+  }
+
+  /** Leaves out a user of whom there was no news for long; who is present, or not saved yet, is passed over. */
+  #leaveOut(): void {
+    let passed = 0
+    for (const [userId, presence] of this.#users) {
+      this.#users.delete(userId)
+      if (passed++ === passedOverAtMost || (presence.devices.size === 0 && !this.unsaved.has(userId))) return
+      this.#users.set(userId, presence)
+    }
   }
 
   #stateOf({ devices }: Presence): PresenceState {

@@ -102,7 +102,7 @@ export class UnreadNotifications {
     if (known) return known.seen
     const seen = see(event)
     // Keys and texts of the flat event are copies of what the JSON holds, beside the event itself, which stays with it.
-    this.#seen.set(event, { seen, bytes: 500 + 5 * event.clientJson.length + event.graphJson.length })
+    this.#seen.set(event, { seen, bytes: 500 + 5 * event.clientJson.length })
     return seen
   }
 }

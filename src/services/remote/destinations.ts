@@ -52,7 +52,11 @@ export class Destinations {
     const known = this.#failing.get(server)
     // Requests side by side fail together: what fails within the pause is no news.
     const isNews = !known || now >= known.retryAt
-    const interval = !known ? firstIntervalMs : isNews ? Math.min(longestIntervalMs, known.interval * 2) : known.interval
+    const interval = !known
+      ? firstIntervalMs
+      : isNews
+        ? Math.min(longestIntervalMs, known.interval * 2)
+        : known.interval
     const retryAt = isNews ? now + interval : known.retryAt
     const failingSince = known?.failingSince ?? now
     const message = error.slice(0, maxErrorLength)

@@ -59,11 +59,6 @@ export async function enqueueEdus(
   return { refused }
 }
 
-/** The same for one EDU; false where the queue is full. */
-export async function enqueueEdu(ctx: { config: Config }, tx: Transaction, edu: NewEdu): Promise<boolean> {
-  return (await enqueueEdus(ctx, tx, [edu])).refused.length === 0
-}
-
 /** Wakes the queues of these servers; to be called after the commit. */
 export function announceEdus({ bus }: { bus: Bus }, destinations: Iterable<ServerName>): void {
   bus.publish(edusQueued, { destinations: [...new Set(destinations)] })

@@ -1,7 +1,7 @@
 import type { UserId } from '#protocol/ids.ts'
 
 /**
- * What may hold something new for a reader, each by itself. `members`: somebody's membership changed in a room of the
+ * What may hold something new for a reader, each by itself. `members`: a membership changed in a room of the
  * user, or the user's own. `to_device` and `session` move for one device, the others for a user.
  */
 export const syncStreams = [

@@ -62,13 +62,13 @@ export const accounts = (db: Db) => ({
     return db<Row>('accounts').whereIn('user_id', userIds).whereNotNull('deactivated_at').pluck('user_id')
   },
 
-  /** All whose accounts were erased. */
+  /** All whose accounts were erased: the condition is that of their index. */
   async erased(): Promise<UserId[]> {
-    return db<Row>('accounts').where({ is_erased: true }).pluck('user_id')
+    return db<Row>('accounts').whereRaw('is_erased').pluck('user_id')
   },
 
   async hasAdmin(): Promise<boolean> {
-    const row = await db<Row>('accounts').where({ is_admin: true }).whereNull('deactivated_at').first('user_id')
+    const row = await db<Row>('accounts').whereRaw('is_admin').whereNull('deactivated_at').first('user_id')
     return row !== undefined
   },
 

@@ -57,6 +57,11 @@ export const crossSigning = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
+  /** Removes the keys of a user whom we may meet again: signatures of others on them stay. */
+  async forget(userId: UserId): Promise<void> {
+    await db<KeyRow>('cross_signing_keys').where({ user_id: userId }).delete()
+  },
+
   /** Signatures on keys of some users: their own, and the viewer's. */
   async signaturesOn(targetUsers: readonly UserId[], viewer: UserId | undefined): Promise<KeySignature[]> {
     if (targetUsers.length === 0) return []

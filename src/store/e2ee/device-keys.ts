@@ -20,7 +20,7 @@ export type FoundDeviceKeys = StoredDeviceKeys & Readonly<{ isFormer: boolean }>
 export type NamedDeviceKeys = StoredDeviceKeys & Readonly<{ displayName: string | undefined }>
 
 type Row = { user_id: UserId; device_id: string; identity: string; signatures: string; is_former: boolean | number }
-type NamedRow = Row & { display_name: string | null }
+type NamedRow = Row & { display_name: string | null; remote_name: string | null }
 
 export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
   async find(userId: UserId, deviceId: string): Promise<FoundDeviceKeys | undefined> {
@@ -45,7 +45,7 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
       .whereRaw(...inList(kind, 'k.user_id', userIds))
       .orderBy(['k.user_id', 'k.device_id'])
       .select('k.*', 'd.display_name')) as unknown as NamedRow[]
-    return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? undefined }))
+    return rows.map((row) => ({ ...fromRow(row), displayName: row.display_name ?? row.remote_name ?? undefined }))
   },
 
   /** Stores keys as those of the current login. */
@@ -57,6 +57,21 @@ export const deviceKeys = (db: Db, kind: Engine['kind']) => ({
         identity,
         signatures: JSON.stringify(signatures),
         is_former: false,
+      })
+      .onConflict(['user_id', 'device_id'])
+      .merge()
+  },
+
+  /** Stores keys of a device of another server, with the name that server gives it. */
+  async saveRemote({ userId, deviceId, identity, signatures, displayName }: NamedDeviceKeys): Promise<void> {
+    await db<Row & { remote_name: string | null }>('device_keys')
+      .insert({
+        user_id: userId,
+        device_id: deviceId,
+        identity,
+        signatures: JSON.stringify(signatures),
+        is_former: false,
+        remote_name: displayName ?? null,
       })
       .onConflict(['user_id', 'device_id'])
       .merge()

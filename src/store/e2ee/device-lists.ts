@@ -36,6 +36,15 @@ export const deviceLists = (db: Db) => ({
     return [...new Set(userIds)]
   },
 
+  /** Position of the newest change of a user that all may see; 0 for none. */
+  async newestOf(userId: UserId): Promise<number> {
+    const row = await db<Row>('device_list_changes')
+      .where({ user_id: userId, observer_id: '' })
+      .max({ position: 'position' })
+      .first()
+    return Number(row?.position ?? 0)
+  },
+
   /** Changes after the position that all users may see, in order: for other servers. */
   async listAfter(after: number, limit: number): Promise<{ userId: UserId; deviceId: string; position: number }[]> {
     const rows = await db<Row>('device_list_changes')

@@ -10,7 +10,7 @@ import { inSlices } from '#base/in-slices.ts'
 export type KeyStock = Readonly<{
   /** Unclaimed one-time keys by algorithm. */
   oneTimeKeyCounts: Readonly<Record<string, number>>
-  /** Algorithms whose fallback key nobody has claimed yet. */
+  /** Algorithms whose fallback key has not been claimed yet. */
   unusedFallbackTypes: readonly string[]
 }>
 

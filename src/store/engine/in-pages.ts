@@ -8,7 +8,7 @@ export type IndexWalk = { table: string; columns: readonly string[] }
 
 /**
  * All rows of a query that may be long. SQLite reads them in pages, each in a turn of its own, along the columns of an
- * index. They are of one moment only if the caller sees to it. Waiting for PostgreSQL holds up nobody.
+ * index. They are of one moment only if the caller sees to it. Waiting for PostgreSQL does not block the event loop.
  */
 export async function inPages<Row extends Record<string, unknown>>(
   kind: Engine['kind'],

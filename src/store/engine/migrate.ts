@@ -7,9 +7,13 @@ const lockKey = 7_204_311
 
 type Migration = { up(db: Db): Promise<void> }
 
+/** All migrations of this version, in their order. */
+export const migrationFiles = async (): Promise<string[]> =>
+  (await readdir(folder)).filter((file) => /^\d{4}-.*\.ts$/.test(file)).sort()
+
 /** Brings the database to the newest migration; several processes may start at once, one of them migrates. */
 export async function migrate({ kind, knex }: Engine): Promise<void> {
-  const files = (await readdir(folder)).filter((file) => /^\d{4}-.*\.ts$/.test(file)).sort()
+  const files = await migrationFiles()
   await knex.transaction(async (tx) => {
     if (kind === 'postgres') await tx.raw('select pg_advisory_xact_lock(?)', [lockKey])
     await tx.raw('create table if not exists migrations (name text primary key)')

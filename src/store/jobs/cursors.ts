@@ -3,7 +3,7 @@ import type { Db } from '#store/engine/db.ts'
 /** The position up to which a follower has handled each of its streams. */
 export type Positions = Partial<Record<string, number>>
 
-/** A cursor that one process holds; the fence tells this hold from those before and after. */
+/** A cursor that one process holds; the fence distinguishes this hold from those before and after. */
 export type LeasedCursor = Readonly<{ positions: Positions; fence: number }>
 
 /** Times are in ms; a lease that lasts longer than `until` was taken by a clock that was ahead and does not count. */

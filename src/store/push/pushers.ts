@@ -3,7 +3,7 @@ import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
 import type { UserId } from '#protocol/ids.ts'
 
-/** Where a user wants to be told of events: one app on one device. */
+/** Where notifications of a user go: one app on one device. */
 export type StoredPusher = Readonly<{
   userId: UserId
   appId: string

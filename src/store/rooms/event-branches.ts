@@ -1,7 +1,9 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 
 /** State key to the event that holds it instead; null: none. */
 export type BranchDelta = readonly (readonly [type: string, stateKey: string, eventId: EventId | null])[]
@@ -17,6 +19,9 @@ export type Branch = Readonly<{
   delta: BranchDelta
 }>
 
+/** The branch of an event, with the event itself. */
+export type BranchLink = Readonly<{ branch: Branch; event: StoredEvent }>
+
 type Row = { position: number; room_nid: number; base_position: number; hops: number; delta: string }
 
 /** Bounded by the events that fork; a row is deleted with its event. */
@@ -29,9 +34,37 @@ export const eventBranches = (db: Db, kind: Engine['kind']) => ({
       .select('*')
     return new Map(rows.map((row) => [Number(row.position), fromRow(row)]))
   },
+
+  /**
+   * The branches of the events at some positions, each followed by those that it builds on, down to the one without
+   * hops. One query, since a long fork would take two for every hop.
+   */
+  async chains(positions: readonly number[]): Promise<Map<number, BranchLink[]>> {
+    const chains = new Map<number, BranchLink[]>()
+    if (positions.length === 0) return chains
+    const [condition, bindings] = inList(kind, 'b.position', positions)
+    const columns = 'b.position, b.base_position, b.hops, b.delta'
+    const sql = `with recursive chain (top, branch_position, base_position, hops, delta) as (
+        select b.position, ${columns} from event_branches b where ${condition}
+        union all
+        select c.top, ${columns} from chain c join event_branches b on b.position = c.base_position
+          where c.hops > 0 and b.hops < c.hops)
+      select c.top, c.base_position, c.hops, c.delta, e.*
+        from chain c join events e on e.position = c.branch_position order by c.top, c.hops desc`
+    for (const row of rowsOf<ChainRow>(await db.raw(sql, bindings))) {
+      const top = Number(row.top)
+      const link = { branch: fromRow(row), event: toStoredEvent(row) }
+      const chain = chains.get(top)
+      if (chain) chain.push(link)
+      else chains.set(top, [link])
+    }
+    return chains
+  },
 })
 
-const fromRow = (row: Row): Branch => ({
+type ChainRow = EventRow & Pick<Row, 'base_position' | 'hops' | 'delta'> & { top: number }
+
+const fromRow = (row: Pick<Row, 'base_position' | 'hops' | 'delta'>): Branch => ({
   basePosition: Number(row.base_position),
   hops: row.hops,
   delta: JSON.parse(row.delta) as BranchDelta,

@@ -52,8 +52,9 @@ export function eventWriter(engine: Engine, options: WriterOptions) {
 
   const flush = async (batch: Waiting[]): Promise<void> => {
     try {
-      const started = performance.now()
       const writes = batch.map(({ write }) => write)
+      await Promise.all(writes.map(({ ready }) => ready))
+      const started = performance.now()
       const written = await writeBatch(engine, { writes, ...numbers, now: options.now() })
       options.observe?.(
         batch.reduce((sum, { write }) => sum + write.events.length, 0),

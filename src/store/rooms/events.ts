@@ -28,14 +28,19 @@ export type StoredEvent = Readonly<{
   originServerTs: number
   /** JSON of the fields that clients see, without event_id, room_id and unsigned. */
   clientJson: string
-  /** JSON of the rest of the PDU: hashes, signatures, depth, prev and auth events. */
-  graphJson: string
   status: EventStatus
   /** The redaction that was applied to it. */
   redactedBy: EventId | null
   /** It came in as history: the state before it is not known. */
   isHistory?: boolean
 }>
+
+/** The same with what only the event graph needs: more text than all that clients get. */
+export type GraphEvent = StoredEvent &
+  Readonly<{
+    /** JSON of the rest of the PDU: hashes, signatures, depth, prev and auth events. */
+    graphJson: string
+  }>
 
 export type EventRow = Readonly<{
   position: number
@@ -46,13 +51,43 @@ export type EventRow = Readonly<{
   sender: UserId
   origin_server_ts: number
   client_json: string
-  graph_json: string
   status: number
   redacted_by: EventId | null
   is_history: boolean | number
 }>
 
+export type GraphRow = EventRow & Readonly<{ graph_json: string }>
+
+const columns = [
+  'position',
+  'event_id',
+  'room_nid',
+  'type',
+  'state_key',
+  'sender',
+  'origin_server_ts',
+  'client_json',
+  'status',
+  'redacted_by',
+] as const satisfies readonly (keyof EventRow)[]
+
+/** The columns of an event without its graph, for a query that calls the table `e`. */
+export const eventColumns = columns.map((column) => `e.${column}`).join(', ')
+
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
+  position: Number(row.position),
+  eventId: row.event_id,
+  roomNid: Number(row.room_nid),
+  type: row.type,
+  stateKey: row.state_key,
+  sender: row.sender,
+  originServerTs: Number(row.origin_server_ts),
+  clientJson: row.client_json,
+  status: statuses[row.status] ?? 'rejected',
+  redactedBy: row.redacted_by,
+})
+
+export const toGraphEvent = (row: GraphRow): GraphEvent => ({
   position: Number(row.position),
   eventId: row.event_id,
   roomNid: Number(row.room_nid),
@@ -94,42 +129,52 @@ export type TimestampSearch = Readonly<{
 }>
 
 export const events = (db: Db, kind: Engine['kind']) => ({
-  async find(eventId: EventId): Promise<StoredEvent | undefined> {
-    const row = await db<EventRow>('events')
+  async find(eventId: EventId): Promise<GraphEvent | undefined> {
+    const row = await db<GraphRow>('events')
       .where({ event_id: eventId as EventId })
       .first()
-    return row && toStoredEvent(row)
+    return row && toGraphEvent(row)
   },
 
   /** Those that exist, in no order. */
-  async findMany(eventIds: readonly EventId[]): Promise<StoredEvent[]> {
+  async findMany(eventIds: readonly EventId[]): Promise<GraphEvent[]> {
     if (eventIds.length === 0) return []
-    const rows = await db<EventRow>('events')
+    const rows = await db<GraphRow>('events')
       .whereRaw(...inList(kind, 'event_id', eventIds))
       .select('*')
-    return rows.map(toStoredEvent)
+    return rows.map(toGraphEvent)
   },
 
   /** Those that exist, in no order. */
-  async atPositions(positions: readonly number[]): Promise<StoredEvent[]> {
+  async atPositions(positions: readonly number[]): Promise<GraphEvent[]> {
     if (positions.length === 0) return []
-    const rows = await db<EventRow>('events')
+    const rows = await db<GraphRow>('events')
       .whereRaw(...inList(kind, 'position', positions))
       .select('*')
+    return rows.map(toGraphEvent)
+  },
+
+  /** The same without what only the graph needs, in the order of their positions. */
+  async shownAt(positions: readonly number[]): Promise<StoredEvent[]> {
+    if (positions.length === 0) return []
+    const rows = (await db('events')
+      .whereRaw(...inList(kind, 'position', positions))
+      .orderBy('position')
+      .select(...columns)) as EventRow[]
     return rows.map(toStoredEvent)
   },
 
   /** Accepted events of one room. */
   async page({ roomNid, from, until, direction, limit, types }: Page): Promise<StoredEvent[]> {
     const forwards = direction === 'forwards'
-    const query = db<EventRow>('events')
+    const query = db('events')
       .where({ room_nid: roomNid, status: statusCodes.accepted })
       .where('position', forwards ? '>' : '<', from)
       .orderBy('position', forwards ? 'asc' : 'desc')
       .limit(limit)
     if (until !== undefined) void query.where('position', forwards ? '<' : '>', until)
     if (types) void query.whereIn('type', types)
-    return (await query).map(toStoredEvent)
+    return ((await query.select(...columns)) as EventRow[]).map(toStoredEvent)
   },
 
   /** The newest accepted events of some rooms between two positions (exclusive), newest first, in the order asked for. */
@@ -143,7 +188,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
       where x.room_nid = a.room_nid and x.status = 0 and x.position < a.before and x.position > a.after
       order by x.position desc limit ?`
     const events = joinEach(kind, { table: 'events', as: 'e', key: 'position', select: newest })
-    const sql = `select a.ask, e.* from ${asked.sql} ${events} order by e.position desc`
+    const sql = `select a.ask, ${eventColumns} from ${asked.sql} ${events} order by e.position desc`
     const raw: unknown = await db.raw(sql, [...asked.bindings, limit])
     return byAsk(asks.length, rowsOf<EventRow & { ask: number }>(raw), toStoredEvent)
   },
@@ -152,7 +197,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
   async nearTimestamp({ roomNid, ts, direction, upTo, limit, skip }: TimestampSearch): Promise<StoredEvent[]> {
     const forwards = direction === 'forwards'
     const order = forwards ? 'asc' : 'desc'
-    const rows = await db<EventRow>('events')
+    const rows = (await db('events')
       .where({ room_nid: roomNid, status: statusCodes.accepted })
       .where('position', '<=', upTo)
       .where('origin_server_ts', forwards ? '>=' : '<=', ts)
@@ -162,6 +207,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
       ])
       .limit(limit)
       .offset(skip)
+      .select(...columns)) as EventRow[]
     return rows.map(toStoredEvent)
   },
 
@@ -175,7 +221,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     const newest = (columns: string) => `select ${columns} from events x
       where x.room_nid = r.nid and x.status = 0 and x.position > ? and x.position <= ? order by x.position desc limit ?`
     const events = joinEach(kind, { table: 'events', as: 'e', key: 'position', select: newest })
-    const sql = `select e.* from rooms r ${events} where ${condition} order by e.position`
+    const sql = `select ${eventColumns} from rooms r ${events} where ${condition} order by e.position`
     const values: Knex.RawBinding[] = [range.after, range.upTo, range.limit, ...bindings]
     const raw: unknown = await db.raw(sql, values)
     return rowsOf<EventRow>(raw).map(toStoredEvent)

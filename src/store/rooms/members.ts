@@ -138,6 +138,36 @@ export const members = (db: Db, kind: Engine['kind']) => ({
       .pluck('theirs.user_id')) as UserId[]
   },
 
+  /** Of users of other servers, those who share a room with a user of this one. */
+  async sharingWithAccounts(userIds: readonly UserId[]): Promise<UserId[]> {
+    if (userIds.length === 0) return []
+    return (await db('memberships as theirs')
+      .where('theirs.membership', 'join')
+      .whereRaw(...inList(kind, 'theirs.user_id', userIds))
+      .whereExists(
+        db('memberships as ours')
+          .join('accounts as a', 'a.user_id', 'ours.user_id')
+          .whereRaw('ours.room_nid = theirs.room_nid')
+          .where('ours.membership', 'join'),
+      )
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as UserId[]
+  },
+
+  /** Users who share a room of so many joined members at most with the user, the user included. */
+  async usersSharingSmallRooms(userId: UserId, most: number): Promise<UserId[]> {
+    return (await db('memberships as mine')
+      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
+      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+      .whereRaw(
+        `(select count(*) from (select 1 from memberships c
+            where c.room_nid = mine.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
+        [most + 1, most],
+      )
+      .distinct('theirs.user_id')
+      .pluck('theirs.user_id')) as UserId[]
+  },
+
   async shareRoom(one: UserId, other: UserId): Promise<boolean> {
     const row: unknown = await db('memberships as mine')
       .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')

@@ -144,7 +144,7 @@ export const purges = (db: Db, kind: Engine['kind']) => {
         .update({ purged_up_to: upTo, line_version: db.raw('line_version + 1') })
     },
 
-    /** Takes a room away from everybody; what else is stored of it can no longer be reached. */
+    /** Takes a room away from all users; what else is stored of it can no longer be reached. */
     async hideRoom(roomNid: number): Promise<void> {
       await db('rooms').where({ nid: roomNid }).delete()
     },

@@ -7,7 +7,7 @@ import { inList } from '#store/engine/in-list.ts'
 /** Positions from one to another, both included. */
 export type PositionRange = Readonly<{ from: number; to: number }>
 
-/** Which events of a room somebody may read and wants to. */
+/** Which events of a room a reader may read and wants to. */
 export type Readable = Readonly<{
   /** In order, none touching another. */
   ranges: readonly PositionRange[]

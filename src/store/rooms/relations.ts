@@ -4,7 +4,7 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import { byBytes, rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { eventColumns, statusCodes, toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { isReadable, isShownTo, type PositionRange, type Readable } from './readable.ts'
 
@@ -167,7 +167,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
       if (until !== undefined) void query.where('r.position', forwards ? '<' : '>', until)
       if (relType !== undefined) void query.where('r.rel_type', relType)
       if (eventType !== undefined) void query.where('e.type', eventType)
-      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+      return ((await query.select(db.raw(eventColumns))) as EventRow[]).map(toStoredEvent)
     },
 
     /** The newest 1000 events of one user that relate to an event by one relation type and event type. */
@@ -179,7 +179,7 @@ export const relations = (db: Db, kind: Engine['kind']) => {
         .where({ 'r.parent_id': parentId, 'r.rel_type': relType, 'r.sender': sender, 'e.type': eventType })
         .orderBy('r.position', 'desc')
         .limit(1000)
-      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+      return ((await query.select(db.raw(eventColumns))) as EventRow[]).map(toStoredEvent)
     },
 
     /** Ids of the newest children of some parents. */

@@ -2,7 +2,7 @@ import type { EventId, RoomId } from '#protocol/ids.ts'
 import { decodeAuth, encodeAuth } from './auth-links.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine, Row } from '#store/engine/engine.ts'
-import { statusCodes, toStoredEvent, type EventRow, type EventStatus, type StoredEvent } from './events.ts'
+import { statusCodes, toGraphEvent, type GraphRow, type EventStatus, type GraphEvent } from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 
 /** A state interval as it is on disk; the key is unknown where its number is. */
@@ -54,13 +54,13 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
 
   return {
     /** Events of a room after a position, of every status; outliers only where `after` is negative. */
-    async events(roomNid: number, { after, limit }: { after: number; limit: number }): Promise<StoredEvent[]> {
-      const rows = await db<EventRow>('events')
+    async events(roomNid: number, { after, limit }: { after: number; limit: number }): Promise<GraphEvent[]> {
+      const rows = await db<GraphRow>('events')
         .where({ room_nid: roomNid })
         .where('position', '>', after)
         .orderBy('position')
         .limit(limit)
-      return rows.map(toStoredEvent)
+      return rows.map(toGraphEvent)
     },
 
     /** A page of state intervals in the order of key and beginning, after one of them. */
@@ -178,7 +178,7 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
     /** Ids of the events at some positions. */
     async idsAt(positions: readonly number[]): Promise<Map<number, EventId>> {
       if (positions.length === 0) return new Map()
-      const rows = await db<EventRow>('events')
+      const rows = await db<GraphRow>('events')
         .whereRaw(...inList(kind, 'position', positions))
         .select('event_id', 'position')
       return new Map(rows.map((row) => [Number(row.position), row.event_id]))
@@ -186,14 +186,14 @@ export const roomCheck = (db: Db, kind: Engine['kind']) => {
 
     async positionsOf(eventIds: readonly EventId[]): Promise<Map<EventId, number>> {
       if (eventIds.length === 0) return new Map()
-      const rows = await db<EventRow>('events')
+      const rows = await db<GraphRow>('events')
         .whereRaw(...inList(kind, 'event_id', eventIds))
         .select('event_id', 'position')
       return new Map(rows.map((row) => [row.event_id, Number(row.position)]))
     },
 
     /** The change that gives an event another status. */
-    statusChange({ eventId, status }: Pick<StoredEvent, 'eventId' | 'status'>, expected: EventStatus): RowChange {
+    statusChange({ eventId, status }: Pick<GraphEvent, 'eventId' | 'status'>, expected: EventStatus): RowChange {
       const row = (one: EventStatus): Row => ({ status: statusCodes[one] })
       return { table: 'events', key: { event_id: eventId }, stored: row(status), expected: row(expected) }
     },

@@ -2,7 +2,15 @@ import type { EventId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import {
+  eventColumns,
+  toGraphEvent,
+  toStoredEvent,
+  type EventRow,
+  type GraphEvent,
+  type GraphRow,
+  type StoredEvent,
+} from './events.ts'
 import { inList } from '#store/engine/in-list.ts'
 import { inPages } from '#store/engine/in-pages.ts'
 
@@ -50,10 +58,11 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       const entries = new Map<number, StoredStateEntry[]>()
       if (roomNids.length === 0) return entries
       const rows = await inPages<EntryRow>(kind, { table: 's', columns: ['room_nid'] }, () =>
-        intervals()
+        db('room_state as s')
+          .join('events as e', 'e.position', eventOf('s'))
           .whereRaw(...inList(kind, 's.room_nid', roomNids))
           .whereNull('s.to_position')
-          .select('s.room_nid', 'k.type', 'k.state_key', 'e.event_id', 'e.position', 's.from_position'),
+          .select('s.room_nid', 'e.type', 'e.state_key', 'e.event_id', 'e.position', 's.from_position'),
       )
       for (const row of rows) {
         const ofRoom = entries.get(Number(row.room_nid)) ?? []
@@ -79,7 +88,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .where('k.state_key', '')
         .whereRaw('s.key_nid = k.nid and s.to_position is null')
         .whereRaw(...inList(kind, 's.room_nid', roomNids))
-      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+      return ((await query.select(db.raw(eventColumns))) as EventRow[]).map(toStoredEvent)
     },
 
     /** State keys that changed between two positions, with the event that holds each at the later one. */
@@ -90,7 +99,7 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .where('s.from_position', '>', after)
         .where('s.from_position', '<=', upTo)
         .where((open) => open.whereNull('s.to_position').orWhere('s.to_position', '>', upTo))
-      return ((await query.select('e.*')) as EventRow[]).map(toStoredEvent)
+      return ((await query.select(db.raw(eventColumns))) as EventRow[]).map(toStoredEvent)
     },
 
     /** The event that holds one key just after a position. */
@@ -98,16 +107,16 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
       roomNid: number,
       [type, stateKey]: readonly [string, string],
       position: number,
-    ): Promise<StoredEvent | undefined> {
+    ): Promise<GraphEvent | undefined> {
       const row = (await intervals()
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .whereRaw('+s.from_position <= ? and (s.to_position is null or s.to_position > ?)', [position, position])
-        .first('e.*')) as EventRow | undefined
-      return row && toStoredEvent(row)
+        .first('e.*')) as GraphRow | undefined
+      return row && toGraphEvent(row)
     },
 
     /** The events that the state events at these positions replaced, by position of the later event. */
-    async replacedState(roomNid: number, positions: readonly number[]): Promise<Map<number, StoredEvent>> {
+    async replacedState(roomNid: number, positions: readonly number[]): Promise<Map<number, GraphEvent>> {
       if (positions.length === 0) return new Map()
       const rows = (await db('room_state as s')
         .crossJoin(db.raw('room_state as f'))
@@ -117,8 +126,8 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .whereRaw('+f.from_position < s.from_position')
         .whereRaw(...inList(kind, 's.from_position', positions))
         .whereNull('s.event_position')
-        .select('e.*', 's.from_position')) as (EventRow & { from_position: number })[]
-      return new Map(rows.map((row) => [Number(row.from_position), toStoredEvent(row)]))
+        .select('e.*', 's.from_position')) as (GraphRow & { from_position: number })[]
+      return new Map(rows.map((row) => [Number(row.from_position), toGraphEvent(row)]))
     },
 
     /**
@@ -134,7 +143,10 @@ export const roomState = (db: Db, kind: Engine['kind']) => {
         .leftJoin('events as e', 'e.position', eventOf('s'))
         .where({ 's.room_nid': roomNid, 'k.type': type, 'k.state_key': stateKey })
         .orderByRaw('+s.from_position')
-        .select('e.*', 's.from_position')) as (EventRow & { from_position: number; event_id: EventId | null })[]
+        .select(db.raw(eventColumns), 's.from_position')) as (EventRow & {
+        from_position: number
+        event_id: EventId | null
+      })[]
       return rows.map((row) => ({
         from: Number(row.from_position),
         event: row.event_id === null ? undefined : toStoredEvent(row),

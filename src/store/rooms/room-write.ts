@@ -84,6 +84,8 @@ export type RoomWrite = Readonly<{
   /** A gap that events of the write fill. */
   gap?: Pick<HistoryGap, 'position' | 'nextPosition' | 'edges'> | undefined
   events: readonly EventWrite[]
+  /** Resolves once the events are whole, and can be written; never rejects. */
+  ready?: Promise<unknown> | undefined
 }>
 
 /** What a write became: the number of its room and the positions of its events, in order. */

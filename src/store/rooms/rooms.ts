@@ -53,6 +53,15 @@ export const rooms = (db: Db, kind: Engine['kind']) => ({
     return (await db<Row>('rooms').whereRaw(...inList(kind, 'room_id', roomIds))).map(fromRow)
   },
 
+  /** How far these rooms are, by their numbers. */
+  async revisions(nids: readonly number[]): Promise<Map<number, number>> {
+    if (nids.length === 0) return new Map()
+    const rows = (await db('rooms')
+      .whereRaw(...inList(kind, 'nid', nids))
+      .select('nid', 'line_version')) as Pick<Row, 'nid' | 'line_version'>[]
+    return new Map(rows.map((row) => [Number(row.nid), Number(row.line_version)]))
+  },
+
   /** Locks these rooms against other writers until the end of the transaction; SQLite has only one in any case. */
   async lock(roomIds: readonly RoomId[]): Promise<void> {
     if (roomIds.length === 0) return

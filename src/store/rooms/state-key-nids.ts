@@ -1,8 +1,7 @@
 import type { Cache, CacheBudget } from '#base/cache.ts'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { askedRows } from '#store/engine/asked-rows.ts'
 import type { Batch, Engine } from '#store/engine/engine.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlicesWithPauses } from '#base/in-slices.ts'
 
 type Key = readonly [type: string, stateKey: string]
 
@@ -34,8 +33,7 @@ export class StateKeyNids {
     if (unknown.size === 0) return resolved
     const wanted = [...unknown.values()]
     const columns = { type: 'text', state_key: 'text' } as const
-    for (const rows of inSlices(wanted, sliceSize)) {
-      if (wanted.length > sliceSize) await nextTurn()
+    for await (const rows of inSlicesWithPauses(wanted, sliceSize)) {
       await batch.write([{ kind: 'ignore', table: 'state_keys', columns, key: ['type', 'state_key'], rows }])
       const asked = askedRows(this.#kind, columns, rows)
       const sql = `select k.nid, k.type, k.state_key from ${asked.sql}

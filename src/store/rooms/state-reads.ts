@@ -3,7 +3,15 @@ import { askedRows, byAsk } from '#store/engine/asked-rows.ts'
 import type { Db } from '#store/engine/db.ts'
 import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import {
+  eventColumns,
+  toGraphEvent,
+  toStoredEvent,
+  type EventRow,
+  type GraphEvent,
+  type GraphRow,
+  type StoredEvent,
+} from './events.ts'
 import type { PastStateEntry } from './room-state.ts'
 
 /** A state key of a room. */
@@ -27,7 +35,7 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
     /** Every event that each key has had. */
     async histories(asks: readonly KeyAsk[]): Promise<{ from: number; event: StoredEvent | undefined }[][]> {
       const asked = askedRows(kind, keyColumns, keyRows(asks))
-      const sql = `select a.ask, s.from_position, e.* from ${asked.sql}
+      const sql = `select a.ask, s.from_position, ${eventColumns} from ${asked.sql}
         cross join state_keys k cross join room_state s left join events e on e.position = ${eventPosition}
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
         order by a.ask, s.from_position`
@@ -40,19 +48,19 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
     },
 
     /** The event that held each key just after a position. */
-    async eventsAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(StoredEvent | undefined)[]> {
+    async eventsAt(asks: readonly (KeyAsk & { position: number })[]): Promise<(GraphEvent | undefined)[]> {
       const rows = asks.map((ask) => [ask.roomNid, ask.type, ask.stateKey, ask.position])
       const asked = askedRows(kind, { ...keyColumns, upto: 'bigint' }, rows)
       const sql = `select a.ask, e.* from ${asked.sql}
         cross join state_keys k cross join room_state s cross join events e
         where k.type = a.type and k.state_key = a.state_key and s.room_nid = a.room_nid and s.key_nid = k.nid
           and s.from_position <= a.upto and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
-      const found = await run<EventRow>(sql, asked.bindings)
-      return byAsk(asks.length, found, toStoredEvent).map(([event]) => event)
+      const found = await run<GraphRow>(sql, asked.bindings)
+      return byAsk(asks.length, found, toGraphEvent).map(([event]) => event)
     },
 
     /** The events that the state events at some positions replaced, by position of the later event. */
-    async replacedAt(asks: readonly { roomNid: number; position: number }[]): Promise<Map<number, StoredEvent>> {
+    async replacedAt(asks: readonly { roomNid: number; position: number }[]): Promise<Map<number, GraphEvent>> {
       const rows = asks.map(({ roomNid, position }) => [roomNid, position])
       const asked = askedRows(kind, { room_nid: 'bigint', at: 'bigint' }, rows)
       const sql = `select a.ask, e.*, s.from_position from ${asked.sql}
@@ -60,15 +68,15 @@ export const stateReads = (db: Db, kind: Engine['kind']) => {
         where s.room_nid = a.room_nid and s.from_position = a.at and s.event_position is null
           and f.room_nid = s.room_nid and f.key_nid = s.key_nid and f.to_position = s.from_position
           and f.from_position < s.from_position and e.position = coalesce(f.event_position, f.from_position)`
-      const found = await run<EventRow & { from_position: number }>(sql, asked.bindings)
-      return new Map(found.map((row) => [Number(row.from_position), toStoredEvent(row)]))
+      const found = await run<GraphRow & { from_position: number }>(sql, asked.bindings)
+      return new Map(found.map((row) => [Number(row.from_position), toGraphEvent(row)]))
     },
 
     /** State keys of each room whose event differs between two positions, with the event at the later one. */
     async changesOf(asks: readonly { roomNid: number; after: number; upTo: number }[]): Promise<StoredEvent[][]> {
       const rows = asks.map(({ roomNid, after, upTo }) => [roomNid, after, upTo])
       const asked = askedRows(kind, { room_nid: 'bigint', since: 'bigint', upto: 'bigint' }, rows)
-      const sql = `select a.ask, e.* from ${asked.sql} cross join room_state s cross join events e
+      const sql = `select a.ask, ${eventColumns} from ${asked.sql} cross join room_state s cross join events e
         where s.room_nid = a.room_nid and s.from_position > a.since and s.from_position <= a.upto
           and (s.to_position is null or s.to_position > a.upto) and e.position = ${eventPosition}`
       return byAsk(asks.length, await run<EventRow>(sql, asked.bindings), toStoredEvent)

@@ -2,18 +2,8 @@ import assert from 'node:assert/strict'
 import { jobsChanged } from '#bus/topics.ts'
 import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { resetPassword } from '#services/accounts/passwords/change-password.ts'
-import { testClient, testPassword } from '../../../support/server/client.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  join,
-  leave,
-  putState,
-  refused,
-  roomPath,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, testClient, testPassword } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { silent, startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 const passwordPath = '/_matrix/client/v3/account/password'

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { accepted, refused } from '../../../support/rooms/rooms.ts'
-import { testPassword, type TestUser } from '../../../support/server/client.ts'
+import { accepted, refused, testPassword, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const pathOf = ({ userId }: { userId: string }) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, refused } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { createRoom } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync } from '../../../support/server/sync.ts'
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { readBackedUpKeys } from '#services/e2ee/backed-up-keys.ts'
 import type { TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
@@ -136,6 +137,31 @@ describe('backed-up keys', () => {
     assert.equal(put.body.count, 1200)
     assert.deepEqual((await alice.request('GET', keysUrl(version))).body, { rooms })
     assert.deepEqual((await alice.request('GET', keysUrl(version, '!b:test'))).body, { sessions })
+  })
+
+  it('N21 are sent some at a time, so that large ones are never in memory as a whole', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+    const version = await create(alice)
+    const rooms: Record<string, { sessions: Record<string, ReturnType<typeof key>> }> = {}
+    for (const [roomId, count] of [
+      ['!one:test', 130],
+      ['!other:test', 1],
+      ['!third:test', 69],
+    ] as const)
+      rooms[roomId] = {
+        sessions: Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, key({}, 'x'.repeat(1000))])),
+      }
+    assert.equal((await alice.request('PUT', keysUrl(version), { rooms })).status, 200)
+
+    const all = await alice.request('GET', keysUrl(version))
+    const ofRoom = await alice.request('GET', keysUrl(version, '!one:test'))
+    assert.deepEqual(all.body, { rooms })
+    assert.deepEqual(ofRoom.body, rooms['!one:test'])
+    for (const { headers } of [all, ofRoom]) assert.equal(headers.get('content-length'), null)
+    const sizes: number[] = []
+    for await (const page of await readBackedUpKeys(server.context, alice.userId, { version })) sizes.push(page.length)
+    assert.deepEqual(sizes, [100, 100])
   })
 
   it('that are not there are an empty room, an empty map, or 404 for one', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, createRoom, join, sendText } from '../../../support/rooms/rooms.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const rules = '/_matrix/client/v3/pushrules/global'

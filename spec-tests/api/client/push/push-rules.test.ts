@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, refused } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type Synced } from '../../../support/server/sync.ts'
 

@@ -1,17 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts'
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { evictAll } from '../../../support/server/evict-all.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  leave,
-  putState,
-  redact,
-  roomPath,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, redact, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import { sync, type SyncQuery } from '../../../support/server/sync.ts'
 
@@ -97,7 +88,7 @@ describe('unread counts of an open stream', () => {
     const { alice, bob, roomId } = await room(server)
     const counts = async () => {
       const warm = await fresh(bob, roomId)
-      evict(server, roomId)
+      await evict(server, roomId)
       return [warm, await fresh(bob, roomId)]
     }
     for (const text of ['one', 'two']) await sendText(alice, roomId, text)
@@ -144,7 +135,7 @@ describe('unread counts of an open stream', () => {
     for (const [index, act] of acts.entries()) {
       await act()
       const warm = await counts()
-      evict(server, roomId)
+      await evict(server, roomId)
       assert.deepEqual(await counts(), warm, `after act ${index}`)
     }
   })
@@ -158,7 +149,7 @@ describe('unread counts of an open stream', () => {
     for (let index = 0; index < 320; index += 20)
       await Promise.all(Array.from({ length: 20 }, (_, offset) => quiet(index + offset)))
     const warm = await fresh(bob, roomId)
-    evict(server, roomId)
+    await evict(server, roomId)
     assert.deepEqual([warm, await fresh(bob, roomId)], [1, 1])
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { unreadCounts } from '#services/push/unread-counts.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type SyncedRoom } from '../../../support/server/sync.ts'
 
@@ -303,7 +303,7 @@ describe('unread counts', () => {
     await read(bob, roomId, [await sendText(alice, roomId, 'read')])
     for (let index = 0; index < 70; index++) await sendText(alice, roomId, `later ${index}`)
 
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     const line = await server.context.rooms.get(roomId)
 
     const counts = await unreadCounts(server.context, line, bob.userId)

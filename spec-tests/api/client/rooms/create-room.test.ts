@@ -3,7 +3,8 @@ import { hasValidContentHash } from '#protocol/events/content-hash.ts'
 import { citationOf } from '#protocol/events/event-id.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { accepted, createRoom, eventsOf, join, refused, sendText, stateOf } from '../../../support/rooms/rooms.ts'
+import { createRoom, eventsOf, join, sendText, stateOf } from '../../../support/rooms/rooms.ts'
+import { accepted, refused } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { newRooms } from '../../../support/server/earlier-history.ts'
 
@@ -31,12 +32,12 @@ describe('creating rooms', () => {
       await using setting = await started()
       const { server, alice } = setting
       const roomId = await createRoom(alice, { room_version: version })
-      server.context.rooms.drop(roomId)
+      await server.context.rooms.drop(roomId)
       await sendText(alice, roomId, 'hello')
       const place = { roomId: roomId as '!', version: roomVersion(version)! }
       const room = await server.context.store.rooms.rooms.find(roomId)
-      const page = { roomNid: room!.nid, from: 0, direction: 'forwards' as const, limit: 100 }
-      const pdus = (await server.context.store.rooms.events.page(page)).map((event) => storedPdu(event, place))
+      const stored = await server.context.store.rooms.check.events(room!.nid, { after: 0, limit: 100 })
+      const pdus = stored.map((event) => storedPdu(event, place))
       for (const [at, pdu] of pdus.entries()) {
         assert.deepEqual(pdu.prev_events, at === 0 ? [] : [citationOf(pdus[at - 1]!, place.version)])
         assert.ok(hasValidContentHash(pdu))

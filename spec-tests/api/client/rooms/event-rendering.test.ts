@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { readAllMessages, readRoom } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
@@ -43,7 +44,7 @@ describe('the unsigned part of an event', () => {
     const second = accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'second' })).event_id
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const { unsigned: none } = accepted(await readRoom(alice, [roomId, 'event', first]))
       const { unsigned: replaced } = accepted(await readRoom(alice, [roomId, 'event', second]))
       assert.deepEqual([none.replaces_state, none.prev_content], [undefined, undefined])
@@ -63,7 +64,7 @@ describe('the unsigned part of an event', () => {
     const second = accepted(await putState(alice, roomId, ['m.room.topic'], { topic: 'shown' })).event_id
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const { unsigned } = accepted(await readRoom(bob, [roomId, 'event', second]))
       assert.deepEqual([unsigned.replaces_state, unsigned.prev_content], [first, undefined])
     }
@@ -82,7 +83,7 @@ describe('the unsigned part of an event', () => {
     accepted(await join(bob, roomId))
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const events = await readAllMessages(bob, roomId)
       const memberships = Object.fromEntries(
         events.flatMap(({ content, unsigned }) => (content.body ? [[content.body, unsigned.membership]] : [])),

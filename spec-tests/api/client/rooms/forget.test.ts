@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  join,
-  leave,
-  roomPath,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, roomPath, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync } from '../../../support/server/sync.ts'
@@ -32,7 +23,7 @@ describe('POST /rooms/{roomId}/forget', () => {
     for (const action of ['ban', 'unban', 'ban', 'unban']) {
       accepted(await act(alice, action, roomId, bob.userId))
       for (const isCold of [false, true]) {
-        if (isCold) server.context.rooms.drop(roomId as never)
+        if (isCold) await server.context.rooms.drop(roomId as never)
         const answers = [await sync(bob, { since: left }), await sync(bob, { filter: withLeft }), await sync(bob)]
         for (const { rooms } of answers) assert.deepEqual(rooms, {}, action)
         const replies = [

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 import {
-  accepted,
   act,
   createRoom,
   join,
   leave,
   putState,
-  refused,
   roomPath,
   sendRelated,
   sendText,
@@ -93,7 +91,7 @@ describe('history visibility', () => {
       for (const [place, texts] of Object.entries(places) as [Place, string[] | undefined][]) {
         const { roomId, said } = await story({ alice, bob }, visibility, place)
         for (const cold of [false, true]) {
-          if (cold) server.context.rooms.drop(roomId)
+          if (cold) await server.context.rooms.drop(roomId)
           const label = `${visibility} ${place} ${cold ? 'cold' : 'warm'}`
           if (texts === undefined) {
             refused(await readMessages(bob, roomId), 403, 'M_FORBIDDEN')
@@ -201,7 +199,7 @@ describe('history visibility', () => {
     accepted(await join(carol, roomId))
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const messages = await readAllMessages(bob, roomId)
       assert.deepEqual(textsOf(messages), ['early', 'root'])
       const own = messages.find(({ type }) => type === 'm.room.member')

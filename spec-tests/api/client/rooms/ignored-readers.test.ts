@@ -1,17 +1,8 @@
 import assert from 'node:assert/strict'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvent } from '#services/rooms/write/append.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  putState,
-  redact,
-  sendEvent,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, redact, sendEvent, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readMessages, readRoom, readRoomV1, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncEvent } from '../../../support/server/sync.ts'
@@ -64,7 +55,7 @@ describe('what a reader does not want to hear of ignored users', () => {
       }
     }
     for (const isCold of [false, true]) {
-      if (isCold) server.context.rooms.drop(roomId as never)
+      if (isCold) await server.context.rooms.drop(roomId as never)
       const label = isCold ? 'cold' : 'warm'
       const filter = { room: { timeline: { limit: 50 } } }
       const synced = joined(await sync(alice, { filter }), roomId).timeline.events
@@ -103,7 +94,7 @@ describe('what a reader does not want to hear of ignored users', () => {
     accepted(await bob.request('PUT', path, { reason: 'unheard reason' }))
     accepted(await ignore(alice, bob))
     for (const isCold of [false, true]) {
-      if (isCold) server.context.rooms.drop(roomId as never)
+      if (isCold) await server.context.rooms.drop(roomId as never)
       const event: SyncEvent = accepted(await readRoom(alice, [roomId, 'event', reply]))
       const because = event.unsigned?.['redacted_because'] as SyncEvent
       assert.deepEqual([because.sender, because.content['reason']], [bob.userId, undefined])
@@ -139,7 +130,7 @@ describe('threads', () => {
       ]),
     ]
     for (const isCold of [false, true]) {
-      if (isCold) server.context.rooms.drop(roomId as never)
+      if (isCold) await server.context.rooms.drop(roomId as never)
       for (const [index, parentId] of related.entries()) {
         const content = { msgtype: 'm.text', body: 'no', 'm.relates_to': { rel_type: 'm.thread', event_id: parentId } }
         const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${index} ${isCold}`
@@ -163,7 +154,7 @@ describe('threads', () => {
     const draft = { type: 'm.room.message', sender: alice.userId as UserId, content }
     await appendEvent(server.context, roomId as RoomId, draft)
     for (const isCold of [false, true]) {
-      if (isCold) server.context.rooms.drop(roomId as never)
+      if (isCold) await server.context.rooms.drop(roomId as never)
       assert.deepEqual(idsOf(accepted(await readRoomV1(alice, [roomId, 'threads'])).chunk), [root])
       assert.deepEqual(bundleOf(accepted(await readRoom(alice, [roomId, 'event', reply]))), {})
     }

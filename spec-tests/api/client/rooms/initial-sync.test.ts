@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, createRoom, join, leave, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, leave, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, refused } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 describe('the initial sync of one room', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, join, leave, putState } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, putState } from '../../../support/rooms/rooms.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import type { UserId } from '#protocol/ids.ts'
@@ -54,7 +54,7 @@ describe('GET /rooms/{roomId}/members at a moment', () => {
       const { roomId, tokens } = await tell(server, { alice, bob }, visibility)
       const others = new Set([alice.userId, bob.userId])
       for (const isCold of [false, true]) {
-        if (isCold) server.context.rooms.drop(roomId)
+        if (isCold) await server.context.rooms.drop(roomId)
         for (const [place, at] of tokens) {
           const { chunk } = accepted(await readRoom(bob, [roomId, 'members'], { at, membership: 'join' }))
           const present: UserId[] = chunk.map(({ state_key }: { state_key: UserId }) => state_key)

@@ -1,17 +1,7 @@
 import assert from 'node:assert/strict'
 import { startTestServer } from '../../../support/server/server.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  eventsOf,
-  join,
-  leave,
-  putState,
-  refused,
-  roomPath,
-} from '../../../support/rooms/rooms.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, eventsOf, join, leave, putState, roomPath } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 
 const client = '/_matrix/client/v3'
 const memberOf = (events: Awaited<ReturnType<typeof eventsOf>>, userId: string) =>

@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendEvents } from '#services/rooms/write/append.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  putState,
-  refused,
-  roomPath,
-  sendEvent,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { createRoom, join, putState, roomPath, sendEvent, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, refused } from '../../../support/server/client.ts'
 import { readAllMessages, readMessages, readRoom, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 

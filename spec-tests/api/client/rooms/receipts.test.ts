@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type Synced } from '../../../support/server/sync.ts'
 

@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  eventsOf,
-  join,
-  leave,
-  putState,
-  refused,
-  roomPath,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, eventsOf, join, leave, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const redact = (user: TestUser, roomId: string, eventId: string, txnId = '1') =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readAllMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
@@ -52,7 +52,7 @@ for (const version of ['10', '11', '12'])
       for (const eventId of leaks) accepted(await redact(alice, roomId, eventId))
 
       for (const cold of [false, true]) {
-        if (cold) server.context.rooms.drop(roomId)
+        if (cold) await server.context.rooms.drop(roomId)
         assert.doesNotMatch(await everythingReadable(bob, roomId, ids), /leaked/)
         const event = accepted(await readRoom(bob, [roomId, 'event', root]))
         assert.equal(event.unsigned['m.relations'], undefined, 'a redacted event relates to nothing')
@@ -69,7 +69,7 @@ for (const version of ['10', '11', '12'])
       const redaction = accepted(await redact(alice, roomId, target)).event_id
 
       for (const cold of [false, true]) {
-        if (cold) server.context.rooms.drop(roomId)
+        if (cold) await server.context.rooms.drop(roomId)
         const { content, unsigned } = accepted(await readRoom(alice, [roomId, 'event', target]))
         const because = unsigned.redacted_because
         assert.deepEqual(content, {})

@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestReply, TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  redact,
-  refused,
-  sendEvent,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestReply, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, redact, sendEvent, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readAllMessages, readRoom, readRoomV1, textsOf } from '../../../support/rooms/room-reads.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
@@ -29,7 +20,7 @@ async function sharedRoom(server: TestServer) {
 async function bundlesOf(server: TestServer, user: TestUser, [roomId, eventId]: [RoomId, EventId]): Promise<Body> {
   const read = async () => accepted(await readRoom(user, [roomId, 'event', eventId])).unsigned['m.relations'] ?? {}
   const warm = await read()
-  server.context.rooms.drop(roomId)
+  await server.context.rooms.drop(roomId)
   assert.deepEqual(await read(), warm)
   return warm
 }
@@ -128,7 +119,7 @@ describe('bundled aggregations', () => {
       Object.keys(events.find(({ event_id }) => event_id === id).unsigned['m.relations'])
 
     for (const cold of [false, true]) {
-      if (cold) server.context.rooms.drop(roomId)
+      if (cold) await server.context.rooms.drop(roomId)
       const around = accepted(await readRoom(alice, [roomId, 'context', child]))
       assert.deepEqual(relationsOf(await readAllMessages(alice, roomId), root), ['m.thread'])
       assert.deepEqual(relationsOf(around.events_before, root), ['m.thread'])

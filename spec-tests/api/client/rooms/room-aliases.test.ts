@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  createRoom,
-  join,
-  leave,
-  putState,
-  refused,
-  roomPath,
-  stateOf,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { createRoom, join, leave, putState, roomPath, stateOf } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const creation = '/_matrix/client/v3/createRoom'

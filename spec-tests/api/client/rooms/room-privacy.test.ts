@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestReply, TestUser } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, putState, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, type TestReply, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, putState, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 

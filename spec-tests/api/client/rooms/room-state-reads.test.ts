@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestReply } from '../../../support/server/client.ts'
-import { accepted, act, createRoom, join, leave, putState, refused, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestReply } from '../../../support/server/client.ts'
+import { act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
 import { readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 

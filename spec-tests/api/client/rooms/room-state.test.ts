@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
-import {
-  accepted,
-  createRoom,
-  eventsOf,
-  join,
-  putState,
-  refused,
-  roomPath,
-  stateOf,
-} from '../../../support/rooms/rooms.ts'
+import { createRoom, eventsOf, join, putState, roomPath, stateOf } from '../../../support/rooms/rooms.ts'
+import { accepted, refused } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const directory = (alias: string) => `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`

@@ -2,16 +2,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
 import { sendEvent } from '#services/rooms/write/send.ts'
-import {
-  accepted,
-  createRoom,
-  eventsOf,
-  join,
-  putState,
-  refused,
-  roomPath,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { createRoom, eventsOf, join, putState, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted, refused } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 describe('sending events', () => {

@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  eventsOf,
-  join,
-  putState,
-  refused,
-  roomPath,
-  sendText,
-  stateOf,
-} from '../../../support/rooms/rooms.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
+import { act, createRoom, eventsOf, join, putState, roomPath, sendText, stateOf } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 
 const upgrade = (user: TestUser, roomId: string, version: string, more: object = {}) =>

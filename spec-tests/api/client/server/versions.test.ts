@@ -51,6 +51,18 @@ describe('well-known documents', () => {
     assert.deepEqual([status, body.errcode], [404, 'M_NOT_FOUND'])
   })
 
+  it('name another place to other servers where that is configured', async () => {
+    const federation = { well_known_server: 'federation.example.org:8448' }
+    const server = await read('/.well-known/matrix/server', { ...settings, federation })
+    const alone = await read('/.well-known/matrix/server', { federation })
+    const off = await read('/.well-known/matrix/server', { federation: { ...federation, enabled: false } })
+
+    for (const { body } of [server, alone]) assert.deepEqual(body, { 'm.server': 'federation.example.org:8448' })
+    assert.equal(off.status, 404)
+    for (const name of ['https://example.org', 'example.org:99999', 'a b'])
+      await assert.rejects(read('/', { federation: { well_known_server: name } }), /federation.well_known_server/)
+  })
+
   it('name whom to ask when that is configured', async () => {
     const contacts = [{ role: 'm.role.admin', matrix_id: '@root:test', email_address: 'root@example.org' }]
     const support = { contacts, page: 'https://example.org/help' }

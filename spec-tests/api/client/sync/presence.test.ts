@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { presenceChanged } from '#bus/topics.ts'
-import type { TestUser } from '../../../support/server/client.ts'
-import { accepted, createRoom, join, refused } from '../../../support/rooms/rooms.ts'
+import type { UserId } from '#protocol/ids.ts'
+import { deactivate } from '#services/accounts/deactivate.ts'
+import { Presences } from '#services/presence/presences.ts'
+import { openStore } from '#store/open.ts'
+import { accepted, refused, registerUser, type TestUser } from '../../../support/server/client.ts'
+import { countingStore } from '../../../support/server/counting-store.ts'
+import { createTestDatabase } from '../../../support/server/databases.ts'
+import { startRestartableServer } from '../../../support/server/restartable-server.ts'
+import { createRoom, join } from '../../../support/rooms/rooms.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { sync, type Synced } from '../../../support/server/sync.ts'
 
@@ -221,5 +228,101 @@ describe('presence', () => {
     refused(await bob.request('PUT', pathOf(alice), { presence: 'online' }), 403, 'M_FORBIDDEN')
     refused(await put(alice, { presence: 'asleep' }), 400, 'M_BAD_JSON')
     refused(await put(alice, {}), 400, 'M_MISSING_PARAM')
+  })
+
+  it('N12 is after a restart what it was, and who does not come back times out for those who saw them', async () => {
+    await using server = await startRestartableServer()
+    const [alice, bob, carol] = [
+      await registerUser(server.url, 'alice'),
+      await registerUser(server.url, 'bob'),
+      await registerUser(server.url, 'carol'),
+    ]
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    for (const user of [bob, carol]) accepted(await join(user, roomId))
+    accepted(await put(alice, { presence: 'online', status_msg: 'Reading' }))
+    accepted(await put(carol, { presence: 'offline', status_msg: 'Hidden' }))
+    await server.clock.advance(60_000)
+    await sync(alice)
+    let { next_batch: since } = await sync(bob)
+    accepted(await put(alice, { presence: 'unavailable', status_msg: 'Busy' }))
+    await server.clock.advance(20_000)
+
+    await server.restart()
+    const missed = await sync(bob, { since })
+    assert.deepEqual(told(missed, alice), [
+      { presence: 'unavailable', status_msg: 'Busy', last_active_ago: 20_000, currently_active: false },
+    ])
+    await sync(carol)
+    assert.deepEqual(accepted(await bob.request('GET', pathOf(carol))), {
+      presence: 'offline',
+      status_msg: 'Hidden',
+      currently_active: false,
+    })
+    since = missed.next_batch
+    const seen: unknown[] = []
+    for (let minute = 0; minute < 7; minute++) {
+      await server.clock.advance(60_000)
+      const answer = await sync(bob, { since })
+      since = answer.next_batch
+      seen.push(...told(answer, alice).map(({ presence, status_msg }) => [presence, status_msg]))
+    }
+    assert.deepEqual(seen, [['offline', 'Busy']])
+    await server.restart()
+    assert.deepEqual(told(await sync(bob, { since }), alice), [])
+    assert.equal(accepted(await bob.request('GET', pathOf(alice))).status_msg, 'Busy')
+  })
+
+  it('N12 is saved where it changes for others, many changes of a moment together, and not with every request', async () => {
+    const database = await createTestDatabase()
+    const { store, names } = countingStore(await openStore({ url: database.url, poolSize: 4, now: () => 0 }))
+    try {
+      await using server = await startTestServer({ store })
+      const alice = await server.register('alice')
+      await sync(alice)
+      const saves = () => names.filter((name) => name === 'presences.save').length
+      assert.equal(saves(), 1)
+      for (let n = 0; n < 20; n++) {
+        await server.clock.advance(30_000)
+        await sync(alice)
+      }
+      assert.equal(saves(), 1)
+      for (let n = 0; n < 50; n++) {
+        await server.clock.advance(10)
+        accepted(await put(alice, { presence: 'online', status_msg: `status ${n}` }))
+      }
+      while (server.context.presence.unsaved.size > 0) await server.clock.advance(250)
+      await server.settle()
+      assert.ok(saves() <= 15, `${saves()} saves`)
+      assert.equal((await store.presences.find(alice.userId))?.status, 'status 49')
+    } finally {
+      await database.remove()
+    }
+  })
+
+  it('N12 ends with the account, and nothing of it is kept', async () => {
+    await using server = await startTestServer()
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    accepted(await join(bob, await createRoom(alice, { preset: 'public_chat' })))
+    accepted(await put(alice, { presence: 'online', status_msg: 'Private' }))
+    const { store, presence } = server.context
+    assert.equal((await store.presences.find(alice.userId))?.status, 'Private')
+
+    await deactivate(server.context, { userId: alice.userId, erase: true })
+    await server.settle()
+    assert.equal(await store.presences.find(alice.userId), undefined)
+    assert.deepEqual(presence.find(alice.userId), { presence: 'offline', currently_active: false })
+  })
+
+  it('N12 is read again where more users were seen than memory holds, and those who are present stay', () => {
+    const clock = { now: () => 1000, every: () => () => {}, after: () => () => {} }
+    const presence = new Presences(clock, { capacity: 3 })
+    const see = (userId: UserId, state: 'online' | 'offline') => presence.see({ userId, deviceId: 'A', state })
+    see('@here:test', 'online')
+    for (let n = 0; n < 10; n++) {
+      presence.restore([{ userId: `@gone${n}:test`, state: 'offline', status: 'Bye', activeAt: 1, serial: n, devices: [] }]) // prettier-ignore
+    }
+    assert.equal(presence.find('@here:test')?.presence, 'online')
+    assert.equal(presence.has('@gone0:test'), false)
+    assert.equal(presence.find('@gone9:test')?.status_msg, 'Bye')
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
-import { accepted, act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
 
 type State = Record<string, string>
 
@@ -133,7 +133,7 @@ describe('GET /sync around holes in the timeline', () => {
       accepted(await putState(carol, roomId, ['m.room.member', carol.userId], renamed))
       for (const text of ['four', 'five', 'six', 'seven']) await sendText(alice, roomId, text)
       for (const isCold of [false, true]) {
-        if (isCold) server.context.rooms.drop(roomId as never)
+        if (isCold) await server.context.rooms.drop(roomId as never)
         const room = joined(await sync(bob, { since, filter }), roomId)
         assert.equal(room.timeline.limited, true)
         const told = membersIn(room.state.events)

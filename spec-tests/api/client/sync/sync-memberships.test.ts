@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accepted, act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
 
@@ -120,7 +121,7 @@ describe('GET /sync on who comes and goes', () => {
     accepted(await join(second, roomId))
     const heroes = async () => joined(await sync(alice), roomId).summary['m.heroes']
     const warm = await heroes()
-    server.context.rooms.drop(roomId as never)
+    await server.context.rooms.drop(roomId as never)
     assert.deepEqual([warm, await heroes()], [expectedHeroes, expectedHeroes])
   })
 })

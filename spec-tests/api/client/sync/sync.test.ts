@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { startTestServer } from '../../../support/server/server.ts'
 import { bodiesOf, joined, keysOf, sync } from '../../../support/server/sync.ts'
-import { accepted, act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, sendEvent, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 
 const part = encodeURIComponent
 const limit = (count: number) => ({ room: { timeline: { limit: count } } })
@@ -388,7 +389,7 @@ describe('GET /sync', () => {
     const { next_batch } = await sync(alice)
     const since = next_batch.replace(/_[^_]+$/, '_other.9')
     await sendText(alice, roomId, 'kept')
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assert.deepEqual(bodiesOf(joined(await sync(alice, { since }), roomId)), ['kept'])
   })
 

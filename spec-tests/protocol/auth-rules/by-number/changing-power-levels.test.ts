@@ -1,6 +1,6 @@
 import type { JsonObject } from '#protocol/events/event.ts'
 import { state } from '../../../support/generators/acts.ts'
-import { creator } from '../../../support/generators/unruled-room.ts'
+import { creator } from '../../../support/generators/opened-room.ts'
 import {
   always,
   checkRules,

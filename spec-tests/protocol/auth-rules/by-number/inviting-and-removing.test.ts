@@ -1,5 +1,5 @@
 import { member } from '../../../support/generators/acts.ts'
-import { type RoomSetup, creator } from '../../../support/generators/unruled-room.ts'
+import { type RoomSetup, creator } from '../../../support/generators/opened-room.ts'
 import {
   always,
   banRule,

@@ -1,5 +1,5 @@
 import { type Act, member, state } from '../../../support/generators/acts.ts'
-import { creator } from '../../../support/generators/unruled-room.ts'
+import { creator } from '../../../support/generators/opened-room.ts'
 import type { TestRoom } from '../../../support/generators/test-room.ts'
 import {
   allowedFrom,

@@ -6,7 +6,7 @@ import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
 import { levelValues } from '../../../support/generators/level-values.ts'
 import { state } from '../../../support/generators/acts.ts'
-import { creator, unruledRoom } from '../../../support/generators/unruled-room.ts'
+import { creator, unruledRoom } from '../../../support/generators/opened-room.ts'
 
 const user = '@a:b'
 const most = Number.MAX_SAFE_INTEGER

@@ -4,10 +4,12 @@ import { importSendJoin } from '#services/federation/receive/import-send-join.ts
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { LiveRooms } from '#services/rooms/live/live-rooms.ts'
+import { member } from '../../../support/generators/acts.ts'
 import { AdversarialRoom } from '../../../support/federation/adversarial-room.ts'
 import { countingStore, type Counts } from '../../../support/server/counting-store.ts'
 import { answeringFrom, startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
-import { assertRoomIs } from '../../../support/federation/remote-room.ts'
+import { assertRoomIs } from '../../../support/federation/assert-room-is.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
 import { SeededRandom } from '../../../support/generators/seeded-random.ts'
 import { tableSizes, type TableSize } from '../../../support/server/table-sizes.ts'
 
@@ -31,11 +33,13 @@ function counting(server: ReceivingServer, remote: AdversarialRoom) {
     assert.equal((await work()).outcome, 'accepted')
     return { calls: counts.calls - before.calls, rows: counts.rows - before.rows }
   }
-  const { roomId } = remote.room
+  const { roomId } = remote
   return {
     adopt: (join: EventId, chain: readonly EventId[]) =>
-      costOf(() => importSendJoin(ctx, { ...remote.answerTo(join), authChain: chain.map((id) => remote.pdu(id)) })),
-    receive: (id: EventId) => costOf(() => receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.pdu(id) })),
+      costOf(() =>
+        importSendJoin(ctx, { ...sendJoinAnswer(remote, join), authChain: chain.map((id) => remote.json(id)) }),
+      ),
+    receive: (id: EventId) => costOf(() => receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.json(id) })),
   }
 }
 
@@ -47,15 +51,16 @@ describe('an auth graph that is made to be expensive', function () {
 
   it('T20 takes bookkeeping and work in proportion to its 10,000 events', async () => {
     const remote = new AdversarialRoom('11', new SeededRandom(1))
-    const { room } = remote
     await using server = await startReceiving()
     const process = counting(server, remote)
     const grown: TableSize[] = []
-    let chain = [...room.order]
+    let chain = [...remote.order]
     for (let stage = 0; stage < stages; stage++) {
-      const replaced = room.order.slice(-1)
+      const replaced = remote.order.slice(-1)
       chain.push(...remote.grow(perStage))
-      const join = remote.letIn(`@u${stage}:test`, [...replaced, ...room.order.slice(-1)])
+      const join = remote.add(member(`@u${stage}:test`, `@u${stage}:test`, 'join'), {
+        prevs: [...replaced, ...remote.order.slice(-1)],
+      })
       const before = await bookkeeping(server)
       assertCosts(await process.adopt(join, chain), { calls: perStage / 10, rows: perStage * 4 })
       const after = await bookkeeping(server)
@@ -73,7 +78,7 @@ describe('an auth graph that is made to be expensive', function () {
     for (const fork of forwardExtremities) assertCosts(await process.receive(fork), { calls: 100, rows: 2000 })
     const restarted = counting(server, remote)
     const [last] = remote.grow(1, [line.at(-500)!])
-    assertCosts(await restarted.receive(last!), { calls: 100, rows: room.order.length + 2000 })
+    assertCosts(await restarted.receive(last!), { calls: 100, rows: remote.order.length + 2000 })
 
     const whole = await tableSizes(server.url)
     const { bytes } = await bookkeeping(server)
@@ -83,23 +88,22 @@ describe('an auth graph that is made to be expensive', function () {
 
   it('T20 gives up on a past of thousands that one event asks for, and keeps nothing of it', async () => {
     const remote = new AdversarialRoom('12', new SeededRandom(2))
-    const { room } = remote
-    const join = remote.letIn('@us:test')
+    const join = remote.add(member('@us:test', '@us:test', 'join'))
     const past = remote.grow(3000)
     let asked = 0
-    const elsewhere = answeringFrom(room.replay)
+    const elsewhere = answeringFrom(remote.replay)
     const port: MissingEvents = {
       fetchEvents: (...given) => (asked++, elsewhere.fetchEvents(...given)),
       fetchMissing: (...given) => (asked++, elsewhere.fetchMissing(...given)),
       fetchStateIds: async () => (asked++, undefined),
     }
     await using server = await startReceiving(port)
-    assert.equal((await importSendJoin(server.ctx, remote.answerTo(join))).outcome, 'accepted')
+    assert.equal((await importSendJoin(server.ctx, sendJoinAnswer(remote, join))).outcome, 'accepted')
     const before = await tableSizes(server.url)
-    assert.equal((await server.receive(room.roomId, remote.pdu(past.at(-1)!))).outcome, 'unresolved')
+    assert.equal((await server.receive(remote.roomId, remote.json(past.at(-1)!))).outcome, 'unresolved')
     assert.ok(asked <= 100, `${asked} questions`)
     assert.deepEqual(await tableSizes(server.url), before)
-    assert.equal((await server.receive(room.roomId, remote.pdu(past[500]!))).outcome, 'accepted')
+    assert.equal((await server.receive(remote.roomId, remote.json(past[500]!))).outcome, 'accepted')
     await assertRoomIs(server, remote, [past[500]!])
   })
 })

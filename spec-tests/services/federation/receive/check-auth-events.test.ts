@@ -3,7 +3,7 @@ import { authEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { authorizeByAuthEvents, createIdOf, type FindJudged } from '#services/federation/receive/check-auth-events.ts'
 import { byVersion } from '../../../support/generators/by-version.ts'
-import { unruledRoom } from '../../../support/generators/unruled-room.ts'
+import { unruledRoom } from '../../../support/generators/opened-room.ts'
 
 describe('the auth events of a received event', () => {
   const roomOf = (id: string) => {

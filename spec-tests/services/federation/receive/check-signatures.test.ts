@@ -5,7 +5,7 @@ import { signEvent } from '#protocol/events/signatures.ts'
 import { checkEvent } from '#services/federation/receive/check-event.ts'
 import type { FindKey } from '#services/remote/server-key.ts'
 import { member } from '../../../support/generators/acts.ts'
-import { unruledRoom } from '../../../support/generators/unruled-room.ts'
+import { unruledRoom } from '../../../support/generators/opened-room.ts'
 import { keyOf } from '../../../support/generators/server-keys.ts'
 
 const server = 'one'

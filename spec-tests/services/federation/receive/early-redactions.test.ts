@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import type { EventId, UserId } from '#protocol/ids.ts'
-import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { answeringFrom, startReceiving } from '../../../support/federation/receiving.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import type { Act } from '../../../support/generators/acts.ts'
-import { TestRoom } from '../../../support/generators/test-room.ts'
+import { message } from '../../../support/generators/acts.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
 
 const alice: UserId = '@alice:s0.test'
 const bob: UserId = '@bob:s1.test'
@@ -36,29 +35,20 @@ describe('a redaction that comes before its target', function () {
 })
 
 async function openScene(id: string) {
-  const version = roomVersion(id)!
-  const room = new TestRoom(version, { signed: true })
+  const levels = { events: { 'm.room.redaction': 0 } }
+  const room = openedRoom(id, { creator: alice, levels, members: { [bob]: 'join', [carol]: 'join' } })
+  const fork = room.order.slice(-1)
   const server = await startReceiving(answeringFrom(room.replay))
-  const send = (act: Act, prevs: readonly EventId[] = room.order.slice(-1)) => room.add(act, { prevs })
-  const state = (sender: UserId, [type, key]: [string, string], content: Act['content']) =>
-    send({ type, sender, state_key: key, content })
-  state(alice, ['m.room.create', ''], { room_version: id, ...(version.creators === 'content' && { creator: alice }) })
-  state(alice, ['m.room.member', alice], { membership: 'join' })
-  const users = version.creatorsOutrankAll ? {} : { [alice]: 100 }
-  state(alice, ['m.room.power_levels', ''], { users, events: { 'm.room.redaction': 0 } })
-  state(alice, ['m.room.join_rules', ''], { join_rule: 'public' })
-  state(bob, ['m.room.member', bob], { membership: 'join' })
-  const fork = state(carol, ['m.room.member', carol], { membership: 'join' })
   const receive = async (event: EventId) =>
     assert.equal((await server.receive(room.roomId, room.replay.events.get(event))).outcome, 'accepted')
-  await server.open({ roomId: room.roomId, version, create: room.replay.events.get(room.order[0]!)! })
+  await server.open(room)
   for (const event of room.order.slice(1)) await receive(event)
 
   /** The target stands on another branch than its redaction, and nobody follows it yet. */
   async function redactEarly(by: UserId) {
-    const target = send({ type: 'm.room.message', sender: bob, content: { body: 'secret' } }, [fork])
+    const target = room.add(message(bob, 'secret'), { prevs: fork })
     const named = { type: 'm.room.redaction', sender: by, content: { redacts: target }, redacts: target }
-    const redaction = send(named, [fork])
+    const redaction = room.add(named, { prevs: fork })
     await receive(redaction)
     assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
     await receive(target)

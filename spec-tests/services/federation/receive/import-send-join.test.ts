@@ -4,8 +4,10 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { diffFromCurrent, stateBefore } from '#services/rooms/state/state-before.ts'
 import { entriesOf } from '#services/rooms/state/state-diff.ts'
+import { member, state } from '../../../support/generators/acts.ts'
 import { startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
-import { RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
 import { alice } from '../../../support/generators/scene.ts'
 import type { TestRoom } from '../../../support/generators/test-room.ts'
@@ -28,25 +30,24 @@ describe('joining a room of another server', function () {
   this.timeout(20_000)
   for (const id of ['1', '10', '12'])
     it(`takes over its state in room version ${id}, keeps what is rejected out of it, and goes on from there`, async () => {
-      const remote = new RemoteRoom(id)
-      const { room } = remote
-      remote.send(bob, ['m.room.member', bob], { membership: 'join' })
-      const before = room.replay.stateBefore(room.order.slice(-1))
-      const forged = room.make(
+      const remote = openedRoom(id, { creator: alice })
+      remote.add(member(bob, bob, 'join'))
+      const before = remote.replay.stateBefore(remote.order.slice(-1))
+      const forged = remote.make(
         { type: 'm.room.name', sender: bob, state_key: '', content: { name: 'forged' } },
-        { prevs: room.order.slice(-1) },
+        { prevs: remote.order.slice(-1) },
       )
-      const join = remote.letIn(us)
+      const join = remote.add(member(us, us, 'join'))
 
       await using server = await startReceiving()
-      const { roomId } = room
-      const answer = remote.answerTo(join)
+      const { roomId } = remote
+      const answer = sendJoinAnswer(remote, join)
       const result = await importSendJoin(server.ctx, {
         ...answer,
         state: [...answer.state, forged as unknown as JsonValue],
       })
       assert.deepEqual(result, { eventId: join, outcome: 'accepted' })
-      const expected = new Map(room.replay.stateAfter.get(join))
+      const expected = new Map(remote.replay.stateAfter.get(join))
       for (const line of [await server.line(roomId), await server.lineFromDisk(roomId)]) {
         assert.deepEqual(new Map([...line.state].map(([key, { eventId }]) => [key, eventId])), expected)
         assert.deepEqual(line.forwardExtremities, [join])
@@ -57,35 +58,34 @@ describe('joining a room of another server', function () {
       const stored = await server.ctx.store.rooms.events.find(join)
       const diff = await diffFromCurrent(server.ctx, line, await stateBefore(server.ctx, stored!))
       assert.deepEqual(new Map(entriesOf(line, diff)), new Map(before))
-      const next = room.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
+      const next = remote.make({ type: 'm.room.message', sender: bob, content: {} }, { prevs: [join] })
       assert.equal((await server.receive(roomId, next)).outcome, 'accepted')
-      await forkTwice(room, server, join)
+      await forkTwice(remote, server, join)
       assert.deepEqual(await checkRoom(server.ctx, roomId), [])
     })
 
   it('tells the state before a second join whose past nobody gave us, beside what we knew', async () => {
-    const remote = new RemoteRoom('11')
-    const { room } = remote
+    const remote = openedRoom('11', { creator: alice })
     await using server = await startReceiving()
     const adopt = async (user: UserId): Promise<Map<string, EventId>> => {
-      const before = room.replay.stateBefore(room.order.slice(-1))
-      const join = remote.letIn(user)
-      const result = await importSendJoin(server.ctx, remote.answerTo(join))
+      const before = remote.replay.stateBefore(remote.order.slice(-1))
+      const join = remote.add(member(user, user, 'join'))
+      const result = await importSendJoin(server.ctx, sendJoinAnswer(remote, join))
       assert.deepEqual(result, { eventId: join, outcome: 'accepted' })
-      const line = await server.line(room.roomId)
+      const line = await server.line(remote.roomId)
       const stored = await server.ctx.store.rooms.events.find(join)
       const diff = await diffFromCurrent(server.ctx, line, await stateBefore(server.ctx, stored!))
       assert.deepEqual(new Map(entriesOf(line, diff)), new Map(before))
-      return new Map(room.replay.stateAfter.get(join))
+      return new Map(remote.replay.stateAfter.get(join))
     }
     await adopt(us)
     // What happens now is not told to us.
-    remote.send(bob, ['m.room.member', bob], { membership: 'join' })
-    remote.send(alice, ['m.room.name', ''], { name: 'elsewhere' })
-    remote.send(alice, ['m.room.power_levels', ''], { users: { [alice]: 100, [bob]: 50 } })
+    remote.add(member(bob, bob, 'join'))
+    remote.add(state(alice, 'm.room.name', { name: 'elsewhere' }))
+    remote.add(state(alice, 'm.room.power_levels', { users: { [alice]: 100, [bob]: 50 } }))
     const after = await adopt('@other:test')
-    const line = await server.lineFromDisk(room.roomId)
+    const line = await server.lineFromDisk(remote.roomId)
     assert.deepEqual(new Map([...line.state].map(([key, { eventId }]) => [key, eventId])), after)
-    assert.deepEqual(await checkRoom(server.ctx, room.roomId), [])
+    assert.deepEqual(await checkRoom(server.ctx, remote.roomId), [])
   })
 })

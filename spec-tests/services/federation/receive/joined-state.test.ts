@@ -3,15 +3,16 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { evictAll } from '../../../support/server/evict-all.ts'
-import { findTestKey, silent } from '../../../support/federation/receiving.ts'
-import { RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { findTestKey, silent } from '../../../support/federation/receive-needs.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import { alice } from '../../../support/generators/scene.ts'
 import { member, message, state } from '../../../support/generators/acts.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, type TestUser } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 import { sync, type SyncedRoom, type SyncEvent, type SyncQuery } from '../../../support/server/sync.ts'
 import { readRoom } from '../../../support/rooms/room-reads.ts'
-import { accepted } from '../../../support/rooms/rooms.ts'
 
 const bob: UserId = '@bob:s1.test'
 const us: UserId = '@us:test'
@@ -53,10 +54,10 @@ const shapes: Shape[] = [1, 3, 50].flatMap((limit) =>
 class Followers {
   readonly #server: TestServer
   readonly #user: TestUser
-  readonly #remote: RemoteRoom
+  readonly #remote: TestRoom
   readonly #views = new Map<Shape, { since: string; known: State }>()
 
-  constructor(server: TestServer, user: TestUser, remote: RemoteRoom) {
+  constructor(server: TestServer, user: TestUser, remote: TestRoom) {
     this.#server = server
     this.#user = user
     this.#remote = remote
@@ -69,10 +70,10 @@ class Followers {
 
   /** Each of them knows the room as it is now. */
   async knowTheState(): Promise<void> {
-    const { roomId } = this.#remote.room
+    const { roomId } = this.#remote
     const actual = named(accepted(await readRoom(this.#user, [roomId, 'state'])) as SyncEvent[])
     for (const isCold of [false, true]) {
-      if (isCold) evictAll(this.#server.context, [roomId])
+      if (isCold) await evictAll(this.#server.context, [roomId])
       for (const shape of shapes) {
         const view = this.#views.get(shape)!
         const { next_batch, rooms } = await sync(this.#user, { ...shape.query, since: view.since })
@@ -95,23 +96,22 @@ describe('/sync of a room of another server', function () {
       await using server = await startTestServer()
       const user = await server.register('us')
       await server.register('other')
-      const remote = new RemoteRoom(id)
-      const { room } = remote
+      const remote = openedRoom(id, { creator: alice })
       const ctx = { ...server.context, findKey: findTestKey, missingEvents: silent }
       const letIn = async (one: UserId, prevs?: readonly EventId[]) => {
-        const joined = remote.letIn(one, prevs)
-        assert.equal((await importSendJoin(ctx, remote.answerTo(joined))).outcome, 'accepted')
+        const joined = remote.add(member(one, one, 'join'), { prevs: prevs })
+        assert.equal((await importSendJoin(ctx, sendJoinAnswer(remote, joined))).outcome, 'accepted')
         return joined
       }
       const receive = async (eventId: EventId, expected = 'accepted') => {
-        const received = { origin: 's0.test' as const, roomId: room.roomId, pdu: remote.pdu(eventId) }
+        const received = { origin: 's0.test' as const, roomId: remote.roomId, pdu: remote.json(eventId) }
         const { outcome, reason } = await receiveEvent(ctx, received)
         assert.equal(outcome, expected, reason)
         return eventId
       }
-      remote.send(alice, ['m.room.name', ''], { name: 'first' })
-      remote.send(alice, ['m.room.encryption', ''], { algorithm: 'm.megolm.v1.aes-sha2' })
-      remote.send(bob, ['m.room.member', bob], { membership: 'join' })
+      remote.add(state(alice, 'm.room.name', { name: 'first' }))
+      remote.add(state(alice, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' }))
+      remote.add(member(bob, bob, 'join'))
       const followers = new Followers(server, user, remote)
       await followers.begin()
       const joined = await letIn(us)
@@ -119,24 +119,24 @@ describe('/sync of a room of another server', function () {
 
       // Two branches, of which one takes the other's state back.
       const topic = (text: string) => state(alice, 'm.room.topic', { topic: text })
-      const left = await receive(room.add(topic('left'), { prevs: [joined] }))
+      const left = await receive(remote.add(topic('left'), { prevs: [joined] }))
       await followers.knowTheState()
-      const ban = await receive(room.add(member(alice, bob, 'ban'), { prevs: [joined] }))
+      const ban = await receive(remote.add(member(alice, bob, 'ban'), { prevs: [joined] }))
       await followers.knowTheState()
-      const right = await receive(room.add(topic('right'), { prevs: [ban], sentAt: 1_700_000_000_000 }))
+      const right = await receive(remote.add(topic('right'), { prevs: [ban], sentAt: 1_700_000_000_000 }))
       await followers.knowTheState()
-      const met = await receive(room.add(message(alice, 'met'), { prevs: [left, right] }))
+      const met = await receive(remote.add(message(alice, 'met'), { prevs: [left, right] }))
       await followers.knowTheState()
 
       // What happens now is sent to us only with the join of somebody else, and event by event after it.
-      const name = remote.send(alice, ['m.room.name', ''], { name: 'elsewhere' }, [met])
-      const here = await receive(room.add(message(alice, 'here'), { prevs: [met] }))
+      const name = remote.add(state(alice, 'm.room.name', { name: 'elsewhere' }), { prevs: [met] })
+      const here = await receive(remote.add(message(alice, 'here'), { prevs: [met] }))
       const other = await letIn('@other:test', [name])
       await followers.knowTheState()
       // Where she may, Alice gives up her power: her former event comes too late then.
       const isDemoted = id === '6'
       const levels = isDemoted ? { users: { [alice]: 0 } } : { events: { 'm.room.topic': 0 } }
-      await receive(remote.send(alice, ['m.room.power_levels', ''], levels, [here, other]))
+      await receive(remote.add(state(alice, 'm.room.power_levels', levels), { prevs: [here, other] }))
       await receive(name, isDemoted ? 'soft-failed' : 'accepted')
       await followers.knowTheState()
     })

@@ -4,23 +4,27 @@ import type { EventId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { loadAuthGraph } from '#services/rooms/state/load-auth-graph.ts'
-import { silent, startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
-import { assertRoomIs, RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { member, state } from '../../../support/generators/acts.ts'
+import { silent } from '../../../support/federation/receive-needs.ts'
+import { startReceiving, type ReceivingServer } from '../../../support/federation/receiving.ts'
+import { assertRoomIs } from '../../../support/federation/assert-room-is.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import { alice } from '../../../support/generators/scene.ts'
 
 const bob: UserId = '@bob:s1.test'
 
 /** A room on two processes that both have its auth graph in memory, before they hear of what Bob may do. */
 async function start(versionId: string) {
-  const remote = new RemoteRoom(versionId)
-  const { room } = remote
-  remote.send(bob, ['m.room.member', bob], { membership: 'join' })
-  const join = remote.letIn('@us:test')
-  const forked = ['one', 'two'].map((topic) => remote.send(alice, ['m.room.topic', ''], { topic }, [join]))
-  const users = room.version.creatorsOutrankAll ? { [bob]: 50 } : { [alice]: 100, [bob]: 50 }
-  const ancestor = remote.send(alice, ['m.room.power_levels', ''], { users }, forked)
-  const named = remote.send(bob, ['m.room.name', ''], { name: 'mine' })
-  const limited = remote.send(bob, ['m.room.power_levels', ''], { users, ban: 50 })
+  const remote = openedRoom(versionId, { creator: alice })
+  remote.add(member(bob, bob, 'join'))
+  const join = remote.add(member('@us:test', '@us:test', 'join'))
+  const forked = ['one', 'two'].map((topic) => remote.add(state(alice, 'm.room.topic', { topic }), { prevs: [join] }))
+  const users = remote.version.creatorsOutrankAll ? { [bob]: 50 } : { [alice]: 100, [bob]: 50 }
+  const ancestor = remote.add(state(alice, 'm.room.power_levels', { users }), { prevs: forked })
+  const named = remote.add(state(bob, 'm.room.name', { name: 'mine' }))
+  const limited = remote.add(state(bob, 'm.room.power_levels', { users, ban: 50 }))
   const port: { answers: MissingEvents } = { answers: silent }
   const server = await startReceiving({
     fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
@@ -29,11 +33,11 @@ async function start(versionId: string) {
   })
   const beside = await server.beside()
   const receive = async (process: ReceivingServer, id: EventId) =>
-    (await process.receive(room.roomId, remote.pdu(id))).outcome
-  await importSendJoin(server.ctx, remote.answerTo(join))
+    (await process.receive(remote.roomId, remote.json(id))).outcome
+  await importSendJoin(server.ctx, sendJoinAnswer(remote, join))
   for (const id of forked) assert.equal(await receive(server, id), 'accepted')
   for (const process of [server, beside]) {
-    const { size } = await loadAuthGraph(process.ctx, await process.line(room.roomId))
+    const { size } = await loadAuthGraph(process.ctx, await process.line(remote.roomId))
     assert.ok(size > 0)
   }
   return {
@@ -45,7 +49,7 @@ async function start(versionId: string) {
   }
 }
 
-function chainOf(id: EventId, { room }: RemoteRoom): Set<EventId> {
+function chainOf(id: EventId, room: TestRoom): Set<EventId> {
   const chain = new Set([id])
   if (room.version.roomIdIsCreateHash) chain.add(room.order[0]!)
   for (const each of chain)
@@ -60,7 +64,7 @@ describe('an auth chain of which an ancestor is missing', function () {
       it(`T21 is told whole in version ${id} once the ancestor comes ${hasPlace ? 'with' : 'without'} its place`, async () => {
         await using scene = await start(id)
         const { remote, server, beside, port, receive, forked, ancestor, named, limited } = scene
-        const { roomId, replay } = remote.room
+        const { roomId, replay } = remote
         for (const event of [named, limited]) assert.equal(await receive(server, event), 'unresolved')
         const early = await loadAuthGraph(server.ctx, await server.line(roomId))
         for (const event of [ancestor, named, limited]) assert.equal(early.authEventsOf(event), undefined)
@@ -68,14 +72,14 @@ describe('an auth chain of which an ancestor is missing', function () {
         if (hasPlace) assert.equal(await receive(server, ancestor), 'accepted')
         else {
           // Another server tells the state before an event whose past it does not have.
-          const lost = remote.room.add({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
+          const lost = remote.add({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
           const message = { type: 'm.room.message', sender: bob, content: {} }
-          const later = remote.room.add(message, { prevs: [lost] })
+          const later = remote.add(message, { prevs: [lost] })
           const state = [...replay.stateBefore([lost]).values()]
           port.answers = {
             ...silent,
             fetchStateIds: async () => {
-              port.answers = { ...silent, fetchEvents: async (_source, ids) => ids.map((each) => remote.pdu(each)) }
+              port.answers = { ...silent, fetchEvents: async (_source, ids) => ids.map((each) => remote.json(each)) }
               return { state, authChain: [] }
             },
           }
@@ -87,7 +91,7 @@ describe('an auth chain of which an ancestor is missing', function () {
         for (const event of [named, limited]) assert.equal(await receive(server, event), 'accepted')
 
         // The other process heard of nothing in between, and has to resolve what rests on the ancestor and what does not.
-        const contended = remote.send(alice, ['m.room.name', ''], { name: 'hers' }, forked)
+        const contended = remote.add(state(alice, 'm.room.name', { name: 'hers' }), { prevs: forked })
         assert.equal(await receive(beside, contended), 'accepted')
         for (const process of [server, beside]) {
           const room = await process.lineFromDisk(roomId)

@@ -12,6 +12,7 @@ import { checkRoom } from '../../../support/rooms/room-check.ts'
 import { alice, openScene, type Scene } from '../../../support/generators/scene.ts'
 import { type Act, message } from '../../../support/generators/acts.ts'
 import { failuresOnly } from '../../../support/server/server.ts'
+import { alone } from '../../../support/federation/alone.ts'
 
 /** 16 kB that no database can press into the row of an index. */
 const long = createHash('shake256', { outputLength: 12_000 }).update('long').digest('base64')
@@ -71,7 +72,14 @@ describe('receiving odd events', function () {
 /** Takes what came before the event off the disk. */
 async function purge({ server, room }: Scene, eventId: EventId): Promise<void> {
   const typing = new TypingRooms(server.ctx.clock)
-  const ctx = { ...server.ctx, log: failuresOnly, typing, tokens: systemTokens, processId: 'p' }
+  const ctx = {
+    ...server.ctx,
+    log: failuresOnly,
+    typing,
+    tokens: systemTokens,
+    processId: 'p',
+    remoteMembership: alone,
+  }
   await requestHistoryPurge(ctx, { roomId: room.roomId, before: { eventId }, deleteLocal: true })
   await collectPurges(ctx)
 }

@@ -5,12 +5,17 @@ import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { openPostgres } from '#store/engine/postgres/engine.ts'
 import { openSqlite } from '#store/engine/sqlite/engine.ts'
 import { up } from '../../../../migrations/0014-placeholder-rooms.ts'
+import { alice } from '../../../support/generators/scene.ts'
 import { withWrites } from '../../../support/server/disturbed-writes.ts'
 import { newRooms } from '../../../support/server/earlier-history.ts'
-import { findTestKey, silent, startReceiving, type ReceivingContext } from '../../../support/federation/receiving.ts'
-import { RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { findTestKey, silent, type ReceivingContext } from '../../../support/federation/receive-needs.ts'
+import { startReceiving } from '../../../support/federation/receiving.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
+import type { TestRoom } from '../../../support/generators/test-room.ts'
 import { member } from '../../../support/generators/acts.ts'
-import { createRoom, join as joinRoom, refused, roomPath } from '../../../support/rooms/rooms.ts'
+import { createRoom, join as joinRoom, roomPath } from '../../../support/rooms/rooms.ts'
+import { refused } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 const us: UserId = '@us:test'
@@ -24,12 +29,12 @@ const receiving = (server: TestServer): ReceivingContext => ({
 })
 
 /** A join that fails with the last of its writes: the room is opened, and all that the join rests on is stored. */
-async function failJoin(ctx: ReceivingContext, remote: RemoteRoom, join: EventId): Promise<void> {
+async function failJoin(ctx: ReceivingContext, remote: TestRoom, join: EventId): Promise<void> {
   const failing = withWrites(ctx, async (number, write) => {
     if (number === 3) throw new Error('The database is full')
     return write()
   })
-  await assert.rejects(importSendJoin(failing, remote.answerTo(join)), /full/)
+  await assert.rejects(importSendJoin(failing, sendJoinAnswer(remote, join)), /full/)
 }
 
 describe('a room known only from a join under way', () => {
@@ -37,9 +42,9 @@ describe('a room known only from a join under way', () => {
     await using server = await startTestServer()
     const user = await server.register('us')
     const ctx = receiving(server)
-    const remote = new RemoteRoom('11')
-    const { roomId } = remote.room
-    const join = remote.letIn(us)
+    const remote = openedRoom('11', { creator: alice })
+    const { roomId } = remote
+    const join = remote.add(member(us, us, 'join'))
     await failJoin(ctx, remote, join)
     const assertUnknown = async () => {
       refused(await joinRoom(user, roomId), 404, 'M_NOT_FOUND')
@@ -51,27 +56,27 @@ describe('a room known only from a join under way', () => {
     }
 
     await assertUnknown()
-    const opening = remote.room.order.slice(1, 4)
-    for (const id of [...opening, remote.room.add(member(bob, bob, 'join'), { prevs: opening.slice(-1) })])
-      assert.equal((await receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.pdu(id) })).outcome, 'accepted')
+    const opening = remote.order.slice(1, 4)
+    for (const id of [...opening, remote.add(member(bob, bob, 'join'), { prevs: opening.slice(-1) })])
+      assert.equal((await receiveEvent(ctx, { origin: 's0.test', roomId, pdu: remote.json(id) })).outcome, 'accepted')
     await assertUnknown()
-    ctx.rooms.drop(roomId)
+    await ctx.rooms.drop(roomId)
     await assertUnknown()
   })
 
   it('N32 is known with the first join of a user of this server, here and to other processes', async () => {
     await using server = await startReceiving()
     await using beside = await server.beside()
-    const remote = new RemoteRoom('11')
-    const { roomId } = remote.room
-    const join = remote.letIn(us)
+    const remote = openedRoom('11', { creator: alice })
+    const { roomId } = remote
+    const join = remote.add(member(us, us, 'join'))
     await failJoin(server.ctx, remote, join)
     assert.equal(await beside.ctx.rooms.find(roomId), undefined)
 
-    assert.equal((await importSendJoin(beside.ctx, remote.answerTo(join))).outcome, 'accepted')
+    assert.equal((await importSendJoin(beside.ctx, sendJoinAnswer(remote, join))).outcome, 'accepted')
     assert.deepEqual((await newRooms(server.ctx.store)).map((room) => room.isPlaceholder), [false]) // prettier-ignore
     assert.ok(await beside.ctx.rooms.find(roomId))
-    server.ctx.rooms.drop(roomId)
+    await server.ctx.rooms.drop(roomId)
     assert.ok(await server.ctx.rooms.find(roomId))
   })
 
@@ -82,9 +87,9 @@ describe('a room known only from a join under way', () => {
     const left = await createRoom(user)
     await user.request('POST', roomPath(left, 'leave'), {})
     const ctx = receiving(server)
-    const [joined, failed] = [new RemoteRoom('11'), new RemoteRoom('12')]
-    await importSendJoin(ctx, joined.answerTo(joined.letIn(us)))
-    await failJoin(ctx, failed, failed.letIn(us))
+    const [joined, failed] = [openedRoom('11', { creator: alice }), openedRoom('12', { creator: alice })]
+    await importSendJoin(ctx, sendJoinAnswer(joined, joined.add(member(us, us, 'join'))))
+    await failJoin(ctx, failed, failed.add(member(us, us, 'join')))
 
     const url = server.context.config.database.url ?? ''
     const engine = url.startsWith('sqlite:') ? await openSqlite(url.slice('sqlite:'.length)) : openPostgres(url, 1)
@@ -93,7 +98,7 @@ describe('a room known only from a join under way', () => {
     await engine.close()
 
     const placeholders = (await server.context.store.rooms.rooms.list()).filter((room) => room.isPlaceholder)
-    assert.deepEqual(placeholders.map((room) => room.roomId), [failed.room.roomId]) // prettier-ignore
+    assert.deepEqual(placeholders.map((room) => room.roomId), [failed.roomId]) // prettier-ignore
     assert.ok((await newRooms(server.context.store)).some((room) => room.roomId === own))
   })
 })

@@ -5,9 +5,9 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import type { TestUser } from '../../../support/server/client.ts'
-import { findTestKey, silent } from '../../../support/federation/receiving.ts'
+import { findTestKey, silent } from '../../../support/federation/receive-needs.ts'
 import { roomPath, sendText } from '../../../support/rooms/rooms.ts'
-import { type Act, member, message, state } from '../../../support/generators/acts.ts'
+import { type Act, member, message, openingActs, state } from '../../../support/generators/acts.ts'
 import { TestRoom } from '../../../support/generators/test-room.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
@@ -27,10 +27,7 @@ async function openRoom(server: TestServer) {
     return { id, ...(await receiveEvent(ctx, { origin: 's0.test', roomId: room.roomId, pdu })) }
   }
   const opening = [
-    state(owner, 'm.room.create', { room_version: '12' }),
-    member(owner, owner, 'join'),
-    state(owner, 'm.room.power_levels', { users: {}, events: { 'org.example': 50 } }),
-    state(owner, 'm.room.join_rules', { join_rule: 'public' }),
+    ...openingActs(version, owner, { levels: { events: { 'org.example': 50 } } }),
     member(alice, alice, 'join'),
     member(mallory, mallory, 'join'),
   ]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { jobsChanged } from '#bus/topics.ts'
 import { startProfileWorker } from '#services/rooms/membership/profile-worker.ts'
-import { accepted, act, createRoom, eventsOf, join, putState, stateOf } from '../../../support/rooms/rooms.ts'
+import { act, createRoom, eventsOf, join, putState, stateOf } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 const profile = (userId: string, name: string) => `/_matrix/client/v3/profile/${userId}/${name}`

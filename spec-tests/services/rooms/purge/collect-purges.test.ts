@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { jobsChanged } from '#bus/topics.ts'
+import { setImmediate } from 'node:timers/promises'
+import { jobsChanged, roomHidden } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { jobLeaseMs } from '#jobs/job-worker.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
@@ -12,9 +13,9 @@ import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
 import { openPostgres } from '#store/engine/postgres/engine.ts'
 import { openSqlite } from '#store/engine/sqlite/engine.ts'
 import { up } from '../../../../migrations/0022-purge-jobs.ts'
-import type { TestUser } from '../../../support/server/client.ts'
+import { accepted, refused, type TestUser } from '../../../support/server/client.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import { accepted, createRoom, join, refused, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, roomPath, sendText } from '../../../support/rooms/rooms.ts'
 import { silent, startTestServer, type TestServer } from '../../../support/server/server.ts'
 
 type Store = Context['store']
@@ -98,6 +99,47 @@ function failIn(store: Store, step: Step | 'receipts'): () => void {
     })
   return () => void (store.transaction = transaction)
 }
+
+/** Keeps the event writer before its commits until what this answers is called. */
+function holdWrites(store: Store): () => void {
+  const { write } = store.eventWriter
+  const held = Promise.withResolvers<void>()
+  store.eventWriter.write = async (...args) => {
+    await held.promise
+    return write(...args)
+  }
+  return () => {
+    store.eventWriter.write = write
+    held.resolve()
+  }
+}
+
+describe('a room that is hidden while a write is under way', () => {
+  const topicOf = async (user: TestUser, roomId: RoomId) =>
+    accepted(await user.request('GET', roomPath(roomId, 'state', 'm.room.topic'))).topic
+
+  for (const [who, hide] of [
+    ['another process', async ({ context: { bus } }, { roomId }) => bus.publish(roomHidden, { roomId })],
+    ['a purge of its history', ({ context }, { roomId, last }) => requestHistoryPurge(context, { roomId, before: { eventId: last }, deleteLocal: false })], // prettier-ignore
+  ] as [string, (server: TestServer, room: Room) => Promise<unknown>][])
+    it(`N26 by ${who} is read anew with what was written`, async () => {
+      await using server = await startTestServer()
+      const alice = await server.register('alice')
+      const room = await smallRoom(server, alice)
+      const release = holdWrites(server.context.store)
+      const writing = alice.request('PUT', roomPath(room.roomId, 'state', 'm.room.topic'), { topic: 'second' })
+      while (server.context.rooms.peek(room.roomId)?.pendingWrites !== 1) await setImmediate()
+      const hiding = hide(server, room)
+      await setImmediate()
+      assert.equal(await topicOf(alice, room.roomId), 'first')
+      release()
+      await Promise.all([writing.then(accepted), hiding])
+      await server.settle()
+      assert.equal(await topicOf(alice, room.roomId), 'second')
+      await sendText(alice, room.roomId, 'newest')
+      assert.deepEqual(await checkRoom(server.context, room.roomId), [])
+    })
+})
 
 describe('the collection of purges', () => {
   it('goes on with a room after a kill at every slice', async () => {

@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict'
 import { accountErased } from '#bus/topics.ts'
-import { testPassword, type TestUser } from '../../../support/server/client.ts'
+import { accepted, testPassword, type TestUser } from '../../../support/server/client.ts'
 import { startRestartableServer } from '../../../support/server/restartable-server.ts'
 import { registerUser } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync, type SyncEvent } from '../../../support/server/sync.ts'
 import { readAllMessages, readRoom, readRoomV1 } from '../../../support/rooms/room-reads.ts'
-import {
-  accepted,
-  act,
-  createRoom,
-  join,
-  leave,
-  putState,
-  redact,
-  sendRelated,
-  sendText,
-} from '../../../support/rooms/rooms.ts'
+import { act, createRoom, join, leave, putState, redact, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 
 const client = '/_matrix/client/v3'
 

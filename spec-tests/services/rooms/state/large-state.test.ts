@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
-import { findTestKey, silent } from '../../../support/federation/receiving.ts'
-import { RemoteRoom } from '../../../support/federation/remote-room.ts'
+import { member } from '../../../support/generators/acts.ts'
+import { findTestKey, silent } from '../../../support/federation/receive-needs.ts'
+import { sendJoinAnswer } from '../../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../../support/generators/opened-room.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
-import { accepted, createRoom, join, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { createRoom, join, roomPath, sendText } from '../../../support/rooms/rooms.ts'
+import { accepted } from '../../../support/server/client.ts'
 import { startTestServer } from '../../../support/server/server.ts'
 import { joined, sync } from '../../../support/server/sync.ts'
 
@@ -56,16 +59,16 @@ describe('a room with more state than a query loads', function () {
     const changed = joined(await sync(alice, { since }), roomId)
     assertAllNotes(latest([...changed.state.events, ...changed.timeline.events]), later)
 
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assertAllNotes(accepted(await alice.request('GET', roomPath(roomId, 'state'))), later)
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })
 
   it('is taken in by a join, and read whole', async () => {
-    const remote = new RemoteRoom('11', { notes })
-    const { roomId } = remote.room
+    const remote = openedRoom('11', { creator: '@alice:s0.test', notes })
+    const { roomId } = remote
     const us: UserId = '@us:test'
-    const answer = remote.answerTo(remote.letIn(us))
+    const answer = sendJoinAnswer(remote, remote.add(member(us, us, 'join')))
     await using server = await startTestServer()
     const user = await server.register('us')
     const ctx = { ...server.context, findKey: findTestKey, missingEvents: silent }
@@ -74,7 +77,7 @@ describe('a room with more state than a query loads', function () {
     assertAllNotes(accepted(await user.request('GET', roomPath(roomId, 'state'))))
     for (let n = 0; n < 30; n++) await sendText(user, roomId, `${n}`)
     assertAllNotes(joined(await sync(user), roomId).state.events)
-    server.context.rooms.drop(roomId)
+    await server.context.rooms.drop(roomId)
     assertAllNotes(accepted(await user.request('GET', roomPath(roomId, 'state'))))
     assert.deepEqual(await checkRoom(server.context, roomId), [])
   })

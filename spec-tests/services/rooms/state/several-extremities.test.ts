@@ -31,8 +31,8 @@ async function openRoom(server: ReceivingServer, levels: object = {}): Promise<T
 /** The other server hears of everything here. */
 async function tell(server: ReceivingServer, elsewhere: TestRoom): Promise<void> {
   const room = await server.line(roomId)
-  const page = { roomNid: room.nid!, from: 0, direction: 'forwards', limit: 1000 } as const
-  for (const event of await server.ctx.store.rooms.events.page(page)) elsewhere.take(storedPdu(event, room))
+  for (const event of await server.ctx.store.rooms.check.events(room.nid!, { after: 0, limit: 1000 }))
+    if (event.status === 'accepted') elsewhere.take(storedPdu(event, room))
 }
 
 async function fork(server: ReceivingServer, elsewhere: TestRoom, { act, prev }: { act: Act; prev: EventId }) {

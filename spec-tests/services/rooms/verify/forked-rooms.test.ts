@@ -14,6 +14,7 @@ import { generateHistory } from '../../../support/generators/history-generator.t
 import { answeringFrom, startReceiving } from '../../../support/federation/receiving.ts'
 import { checkRoom } from '../../../support/rooms/room-check.ts'
 import { SeededRandom } from '../../../support/generators/seeded-random.ts'
+import { alone } from '../../../support/federation/alone.ts'
 
 describe('check of a room that forks', function () {
   this.timeout(60_000)
@@ -61,7 +62,7 @@ describe('check of a room that forks', function () {
     const { store } = server.ctx
     const log = failuresOnly
     const typing = new TypingRooms(server.ctx.clock)
-    const ctx = { ...server.ctx, log, typing, tokens: systemTokens, processId: 'p' }
+    const ctx = { ...server.ctx, log, typing, tokens: systemTokens, processId: 'p', remoteMembership: alone }
     const line = await server.line(roomId)
     const middle = order[30]!
 

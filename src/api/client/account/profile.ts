@@ -1,6 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { missingParam, notFound } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
+import type { Context } from '#context.ts'
+import { isValidUserId, serverOf, type UserId } from '#protocol/ids.ts'
+import { askProfile } from '#services/remote/remote-profile.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { deleteProfileField, findProfile, setProfileField } from '#services/accounts/profile/profile.ts'
 import { checkFieldName } from '#services/accounts/profile/profile-field.ts'
@@ -10,17 +13,21 @@ const path = '/_matrix/client/v3/profile/:userId/:keyName'
 const Params = Type.Object({ userId: UserIdText, keyName: Type.String() })
 const Fields = Type.Object({}, { additionalProperties: true })
 
+/** Whether another server is asked: for those who are logged in. */
+const isAskedFor = (ctx: Context, userId: UserId, requester: unknown): boolean =>
+  requester !== undefined && isValidUserId(userId) && serverOf(userId) !== ctx.config.server_name
+
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuserid */
 export const getProfile = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/profile/:userId',
-  auth: 'none',
+  auth: 'optional',
   params: Type.Object({ userId: UserIdText }),
   reply: Fields,
   summary: "Shows a user's whole profile.",
   spec: 'client-server-api/#get_matrixclientv3profileuserid',
-  async handle(ctx, { params }) {
-    return findProfile(ctx, params.userId)
+  async handle(ctx, { params }, requester) {
+    return isAskedFor(ctx, params.userId, requester) ? askProfile(ctx, params.userId) : findProfile(ctx, params.userId)
   },
 })
 
@@ -28,14 +35,15 @@ export const getProfile = endpoint({
 export const getProfileField = endpoint({
   method: 'GET',
   path,
-  auth: 'none',
+  auth: 'optional',
   params: Params,
   reply: Fields,
   summary: "Shows one field of a user's profile.",
   spec: 'client-server-api/#get_matrixclientv3profileuseridkeyname',
-  async handle(ctx, { params: { userId, keyName } }) {
+  async handle(ctx, { params: { userId, keyName } }, requester) {
     checkFieldName(keyName)
-    const profile = await findProfile(ctx, userId)
+    const isRemote = isAskedFor(ctx, userId, requester)
+    const profile = isRemote ? await askProfile(ctx, userId, keyName) : await findProfile(ctx, userId)
     if (!Object.hasOwn(profile, keyName)) throw notFound('The profile has no such field')
     return { [keyName]: profile[keyName] }
   },

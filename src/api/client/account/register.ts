@@ -34,7 +34,7 @@ export const postRegister = endpoint({
   query: Type.Object({ kind: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('guest')])) }),
   body: Body,
   reply: Type.Object({ ...Type.Partial(SessionReply).properties, user_id: UserIdText }),
-  summary: 'Makes an account, and logs its owner in unless told not to.',
+  summary: 'Makes an account, and logs its owner in unless `inhibit_login` is set.',
   spec: 'client-server-api/#post_matrixclientv3register',
   async handle(ctx, { query, body, ip }, requester) {
     if (query.kind === 'guest') throw forbidden('Guests are not admitted')

@@ -1,10 +1,10 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { endpoint, JsonText } from '#http/endpoint.ts'
+import { endpoint, JsonPieces, JsonText } from '#http/endpoint.ts'
 import {
   deleteBackedUpKeys,
   getBackedUpKey,
-  listBackedUpKeys,
   putBackedUpKeys,
+  readBackedUpKeys,
   type BackupState,
 } from '#services/e2ee/backed-up-keys.ts'
 import { JsonBody } from '#api/client/json-object.ts'
@@ -56,11 +56,33 @@ const stateReply = ({ etag, keyCount }: BackupState) => ({ etag: String(etag), c
 const sessionText = ({ firstMessageIndex, forwardedCount, isVerified, sessionData }: StoredSession) =>
   `{"first_message_index":${firstMessageIndex},"forwarded_count":${forwardedCount},"is_verified":${isVerified},"session_data":${sessionData}}`
 
-const objectText = <T>(items: readonly T[], write: (item: T) => readonly [string, string]) =>
-  `{${items.map((item) => write(item).join(':')).join(',')}}`
+const memberText = (session: StoredSession) => `${JSON.stringify(session.sessionId)}:${sessionText(session)}`
 
-const roomText = (sessions: readonly StoredSession[]) =>
-  `{"sessions":${objectText(sessions, (session) => [JSON.stringify(session.sessionId), sessionText(session)])}}`
+type Pages = AsyncIterable<readonly StoredSession[]>
+
+async function* roomText(pages: Pages): AsyncGenerator<string> {
+  let before = '{"sessions":{'
+  for await (const sessions of pages) {
+    yield before + sessions.map(memberText).join(',')
+    before = ','
+  }
+  yield before === ',' ? '}}' : `${before}}}`
+}
+
+async function* roomsText(pages: Pages): AsyncGenerator<string> {
+  yield '{"rooms":{'
+  let room: RoomId | undefined
+  for await (const sessions of pages) {
+    const texts = sessions.map((session) => {
+      const isSame = session.roomId === room
+      const end = room === undefined ? '' : '}},'
+      room = session.roomId
+      return (isSame ? ',' : `${end}${JSON.stringify(room)}:{"sessions":{`) + memberText(session)
+    })
+    yield texts.join('')
+  }
+  yield room === undefined ? '}}' : '}}}}'
+}
 
 /** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3room_keyskeys */
 export const putBackupKeys = endpoint({
@@ -90,9 +112,7 @@ export const getBackupKeys = endpoint({
   summary: 'Gets all keys of a backup.',
   spec: 'client-server-api/#get_matrixclientv3room_keyskeys',
   async handle(ctx, { query }, { userId }) {
-    const rooms = Map.groupBy(await listBackedUpKeys(ctx, userId, query), ({ roomId }) => roomId)
-    const text = objectText([...rooms], ([roomId, sessions]) => [JSON.stringify(roomId), roomText(sessions)])
-    return new JsonText(`{"rooms":${text}}`)
+    return new JsonPieces(roomsText(await readBackedUpKeys(ctx, userId, query)))
   },
 })
 
@@ -140,7 +160,7 @@ export const getBackupRoom = endpoint({
   summary: 'Gets the keys of a room from a backup.',
   spec: 'client-server-api/#get_matrixclientv3room_keyskeysroomid',
   async handle(ctx, { params, query }, { userId }) {
-    return new JsonText(roomText(await listBackedUpKeys(ctx, userId, { ...query, ...params })))
+    return new JsonPieces(roomText(await readBackedUpKeys(ctx, userId, { ...query, ...params })))
   },
 })
 

@@ -58,6 +58,9 @@ export const postKeysUpload = endpoint({
   },
 })
 
+/** Milliseconds that other servers get; clients may ask for less or a little more. */
+const waitFor = (timeout: number | undefined): number => Math.min(Math.max(timeout ?? 10_000, 1000), 30_000)
+
 const CrossSigningKeys = Type.Record(Type.String(), JsonBody)
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery */
@@ -82,7 +85,7 @@ export const postKeysQuery = endpoint({
   spec: 'client-server-api/#post_matrixclientv3keysquery',
   async handle(ctx, { body }, { userId }) {
     const queries = entriesByUser(body.device_keys).map(([asked, deviceIds]) => ({ userId: asked, deviceIds }))
-    const found = await queryKeys(ctx, userId, queries)
+    const found = await queryKeys(ctx, { viewer: userId, queries, timeoutMs: waitFor(body.timeout) })
     return {
       device_keys: found.deviceKeys as Record<string, Record<string, (typeof DeviceKeys)['static']>>,
       master_keys: found.masterKeys,
@@ -114,7 +117,7 @@ export const postKeysClaim = endpoint({
     const claims = entriesByUser(body.one_time_keys).flatMap(([userId, devices]) =>
       Object.entries(devices).map(([deviceId, algorithm]) => ({ userId, deviceId, algorithm })),
     )
-    const { oneTimeKeys, failures } = await claimKeys(ctx, claims)
+    const { oneTimeKeys, failures } = await claimKeys(ctx, claims, waitFor(body.timeout))
     return { one_time_keys: oneTimeKeys as Record<string, Record<string, (typeof OneTimeKeys)['static']>>, failures }
   },
 })

@@ -122,7 +122,7 @@ export const getPushRuleEnabled = endpoint({
   auth: 'user',
   params: Params,
   reply: Enabled,
-  summary: 'Tells whether a push rule is in force.',
+  summary: 'Shows whether a push rule is enabled.',
   spec: 'client-server-api/#get_matrixclientv3pushrulesglobalkindruleidenabled',
   async handle(ctx, { params }, { userId }) {
     const { enabled } = await requireRule(ctx, userId, params)

@@ -20,7 +20,7 @@ export const getPushers = endpoint({
   path: '/_matrix/client/v3/pushers',
   auth: 'user',
   reply: Type.Object({ pushers: Type.Array(Pusher) }),
-  summary: 'Lists where the user wants to be told of events.',
+  summary: 'Lists the pushers of the user.',
   spec: 'client-server-api/#get_matrixclientv3pushers',
   async handle(ctx, _received, { userId }) {
     return { pushers: await listPushers(ctx, userId) }
@@ -45,7 +45,7 @@ export const postPushersSet = endpoint({
     append: Type.Optional(Type.Boolean()),
   }),
   reply: Type.Object({}),
-  summary: 'Sets, changes or deletes where the user wants to be told of events.',
+  summary: 'Sets, changes or deletes a pusher of the user.',
   spec: 'client-server-api/#post_matrixclientv3pushersset',
   async handle(ctx, { body: { append = false, ...options } }, requester) {
     if (options.kind === null) await deletePusher(ctx, requester.userId, options)

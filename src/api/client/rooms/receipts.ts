@@ -17,7 +17,7 @@ export const postReceipt = endpoint({
   }),
   body: Type.Object({ thread_id: Type.Optional(Type.Unknown()) }),
   reply: Type.Object({}),
-  summary: 'Tells how far the user has read in a room or in one of its threads.',
+  summary: 'Sets the receipt of the user in a room or in one of its threads.',
   spec: 'client-server-api/#post_matrixclientv3roomsroomidreceiptreceipttypeeventid',
   async handle(ctx, { params: { roomId, receiptType: type, eventId }, body }, { userId }) {
     const threadId = body.thread_id

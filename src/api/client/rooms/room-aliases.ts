@@ -2,9 +2,10 @@ import { Type } from '@sinclair/typebox'
 import { invalidParam, notFound } from '#base/errors.ts'
 import { endpoint } from '#http/endpoint.ts'
 import { refuseSuspended } from '#services/accounts/sessions/refuse-unusable.ts'
-import { isValidRoomAlias } from '#protocol/ids.ts'
-import { createAlias, findAlias, listAliases } from '#services/rooms/directory/aliases.ts'
+import { isValidRoomAlias, serverOf } from '#protocol/ids.ts'
+import { createAlias, listAliases } from '#services/rooms/directory/aliases.ts'
 import { deleteAlias } from '#services/rooms/directory/delete-alias.ts'
+import { resolveAlias } from '#services/rooms/directory/resolve-room.ts'
 import { RoomIdText } from '#api/ids.ts'
 
 const path = '/_matrix/client/v3/directory/room/:roomAlias'
@@ -34,17 +35,18 @@ export const putAlias = endpoint({
 export const getAlias = endpoint({
   method: 'GET',
   path,
-  auth: 'none',
+  auth: 'optional',
   limit: 'default',
   params: Params,
   reply: Type.Object({ room_id: RoomIdText, servers: Type.Array(Type.String()) }),
   summary: 'Says which room an alias points at.',
   spec: 'client-server-api/#get_matrixclientv3directoryroomroomalias',
-  async handle(ctx, { params: { roomAlias } }) {
+  async handle(ctx, { params: { roomAlias } }, requester) {
     if (!isValidRoomAlias(roomAlias)) throw invalidParam('The room alias is not valid')
-    const found = await findAlias(ctx, roomAlias)
-    if (!found) throw notFound('The room alias is not known')
-    return { room_id: found.roomId, servers: [ctx.config.server_name] }
+    // For strangers no other server is asked.
+    if (!requester && serverOf(roomAlias) !== ctx.config.server_name) throw notFound('The room alias is not known')
+    const { roomId, servers } = await resolveAlias(ctx, roomAlias)
+    return { room_id: roomId, servers }
   },
 })
 

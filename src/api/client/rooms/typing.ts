@@ -13,7 +13,7 @@ export const putTyping = endpoint({
   params: Type.Object({ roomId: RoomIdText, userId: UserIdText }),
   body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Integer()) }),
   reply: Type.Object({}),
-  summary: 'Tells a room that the user is typing, or has stopped.',
+  summary: 'Sets whether the user is typing in a room.',
   spec: 'client-server-api/#put_matrixclientv3roomsroomidtypinguserid',
   async handle(ctx, { params: { roomId, userId }, body }, requester) {
     requireSelf(requester, userId)

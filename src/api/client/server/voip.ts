@@ -7,7 +7,7 @@ export const getTurnServer = endpoint({
   path: '/_matrix/client/v3/voip/turnServer',
   auth: 'user',
   reply: Type.Object({}),
-  summary: 'Tells of relays for calls: there are none.',
+  summary: 'Lists the TURN servers for calls: there are none.',
   spec: 'client-server-api/#get_matrixclientv3voipturnserver',
   async handle() {
     // NOTSPEC: without a TURN server there are no credentials; clients understand an empty object as that.

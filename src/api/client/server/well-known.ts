@@ -12,7 +12,7 @@ export const getWellKnownClient = endpoint({
   path: '/.well-known/matrix/client',
   auth: 'none',
   reply: Type.Object({ 'm.homeserver': Type.Object({ base_url: Type.String() }) }),
-  summary: 'Tells clients where the server of this domain is.',
+  summary: 'Names the server of this domain to clients.',
   spec: 'client-server-api/#getwell-knownmatrixclient',
   async handle({ config }) {
     return { 'm.homeserver': { base_url: publicBaseUrl(config) } }
@@ -25,7 +25,7 @@ export const getWellKnownServer = endpoint({
   path: '/.well-known/matrix/server',
   auth: 'none',
   reply: Type.Object({ 'm.server': Type.String() }),
-  summary: 'Tells other servers where the server of this domain is.',
+  summary: 'Names the server of this domain to other servers.',
   spec: 'server-server-api/#getwell-knownmatrixserver',
   async handle(ctx) {
     return { 'm.server': publicAuthority(ctx) }

@@ -21,7 +21,7 @@ export const getPresence = endpoint({
     last_active_ago: Type.Optional(Type.Integer()),
     currently_active: Type.Optional(Type.Boolean()),
   }),
-  summary: 'Shows whether a user is there.',
+  summary: 'Shows the presence and status of a user.',
   spec: 'client-server-api/#get_matrixclientv3presenceuseridstatus',
   async handle(ctx, { params: { userId } }, { userId: reader }) {
     return findPresence(ctx, { userId, reader })
@@ -40,7 +40,7 @@ export const putPresence = endpoint({
     status_msg: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), Type.Null()])),
   }),
   reply: Type.Object({}),
-  summary: 'Tells others whether the user is there.',
+  summary: 'Sets the presence and status of the user.',
   spec: 'client-server-api/#put_matrixclientv3presenceuseridstatus',
   async handle(ctx, { params: { userId }, body }, requester) {
     requireSelf(requester, userId)

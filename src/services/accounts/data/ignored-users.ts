@@ -7,7 +7,7 @@ import { entriesByUser, type UserId } from '#protocol/ids.ts'
 /** The account data type of the list. */
 export const ignoredUsersType = 'm.ignored_user_list'
 
-const nobody: ReadonlySet<UserId> = new Set()
+const none: ReadonlySet<UserId> = new Set()
 
 /** Bytes of a user id in a set. */
 const ignoredBytes = 120
@@ -40,7 +40,7 @@ export class IgnoredUsers {
   async #read(userId: UserId): Promise<ReadonlySet<UserId>> {
     const content = await this.#store.accounts.accountData.find({ userId, roomId: '', type: ignoredUsersType })
     const list = content === undefined ? undefined : (JSON.parse(content) as JsonObject).ignored_users
-    if (!isObject(list) || Object.keys(list).length === 0) return nobody
+    if (!isObject(list) || Object.keys(list).length === 0) return none
     // Users cannot ignore themselves.
     return new Set(entriesByUser(list).flatMap(([ignored]) => (ignored === userId ? [] : ignored)))
   }

@@ -22,7 +22,7 @@ export async function askTemplate(ctx: Needs, server: ServerName, asked: Asked):
   const { roomId, userId, membership } = asked
   const query = membership === 'leave' ? {} : { ver: roomVersions.map(({ id }) => id) }
   const path = [...federation, 'v1', `make_${membership}`, roomId, userId]
-  const answer = await askServer(ctx, { destination: server, method: 'GET', path, query })
+  const answer = await askServer(ctx, { destination: server, method: 'GET', path, query, isUrgent: true })
   const named = answer.room_version ?? '1'
   const version = typeof named === 'string' ? roomVersion(named) : undefined
   if (!version) throw incompatibleRoomVersion(typeof named === 'string' ? named : '')
@@ -65,6 +65,7 @@ export function sendEvent(
     path,
     query,
     content: ready.pdu as unknown as JsonObject,
+    isUrgent: true,
     ...(isLarge && { timeoutMs: joinTimeoutMs, maxBytes: maxJoinBytes }),
   })
 }

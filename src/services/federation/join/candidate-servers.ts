@@ -9,7 +9,10 @@ export type Entering = { roomId: RoomId; userId: UserId; via: readonly ServerNam
 /** So many servers are asked for one join, knock or leave, one after the other. */
 const maxServers = 12
 
-/** Servers that may be in a room: those named, who invited or took the knock, who was there, and who made it. */
+/**
+ * Servers that may be in a room: who invited or took the knock, those named, and who was there. Who made the room need
+ * not be in it, and that its id names a server says nothing.
+ */
 export async function candidateServers(ctx: Needs, { roomId, userId, via }: Entering): Promise<ServerName[]> {
   const outside = await ctx.store.rooms.outside.find(roomId, userId)
   const room = await ctx.rooms.find(roomId)
@@ -18,7 +21,6 @@ export async function candidateServers(ctx: Needs, { roomId, userId, via }: Ente
     ...via.slice(0, maxServers),
     ...(outside && outside.sender !== userId ? [serverOf(outside.sender)] : []),
     ...(room ? serversIn(ctx, room) : []),
-    serverOf(roomId),
   ]
   const isOther = (server: ServerName) => isValidServerName(server) && server !== ctx.config.server_name
   return [...new Set(named)].filter((server) => isOther(server) && ctx.serverAccess(server)).slice(0, maxServers)

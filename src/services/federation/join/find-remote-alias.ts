@@ -14,7 +14,13 @@ export async function findRemoteAlias(
   const server = serverOf(alias)
   const path = ['_matrix', 'federation', 'v1', 'query', 'directory']
   try {
-    const answer = await askServer(ctx, { destination: server, method: 'GET', path, query: { room_alias: alias } })
+    const answer = await askServer(ctx, {
+      destination: server,
+      method: 'GET',
+      path,
+      query: { room_alias: alias },
+      isUrgent: true,
+    })
     const { room_id: roomId, servers } = answer
     if (typeof roomId !== 'string' || !isValidRoomId(roomId)) throw new RemoteError(server, 'The answer names no room')
     const named = Array.isArray(servers) ? servers.slice(0, maxServers) : []

@@ -42,6 +42,7 @@ async function signedBy(ctx: Context, server: ServerName, { room, ready }: Asked
   const answer = await askServer(ctx, {
     destination: server,
     method: 'PUT',
+    isUrgent: true,
     path: ['_matrix', 'federation', 'v2', 'invite', roomId, ready.eventId],
     content: { room_version: version.id, event: ready.pdu, invite_room_state: shown } as unknown as JsonObject,
   })

@@ -37,13 +37,16 @@ async function joinThrough(ctx: Context, server: ServerName, { roomId, userId, c
 
 type Answered = { asked: Asked; ready: Ready; answer: JsonObject }
 
-/** Into a room that we are in already only the event is taken: its state here is our own. */
+/** Into a room that we are in already only the event is taken, unless what came before it cannot be had. */
 async function enter(ctx: Context, server: ServerName, answered: Answered): Promise<ReceiveResult> {
   const { asked, ready, answer } = answered
   const { roomId } = asked
   const event = signedBack(answered)
   const room = await ctx.rooms.find(roomId)
-  if (room && room.localUsers.size > 0) return receiveEvent(receiveNeeds(ctx), { origin: server, roomId, pdu: event })
+  if (room && room.localUsers.size > 0) {
+    const result = await receiveEvent(receiveNeeds(ctx), { origin: server, roomId, pdu: event })
+    if (result.outcome !== 'unresolved') return result
+  }
   const { state, auth_chain: authChain } = answer
   if (!Array.isArray(state) || !Array.isArray(authChain)) throw new RemoteError(server, 'Its answer lacks the state')
   return importSendJoin(receiveNeeds(ctx), { roomId, version: ready.version, event, state, authChain })

@@ -26,8 +26,9 @@ export async function checkStateBefore(
 }
 
 /**
- * Check 6: whether the event is allowed by the room's current state; if not it is soft-failed, so that nobody evades a
- * ban by pretending to speak from before it. https://spec.matrix.org/v1.19/server-server-api/#soft-failure
+ * Check 6: whether the event is allowed by the room's current state; if not it is soft-failed, so that a ban
+ * is not evaded by an event that claims to be from before it.
+ * https://spec.matrix.org/v1.19/server-server-api/#soft-failure
  */
 export async function checkCurrentState(
   ctx: Pick<ReceiveNeeds, 'store'>,

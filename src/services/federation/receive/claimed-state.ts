@@ -9,7 +9,7 @@ import type { CheckedEvent } from './checked-event.ts'
 import { inOrder } from './in-order.ts'
 import type { ReceiveNeeds } from './ports.ts'
 import { storeOutliers } from './store-outliers.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlices, inSlicesWithPauses } from '#base/in-slices.ts'
 
 /** So many events are read or fetched at once. */
 const sliceSize = 500
@@ -69,8 +69,7 @@ async function entriesAmong(
   ids: readonly EventId[],
 ): Promise<StoredEvent[]> {
   const entries: StoredEvent[] = []
-  for (let start = 0; start < ids.length; start += sliceSize, await nextTurn()) {
-    const slice = ids.slice(start, start + sliceSize)
+  for await (const slice of inSlicesWithPauses(ids, sliceSize)) {
     const found = new Map((await store.rooms.events.findMany(slice)).map((event) => [event.eventId, event]))
     for (const id of slice) {
       const event = found.get(id)

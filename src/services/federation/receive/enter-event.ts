@@ -11,7 +11,7 @@ import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { hasState, isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import { authorizeByAuthEvents, createIdOf, loadJudged } from './check-auth-events.ts'
 import { checkCurrentState, checkPolicy, checkServerAcl, checkStateBefore } from './check-state.ts'
 import { claimedStateDiff } from './claimed-state.ts'
@@ -71,7 +71,7 @@ async function findPrevs(
   ctx: ReceiveNeeds,
   room: LiveRoom,
   { pdu, claimed }: Entering,
-): Promise<StoredEvent[] | undefined> {
+): Promise<GraphEvent[] | undefined> {
   const ids = new Set(prevEventIds(pdu, room.version))
   const found = (await ctx.store.rooms.events.findMany([...ids])).filter(
     (one) => one.roomNid === room.nid && hasState(room, one),
@@ -96,7 +96,7 @@ type StateBefore = { before: StateDiff; branch: Branch | undefined }
 async function stateBeforeOf(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { event, prevs }: { event: Entering; prevs: readonly StoredEvent[] },
+  { event, prevs }: { event: Entering; prevs: readonly GraphEvent[] },
 ): Promise<StateBefore> {
   const isOnLine =
     prevs.length === room.forwardExtremities.length &&
@@ -117,7 +117,7 @@ async function stateBeforeOf(
 }
 
 /** It may have been redacted while it was an outlier; what another server sends of it then is still whole. */
-const redactedAlready = ({ redactedBy: by, clientJson, graphJson }: StoredEvent) =>
+const redactedAlready = ({ redactedBy: by, clientJson, graphJson }: GraphEvent) =>
   by === null ? undefined : { clientJson, graphJson, by }
 
 type Judging = { pdu: Pdu; at: StateBefore }
@@ -137,7 +137,7 @@ async function judgeNow(
   return (await checkPolicy(ctx, room, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
 }
 
-type Accepting = { received: Omit<Received, 'status'>; at: StateBefore; prevs: readonly StoredEvent[] }
+type Accepting = { received: Omit<Received, 'status'>; at: StateBefore; prevs: readonly GraphEvent[] }
 
 async function acceptance(ctx: ReceiveNeeds, room: LiveRoom, { received, at, prevs }: Accepting): Promise<Received> {
   const event = { pdu: received.pdu, eventId: received.eventId, before: at.before, prevs }

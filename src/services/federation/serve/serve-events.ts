@@ -6,7 +6,7 @@ import { storedPdu, storedPduText } from '#services/rooms/events/stored-pdu.ts'
 import { isWithin } from '#services/rooms/read/readable.ts'
 import { valueAt } from '#services/rooms/read/history-intervals.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { Serving, ServingNeeds } from './open-serving.ts'
 import { serverMemberships } from './server-ranges.ts'
 
@@ -21,9 +21,9 @@ export async function servedEvents(
   { store }: Pick<ServingNeeds, 'store'>,
   { room, isJoined }: Serving,
   ids: readonly string[],
-): Promise<Map<EventId, StoredEvent>> {
+): Promise<Map<EventId, GraphEvent>> {
   const found = await store.rooms.events.findMany(ids.filter(isValidEventId))
-  const isServed = (event: StoredEvent) =>
+  const isServed = (event: GraphEvent) =>
     event.roomNid === room.nid &&
     event.status !== 'rejected' &&
     (isInTimeline(event) ? event.position > room.purgedUpTo : isJoined && event.stateKey !== null)
@@ -35,7 +35,7 @@ export async function servedEvent(
   ctx: Pick<ServingNeeds, 'store'>,
   serving: Serving,
   eventId: string,
-): Promise<StoredEvent> {
+): Promise<GraphEvent> {
   const event = (await servedEvents(ctx, serving, [eventId])).get(eventId as EventId)
   if (!event) throw unknownEvent()
   return event
@@ -48,13 +48,13 @@ export async function servedEvent(
 export async function pduTexts(
   ctx: Pick<ServingNeeds, 'store' | 'erasedUsers'>,
   serving: Serving,
-  events: readonly StoredEvent[],
+  events: readonly GraphEvent[],
 ): Promise<string[]> {
   const { room, ranges } = serving
   const erased = await ctx.erasedUsers.all()
   const ofErased = events.filter(({ sender, stateKey }) => stateKey === null && erased.has(sender))
   const memberships = ofErased.length === 0 ? [] : await serverMemberships(ctx, room, serving.server)
-  const isHidden = (event: StoredEvent) =>
+  const isHidden = (event: GraphEvent) =>
     (isInTimeline(event) && !isWithin(ranges, event.position)) ||
     (ofErased.includes(event) && valueAt(memberships, event.position) !== 'join')
   return events.map((event) =>

@@ -2,7 +2,7 @@ import { prevEventIds } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { Serving, ServingNeeds } from './open-serving.ts'
 import { servedEvents } from './serve-events.ts'
 
@@ -20,7 +20,7 @@ type Walk = {
   minDepth?: number
 }
 
-type Step = { event: StoredEvent; depth: number; prevs: readonly EventId[] }
+type Step = { event: GraphEvent; depth: number; prevs: readonly EventId[] }
 
 /**
  * Events from some on back along their previous events, the deepest of those found first, until there are enough of them;
@@ -30,7 +30,7 @@ export async function walkBack(
   ctx: Pick<ServingNeeds, 'store'>,
   serving: Serving,
   { from, limit, until = new Set(), minDepth = 0 }: Walk,
-): Promise<StoredEvent[]> {
+): Promise<GraphEvent[]> {
   const taken: Step[] = []
   const seen = new Set<string>(until)
   const waiting: Step[] = []
@@ -52,7 +52,7 @@ export async function walkBack(
   return inOrder.map(({ event }) => event)
 }
 
-function stepOf({ room }: Serving, event: StoredEvent): Step {
+function stepOf({ room }: Serving, event: GraphEvent): Step {
   const pdu = storedPdu(event, room)
   return { event, depth: pdu.depth, prevs: prevEventIds(pdu, room.version) }
 }

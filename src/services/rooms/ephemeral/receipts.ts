@@ -27,18 +27,19 @@ export async function setReceipt(ctx: Needs, receipt: NewReceipt): Promise<void>
   const event = await requireEvent(ctx, room, receipt.eventId)
   await requireThread(ctx, event, receipt.threadId)
   const position = await ctx.accountRooms.writeReceipt(receipt.roomId, () =>
-    ctx.store.transaction((tx) => advance(ctx, tx, { receipt, event })),
+    ctx.store.transaction((tx) => advanceReceipt(tx, { receipt, event, ts: ctx.clock.now() })),
   )
   if (position !== undefined) receiptsChanged(ctx, room, receipt)
 }
 
 /** Publishes that a user's receipt has moved. */
-function receiptsChanged(
+export function receiptsChanged(
   { bus }: Pick<Context, 'bus'>,
   room: LiveRoom,
-  { roomId, userId, type }: Pick<NewReceipt, 'roomId' | 'userId' | 'type'>,
+  { roomId, userId, type, threadId = '' }: NewReceipt,
 ): void {
-  bus.publish(receiptMoved, { roomId, userId, userIds: type === 'm.read' ? [...room.localUsers] : [userId] })
+  const userIds = type === 'm.read' ? [...room.localUsers] : [userId]
+  bus.publish(receiptMoved, { roomId, userId, userIds, type, threadId })
 }
 
 /** The event of a receipt or marker, in the room. */
@@ -65,14 +66,13 @@ async function requireThread(
 }
 
 /** The position of the receipt; undefined where the stored one is as far already. */
-async function advance(
-  { clock }: Pick<Context, 'clock'>,
+export async function advanceReceipt(
   tx: Transaction,
-  { receipt: { threadId = '', ...receipt }, event }: { receipt: NewReceipt; event: StoredEvent },
+  { receipt: { threadId = '', ...receipt }, event, ts }: { receipt: NewReceipt; event: StoredEvent; ts: number },
 ): Promise<number | undefined> {
   const position = await tx.streams.next('receipts')
   const isNews = await tx.rooms.receipts.advance(
-    { ...receipt, threadId, eventPosition: event.position, receivedAt: clock.now() },
+    { ...receipt, threadId, eventPosition: event.position, receivedAt: ts },
     position,
   )
   return isNews ? position : undefined
@@ -81,7 +81,7 @@ async function advance(
 export type ReceiptSpan = { roomIds: readonly RoomId[]; after: number; upTo: number }
 
 /**
- * What was told in some rooms after one position of the stream and up to another, as JSON texts of m.receipt events:
+ * The receipts of some rooms after one position of the stream and up to another, as JSON texts of m.receipt events:
  * mostly one for each room. Private receipts are for their owner alone.
  */
 export async function receiptChanges(
@@ -91,10 +91,10 @@ export async function receiptChanges(
 ): Promise<Map<RoomId, string[]>> {
   const texts = new Map<RoomId, string[]>()
   if (after === upTo || roomIds.length === 0) return texts
-  const told = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
+  const visible = (await store.rooms.receipts.listChanged(roomIds, { after, upTo })).filter(
     ({ type, userId: owner }) => type === 'm.read' || owner === userId,
   )
-  for (const [roomId, receipts] of Map.groupBy(told, (receipt) => receipt.roomId))
+  for (const [roomId, receipts] of Map.groupBy(visible, (receipt) => receipt.roomId))
     texts.set(
       roomId,
       receiptContents(receipts).map((content) => JSON.stringify({ type: 'm.receipt', content })),
@@ -102,8 +102,8 @@ export async function receiptChanges(
   return texts
 }
 
-type Told = { ts: number; thread_id?: string }
-type ReceiptContent = Record<EventId, Record<string, Record<UserId, Told>>>
+type ReceiptData = { ts: number; thread_id?: string }
+type ReceiptContent = Record<EventId, Record<string, Record<UserId, ReceiptData>>>
 
 /**
  * A content has one place for a user, an event and a type: whoever read up to the same event in a thread and without

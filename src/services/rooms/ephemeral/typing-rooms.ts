@@ -39,9 +39,14 @@ export class TypingRooms {
     return this.#serial
   }
 
-  /** Where somebody types. */
+  /** Rooms with typing users. */
   lively(): RoomId[] {
     return [...this.#rooms].flatMap(([roomId, { users }]) => (users.size > 0 ? [roomId] : []))
+  }
+
+  /** Who types in a room. */
+  in(roomId: RoomId): UserId[] {
+    return [...(this.#rooms.get(roomId) ?? silence).users.keys()]
   }
 
   /** The user types for so many milliseconds, or until she stops; `onEnd` hears of the former. True when the list changed. */

@@ -5,17 +5,24 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { EventWrite, MembershipChange } from '#store/rooms/room-write.ts'
-import { splitPdu } from './stored-pdu.ts'
+import { clientJsonOf, graphJsonOf } from './stored-pdu.ts'
+
+type NamedEvent = { pdu: Pdu; eventId: EventId }
 
 /** What follows from the event alone of how it is written. */
-export function describeEvent({ pdu, eventId }: { pdu: Pdu; eventId: EventId }): Omit<EventWrite, 'status'> {
+export function describeEvent(event: NamedEvent): Omit<EventWrite, 'status'> {
+  return { ...describeUnsigned(event), graphJson: graphJsonOf(event.pdu) }
+}
+
+/** The same of an event that has no signature yet: the JSON that holds it is left out. */
+export function describeUnsigned({ pdu, eventId }: NamedEvent): Omit<EventWrite, 'status' | 'graphJson'> {
   return {
     eventId,
     type: pdu.type,
     stateKey: pdu.state_key ?? null,
     sender: pdu.sender,
     originServerTs: pdu.origin_server_ts,
-    ...splitPdu(pdu),
+    clientJson: clientJsonOf(pdu),
     relation: relationOf(pdu.content),
   }
 }
@@ -27,7 +34,7 @@ export function membershipsOf(pdu: Pdu): MembershipChange[] {
   return [{ userId: pdu.state_key as UserId, membership: membership as Membership, sender: pdu.sender }]
 }
 
-/** The event as it is stored once it is written. */
+/** The event as readers get it once it is written. */
 export function storedEvent(roomNid: number, write: EventWrite, position: number): StoredEvent {
   return {
     position,
@@ -38,7 +45,6 @@ export function storedEvent(roomNid: number, write: EventWrite, position: number
     sender: write.sender,
     originServerTs: write.originServerTs,
     clientJson: write.clientJson,
-    graphJson: write.graphJson,
     status: write.status,
     redactedBy: null,
   }

@@ -1,26 +1,24 @@
+import { inSlicesWithPauses } from '#base/in-slices.ts'
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { setImmediate } from 'node:timers/promises'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { storedPdu } from './stored-pdu.ts'
 
-/** So many that a query takes a few milliseconds: the state of a large room must not hold up everybody else. */
+/** So many that a query takes a few milliseconds: the state of a large room must not delay other requests. */
 const sliceSize = 2000
 
-/** The events at some positions, by position, as far as they exist. */
+/** The events at some positions as far as they exist, without what only the graph needs. */
 export async function loadEvents(
   { store }: Pick<Context, 'store'>,
   positions: readonly number[],
 ): Promise<StoredEvent[]> {
-  if (positions.length <= sliceSize) return store.rooms.events.atPositions(positions)
+  if (positions.length <= sliceSize) return store.rooms.events.shownAt(positions)
   const sorted = positions.toSorted((a, b) => a - b)
   const events: StoredEvent[] = []
-  for (let start = 0; start < sorted.length; start += sliceSize) {
-    if (start > 0) await setImmediate()
-    for (const event of await store.rooms.events.atPositions(sorted.slice(start, start + sliceSize))) events.push(event)
-  }
+  for await (const slice of inSlicesWithPauses(sorted, sliceSize))
+    for (const event of await store.rooms.events.shownAt(slice)) events.push(event)
   return events
 }
 
@@ -34,10 +32,8 @@ export async function loadPdus(
 ): Promise<Map<EventId, Pdu>> {
   const wanted = [...ids]
   const pdus = new Map<EventId, Pdu>()
-  for (let start = 0; start < wanted.length; start += pdusAtOnce) {
-    if (start > 0) await setImmediate()
-    for (const event of await store.rooms.events.findMany(wanted.slice(start, start + pdusAtOnce)))
+  for await (const slice of inSlicesWithPauses(wanted, pdusAtOnce))
+    for (const event of await store.rooms.events.findMany(slice))
       if (event.roomNid === room.nid) pdus.set(event.eventId, storedPdu(event, room))
-  }
   return pdus
 }

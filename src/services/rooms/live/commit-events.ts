@@ -8,7 +8,12 @@ import type { StateMove } from './state-entry.ts'
 import type { CommittedChange } from './committed-change.ts'
 
 /** An event ready to be written, and what it changes for readers; undefined where they do not see it. */
-export type Uncommitted = { write: EventWrite; change: Omit<CommittedChange, 'event'> | undefined }
+export type Uncommitted = {
+  write: EventWrite
+  change: Omit<CommittedChange, 'event'> | undefined
+  /** Of an event of our own: resolves once its signature is in `write`. */
+  signed?: Promise<void>
+}
 
 export type RoomCommit = {
   events: readonly Uncommitted[]
@@ -44,6 +49,7 @@ export async function commitEvents(
       gap,
       isPlaceholder: isPlaceholderAfter(room, writes),
       events: writes,
+      ready: events.length === 1 ? events[0]?.signed : Promise.all(events.map(({ signed }) => signed)),
     },
     ({ nid, positions }) => {
       room.applyCommit({ nid, base, moves: movesOf(writes, positions), changes: changesOf(nid, events, positions) })

@@ -3,7 +3,7 @@ import type { MembershipChange } from '#store/rooms/room-write.ts'
 import type { StateEntryChange } from './state-entry.ts'
 
 /** An event as a redaction leaves it. */
-export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'graphJson' | 'redactedBy'>
+export type RedactedEvent = Pick<StoredEvent, 'eventId' | 'clientJson' | 'redactedBy'>
 
 /** What a committed event changes for readers of the room. */
 export type CommittedChange = {

@@ -30,6 +30,8 @@ const maxHistories = 500
 const entryBytes = 360
 const memberBytes = 120
 const eventBytes = 400
+/** Of what a PDU has besides. */
+const graphBytes = 600
 /** Of the past values of a state key. */
 const historyBytes = 500
 
@@ -350,7 +352,7 @@ export class LiveRoom {
     const index = this.#recent.findIndex(({ eventId }) => eventId === event.eventId)
     const kept = this.#recent[index]
     if (kept) {
-      const emptied = { ...kept, ...event }
+      const emptied = { ...kept, clientJson: event.clientJson, redactedBy: event.redactedBy }
       this.#recent[index] = emptied
       this.#recentBytes += bytesOf(emptied) - bytesOf(kept)
     }
@@ -401,5 +403,5 @@ export class LiveRoom {
 }
 
 /** What a state event replaced is kept beside it. */
-const bytesOf = ({ clientJson, graphJson, stateKey }: StoredEvent): number =>
-  eventBytes + (clientJson.length + graphJson.length) * (stateKey === null ? 1 : 3)
+const bytesOf = ({ clientJson, stateKey }: StoredEvent): number =>
+  eventBytes + clientJson.length + (stateKey === null ? 0 : 2 * (clientJson.length + graphBytes))

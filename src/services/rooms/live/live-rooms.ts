@@ -6,13 +6,15 @@ import type { Store } from '#store/open.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { readLiveRooms } from './read-live-rooms.ts'
 import type { LiveRoom } from './live-room.ts'
-import { RoomTurn } from './room-turn.ts'
+import { RoomTurn, type TurnRooms } from './room-turn.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlices, inSlicesWithPauses } from '#base/in-slices.ts'
 
 const roomsAtOnce = 20
-/** What a room is taken to need before it is read. */
+/** What a room is taken to need before it is read, where those in memory do not need more. */
 const expectedBytes = 20_000
+/** So many rooms are taken in whatever they push out. */
+const fewRooms = 5
 
 /** A room, or the reading of it. */
 type Kept = {
@@ -33,14 +35,14 @@ export class LiveRooms {
   readonly #store: Store
   readonly #source: Parameters<typeof readLiveRooms>[0]
   readonly #queue = new KeyedQueue()
-  readonly #caches: CacheBudget
   readonly #rooms: Cache<RoomId, Kept>
   readonly #recent: Cache<RoomId, LiveRoom>
+  /** What only a room's turn may do. */
+  readonly #turnRooms: TurnRooms
 
   constructor(store: Store, serverName: string, caches = new CacheBudget(Infinity)) {
     this.#store = store
     this.#source = { store, serverName }
-    this.#caches = caches
     this.#rooms = caches.cache({
       name: 'rooms',
       share: 40,
@@ -55,6 +57,13 @@ export class LiveRooms {
       weigh: ({ recentWeight }) => recentWeight,
       onEvict: (room) => room.dropRecent(),
     })
+    this.#turnRooms = {
+      find: (roomId) => this.find(roomId),
+      findStored: (roomId) => this.findStored(roomId),
+      add: (room) => this.add(room),
+      peek: (roomId) => this.#rooms.peek(roomId)?.room,
+      remove: (roomId) => this.#remove(roomId),
+    }
   }
 
   /** Runs work on one room strictly after the turns that came before: one event is built after the other. */
@@ -64,7 +73,7 @@ export class LiveRooms {
       roomId,
       () =>
         new Promise<void>((end) => {
-          work(new RoomTurn(this, roomId, end))
+          work(new RoomTurn(this.#turnRooms, roomId, end))
             .then(resolve, reject)
             .finally(end)
         }),
@@ -83,7 +92,7 @@ export class LiveRooms {
     const known = this.#rooms.get(roomId)
     const room = await (known?.loading ?? this.#load(roomId))
     if (room?.isBroken) {
-      if (this.#rooms.peek(roomId) === known) this.drop(roomId)
+      if (this.#rooms.peek(roomId) === known) this.#remove(roomId)
       return this.findStored(roomId)
     }
     this.#touch(roomId)
@@ -111,18 +120,17 @@ export class LiveRooms {
   }
 
   /**
-   * The same for an answer that speaks of many rooms: where they would push others out of memory, those that are not in
-   * it are read for this answer alone. They must not be written to.
+   * The same for an answer that speaks of many rooms: where they would push other rooms out of memory, and not only
+   * events and what else there is too much of, those that are not in it are read for this answer alone. They must not be
+   * written to.
    */
   async findToRead(roomIds: readonly RoomId[]): Promise<(LiveRoom | undefined)[]> {
     const unread = [...new Set(roomIds)].filter((roomId) => !this.#rooms.has(roomId))
-    if (this.#caches.bytes + unread.length * expectedBytes <= this.#caches.limit) return this.findAll(roomIds)
+    const expected = Math.max(expectedBytes, this.#rooms.bytes / Math.max(1, this.#rooms.size))
+    if (unread.length <= fewRooms || unread.length * expected <= this.#rooms.spare) return this.findAll(roomIds)
     const apart = new Map<RoomId, LiveRoom>()
-    for (let start = 0; start < unread.length; start += roomsAtOnce) {
-      if (start > 0) await nextTurn()
-      const slice = unread.slice(start, start + roomsAtOnce)
+    for await (const slice of inSlicesWithPauses(unread, roomsAtOnce))
       for (const [roomId, room] of await readLiveRooms(this.#source, slice)) apart.set(roomId, room)
-    }
     const shown = (room: LiveRoom) => (room.isPlaceholder ? undefined : room)
     return Promise.all(
       roomIds.map((roomId) => {
@@ -163,7 +171,12 @@ export class LiveRooms {
     this.#touch(room.roomId)
   }
 
-  drop(roomId: RoomId): void {
+  /** Lets a room be read anew, in its turn. */
+  drop(roomId: RoomId): Promise<void> {
+    return this.inTurn(roomId, (turn) => turn.drop())
+  }
+
+  #remove(roomId: RoomId): void {
     this.#rooms.delete(roomId)
     this.#recent.delete(roomId)
   }

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { StateEntry } from './state-entry.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
@@ -41,7 +41,7 @@ async function readSettled(
   ctx: Pick<Context, 'store'>,
   room: LiveRoom,
   positions: readonly number[],
-): Promise<StoredEvent[]> {
+): Promise<GraphEvent[]> {
   for (;;) {
     const { lastPosition } = room
     const events = await ctx.store.rooms.events.atPositions(positions)

@@ -25,7 +25,7 @@ export async function readLiveRooms(
   const entries = await store.rooms.state.currentEntries(nids)
   await nextTurn()
   const members = await store.rooms.members.listMemberships(nids)
-  const now = new Map((await store.rooms.rooms.findMany(roomIds)).map(({ nid, revision }) => [nid, revision]))
+  const now = await store.rooms.rooms.revisions(nids)
   const liveRooms = new Map<RoomId, LiveRoom>()
   const moved: RoomId[] = []
   for (const room of rooms) {

@@ -23,7 +23,7 @@ export type OutsideChange = {
  * nothing else of the room can be seen. The room becomes a placeholder where it is not stored.
  */
 export async function enterOutside(ctx: Needs, change: OutsideChange): Promise<void> {
-  await ctx.rooms.inTurn(change.roomId, async () => {
+  await ctx.rooms.inTurn(change.roomId, async (turn) => {
     await ctx.rooms.peek(change.roomId)?.lastWrite
     try {
       await write(ctx, change)
@@ -33,7 +33,7 @@ export async function enterOutside(ctx: Needs, change: OutsideChange): Promise<v
       await write(ctx, change)
     } finally {
       // What is in memory of the room does not have the new membership.
-      ctx.rooms.drop(change.roomId)
+      await turn.drop()
     }
   })
 }

@@ -28,7 +28,7 @@ export async function requestRoomDeletion(
   if (await ctx.store.rooms.purges.isUnderWay(roomId, purgeJobs)) throw unknown('The room is being purged already')
   const id = begun?.id ?? ctx.tokens.id(16)
   const now = ctx.clock.now()
-  const plan: RoomPlan = { ...(begun ? roomPlan(begun) : { shutdown: nobodyYet() }), purge, force }
+  const plan: RoomPlan = { ...(begun ? roomPlan(begun) : { shutdown: notBegun() }), purge, force }
   await ctx.store.transaction(async (tx) => {
     if (block) await tx.rooms.purges.block(roomId, by)
     if (begun) await tx.rooms.purges.progress({ ...begun, status: 'active', plan: JSON.stringify(plan) })
@@ -51,7 +51,7 @@ export async function requestRoomDeletion(
   return id
 }
 
-const nobodyYet = (): Shutdown => ({
+const notBegun = (): Shutdown => ({
   kicked_users: [],
   failed_to_kick_users: [],
   local_aliases: [],

@@ -1,7 +1,7 @@
 import { roomRemoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { JobRun } from '#jobs/job-worker.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import type { Purge, PurgeProgress } from '#store/rooms/purges.ts'
 import type { MembershipNeeds } from '#services/rooms/membership/membership-needs.ts'
 import { emptyRoom } from './empty-room.ts'
@@ -39,13 +39,10 @@ const isDone = ({ status }: Pick<Purge, 'status'>): boolean => status === 'compl
 /** What was hidden before this process looked at the purge may still be in its memory. */
 function readAnew(ctx: CollectNeeds, { roomId, kind, step }: Purge): Promise<void> {
   const { rooms } = ctx
-  return rooms.inTurn(roomId, async () => {
-    const room = await rooms.findStored(roomId)
-    // Once all that was built on the room is on disk: a room read before that would lack it.
-    await room?.lastWrite
-    rooms.drop(roomId)
+  return rooms.inTurn(roomId, async (turn) => {
+    await turn.drop()
     // The process that hid it may have died before it said so.
-    if (kind === 'room' && isHidden(step)) sayGone(ctx, roomId)
+    if (kind === 'room' && isHidden(step)) await announceDeletion(ctx, turn)
   })
 }
 
@@ -89,19 +86,21 @@ async function writeProgress(
 async function hide(ctx: CollectNeeds, purge: Purge, run: Run): Promise<Progress> {
   const { id, roomId, roomNid = 0, status, plan, cursor } = purge
   const progress = { status, plan, cursor, step: firstRoomStep }
-  await ctx.rooms.inTurn(roomId, async () => {
+  await ctx.rooms.inTurn(roomId, async (turn) => {
+    // What was built on the room is written before the room goes, or not at all.
+    await turn.drop()
     await ctx.store.transaction(async (tx) => {
       await tx.rooms.purges.hideRoom(roomNid)
       await tx.rooms.aliases.deleteForRoom(roomId)
       await tx.rooms.purges.progress({ id, ...progress })
       await run.hold(tx)
     })
-    sayGone(ctx, roomId)
+    await announceDeletion(ctx, turn)
   })
   return progress
 }
 
-function sayGone(ctx: CollectNeeds, roomId: RoomId): void {
-  forgetLiveRoom(ctx, roomId)
-  ctx.bus.publish(roomRemoved, { roomId })
+async function announceDeletion(ctx: CollectNeeds, turn: RoomTurn): Promise<void> {
+  await forgetLiveRoom(ctx, turn)
+  ctx.bus.publish(roomRemoved, { roomId: turn.roomId })
 }

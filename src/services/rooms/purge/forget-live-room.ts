@@ -1,14 +1,27 @@
 import { roomHidden } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { Worker } from '#jobs/worker.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 
 /** Makes every process read a room anew, or find that it is gone. */
-export function forgetLiveRoom(ctx: Pick<Context, 'rooms' | 'bus'>, roomId: RoomId): void {
-  ctx.rooms.drop(roomId)
-  ctx.bus.publish(roomHidden, { roomId })
+export async function forgetLiveRoom({ bus }: Pick<Context, 'bus'>, turn: RoomTurn): Promise<void> {
+  await turn.drop()
+  bus.publish(roomHidden, { roomId: turn.roomId })
 }
 
-/** Follows what other processes hide; the answer stops it. */
-export function followHiddenRooms({ rooms, bus }: Pick<Context, 'rooms' | 'bus'>): () => void {
-  return bus.subscribe(roomHidden, ({ roomId }) => rooms.drop(roomId))
+/** Drops what other processes hide, each room in its turn. */
+export function startHiddenRoomsWorker({ rooms, bus }: Pick<Context, 'rooms' | 'bus'>): Worker {
+  const dropping = new Set<Promise<void>>()
+  const end = bus.subscribe(roomHidden, ({ roomId }) => {
+    const drop = rooms.drop(roomId).finally(() => dropping.delete(drop))
+    dropping.add(drop)
+  })
+  const settle = async () => void (await Promise.all(dropping))
+  return {
+    settle,
+    stop: () => {
+      end()
+      return settle()
+    },
+  }
 }

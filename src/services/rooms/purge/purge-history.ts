@@ -26,9 +26,8 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
     throw unknown('History of the room is being purged already')
   const id = ctx.tokens.id(16)
   const now = ctx.clock.now()
-  await ctx.rooms.inTurn(roomId, async () => {
-    const room = await ctx.rooms.findStored(roomId)
-    if (!room) throw notFound('The room is not known')
+  await ctx.rooms.inTurn(roomId, async (turn) => {
+    const room = await turn.settledRoom()
     const upTo = await boundary(ctx, room, before)
     const plan: HistoryPlan = { upTo, deleteLocal }
     await ctx.store.transaction(async (tx) => {
@@ -46,7 +45,7 @@ export async function requestHistoryPurge(ctx: Needs, { roomId, before, deleteLo
       })
       await tx.jobs.jobs.addAgain({ id: ctx.tokens.id(16), kind: purgeHistoryJob, key: roomId, payload: {}, now })
     })
-    forgetLiveRoom(ctx, roomId)
+    await forgetLiveRoom(ctx, turn)
   })
   ctx.bus.publish(jobsChanged, { kind: purgeHistoryJob })
   return id

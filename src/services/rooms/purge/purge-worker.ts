@@ -1,15 +1,15 @@
 import { startJobWorker, type JobKind, type JobRun } from '#jobs/job-worker.ts'
-import { allWorkers, listeningWorker, type Worker } from '#jobs/worker.ts'
+import { allWorkers, type Worker } from '#jobs/worker.ts'
 import type { RoomId } from '#protocol/ids.ts'
 import type { PurgeKind } from '#store/rooms/purges.ts'
 import { collect, type CollectNeeds } from './delete-slices.ts'
-import { followHiddenRooms } from './forget-live-room.ts'
+import { startHiddenRoomsWorker } from './forget-live-room.ts'
 import { deleteRoomJob, purgeHistoryJob } from './purge-plan.ts'
 
 /** Collects what is purged, one room after the other. */
 export function startPurgeWorker(ctx: CollectNeeds): Worker {
   const worker = startJobWorker(ctx, jobKinds(ctx), { atOnce: 1 })
-  return allWorkers([listeningWorker([followHiddenRooms(ctx)]), worker])
+  return allWorkers([startHiddenRoomsWorker(ctx), worker])
 }
 
 /** Collects what can be collected now. */

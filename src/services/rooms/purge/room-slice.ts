@@ -12,7 +12,7 @@ const tables: readonly RoomTable[] = [
   'history_gaps',
 ]
 /** What goes after the room is hidden, in this order. */
-const steps = [...tables, 'events', 'receipts', 'account_data', 'space'] as const
+const steps = [...tables, 'events', 'receipts', 'account_data', 'destination_rooms', 'space'] as const
 
 type Step = (typeof steps)[number]
 
@@ -43,6 +43,8 @@ async function deleteSlice(tx: Transaction, { roomId, roomNid = 0 }: Purge, step
     case 'account_data':
       if (await tx.rooms.rooms.find(roomId)) return false
       return (await tx.accounts.accountData.deleteForRoom(roomId, sliceRows)) > 0
+    case 'destination_rooms':
+      return (await tx.federation.destinationRooms.deleteSome(roomNid, sliceRows)) > 0
     case 'space':
       return tx.rooms.purges.giveSpaceBack(sliceRows)
     default:

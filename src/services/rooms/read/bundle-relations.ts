@@ -109,9 +109,7 @@ async function storedBundles(
     { roomNid: nidOf(room), reader: userId, readable },
   )
   const whole = ranked.filter(({ relType }) => relType !== 'm.reference').map(({ position }) => position)
-  const events = new Map(
-    (await ctx.store.rooms.events.atPositions(whole)).map((event) => [event.position, event] as const),
-  )
+  const events = new Map((await ctx.store.rooms.events.shownAt(whole)).map((event) => [event.position, event] as const))
   const roots = new Set(parents.filter(mayRootThread).map(({ eventId }) => eventId))
   const bundles = new Map<EventId, Bundle>()
   for (const { parentId, relType, eventId, position, count, isParticipant } of ranked) {

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { filterable } from './filterable.ts'
+import { letsThrough } from './filterable.ts'
 import { membersOfSenders } from './members-of-senders.ts'
 import type { Reading } from './open-reading.ts'
 import { readEventOf } from './single-event.ts'
@@ -47,7 +47,7 @@ export async function readContext(
     event,
     before: before.items,
     after: after.items,
-    state: [...state, ...(members ?? [])].filter((one) => filter.matches(filterable(one))),
+    state: [...state, ...(members ?? [])].filter((one) => letsThrough(filter, one)),
     start: before.position,
     end: after.position,
   }

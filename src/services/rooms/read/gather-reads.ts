@@ -1,5 +1,6 @@
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import type { Readable } from '#store/rooms/readable.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Store } from '#store/open.ts'
 import { gather } from '#base/gather.ts'
 
@@ -47,10 +48,12 @@ function gatherState({ state, stateReads }: Rooms): Rooms['state'] {
 }
 
 function gatherEvents({ events }: Rooms): Rooms['events'] {
-  const byPosition = gather(maxAsked, async (positions: readonly number[]) => {
-    const found = new Map((await events.atPositions(positions)).map((event) => [event.position, event]))
-    return positions.map((position) => found.get(position))
-  })
+  const byPosition = gather(maxAsked, async (positions: readonly number[]) =>
+    inOrder(positions, await events.atPositions(positions)),
+  )
+  const shownBy = gather(maxAsked, async (positions: readonly number[]) =>
+    inOrder(positions, await events.shownAt(positions)),
+  )
   const byId = gather(maxAsked, async (ids: readonly EventId[]) => {
     const found = new Map((await events.findMany(ids)).map((event) => [event.eventId, event]))
     return ids.map((id) => found.get(id))
@@ -74,6 +77,7 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
   return {
     ...events,
     atPositions: async (positions) => present(await Promise.all(positions.map(byPosition))),
+    shownAt: async (positions) => present(await Promise.all(positions.map(shownBy))),
     findMany: async (ids) => present(await Promise.all(ids.map(byId))),
     page: (page) =>
       page.direction === 'backwards' && !page.types
@@ -110,6 +114,11 @@ function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 
     receipts: { ...receipts, listOfUser: (roomId, userId) => ofUser({ roomId, userId }) },
     relations: { ...relations, forBundles: (parentIds, room) => bundles({ parentIds, ...room }) },
   }
+}
+
+function inOrder<Event extends StoredEvent>(positions: readonly number[], events: readonly Event[]) {
+  const found = new Map(events.map((event) => [event.position, event]))
+  return positions.map((position) => found.get(position))
 }
 
 const present = <Item>(items: readonly (Item | undefined)[]): Item[] => items.filter((item) => item !== undefined)

@@ -26,10 +26,10 @@ export async function listMembers(
   { at, membership, notMembership }: MemberSelection,
 ): Promise<StoredEvent[]> {
   const { room } = reading
-  const position = Math.max(await positionToTell(ctx, reading, at), room.purgedUpTo)
+  const position = Math.max(await positionToShow(ctx, reading, at), room.purgedUpTo)
   const isWanted = ({ type }: { type: string }) => type === 'm.room.member'
-  const told = await wholeStateAt(ctx, room, { position, isWanted })
-  const events = told.length > 0 ? told : await firstMember(ctx, room)
+  const members = await wholeStateAt(ctx, room, { position, isWanted })
+  const events = members.length > 0 ? members : await firstMember(ctx, room)
   if (membership === undefined && notMembership === undefined) return events
   const isPresent = position >= room.lastPosition
   return events.filter((event) => {
@@ -41,7 +41,7 @@ export async function listMembers(
 }
 
 /** Tokens of /sync are older than a room that was joined since: so a moment out of sight gives the next one in sight. */
-async function positionToTell(ctx: Needs, reading: Reading, at = Infinity): Promise<number> {
+async function positionToShow(ctx: Needs, reading: Reading, at = Infinity): Promise<number> {
   const last = lastVisibleState(reading)
   return at >= last ? last : Math.min((await firstReadable(ctx, reading, at)) ?? last, last)
 }
@@ -51,7 +51,7 @@ const memberOf = ({ stateKey }: StoredEvent): UserId => (stateKey ?? '') as User
 const membershipIn = ({ clientJson }: StoredEvent): string | undefined =>
   membershipOf(JSON.parse(clientJson) as Pick<Pdu, 'content'>)
 
-/** Of a room without anybody, as before its first event, where a /sync that tells all of it begins: who made it. */
+/** Of a room without members, as before its first event, from which a /sync of its whole timeline begins: the creator. */
 async function firstMember({ store }: Needs, room: LiveRoom): Promise<StoredEvent[]> {
   const first = await store.rooms.events.page({ roomNid: nidOf(room), from: 0, direction: 'forwards', limit: 2 })
   return first.filter(({ type }) => type === 'm.room.member')

@@ -51,8 +51,8 @@ export async function readWindow(ctx: Needs, reader: Reader, request: WindowRequ
   const holders = state.isAfter ? undefined : await endHolders(ctx, reader, { shown, upTo })
   const events = holders ? afterStale(shown, (event) => holders.has(event.eventId)) : shown
   const limited = isWanted && (!read.isEnd || after < room.purgedUpTo || events.length < shown.length)
-  const told = await windowState(ctx, reader, { events, limited, upTo, state, loader: request.loader })
-  return { events, limited, state: told, leftOut: read.leftOut }
+  const besides = await windowState(ctx, reader, { events, limited, upTo, state, loader: request.loader })
+  return { events, limited, state: besides, leftOut: read.leftOut }
 }
 
 /** Of some state events those that hold their keys at a position: from memory but where the room has moved on since. */

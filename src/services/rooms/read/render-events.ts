@@ -5,6 +5,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Bundle } from './bundle-relations.ts'
 import { erasedFor, withoutContent } from './erased-content.ts'
 import { membershipIntervals, valueAt } from './history-intervals.ts'
+import type { Interval } from '#services/rooms/live/state-entry.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { Reader } from './readable.ts'
 import { findUnsignedData, type UnsignedData } from './unsigned-data.ts'
@@ -47,28 +48,41 @@ async function render(
   const extras = companions && (await companionTexts(ctx, viewer, { companions, depth }))
   const now = ctx.clock.now()
   const room = viewer.withRoomId ? `,"room_id":${JSON.stringify(viewer.room.roomId)}` : ''
+  const membershipAt = membershipTexts(memberships)
+  // Of as few parts as possible: each is a piece of garbage for every event of every answer.
   return mapInTurns(events, (event) => {
-    const membership = JSON.stringify(valueAt(memberships, event.position) ?? 'leave')
     const transaction = transactions.get(event.position)
     const own = transaction === undefined ? '' : `,"transaction_id":${JSON.stringify(transaction)}`
     const shown = isErased(event) ? withoutContent(event, viewer.room.version) : event
-    // The unstable name is what Element reads.
-    return (
-      `{"event_id":${JSON.stringify(event.eventId)}${room},${clientMembers(shown, viewer.room)},"unsigned":{` +
-      `"age":${now - event.originServerTs},"membership":${membership},"io.element.msc4115.membership":${membership}` +
-      `${own}${extras?.(event) ?? ''}}}`
-    )
+    const members = `${clientMembers(shown, viewer.room)},"event_id":${JSON.stringify(event.eventId)}${room}`
+    const extra = `${own}${extras?.(event) ?? ''}`
+    const end = extra === '' ? '}}' : `${extra}}}`
+    return `${members},"unsigned":{"age":${now - event.originServerTs}${membershipAt(event.position)}${end}`
   })
 }
 
-/** The stored members of an event, without the braces around them. */
+/** The reader's membership at a position, as members of `unsigned`; the unstable name is what Element reads. */
+function membershipTexts(memberships: readonly Interval<string>[]): (position: number) => string {
+  const texts = new Map<string, string>()
+  return (position) => {
+    const membership = valueAt(memberships, position) ?? 'leave'
+    const known = texts.get(membership)
+    if (known !== undefined) return known
+    const value = JSON.stringify(membership)
+    const text = `,"membership":${value},"io.element.msc4115.membership":${value}`
+    texts.set(membership, text)
+    return text
+  }
+}
+
+/** The stored members of an event, without the brace at the end. */
 function clientMembers(event: StoredEvent, room: LiveRoom): string {
-  if (event.type !== 'm.room.redaction') return event.clientJson.slice(1, -1)
+  if (event.type !== 'm.room.redaction') return event.clientJson.slice(0, -1)
   // NOTSPEC: `redacts` is at the top level and in the content in all room versions, since older clients read the former.
   const pdu = JSON.parse(event.clientJson) as Pdu
   const redacts = redactedEventId(pdu, room.version)
   const both = redacts === undefined ? pdu : { ...pdu, redacts, content: { ...pdu.content, redacts } }
-  return JSON.stringify(both).slice(1, -1)
+  return JSON.stringify(both).slice(0, -1)
 }
 
 const noTransactions: ReadonlyMap<number, string> = new Map()

@@ -31,6 +31,6 @@ async function eventOfKey(
   if (leftAt !== undefined) return ctx.store.rooms.state.eventAt(nidOf(room), [type, stateKey], leftAt)
   const position = room.entry(type, stateKey)?.position
   if (position === undefined) return undefined
-  const [event] = await ctx.store.rooms.events.atPositions([position])
+  const [event] = await ctx.store.rooms.events.shownAt([position])
   return event
 }

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
-import { filterable } from './filterable.ts'
+import { letsThrough } from './filterable.ts'
 import { nidOf } from './history-intervals.ts'
 import { lastReadable, type Reading } from './open-reading.ts'
 import { previousEvents } from './previous-events.ts'
@@ -70,8 +70,7 @@ async function kept(ctx: Needs, reading: Reading, { filter, events, leftOut }: B
   const readable = await readableBy(ctx, reading, firstOf(events) - 1)
   const isRelated = await relatedTo(ctx, reading, { filter, events })
   return events.filter((event) => {
-    const why =
-      hiddenBy(readable, event) ?? (filter.matches(filterable(event)) && isRelated(event) ? undefined : 'filter')
+    const why = hiddenBy(readable, event) ?? (letsThrough(filter, event) && isRelated(event) ? undefined : 'filter')
     if (why) leftOut.push({ position: event.position, why })
     return why === undefined
   })
@@ -85,7 +84,7 @@ async function relatedTo(
 ): Promise<(event: StoredEvent) => boolean> {
   const { relatedByRelTypes: relTypes, relatedBySenders: senders } = filter
   if (!relTypes && !senders) return () => true
-  const ids = events.filter((event) => filter.matches(filterable(event))).map(({ eventId }) => eventId)
+  const ids = events.filter((event) => letsThrough(filter, event)).map(({ eventId }) => eventId)
   const readable = await readableBy(ctx, reading)
   const conditions = { roomNid: nidOf(reading.room), readable, relTypes, senders }
   const related = await ctx.store.rooms.relations.relatedBy(ids, conditions)

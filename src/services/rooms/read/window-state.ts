@@ -1,13 +1,13 @@
 import type { Context } from '#context.ts'
 import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
-import type { EventId, UserId } from '#protocol/ids.ts'
+import type { UserId } from '#protocol/ids.ts'
 import type { StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { stateAtPosition, wholeStateAt } from '#services/rooms/state/state-at-position.ts'
-import { filterable } from './filterable.ts'
+import { letsThrough } from './filterable.ts'
 import { nidOf } from './history-intervals.ts'
 import { isWithin, momentsOf, type Reader } from './readable.ts'
 import { findReplacedState } from './replaced-state.ts'
@@ -53,10 +53,12 @@ export async function windowState(ctx: Needs, reader: Reader, beside: Beside): P
     membersAt(ctx, room, { ...beside, members: members ?? [] }),
     replaced(ctx, reader, { ...beside, shown: [...shown.values()], members }),
   ])
-  const told = new Map<EventId, StoredEvent>()
-  for (const event of [...atEnd, ...lazy]) if (!shown.has(keyOfEvent(event) ?? '\0')) told.set(event.eventId, event)
-  for (const event of before) told.set(event.eventId, event)
-  return [...told.values()].filter((event) => filter.matches(filterable(event)))
+  const included = new Map<number, StoredEvent>()
+  const include = (event: StoredEvent) => letsThrough(filter, event) && included.set(event.position, event)
+  const isShown = (event: StoredEvent) => shown.size > 0 && shown.has(keyOfEvent(event) ?? '\0')
+  for (const events of [atEnd, lazy]) for (const event of events) if (!isShown(event)) include(event)
+  for (const event of before) include(event)
+  return [...included.values()]
 }
 
 /** Everything but the members, where these are loaded lazily. */
@@ -109,7 +111,7 @@ async function replaced(
   const wanted = new Set(members?.map((user) => keyOf(member, user)))
   const isLazy = ({ type }: StoredEvent) => members !== undefined && type === member
   const isWanted = (event: StoredEvent) => wanted.has(keyOfEvent(event) ?? '\0')
-  // Nobody misses what a member was called before the first time they are shown.
+  // Under lazy loading a client that has not seen a member needs no earlier membership event of theirs.
   const candidates = shown.filter((event) => knownAt !== undefined || !isLazy(event) || isWanted(event))
   const found = await findReplacedState(ctx, room, candidates)
   const news = candidates.filter((event) => {

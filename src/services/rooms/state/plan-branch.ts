@@ -6,7 +6,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import type { BranchWrite } from '#store/rooms/room-write.ts'
 import { resolveStates } from './resolve-states.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { diffFromCurrent, stateAfter, currentStateAt, type AnchoredState } from './state-before.ts'
+import { diffFromCurrent, statesAfter, currentStateAt, type AnchoredState } from './state-before.ts'
 import { differenceOf, entryIn, toBranchDelta, type StateDiff } from './state-diff.ts'
 
 type Needs = Pick<Context, 'store'>
@@ -22,11 +22,10 @@ export type Parent = { event: StoredEvent; state: AnchoredState; diff: StateDiff
 
 /** The states after some events of the timeline. */
 export async function loadParents(ctx: Needs, room: LiveRoom, events: readonly StoredEvent[]): Promise<Parent[]> {
+  const states = await statesAfter(ctx, events)
   const parents: Parent[] = []
-  for (const event of events) {
-    const state = await stateAfter(ctx, event)
-    parents.push({ event, state, diff: await diffFromCurrent(ctx, room, state) })
-  }
+  for (const [index, state] of states.entries())
+    parents.push({ event: events[index]!, state, diff: await diffFromCurrent(ctx, room, state) })
   return parents
 }
 

@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { Branch } from '#store/rooms/event-branches.ts'
+import type { BranchLink } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -18,20 +18,22 @@ export type AnchoredState = {
 }
 
 /** The state before an event of the timeline. For most it is what the current state was then. */
-export async function stateBefore(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
-  const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
-  if (!branch) return currentStateAt(event.position - 1)
-  return followBranches(ctx, branch, new Map())
+export async function stateBefore(ctx: Needs, { position }: StoredEvent): Promise<AnchoredState> {
+  const chain = (await ctx.store.rooms.branches.chains([position])).get(position)
+  return chain ? followBranches(chain, new Map()) : currentStateAt(position - 1)
 }
 
-/** The state after an event of the timeline: with itself where it is state that the rules allow. */
-export async function stateAfter(ctx: Needs, event: StoredEvent): Promise<AnchoredState> {
-  const branch = (await ctx.store.rooms.branches.findMany([event.position])).get(event.position)
-  // Without a branch the current state after it is the state after it.
-  if (!branch && event.status === 'accepted') return currentStateAt(event.position)
-  const delta = new Map<StateKey, EventId | null>()
-  lay(delta, event)
-  return branch ? followBranches(ctx, branch, delta) : { base: event.position - 1, delta }
+/** The states after events of the timeline, in their order: with the event itself where it is state that the rules allow. */
+export async function statesAfter(ctx: Needs, events: readonly StoredEvent[]): Promise<AnchoredState[]> {
+  const chains = await ctx.store.rooms.branches.chains(events.map(({ position }) => position))
+  return events.map((event) => {
+    const chain = chains.get(event.position)
+    // Without a branch the current state after it is the state after it.
+    if (!chain && event.status === 'accepted') return currentStateAt(event.position)
+    const delta = new Map<StateKey, EventId | null>()
+    lay(delta, event)
+    return chain ? followBranches(chain, delta) : { base: event.position - 1, delta }
+  })
 }
 
 /** The state just after a position of the stream. */
@@ -62,19 +64,17 @@ export const hasState = (
 ): boolean => isInTimeline(event) && event.position > purgedUpTo && !event.isHistory
 
 /** From branch to branch down to a current state; what was laid before stays on top. */
-async function followBranches(ctx: Needs, top: Branch, delta: Map<StateKey, EventId | null>): Promise<AnchoredState> {
-  for (let branch = top; ;) {
+function followBranches(chain: readonly BranchLink[], delta: Map<StateKey, EventId | null>): AnchoredState {
+  for (const [index, { branch, event }] of chain.entries()) {
+    if (index > 0) lay(delta, event)
     for (const [type, key, id] of branch.delta) {
       const place = stateKey(type, key)
       if (!delta.has(place)) delta.set(place, id)
     }
-    if (branch.hops === 0) return { base: branch.basePosition, delta, hops: top.hops }
-    const [base] = await ctx.store.rooms.events.atPositions([branch.basePosition])
-    const below = (await ctx.store.rooms.branches.findMany([branch.basePosition])).get(branch.basePosition)
-    if (!base || !below) throw new Error('A branch builds on one that is not stored')
-    lay(delta, base)
-    branch = below
   }
+  const [top, last] = [chain[0], chain.at(-1)]
+  if (!top || last?.branch.hops !== 0) throw new Error('A branch builds on one that is not stored')
+  return { base: last.branch.basePosition, delta, hops: top.branch.hops }
 }
 
 function lay(delta: Map<StateKey, EventId | null>, { type, stateKey: key, eventId, status }: StoredEvent): void {

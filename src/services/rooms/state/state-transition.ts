@@ -1,9 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Context } from '#context.ts'
 import { prevEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import { splitStateKey, stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { MembershipChange } from '#store/rooms/room-write.ts'
 import type { StateTransition } from '#services/rooms/write/persist-received.ts'
 import { membershipsOf } from '#services/rooms/events/describe-event.ts'
@@ -15,14 +14,14 @@ import type { StateEntry, StateEntryChange } from '#services/rooms/live/state-en
 import { isInTimeline } from './state-before.ts'
 import type { StateDiff } from './state-diff.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { inSlices } from '#base/in-slices.ts'
+import { inSlicesWithPauses } from '#base/in-slices.ts'
 
 type Needs = Pick<Context, 'store'>
 
 /** More forward extremities than an event can follow are never kept: what then forks takes part once an event follows it. */
 export const maxForwardExtremities = 20
 
-export type Accepted = { pdu: Pdu; eventId: EventId; before: StateDiff; prevs: readonly StoredEvent[] }
+export type Accepted = { pdu: Pdu; eventId: EventId; before: StateDiff; prevs: readonly GraphEvent[] }
 
 /**
  * What an accepted event changes: the forward extremities without those it follows, and the state that all of them
@@ -57,7 +56,7 @@ function stateWith({ pdu, eventId, before }: Accepted): StateDiff {
   return pdu.state_key === undefined ? before : new Map(before).set(stateKey(pdu.type, pdu.state_key), eventId)
 }
 
-function followedBy(ctx: Needs, room: LiveRoom, prevs: readonly StoredEvent[]): Promise<Set<EventId>> {
+function followedBy(ctx: Needs, room: LiveRoom, prevs: readonly GraphEvent[]): Promise<Set<EventId>> {
   return followedExtremities({
     forwardExtremities: new Set(room.forwardExtremities),
     create: room.entry('m.room.create', '')?.eventId,
@@ -123,8 +122,7 @@ async function changesOf(
   const changed = [...after].filter(([place, id]) => (room.state.get(place)?.eventId ?? null) !== id)
   const entries: StateEntryChange[] = []
   const members: MembershipChange[] = []
-  for (const slice of inSlices(changed, sliceSize)) {
-    if (changed.length > sliceSize) await nextTurn()
+  for await (const slice of inSlicesWithPauses(changed, sliceSize)) {
     const found = await ctx.store.rooms.events.findMany(slice.flatMap(([, id]) => id ?? []))
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
@@ -146,7 +144,7 @@ function membershipsAfter(userId: UserId, entry: StateEntry | undefined): Member
 const withoutPdu = (entry: StateEntry | undefined): StateEntry | undefined =>
   entry?.position === undefined ? entry : { ...entry, pdu: undefined }
 
-function stateEntryOf(room: LiveRoom, place: StateKey, event: Accepted | StoredEvent | undefined): StateEntry {
+function stateEntryOf(room: LiveRoom, place: StateKey, event: Accepted | GraphEvent | undefined): StateEntry {
   if (!event) throw new Error('A state holds an event that is not stored')
   const [type, key] = splitStateKey(place)
   const isStored = 'clientJson' in event

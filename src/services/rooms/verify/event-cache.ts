@@ -1,12 +1,12 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { Store } from '#store/open.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 
 /** An event of the room with its PDU. */
-export type CachedEvent = { event: StoredEvent; pdu: Pdu }
+export type CachedEvent = { event: GraphEvent; pdu: Pdu }
 
 const maxKept = 5000
 
@@ -22,7 +22,7 @@ export class EventCache {
     this.#place = place
   }
 
-  put(event: StoredEvent): CachedEvent {
+  put(event: GraphEvent): CachedEvent {
     const cached = { event, pdu: storedPdu(event, this.#place) }
     this.#byPosition.set(event.position, cached)
     this.#byId.set(event.eventId, cached)

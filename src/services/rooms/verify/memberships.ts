@@ -25,7 +25,7 @@ export async function checkMemberships(subject: Subject, journal: StateJournal):
       met.add(userId)
       if (outside.has(userId)) continue
       const { joined_position, ...others } = (await membershipRow(subject, journal, userId)) ?? {}
-      // Rows of before the column was there do not know it, and of purged history nobody does.
+      // Rows from before the column was added do not have it, and it cannot be computed from purged history.
       const isKnown = room.purgedUpTo === 0 && (stored.joined_position !== null || others.membership !== 'join')
       const expected = others.membership === undefined ? undefined : isKnown ? { ...others, joined_position } : others
       changes.push(...difference(table, { user_id: userId, room_nid: room.nid }, { stored, expected }))

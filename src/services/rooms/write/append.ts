@@ -1,24 +1,26 @@
 import type { Context } from '#context.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
+import { addSignature } from '#protocol/events/hash-and-sign.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Membership } from '#store/rooms/members.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
-import { authEventIdsWithCreate, describeEvent, membershipsOf } from '#services/rooms/events/describe-event.ts'
+import { authEventIdsWithCreate, describeUnsigned, membershipsOf } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { StateEntry } from '#services/rooms/live/state-entry.ts'
 import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-state-entries.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
-import { authorizeEvent, buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { authorizeEvent, buildEvent, hashNewEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { makeDeactivatedLeave } from './deactivated-accounts.ts'
 import type { SignByPolicy } from './policy-port.ts'
 import { redactionBy } from './redactions.ts'
+import { graphJsonOf } from '#services/rooms/events/stored-pdu.ts'
 
 /** The effects that adding an event to a room has. */
 export type AppendNeeds = Pick<
   Context,
-  'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'tokens'
+  'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'eventSigner' | 'tokens'
 > & {
   /** Absent: no room is taken to use a Policy Server. */
   signByPolicy?: SignByPolicy
@@ -106,12 +108,16 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   if (same) return same
   // 4. Build the event on the forward extremities.
   const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
-  // 5. Hash and sign it.
-  const signed = hashAndSignEvent(event, room.version, ctx.signingKey)
+  // 5. Hash and name it: the next event can build on it before it is signed.
+  const hashed = hashNewEvent(event, room.version, ctx.signingKey)
   // 6. Authorize it, by the state before it, and by the room's Policy Server.
-  authorizeEvent(room, signed, authEvents)
-  await ctx.signByPolicy?.(room, signed)
-  const { pdu, eventId } = signed
+  authorizeEvent(room, hashed, authEvents)
+  const { pdu, eventId } = hashed
+  const signing = ctx.eventSigner.sign(hashed.text).then((one) => addSignature(pdu, ctx.signingKey, one))
+  if (ctx.signByPolicy && room.nextStateEntry('m.room.policy', '')) {
+    await signing
+    await ctx.signByPolicy(room, { pdu })
+  }
   const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
   // 7. Lay it over the room: the next event builds on it at once.
   const entry: StateEntry | undefined =
@@ -119,9 +125,18 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
       ? undefined
       : { type: draft.type, stateKey: draft.stateKey, eventId, from: undefined, position: undefined, pdu }
   room.extend({ eventId, pdu }, entry)
-  const write = { ...writeOf({ pdu, eventId, entry }, room, replaced), transaction: draft.transaction, ...redaction }
-  return { pdu, eventId, entry, uncommitted: { write, change: changeOf(write, entry) } }
+  const write: Signable = {
+    ...writeOf({ pdu, eventId, entry }, room, replaced),
+    transaction: draft.transaction,
+    ...redaction,
+  }
+  // It is written once it is signed.
+  const signed = signing.then(() => void (write.graphJson = graphJsonOf(pdu)))
+  return { pdu, eventId, entry, uncommitted: { write, change: changeOf(write, entry), signed } }
 }
+
+/** An event whose signature is on its way. */
+type Signable = Omit<EventWrite, 'graphJson'> & { graphJson: string }
 
 /** Setting state to what it is already adds no event. */
 function unchanged(replaced: StateEntry | undefined, { sender, content }: EventDraft): Appended | undefined {
@@ -134,8 +149,9 @@ const writeOf = (
   { pdu, eventId, entry }: Pick<Built, 'pdu' | 'eventId' | 'entry'>,
   { version }: LiveRoom,
   replaced: StateEntry | undefined,
-): EventWrite => ({
-  ...describeEvent({ pdu, eventId }),
+): Signable => ({
+  ...describeUnsigned({ pdu, eventId }),
+  graphJson: '',
   status: 'accepted',
   intervals: entry ? [{ type: entry.type, stateKey: entry.stateKey, isHeld: replaced !== undefined }] : [],
   authIds: entry && authEventIdsWithCreate(pdu, version),

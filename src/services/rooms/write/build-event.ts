@@ -7,7 +7,13 @@ import { depthAfter, sizedEventViolation } from '#protocol/events/event-limits.t
 import type { EventReference, JsonObject, Pdu, UnsignedPdu } from '#protocol/events/event.ts'
 import type { EventId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import { hashAndSign, type SignedEvent } from '#protocol/events/hash-and-sign.ts'
+import {
+  addSignature,
+  hashEvent,
+  signText,
+  type HashedEvent,
+  type SignedEvent,
+} from '#protocol/events/hash-and-sign.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { EventTransaction } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -60,18 +66,25 @@ export function buildEvent(room: LiveRoom, draft: EventDraft, { authEvents, now 
   return event
 }
 
-/** Hashes and signs an event; throws M_BAD_JSON for what canonical JSON cannot hold, M_TOO_LARGE beyond 64 KiB. */
-export function hashAndSignEvent(event: UnsignedPdu, version: RoomVersion, key: SigningKey): SignedEvent {
+/** Hashes an event, and names it, before it is signed; throws M_BAD_JSON for what canonical JSON cannot hold, M_TOO_LARGE beyond 64 KiB. */
+export function hashNewEvent(event: UnsignedPdu, version: RoomVersion, key: SigningKey): HashedEvent {
   try {
     if (version.eventIds === 'chosen-by-origin') event.event_id = chosenEventId(event, key.serverName)
-    const signed = hashAndSign(event, version, key)
-    const violation = sizedEventViolation(signed.pdu, signed.bytes)
+    const hashed = hashEvent(event, version, key)
+    const violation = sizedEventViolation(hashed.pdu, hashed.bytes)
     if (violation) throw tooLarge(violation)
-    return signed
+    return hashed
   } catch (error) {
     if (!(error instanceof CanonicalJsonError)) throw error
     throw badJson('Numbers in events must be integers in the range of canonical JSON')
   }
+}
+
+/** The same, signed at once: for events that are made for other servers. */
+export function hashAndSignEvent(event: UnsignedPdu, version: RoomVersion, key: SigningKey): SignedEvent {
+  const { text, ...hashed } = hashNewEvent(event, version, key)
+  addSignature(hashed.pdu, key, signText(text, key))
+  return hashed
 }
 
 /** The previous events and the auth events; before room version 3 with their hashes. */

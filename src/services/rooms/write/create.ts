@@ -107,7 +107,7 @@ async function invitees(ctx: Needs, { invite, creator }: NewRoom): Promise<UserI
   const userIds: UserId[] = [...new Set(invite.map(requireUserId))]
   const { invites_per_new_room: most } = ctx.config.limits
   if (userIds.length > most) throw invalidParam(`A new room has at most ${most} invites: invite the others afterwards`)
-  if (userIds.includes(creator)) throw forbidden('Nobody invites themselves')
+  if (userIds.includes(creator)) throw forbidden('You cannot invite yourself')
   ctx.rateBuckets.spend('invite', creator, userIds.length)
   for (const userId of userIds) await requireInvitable(ctx, userId)
   return userIds

@@ -4,9 +4,9 @@ import { leaveRoomsOf } from '#services/accounts/deactivate.ts'
 import type { EventWrite } from '#store/rooms/room-write.ts'
 
 /**
- * Sees to it that nobody whose account has ended stays in a room that they entered meanwhile. To be called after the
- * commit: whoever makes the deactivated leave looks for their rooms after the account has ended, so either finds the
- * membership, or the end of the account is found here.
+ * Makes users leave whose accounts were deactivated while they were joining. To be called after the commit: the job that
+ * makes deactivated users leave reads their rooms after the deactivation, so either it finds the membership, or the
+ * deactivation is found here.
  */
 export async function makeDeactivatedLeave(
   ctx: Pick<Context, 'store' | 'bus' | 'clock' | 'tokens' | 'signingKey'>,

@@ -4,7 +4,7 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import type { RoomAlias, RoomId, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { startRoom, type AppendNeeds } from './append.ts'
-import { buildEvent, hashAndSignEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
+import { buildEvent, hashNewEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { newRoom } from '#services/rooms/live/room-turn.ts'
 
 export type OpenNeeds = AppendNeeds & Pick<Context, 'config' | 'locks' | 'tokens'>
@@ -55,7 +55,7 @@ async function nameRoom(
   for (let now = ctx.clock.now(); ; now++) {
     const create = { ...draft, originServerTs: now }
     const event = buildEvent(nowhere, create, { authEvents: selectAuthEvents(nowhere, create), now })
-    const { eventId } = hashAndSignEvent(event, version, ctx.signingKey)
+    const { eventId } = hashNewEvent(event, version, ctx.signingKey)
     const roomId: RoomId = `!${eventId.slice(1)}`
     if (!(await ctx.store.rooms.rooms.find(roomId))) return { roomId, create }
   }

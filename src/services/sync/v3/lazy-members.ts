@@ -12,24 +12,24 @@ type Span = { since: number; upTo: number }
  */
 export class LazyMembers {
   /** By device and room: users, and the position of the response that included them. */
-  readonly #told: Cache<string, Map<UserId, number>>
+  readonly #sent: Cache<string, Map<UserId, number>>
 
   constructor(caches: CacheBudget) {
-    this.#told = caches.cache({ name: 'lazy_members', share: 5, weigh: ({ size }) => size * memberBytes })
+    this.#sent = caches.cache({ name: 'lazy_members', share: 5, weigh: ({ size }) => size * memberBytes })
   }
 
   /** The users the device has not got yet; they count as sent once it continues from this response. */
   take([device, roomId]: readonly [string, string], users: readonly UserId[], { since, upTo }: Span): UserId[] {
     const key = `${device} ${roomId}`
-    const told = this.#told.get(key) ?? new Map<UserId, number>()
-    const untold = users.filter((user) => (told.get(user) ?? Infinity) > since)
-    for (const user of untold) told.set(user, upTo)
-    if (untold.length > 0) this.#told.set(key, told)
-    return untold
+    const sent = this.#sent.get(key) ?? new Map<UserId, number>()
+    const unsent = users.filter((user) => (sent.get(user) ?? Infinity) > since)
+    for (const user of unsent) sent.set(user, upTo)
+    if (unsent.length > 0) this.#sent.set(key, sent)
+    return unsent
   }
 
   /** The device starts anew. */
   forget(device: string, roomId: RoomId): void {
-    this.#told.delete(`${device} ${roomId}`)
+    this.#sent.delete(`${device} ${roomId}`)
   }
 }

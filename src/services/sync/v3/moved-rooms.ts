@@ -10,7 +10,7 @@ export type MovedRooms = {
   rooms: AccountRoom[]
   /** JSON texts of receipt events by room. */
   receipts: ReadonlyMap<RoomId, readonly string[]>
-  /** Rooms in which nobody types any more though the client believes so. */
+  /** Rooms without typing users of which the client last got some. */
   silenced: ReadonlySet<RoomId>
 }
 
@@ -42,8 +42,8 @@ export async function movedRooms(
 }
 
 /**
- * Rooms of which the client was told that somebody types, and in which nobody does any more: they may have stopped with
- * the process, or so long ago that it is not remembered.
+ * Rooms of which the client last got typing users, and which have none any more: they may have stopped with the process,
+ * or so long ago that it is not remembered.
  */
 function silencedRooms(
   { typing }: Pick<Context, 'typing'>,
@@ -51,8 +51,8 @@ function silencedRooms(
   { request: { since }, streams }: SyncMoment,
 ): AccountRoom[] {
   if (!since || since.typingIn.length === 0 || !streams.has('typing')) return []
-  const [told, lively] = [new Set(since.typingIn), new Set(typing.lively())]
-  return [...index.rooms.values()].filter(({ roomId, roomNid }) => told.has(roomNid) && !lively.has(roomId))
+  const [sent, lively] = [new Set(since.typingIn), new Set(typing.lively())]
+  return [...index.rooms.values()].filter(({ roomId, roomNid }) => sent.has(roomNid) && !lively.has(roomId))
 }
 
 /** Joined rooms in which receipts may have moved; beyond the memory of the index, all of them. */

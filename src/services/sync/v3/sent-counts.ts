@@ -9,7 +9,7 @@ type Sent = { text: string; at: Moved }
 /** Bytes of an entry besides its text, roughly. */
 const entryBytes = 300
 
-/** Which unread counts each device was told last of a room; what is forgotten here is told again when it may have changed. */
+/** The unread counts that each device was sent last for a room; evicted ones are sent again when they may have changed. */
 export class SentCounts {
   readonly #sent: Cache<string, Sent>
 
@@ -24,7 +24,7 @@ export class SentCounts {
   }
 
   /** The counts go out in an answer that ends at these positions. */
-  told([device, roomId]: readonly [string, string], text: string, { events, receipts, accountData }: Moved): void {
+  markSent([device, roomId]: readonly [string, string], text: string, { events, receipts, accountData }: Moved): void {
     this.#sent.set(`${device} ${roomId}`, { text, at: { events, receipts, accountData } })
   }
 }

@@ -33,8 +33,8 @@ export async function syncRooms(
     ({ roomId, isForgotten, position }) =>
       filter.matchesRoom(roomId) && (!isForgotten || (since !== undefined && position > since.events)),
   )
-  const told = await Promise.all(wanted.map((room) => syncRoomOf(ctx, room, interval)))
-  return told
+  const found = await Promise.all(wanted.map((room) => syncRoomOf(ctx, room, interval)))
+  return found
     .filter((syncRoom) => syncRoom !== undefined)
     .filter(({ membership, isNew }) => isInRoom(membership) || !isNew || filter.includeLeave)
 }
@@ -51,13 +51,13 @@ async function syncRoomOf(
   const key = { roomNid, userId }
   const membership = position > upTo ? await membershipAt(store, key, upTo) : present
   if (!membership) return undefined
-  const told = { roomId, roomNid, membership, sender, position: Math.min(position, upTo), isForgotten }
-  if (since === undefined) return { ...told, isNew: true }
-  if (position <= since) return isInRoom(membership) ? { ...told, isNew: false } : undefined
+  const known = { roomId, roomNid, membership, sender, position: Math.min(position, upTo), isForgotten }
+  if (since === undefined) return { ...known, isNew: true }
+  if (position <= since) return isInRoom(membership) ? { ...known, isNew: false } : undefined
   const before = await membershipAt(store, key, since)
   // Changes of a room that the user has left and forgotten are not shown.
   if (isForgotten && before && !isInRoom(before)) return undefined
-  return { ...told, isNew: membership === 'join' && before !== 'join' }
+  return { ...known, isNew: membership === 'join' && before !== 'join' }
 }
 
 async function membershipAt(

@@ -118,7 +118,7 @@ async function answer(ctx: Context, request: SyncRequest): Promise<Answer> {
 const nextToken = (now: SyncToken, { toDevice, isDelivering }: DeviceSection): SyncToken =>
   isDelivering || toDevice < now.toDevice ? { ...now, toDevice, process: 'partial' } : now
 
-/** Nothing happened: the token stands, and only the key counts are told, which clients want in every answer. */
+/** Nothing happened: the token stands, and only the key counts are sent, which clients expect in every answer. */
 async function emptyAnswer(ctx: Context, { userId, deviceId, since }: SyncRequest): Promise<Answer> {
   const token = since && `"next_batch":"${writeToken(since)}"`
   const keys = deviceId === undefined ? undefined : keyCounts(await keyStock(ctx, { userId, deviceId }))
@@ -153,7 +153,7 @@ async function currentToken(
   return { now: { ...now, process: ctx.processId, moment, typingIn }, streams }
 }
 
-/** Numbers of the user's rooms in which somebody types. */
+/** Numbers of the user's rooms with typing users. */
 async function roomsOfTypists(ctx: Context, { userId }: SyncRequest): Promise<number[]> {
   const lively = ctx.typing.lively()
   if (lively.length === 0) return []

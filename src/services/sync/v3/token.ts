@@ -27,16 +27,16 @@ export const noPositions: SyncPositions = {
 export type SyncToken = SyncPositions & {
   process: string
   moment: number
-  /** Numbers of rooms in which somebody types: that they stopped is to be told even when it is not remembered. */
+  /** Numbers of rooms with typing users: that they stopped must be sent even when it is not remembered. */
   typingIn: readonly number[]
 }
 
-/** A token does not grow with the rooms; more than these hardly ever see somebody type at one moment. */
+/** A token does not grow with the rooms; more than these hardly ever have typing users at one moment. */
 export const maxTypingIn = 20
 
 const names = ['events', 'receipts', 'accountData', 'toDevice', 'deviceLists', 'presence', 'typing'] as const
 
-/** `s` with the positions in order, then the process and its moment, then rooms in which somebody types, if any. */
+/** `s` with the positions in order, then the process and its moment, then rooms with typing users, if any. */
 export function writeToken(token: SyncToken): string {
   const typingIn = token.typingIn.length > 0 ? `.${token.typingIn.join('-')}` : ''
   return `s${names.map((name) => token[name]).join('_')}_${token.process}.${token.moment}${typingIn}`

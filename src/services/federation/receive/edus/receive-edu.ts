@@ -1,15 +1,22 @@
 import type { Context } from '#context.ts'
-import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import { isObject, type JsonValue } from '#protocol/events/event.ts'
 import type { ServerName } from '#protocol/ids.ts'
-
-/** What another server says besides events; `origin` proved who it is, and speaks for its own users alone. */
-export type Edu = { origin: ServerName; content: JsonObject }
-
-/** Takes in one kind of EDU; what is not the origin's to say is left out. */
-export type ReceiveEdu = (ctx: Context, edu: Edu) => Promise<void>
+import type { ReceiveEdu } from './edu.ts'
+import { receiveDeviceListUpdate, receiveSigningKeyUpdate } from './device-lists.ts'
+import { receivePresences } from './receive-presences.ts'
+import { receiveReceipts } from './receive-receipts.ts'
+import { receiveTyping } from './receive-typing.ts'
+import { receiveToDevice } from './to-device.ts'
 
 /** By type. */
-const kinds: Readonly<Record<string, ReceiveEdu>> = {}
+const kinds: Readonly<Record<string, ReceiveEdu>> = {
+  'm.device_list_update': receiveDeviceListUpdate,
+  'm.direct_to_device': receiveToDevice,
+  'm.presence': receivePresences,
+  'm.receipt': receiveReceipts,
+  'm.signing_key_update': receiveSigningKeyUpdate,
+  'm.typing': receiveTyping,
+}
 
 /** Takes in an EDU of another server; never throws for what it is like, and what it cannot be used for is left out. */
 export async function receiveEdu(

@@ -16,6 +16,13 @@ export const timelineTexts = async (ctx: Context, moment: SyncMoment, { room, ev
 export const stateTexts = async (ctx: Context, moment: SyncMoment, { room, events }: Events): Promise<string[]> =>
   cut(moment, await renderState(ctx, viewerOf(moment, room), events))
 
+/** The texts one after another: put together without copying, which only the whole answer is, once, as it is sent. */
+export function listed(texts: readonly string[]): string {
+  let list = ''
+  for (const text of texts) list = list === '' ? text : `${list},${text}`
+  return list
+}
+
 const viewerOf = ({ request: { userId, deviceId }, ignored }: SyncMoment, room: LiveRoom): Viewer => ({
   room,
   userId,

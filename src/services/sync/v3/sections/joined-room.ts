@@ -4,7 +4,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import { tokenBefore } from '#services/sync/v3/token.ts'
-import { stateTexts, timelineTexts } from './event-texts.ts'
+import { listed, stateTexts, timelineTexts } from './event-texts.ts'
 import { roomSummary, summaryMayDiffer } from './room-summary.ts'
 import { roomWindow } from './room-window.ts'
 import { unreadSection } from './unread.ts'
@@ -32,22 +32,19 @@ export async function joinedRoom(
   ])
   const hasNews = window.events.length > 0 || window.limited || window.state.length > 0 || summary !== undefined
   if (!isFull && !hasNews && !extras.any && !unread.isNews) return undefined
-  unread.told()
+  unread.markSent()
   // NOTSPEC: limited even when complete, so that clients drop what they had of the room before they left it.
   const limited = window.limited || (syncRoom.isNew && request.since !== undefined)
   const [timelineJson, stateJson] = await Promise.all([
     timelineTexts(ctx, moment, { room, events: window.events }),
     stateTexts(ctx, moment, { room, events: window.state }),
   ])
-  const parts = [
-    `"timeline":${timelineText({ ...window, limited }, timelineJson, now.events)}`,
-    stateText(moment, stateJson),
-    `"summary":${JSON.stringify(summary ?? {})}`,
-    `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}`,
-    `"account_data":{"events":[${extras.accountData.join(',')}]}`,
-    unread.json,
-  ]
-  return `{${parts.join(',')}}`
+  return (
+    `{"timeline":${timelineText({ ...window, limited }, timelineJson, now.events)},` +
+    `${stateText(moment, stateJson)},"summary":${JSON.stringify(summary ?? {})},` +
+    `"ephemeral":{"events":[${listed(extras.ephemeral)}]},` +
+    `"account_data":{"events":[${listed(extras.accountData)}]},${unread.json}}`
+  )
 }
 
 const nothing: Window = { events: [], limited: false, state: [], leftOut: [] }
@@ -58,10 +55,10 @@ export const timelineText = (
   json: readonly string[],
   upTo: number,
 ): string =>
-  `{"events":[${json.join(',')}],"limited":${limited},"prev_batch":"${tokenBefore(first?.position ?? upTo + 1)}"}`
+  `{"events":[${listed(json)}],"limited":${limited},"prev_batch":"${tokenBefore(first?.position ?? upTo + 1)}"}`
 
 /** Under the name the client asked for; the older draft of MSC4222 is what clients still read. */
 export function stateText({ request: { stateAfter } }: SyncMoment, json: readonly string[]): string {
-  const events = `{"events":[${json.join(',')}]}`
+  const events = `{"events":[${listed(json)}]}`
   return stateAfter ? `"${stateAfter}":${events}` : `"state":${events}`
 }

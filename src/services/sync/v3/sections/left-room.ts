@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { filterable } from '#services/rooms/read/filterable.ts'
+import { letsThrough } from '#services/rooms/read/filterable.ts'
 import { membershipIntervals, valueAt } from '#services/rooms/read/history-intervals.ts'
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -75,5 +75,5 @@ async function leaveEvent(ctx: Context, { request }: SyncMoment, syncRoom: SyncR
   if (timeline.matchesNothing || !timeline.matchesRoom(syncRoom.roomId)) return []
   const key = ['m.room.member', request.userId] as const
   const event = await ctx.store.rooms.state.eventAt(syncRoom.roomNid, key, syncRoom.position)
-  return event && timeline.matches(filterable(event)) ? [event] : []
+  return event && letsThrough(timeline, event) ? [event] : []
 }

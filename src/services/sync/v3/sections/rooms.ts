@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { inSlicesWithPauses } from '#base/in-slices.ts'
 import type { Context } from '#context.ts'
 import type { AccountDataChanges } from '#services/accounts/data/account-data.ts'
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
@@ -57,9 +57,7 @@ export async function roomsSection(
 /** The texts of a page at a time; the last section and the whole stay open. */
 async function* pagesOf(readers: Readers, moment: SyncMoment, { syncRooms, news }: Page): AsyncGenerator<string> {
   let open: Section | undefined
-  for (let start = 0; start < syncRooms.length; start += pageSize) {
-    if (start > 0) await nextTurn()
-    const page = syncRooms.slice(start, start + pageSize)
+  for await (const page of inSlicesWithPauses(syncRooms, pageSize)) {
     let text = ''
     for (const { syncRoom, json } of await pageTexts(readers, moment, { syncRooms: page, news })) {
       const section = sectionOf(syncRoom)

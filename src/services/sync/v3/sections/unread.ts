@@ -13,14 +13,14 @@ export async function unreadSection(
   ctx: Context,
   room: LiveRoom,
   { request, now }: SyncMoment,
-): Promise<UnreadSection & { told(): void }> {
+): Promise<UnreadSection & { markSent(): void }> {
   const counts = await unreadCounts(ctx, room, request.userId)
   const json = countsText(counts, request.filter.timeline.unreadThreadNotifications)
   const key = [`${request.userId} ${request.deviceId ?? ''}`, room.roomId] as const
   return {
     json,
     isNews: !ctx.sentCounts.knows(key, json, request.since),
-    told: () => ctx.sentCounts.told(key, json, now),
+    markSent: () => ctx.sentCounts.markSent(key, json, now),
   }
 }
 

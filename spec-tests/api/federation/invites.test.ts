@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { startFederation, type Federation } from '../../support/federation/network.ts'
+import { checkRoom } from '../../support/rooms/room-check.ts'
+import { act, createRoom, leave, roomPath } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted, refused } from '../../support/server/client.ts'
+import type { TestServer } from '../../support/server/server.ts'
+import { sync } from '../../support/server/sync.ts'
+
+const client = '/_matrix/client/v3'
+const join = (user: TestUser, roomId: string) =>
+  user.request('POST', `${client}/rooms/${encodeURIComponent(roomId)}/join`, {})
+
+describe('invites between servers', () => {
+  let federation: Federation
+  let [a, b]: TestServer[] = []
+  let [alice, bob]: TestUser[] = []
+  beforeEach(async () => {
+    federation = await startFederation(['a.test', 'b.test'])
+    ;[a, b] = federation.servers as [TestServer, TestServer]
+    alice = await a.register('alice')
+    bob = await b.register('bob')
+  })
+  afterEach(() => federation[Symbol.asyncDispose]())
+
+  const membershipAtA = async (roomId: string) =>
+    (await alice!.request('GET', roomPath(roomId, 'state', 'm.room.member', bob!.userId))).body.membership
+
+  it('are shown to the invited user with what the room looks like, and lead into the room', async () => {
+    const { next_batch: since } = await sync(bob!)
+    const roomId = await createRoom(alice!, { preset: 'private_chat', name: 'Tea', is_direct: true })
+    accepted(await act(alice!, 'invite', roomId, bob!.userId, { reason: 'come' }))
+    for (const query of [{ since }, {}]) {
+      const { rooms } = await sync(bob!, query)
+      const { events } = rooms!.invite![roomId]!.invite_state
+      const own = events.at(-1)!
+      assert.deepEqual(
+        [own.type, own.sender, own.content],
+        ['m.room.member', alice!.userId, { membership: 'invite', reason: 'come' }],
+      )
+      assert.ok(events.some(({ type, content }) => type === 'm.room.name' && content.name === 'Tea'))
+      assert.ok(
+        events.every((event) =>
+          Object.keys(event).every((key) => ['type', 'sender', 'state_key', 'content'].includes(key)),
+        ),
+      )
+    }
+    refused(await bob!.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
+    accepted(await join(bob!, roomId))
+    assert.equal(await membershipAtA(roomId), 'join')
+    const { rooms } = await sync(bob!, { since })
+    assert.ok(rooms!.join![roomId])
+    assert.equal(rooms!.invite?.[roomId], undefined)
+    for (const one of [a!, b!]) assert.deepEqual(await checkRoom(one.context, roomId), [])
+  })
+
+  it('come with a new room', async () => {
+    const roomId = await createRoom(alice!, { preset: 'private_chat', invite: [bob!.userId], is_direct: true })
+    const { rooms } = await sync(bob!)
+    assert.equal(rooms!.invite![roomId]!.invite_state.events.at(-1)!.content.is_direct, true)
+    assert.equal(await membershipAtA(roomId), 'invite')
+  })
+
+  it('are rejected at once, and the other server hears of it', async () => {
+    const roomId = await createRoom(alice!, { invite: [bob!.userId] })
+    const { next_batch: since } = await sync(bob!)
+    accepted(await leave(bob!, roomId))
+    await federation.settle()
+    assert.equal(await membershipAtA(roomId), 'leave')
+    const { rooms } = await sync(bob!, { since })
+    assert.deepEqual(
+      rooms!.leave![roomId]!.timeline.events.map(({ type, content }) => [type, content.membership]),
+      [['m.room.member', 'leave']],
+    )
+    assert.equal(rooms!.invite?.[roomId], undefined)
+    assert.equal((await sync(bob!)).rooms?.leave?.[roomId], undefined)
+    accepted(await bob!.request('POST', roomPath(roomId, 'forget'), {}))
+    accepted(await act(alice!, 'invite', roomId, bob!.userId))
+    assert.ok((await sync(bob!, { since })).rooms!.invite![roomId])
+    assert.deepEqual(await checkRoom(b!.context, roomId), [])
+  })
+
+  it('are rejected here at once while the other server is down, which is told once it is back', async () => {
+    const roomId = await createRoom(alice!, { invite: [bob!.userId] })
+    federation.network.cut('a.test', 'b.test')
+    accepted(await leave(bob!, roomId))
+    assert.equal((await sync(bob!)).rooms?.invite?.[roomId], undefined)
+    await federation.settle()
+    assert.equal(await membershipAtA(roomId), 'invite')
+    federation.network.heal('a.test', 'b.test')
+    federation.clock.advance(60_000)
+    await federation.settle()
+    assert.equal(await membershipAtA(roomId), 'leave')
+  })
+})

@@ -1,0 +1,24 @@
+import type { Context } from '#context.ts'
+import type { JsonObject } from '#protocol/events/event.ts'
+import { serverOf, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import { setTyping } from '#services/rooms/ephemeral/typing.ts'
+import { roomOfOrigin } from './room-of-origin.ts'
+
+/** A server that goes away leaves nobody typing; one that is there repeats it before. */
+const timeoutMs = 60_000
+/** Of a room in which so many type it does not matter who else does. */
+const maxTypists = 100
+
+/** https://spec.matrix.org/v1.19/server-server-api/#typing-notifications */
+export async function receiveTyping(
+  ctx: Context,
+  { origin, content }: { origin: ServerName; content: JsonObject },
+): Promise<void> {
+  const { room_id: roomId, user_id: userId, typing: isTyping } = content
+  if (typeof roomId !== 'string' || typeof userId !== 'string' || typeof isTyping !== 'boolean') return
+  if (serverOf(userId) !== origin) return
+  const room = await roomOfOrigin(ctx, roomId as RoomId, origin)
+  if (room?.members.get(userId as UserId) !== 'join') return
+  if (isTyping && ctx.typing.in(room.roomId).length >= maxTypists) return
+  await setTyping(ctx, { roomId: room.roomId, userId: userId as UserId, isTyping, timeoutMs })
+}

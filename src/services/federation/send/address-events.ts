@@ -1,0 +1,69 @@
+import type { Context } from '#context.ts'
+import { prevEventIds } from '#protocol/events/event.ts'
+import { serverOf, type EventId, type ServerName } from '#protocol/ids.ts'
+import type { StoredEvent } from '#store/rooms/events.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { contentOf, storedPdu } from '#services/rooms/events/stored-pdu.ts'
+import type { AllowedServers } from './allowed-servers.ts'
+import { serversAfter } from './servers-in-room.ts'
+
+type Needs = Pick<Context, 'store' | 'config'> & { allowed: AllowedServers }
+
+/** An event with the servers that get it from this one. */
+export type AddressedEvent = { event: StoredEvent; servers: readonly ServerName[] }
+
+/**
+ * Decides who gets which events of a room, in the order of their positions: those that users of this server made, and
+ * those of other servers that entered the room here (`relayed_events`), which all but their own server get. Servers with
+ * joined users just after the event count, and for a kick, ban or withdrawn invite the server of its target. An invite
+ * itself reaches that server by `/invite` alone: there it is signed as well.
+ */
+export async function addressEvents(
+  ctx: Needs,
+  room: LiveRoom,
+  events: readonly StoredEvent[],
+): Promise<AddressedEvent[]> {
+  const { server_name: own } = ctx.config
+  const accepted = events.filter(({ status }) => status === 'accepted')
+  const isOurs = ({ sender }: StoredEvent) => serverOf(sender) === own
+  const entering = accepted.filter((event) => !isOurs(event) && isOwnMembership(event))
+  const relayed = await ctx.store.federation.relayedEvents.findMany(entering.map(({ eventId }) => eventId))
+  const outgoing: StoredEvent[] = []
+  for (const event of accepted)
+    if (relayed.has(event.eventId)) outgoing.push(event)
+    else if (isOurs(event) && !(await isLetInElsewhere(ctx, room, event))) outgoing.push(event)
+  const present = await serversAfter(
+    ctx,
+    room,
+    outgoing.map(({ position }) => position),
+  )
+  const addressed: AddressedEvent[] = []
+  for (const [index, event] of outgoing.entries()) {
+    const servers = new Set(present[index])
+    const target = targetServer(event)
+    if (target !== undefined) servers.add(target)
+    servers.delete(relayed.get(event.eventId) ?? own)
+    addressed.push({ event, servers: await ctx.allowed.among(room, servers) })
+  }
+  return addressed
+}
+
+const isOwnMembership = ({ type, stateKey, sender }: StoredEvent): boolean =>
+  type === 'm.room.member' && stateKey === sender
+
+/** The server of the user whom the event puts out of the room. */
+function targetServer(event: StoredEvent): ServerName | undefined {
+  if (event.type !== 'm.room.member' || event.stateKey === null || isOwnMembership(event)) return undefined
+  const { membership } = contentOf(event)
+  return membership === 'leave' || membership === 'ban' ? serverOf(event.stateKey) : undefined
+}
+
+/** Whether another server let our user in: that one sends the join to all others. Ours follow events that are here. */
+async function isLetInElsewhere(ctx: Needs, room: LiveRoom, event: StoredEvent): Promise<boolean> {
+  if (!isOwnMembership(event) || contentOf(event).membership !== 'join') return false
+  const [whole] = await ctx.store.rooms.events.atPositions([event.position])
+  const previous: readonly EventId[] = whole ? prevEventIds(storedPdu(whole, room), room.version) : []
+  if (previous.length === 0) return false
+  const found = await ctx.store.rooms.events.findMany(previous)
+  return !found.some(({ status, position }) => status !== 'outlier' && position > 0 && position < event.position)
+}

@@ -1,0 +1,45 @@
+import { receiptMoved } from '#bus/topics.ts'
+import type { Context } from '#context.ts'
+import type { Worker } from '#jobs/worker.ts'
+import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
+import type { AllowedServers } from '#services/federation/send/allowed-servers.ts'
+import type { Sender } from '#services/federation/send/sender.ts'
+import { lingerMs } from './linger.ts'
+import { Running } from './running.ts'
+
+type Needs = Pick<Context, 'bus' | 'config' | 'log' | 'rooms' | 'store'> & { allowed: AllowedServers; sender: Sender }
+
+/** Sends the servers of a room how far users here have read; private receipts stay here. */
+export function startReceiptsWorker(ctx: Needs): Worker {
+  const running = new Running(ctx.log)
+  const end = ctx.bus.subscribe(receiptMoved, ({ roomId, userId, type, threadId }) => {
+    if (type === 'm.read' && serverOf(userId) === ctx.config.server_name)
+      running.begin(sendReceipt(ctx, { roomId, userId, threadId }))
+  })
+  return {
+    settle: () => running.settle(),
+    async stop() {
+      end()
+      await running.settle()
+    },
+  }
+}
+
+async function sendReceipt(
+  ctx: Needs,
+  { roomId, userId, threadId }: { roomId: RoomId; userId: UserId; threadId: string },
+): Promise<void> {
+  const room = await ctx.rooms.find(roomId)
+  if (!room || room.joinedByServer.size <= 1) return
+  const receipts = await ctx.store.rooms.receipts.listOfUser(roomId, userId)
+  const receipt = receipts.find((one) => one.type === 'm.read' && one.threadId === threadId)
+  if (!receipt) return
+  const { eventId, receivedAt: ts } = receipt
+  const servers = await ctx.allowed.among(room, room.joinedByServer.keys())
+  for (const server of servers)
+    ctx.sender.sendEphemeral(
+      server,
+      (edus) => edus.addReceipt({ roomId, userId, eventId, threadId, ts }),
+      lingerMs(servers.length),
+    )
+}
