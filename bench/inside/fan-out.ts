@@ -44,6 +44,7 @@ export const fanOut: InsideWorkload = {
       await server.settle()
       const before = await latencies(bob, alone, () => false, 100)
       const spans: number[] = []
+      const used = process.cpuUsage()
       const beside: number[] = []
       for (let message = 0; message < messages; message++) {
         const arrived = carrier.count(servers)
@@ -55,7 +56,9 @@ export const fanOut: InsideWorkload = {
         await arrived
         spans.push(performance.now() - begun)
       }
+      const { user, system } = process.cpuUsage(used)
       return {
+        processor_ms_each: round((user + system) / 1000 / messages),
         ...percentiles(before, 'send_alone'),
         ...percentiles(beside, 'send_beside'),
         first_fan_out_ms: round(spans[0] ?? 0),
