@@ -30,7 +30,8 @@ export async function deviceListChanges(
       ? await (known ?? store.rooms.members.sharingCandidates(userId, from.events, to.events))
       : []
   const others = new Set([...updated, ...moved])
-  const isSelfUpdated = others.delete(userId) && updated.includes(userId)
+  const isSelfMoved = moved.includes(userId) && (await hasJoinedAmongOthers(store, userId, { from, to, moved }))
+  const isSelfUpdated = others.delete(userId) && (updated.includes(userId) || isSelfMoved)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
   const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
   // In order: what comes from the store has none, and the answer to one request must not differ from time to time.
@@ -38,6 +39,19 @@ export async function deviceListChanges(
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))].sort(),
     left: moved.filter((other) => other !== userId && !sharing.has(other)).sort(),
   }
+}
+
+/**
+ * Whether the user joined a room with users of other servers.
+ * NOTSPEC: servers in use name the user as well then, whose devices that server may meet for the first time.
+ */
+async function hasJoinedAmongOthers(
+  store: Context['store'],
+  userId: UserId,
+  { from, to, moved }: { from: DeviceListPosition; to: DeviceListPosition; moved: readonly UserId[] },
+): Promise<boolean> {
+  if (!moved.some((other) => serverOf(other) !== serverOf(userId))) return false
+  return store.rooms.members.hasJoined(userId, { after: from.events, upTo: to.events })
 }
 
 /** Publishes a change of keys; to be called after the commit. */

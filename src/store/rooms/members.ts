@@ -201,6 +201,15 @@ export const members = (db: Db, kind: Engine['kind']) => ({
     return [...new Set([...moved, ...ownMoves])]
   },
 
+  /** Whether the user came into a room after one position and up to another. */
+  async hasJoined(userId: UserId, { after, upTo }: { after: number; upTo: number }): Promise<boolean> {
+    const row: unknown = await db('memberships')
+      .where({ user_id: userId, membership: 'join' })
+      .whereRaw('coalesce(joined_position, position) > ? and coalesce(joined_position, position) <= ?', [after, upTo])
+      .first(db.raw('1 as joined'))
+    return row !== undefined
+  },
+
   /** Users whose member event in one of some rooms changed after one position and up to another. */
   async changedIn(roomNids: readonly number[], { after, upTo }: { after: number; upTo: number }): Promise<UserId[]> {
     if (roomNids.length === 0) return []
