@@ -5,6 +5,7 @@ import { hostile } from './hostile/hostile.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { bypasses } from './inside/bypasses.ts'
 import { ceiling } from './inside/ceiling.ts'
+import { fanOut } from './inside/fan-out.ts'
 import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'
 import { routing } from './inside/routing.ts'
@@ -35,6 +36,7 @@ const workloads: Readonly<Record<string, Workload>> = {
 const insideWorkloads: Readonly<Record<string, InsideWorkload>> = {
   'adopt-join': adoptLargeJoin,
   bypasses,
+  'fan-out': fanOut,
   'room-state': roomState,
   resolve,
   ceiling,

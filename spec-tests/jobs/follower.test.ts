@@ -78,6 +78,41 @@ function recorder(seen: string[], more: Partial<Follower<Stream>> = {}): Followe
 const firstSeen = (seen: readonly string[]): string[] => [...new Set(seen)]
 
 describe('a follower', () => {
+  it('stores later that it went past what needed nothing, and repeats no more than that after a crash', () =>
+    withStore(async (store, clock) => {
+      const stored = async () => (await store.jobs.cursors.find('test'))?.positions['account_data']
+      const seen: string[] = []
+      const idle = recorder(seen, {
+        streams: ['account_data'],
+        handle: async (batch) => {
+          seen.push(...namesIn(batch))
+          return 'nothing'
+        },
+      })
+      const first = startFollowerWorker(newProcess(store, clock), idle)
+      await first.settle()
+      const before = await stored()
+      const names = await write(store, 'account_data', 3)
+      await clock.advance(400_000)
+      await first.settle()
+      assert.deepEqual(seen, names)
+      assert.equal(await stored(), before)
+      for (let more = 0; more < 1100; more++) await store.transaction((tx) => tx.streams.next('account_data'))
+      await write(store, 'account_data', 1)
+      await clock.advance(400_000)
+      await first.settle()
+      assert.ok((await stored())! > 1000)
+      // A process that dies leaves the position as it is stored; one that stops stores it.
+      const last = await write(store, 'account_data', 1)
+      await clock.advance(400_000)
+      await first.settle()
+      const newest = (await store.streams.positions()).account_data
+      assert.ok((await stored())! < newest)
+      await first.stop()
+      assert.equal(await stored(), newest)
+      assert.deepEqual(seen.slice(-1), last)
+    }))
+
   it('looks again when it is woken while it goes to sleep', () =>
     withStore(async (store, clock) => {
       for (let delay = 0; delay < 12; delay++) {

@@ -25,8 +25,11 @@ export type Follower<Stream extends FollowedStream = FollowedStream> = {
   from: 'start' | 'now'
   /** The most entries of a batch, except that those of one position stay together; 200 when absent. */
   batchSize?: number
-  /** The signal aborts when the server stops or another process has taken over: the batch is then repeated. */
-  handle(batch: Batch<Stream>, signal: AbortSignal): Promise<void>
+  /**
+   * The signal aborts when the server stops or another process has taken over: the batch is then repeated. Answers
+   * `nothing` where there was nothing to do: the position is stored later, which spares a write.
+   */
+  handle(batch: Batch<Stream>, signal: AbortSignal): Promise<void | 'nothing'>
   /**
    * Called when a batch of a single position has failed: `true` when the failure is recorded elsewhere, and the
    * follower skips the position. Without this it is retried for ever.
@@ -64,9 +67,10 @@ export function startFollowerWorker<Stream extends FollowedStream>(ctx: Needs, f
 }
 
 /** How many positions of the streams are after the cursor, whichever process holds it. */
-async function lagOf({ store }: Needs, name: string, streams: readonly FollowedStream[]): Promise<number> {
-  const [newest, cursor] = await Promise.all([store.streams.positions(), store.jobs.cursors.find(name)])
-  return streams.reduce((sum, stream) => sum + Math.max(0, newest[stream] - (cursor?.positions[stream] ?? 0)), 0)
+async function lagOf({ store }: Needs, held: HeldCursor, streams: readonly FollowedStream[]): Promise<number> {
+  const [newest, cursor] = await Promise.all([store.streams.positions(), store.jobs.cursors.find(held.name)])
+  const handled = (stream: FollowedStream) => Math.max(held.position(stream), cursor?.positions[stream] ?? 0)
+  return streams.reduce((sum, stream) => sum + Math.max(0, newest[stream] - handled(stream)), 0)
 }
 
 /** The name of the cursor of a shard. */
@@ -165,9 +169,11 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
       const after = this.#cursor.position(stream)
       if (after >= newest[stream] || this.#isStopping) continue
       const batch = await this.#read(stream, after, newest[stream])
-      if (batch.entries.length > 0) await this.#handle(batch)
+      const wasNothing = batch.entries.length > 0 && (await this.#handle(batch)) === 'nothing'
       isMore = true
-      if (!(await this.#cursor.move(stream, batch.upTo))) return this.#yield()
+      const { upTo } = batch
+      const isHeld = await (wasNothing ? this.#cursor.pass(stream, upTo) : this.#cursor.move(stream, upTo))
+      if (!isHeld) return this.#yield()
     }
     this.#failures = 0
     if (!isMore) this.#behindSince = undefined
@@ -190,9 +196,9 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
     return { stream, entries, after, upTo: read.upTo, attempt: this.#failures + 1 } as Batch<Stream>
   }
 
-  async #handle(batch: Batch<Stream>): Promise<void> {
+  async #handle(batch: Batch<Stream>): Promise<void | 'nothing'> {
     try {
-      await this.#cursor.whileHeld(this.#stopping.signal, (signal) => this.#follower.handle(batch, signal))
+      return await this.#cursor.whileHeld(this.#stopping.signal, (signal) => this.#follower.handle(batch, signal))
     } catch (error) {
       const positions = new Set(batch.entries.map(({ position }) => position))
       const isAlone = positions.size === 1 && !this.#isStopping
@@ -203,7 +209,7 @@ class ShardWorker<Stream extends FollowedStream> implements Worker {
   }
 
   async #lag(): Promise<Lag> {
-    const positions = await lagOf(this.#ctx, this.#name, this.#follower.streams)
+    const positions = await lagOf(this.#ctx, this.#cursor, this.#follower.streams)
     const now = this.#ctx.clock.now()
     this.#behindSince = positions === 0 ? undefined : (this.#behindSince ?? now)
     return { positions, seconds: (now - (this.#behindSince ?? now)) / 1000 }

@@ -4,7 +4,7 @@ import type { ServerName } from '#protocol/ids.ts'
 import { readServerAcl, type ServerAcl } from '#protocol/rooms/server-acl.ts'
 
 /** Servers whose verdict is remembered for one ACL. */
-const maxVerdicts = 1000
+const maxVerdicts = 10_000
 
 /**
  * The ACLs of rooms: each is read once for as long as its event is in memory, and each server is looked for in it once.

@@ -1,7 +1,8 @@
 import { edusQueued } from '#bus/topics.ts'
 import type { Config } from '#base/config/schema.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
-import type { ServerName } from '#protocol/ids.ts'
+import { isValidServerName, type ServerName } from '#protocol/ids.ts'
+import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json.ts'
 import type { Bus } from '#bus/bus.ts'
 import type { Transaction } from '#store/open.ts'
 
@@ -22,7 +23,7 @@ const maxEduBytes = 1_048_576
  * acknowledged, gets it again, in a transaction of the same id where nothing changed; it may come twice, never too late.
  *
  * A queue that holds `limits.outgoing_edu_bytes_per_server` takes nothing more: what waits keeps its order, and what is
- * refused is answered, so that the caller can tell its client. To be announced after the commit (`announceEdus`).
+ * refused is answered, so that the caller can tell its client; so is what no request can bear. To be announced after the commit (`announceEdus`).
  */
 export async function enqueueEdus(
   { config }: { config: Config },
@@ -35,7 +36,8 @@ export async function enqueueEdus(
   for (const edu of edus) {
     const text = JSON.stringify(edu.content)
     const bytes = (waiting.get(edu.destination) ?? 0) + Buffer.byteLength(text)
-    if (Buffer.byteLength(text) > maxEduBytes || bytes > config.limits.outgoing_edu_bytes_per_server) refused.push(edu)
+    const isTooMuch = Buffer.byteLength(text) > maxEduBytes || bytes > config.limits.outgoing_edu_bytes_per_server
+    if (isTooMuch || !isSendable(edu, config)) refused.push(edu)
     else {
       waiting.set(edu.destination, bytes)
       const name = JSON.stringify([edu.destination, edu.key ?? taken.size, edu.key !== undefined])
@@ -57,6 +59,18 @@ export async function enqueueEdus(
     })),
   )
   return { refused }
+}
+
+/** What is for no other server or cannot be signed could never be sent, and would keep up what comes after it. */
+function isSendable({ destination, content }: NewEdu, { server_name: own }: Config): boolean {
+  if (destination === own || !isValidServerName(destination)) return false
+  try {
+    canonicalJson(content, 'as-sent')
+    return true
+  } catch (error) {
+    if (error instanceof CanonicalJsonError) return false
+    throw error
+  }
 }
 
 /** Wakes the queues of these servers; to be called after the commit. */

@@ -4,10 +4,10 @@ import { serverOf, type EventId, type ServerName } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { contentOf, storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import type { AllowedServers } from './allowed-servers.ts'
+import { allowedServers } from './allowed-servers.ts'
 import { serversAfter } from './servers-in-room.ts'
 
-type Needs = Pick<Context, 'store' | 'config'> & { allowed: AllowedServers }
+type Needs = Pick<Context, 'store' | 'config' | 'serverAccess' | 'serverAcls'>
 
 /** An event with the servers that get it from this one. */
 export type AddressedEvent = { event: StoredEvent; servers: readonly ServerName[] }
@@ -37,13 +37,18 @@ export async function addressEvents(
     room,
     outgoing.map(({ position }) => position),
   )
+  // Mostly one set of servers for all events.
+  const asked = new Map<ReadonlySet<ServerName>, readonly ServerName[]>()
   const addressed: AddressedEvent[] = []
   for (const [index, event] of outgoing.entries()) {
-    const servers = new Set(present[index])
+    const servers = present[index] ?? new Set()
+    const allowed = asked.get(servers) ?? (await allowedServers(ctx, room, servers))
+    asked.set(servers, allowed)
+    const origin = relayed.get(event.eventId)
     const target = targetServer(event)
-    if (target !== undefined) servers.add(target)
-    servers.delete(relayed.get(event.eventId) ?? own)
-    addressed.push({ event, servers: await ctx.allowed.among(room, servers) })
+    const isOutside = target !== undefined && !servers.has(target)
+    const outside = isOutside ? await allowedServers(ctx, room, [target]) : []
+    addressed.push({ event, servers: [...allowed.filter((server) => server !== origin), ...outside] })
   }
   return addressed
 }

@@ -2,15 +2,16 @@ import { hash } from 'node:crypto'
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { OutgoingEdu } from '#store/federation/outgoing-edus.ts'
-import type { AllowedServers } from './allowed-servers.ts'
 import type { Attempt, DestinationQueue } from './destination-queue.ts'
 import type { EduJson } from './ephemeral-edus.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { OutgoingPdu, OutgoingPdus } from './outgoing-pdus.ts'
 import { allEvents, latestEvents } from './pending-events.ts'
 
-export type ComposeNeeds = Pick<Context, 'store' | 'config' | 'rooms' | 'clock' | 'tokens'> & {
-  allowed: AllowedServers
+export type ComposeNeeds = Pick<
+  Context,
+  'store' | 'config' | 'rooms' | 'clock' | 'tokens' | 'serverAccess' | 'serverAcls'
+> & {
   pdus: OutgoingPdus
   outcomes: Outcomes
 }

@@ -22,12 +22,13 @@ export const followEvents = (ctx: Needs, { sender, presence }: Receivers): Follo
     if (batch.entries.some(({ type }) => type === 'm.room.redaction')) ctx.pdus.forget()
     const addressed = await addressAll(ctx, batch, presence)
     const rows = newestOfRooms(addressed)
-    if (rows.length === 0) return
+    if (rows.length === 0) return 'nothing'
     await ctx.store.transaction(async (tx) => {
       await tx.federation.destinations.add([...new Set(rows.map(({ serverName }) => serverName))])
       await tx.federation.destinationRooms.queue(rows)
     })
     for (const [server, positions] of positionsByServer(addressed)) sender.sendEvents(server, positions)
+    return undefined
   },
 })
 

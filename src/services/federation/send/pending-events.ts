@@ -2,10 +2,9 @@ import type { Context } from '#context.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import type { DestinationRoom } from '#store/federation/destination-rooms.ts'
 import { addressEvents } from './address-events.ts'
-import type { AllowedServers } from './allowed-servers.ts'
 import type { OutgoingPdus } from './outgoing-pdus.ts'
 
-type Needs = Pick<Context, 'store' | 'config' | 'rooms'> & { allowed: AllowedServers; pdus: OutgoingPdus }
+type Needs = Pick<Context, 'store' | 'config' | 'rooms' | 'serverAccess' | 'serverAcls'> & { pdus: OutgoingPdus }
 
 /** Where more rooms wait, only the latest event of each is sent. */
 const maxResumedRooms = 50

@@ -15,7 +15,7 @@ export type SenderNeeds = RemoteNeeds & ComposeNeeds & Pick<Context, 'log' | 'cl
 const maxUnderWay = 256
 const maxRetriesUnderWay = 64
 /** Transactions begun in one turn of the event loop, which requests of clients share. */
-const maxBegunAtOnce = 8
+const maxBegunAtOnce = 4
 /** A server that has failed with pauses as long as this has an outage: about a minute after it answered last. */
 const outageIntervalMs = 32_000
 /** How long nothing is sent to a server after a failure of this one, such as of its store. */
@@ -220,6 +220,8 @@ export class Sender implements Worker {
         return 0
       }
       this.#ctx.log.error('a transaction could not be made', { destination: queue.server, error })
+      // Whatever in it is to blame must not keep up the rest.
+      if (transaction && queue.refuse(transaction.attempt)) await this.#acknowledged(queue, transaction)
       return ownFailureMs
     }
   }

@@ -5,7 +5,6 @@ import { allWorkers, listeningWorker, type Worker } from '#jobs/worker.ts'
 import { startReceiptsWorker } from './edus/send-receipts.ts'
 import { startTypingWorker } from './edus/send-typing.ts'
 import { PresenceOut } from './edus/send-presence.ts'
-import { AllowedServers } from './allowed-servers.ts'
 import { followDeviceLists } from './follow-device-lists.ts'
 import { followEvents } from './follow-events.ts'
 import { Outcomes } from './outcomes.ts'
@@ -17,7 +16,6 @@ export function startSendingWorker(context: Context): Worker {
   if (!context.config.federation.enabled) return listeningWorker([])
   const ctx = {
     ...context,
-    allowed: new AllowedServers(context),
     pdus: new OutgoingPdus(context.store, context.caches),
     outcomes: new Outcomes(context),
   }

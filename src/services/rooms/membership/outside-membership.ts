@@ -24,7 +24,10 @@ export type OutsideChange = {
  */
 export async function enterOutside(ctx: Needs, change: OutsideChange): Promise<void> {
   await ctx.rooms.inTurn(change.roomId, async (turn) => {
-    await ctx.rooms.peek(change.roomId)?.lastWrite
+    const room = await ctx.rooms.findStored(change.roomId)
+    await room?.lastWrite
+    // They have come in meanwhile: what was said outside is over.
+    if (room?.members.get(change.pdu.state_key as UserId) === 'join' && room.localUsers.size > 0) return
     try {
       await write(ctx, change)
     } catch (error) {

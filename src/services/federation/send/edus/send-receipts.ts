@@ -2,12 +2,14 @@ import { receiptMoved } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { Worker } from '#jobs/worker.ts'
 import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
-import type { AllowedServers } from '#services/federation/send/allowed-servers.ts'
+import { allowedServers } from '#services/federation/send/allowed-servers.ts'
 import type { Sender } from '#services/federation/send/sender.ts'
 import { lingerMs } from './linger.ts'
 import { Running } from './running.ts'
 
-type Needs = Pick<Context, 'bus' | 'config' | 'log' | 'rooms' | 'store'> & { allowed: AllowedServers; sender: Sender }
+type Needs = Pick<Context, 'bus' | 'config' | 'log' | 'rooms' | 'store' | 'serverAccess' | 'serverAcls'> & {
+  sender: Sender
+}
 
 /** Sends the servers of a room how far users here have read; private receipts stay here. */
 export function startReceiptsWorker(ctx: Needs): Worker {
@@ -35,7 +37,7 @@ async function sendReceipt(
   const receipt = receipts.find((one) => one.type === 'm.read' && one.threadId === threadId)
   if (!receipt) return
   const { eventId, receivedAt: ts } = receipt
-  const servers = await ctx.allowed.among(room, room.joinedByServer.keys())
+  const servers = await allowedServers(ctx, room, room.joinedByServer.keys())
   for (const server of servers)
     ctx.sender.sendEphemeral(
       server,

@@ -1,14 +1,17 @@
 import { typingChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
+import { Alarm } from '#jobs/alarm.ts'
 import type { Worker } from '#jobs/worker.ts'
 import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
-import type { AllowedServers } from '#services/federation/send/allowed-servers.ts'
+import { allowedServers } from '#services/federation/send/allowed-servers.ts'
 import type { Sender } from '#services/federation/send/sender.ts'
 import { lingerMs } from './linger.ts'
 import { Running } from './running.ts'
 
-type Needs = Pick<Context, 'bus' | 'clock' | 'config' | 'log' | 'rooms' | 'typing'> & {
-  allowed: AllowedServers
+type Needs = Pick<
+  Context,
+  'bus' | 'clock' | 'config' | 'log' | 'rooms' | 'store' | 'typing' | 'serverAccess' | 'serverAcls'
+> & {
   sender: Sender
 }
 
@@ -18,20 +21,22 @@ const repeatEveryMs = 40_000
 /** Sends the servers of a room who of the users here types. */
 export function startTypingWorker(ctx: Needs): Worker {
   const running = new Running(ctx.log)
+  const repeat = new Alarm(ctx.clock)
   const sent = new Map<RoomId, ReadonlySet<UserId>>()
-  const ends = [
-    ctx.bus.subscribe(typingChanged, ({ roomId }) =>
-      running.begin(sendTyping(ctx, { roomId, sent, isRepeated: false })),
-    ),
-    ctx.clock.every(repeatEveryMs, () => {
-      for (const roomId of sent.keys()) running.begin(sendTyping(ctx, { roomId, sent, isRepeated: true }))
-    }),
-  ]
+  const tell = async (roomId: RoomId, isRepeated = false) => {
+    await sendTyping(ctx, { roomId, sent, isRepeated })
+    if (sent.size > 0 && !repeat.isSet) repeat.set(repeatEveryMs, repeatAll)
+  }
+  const repeatAll = () => {
+    for (const roomId of sent.keys()) running.begin(tell(roomId, true))
+  }
+  const end = ctx.bus.subscribe(typingChanged, ({ roomId }) => running.begin(tell(roomId)))
   return {
     settle: () => running.settle(),
     async stop() {
-      ends.forEach((end) => end())
+      end()
       await running.settle()
+      repeat.clear()
     },
   }
 }
@@ -41,7 +46,7 @@ type Typing = { roomId: RoomId; sent: Map<RoomId, ReadonlySet<UserId>>; isRepeat
 async function sendTyping(ctx: Needs, { roomId, sent, isRepeated }: Typing): Promise<void> {
   const room = await ctx.rooms.find(roomId)
   if (!room || room.joinedByServer.size <= 1) return void sent.delete(roomId)
-  const servers = await ctx.allowed.among(room, room.joinedByServer.keys())
+  const servers = await allowedServers(ctx, room, room.joinedByServer.keys())
   // From here on nothing waits: of two changes side by side the later one sees what the earlier one sent.
   const before = sent.get(roomId) ?? new Set()
   const now = new Set(ctx.typing.in(roomId).filter((userId) => serverOf(userId) === ctx.config.server_name))
