@@ -89,7 +89,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     check: roomCheck(db, kind),
     earlyRedactions: earlyRedactions(db),
     events: events(db, kind),
-    gaps: historyGaps(db),
+    gaps: historyGaps(db, kind),
     members: members(db, kind),
     outside: outsideMemberships(db, kind),
     purges: purges(db, kind),

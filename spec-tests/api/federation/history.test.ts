@@ -5,7 +5,7 @@ import { startFederation, type Federation } from '../../support/federation/netwo
 import { createRoom, leave, redact, roomPath, sendText } from '../../support/rooms/rooms.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { accepted, type TestUser } from '../../support/server/client.ts'
-import { sync } from '../../support/server/sync.ts'
+import { joined, sync } from '../../support/server/sync.ts'
 
 type Setting = { federation: Federation; alice: TestUser; bob: TestUser } & AsyncDisposable
 
@@ -92,6 +92,19 @@ describe('history of rooms on other servers', function () {
       events.map(({ event_id: id }) => id),
       all,
     )
+  })
+
+  it('is where a timeline of /sync ends, to be paged from there', async () => {
+    await using setting = await setUp()
+    const { alice, bob } = setting
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    const sent = await say(alice, roomId, 5)
+    await joinVia(bob, roomId)
+    const { timeline } = joined(await sync(bob), roomId)
+    assert.deepEqual([timeline.events.map(({ type }) => type), timeline.limited], [['m.room.member'], true])
+    assert.deepEqual(messagesIn((await pageBack(bob, roomId, 100, timeline.prev_batch)).events), sent)
+    const whole = joined(await sync(bob, { full_state: 'true' }), roomId).timeline
+    assert.equal(whole.events.filter(({ type }) => type === 'm.room.message').length, 5)
   })
 
   it('is not told to clients that sync: it is older than what they have', async () => {

@@ -87,7 +87,7 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
   }
 }
 
-function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 'relations'> {
+function gatherOthers({ receipts, relations, gaps }: Rooms): Pick<Rooms, 'receipts' | 'relations' | 'gaps'> {
   type UserAsk = { roomId: RoomId; userId: UserId }
   const ofUser = gather(maxAsked, async (asks: readonly UserAsk[]) => {
     const found = new Map<UserAsk, Awaited<ReturnType<typeof receipts.listOfUser>>>()
@@ -111,6 +111,7 @@ function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 
     return asks.map((ask) => found.get(ask) ?? [])
   })
   return {
+    gaps: { ...gaps, list: gather(maxAsked, gaps.listOf) },
     receipts: { ...receipts, listOfUser: (roomId, userId) => ofUser({ roomId, userId }) },
     relations: { ...relations, forBundles: (parentIds, room) => bundles({ parentIds, ...room }) },
   }
