@@ -39,8 +39,8 @@ const publicRooms = [
 // that write/ is made of.
 const roomsForFederation = [
   '(events|state)/',
-  'live/(room-turn|stale-room|next-state)\\.ts',
-  'write/(build-event|draft-event|persist-received|redactions)\\.ts',
+  'live/(room-turn|stale-room|next-state|state-entry)\\.ts',
+  'write/(build-event|draft-event|persist-history|persist-received|policy-port|redactions)\\.ts',
 ]
 const rooms = 'src/services/rooms'
 const seesOfRooms = (name, from, files) => ({

@@ -15,6 +15,7 @@ import type { SessionCache } from './services/accounts/sessions/session-cache.ts
 import type { UserNamespaces } from './services/accounts/registration/user-namespaces.ts'
 import type { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
 import type { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import type { HistoryPauses } from '#services/federation/history/history-pauses.ts'
 import type { ServerAcls } from '#services/federation/server-acls.ts'
 import type { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import type { Destinations } from '#services/remote/destinations.ts'
@@ -30,6 +31,7 @@ import type { AccountRooms } from './services/rooms/account-rooms/account-rooms.
 import type { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import type { RemoteMembership } from './services/rooms/membership/remote-membership.ts'
 import type { EventSigner } from './services/rooms/write/event-signer.ts'
+import type { SignByPolicy } from './services/rooms/write/policy-port.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
@@ -75,8 +77,12 @@ export type Context = {
   accountRooms: AccountRooms
   /** Threads that check signatures of events in bulk. */
   checkThreads: CheckThreads
+  /** Asks Policy Servers about our own events. */
+  signByPolicy: SignByPolicy
   /** Whom the ACLs of rooms let take part. */
   serverAcls: ServerAcls
+  /** Rooms whose history could not be had a moment ago. */
+  historyPauses: HistoryPauses
   /** Events of other servers that wait for their turn. */
   incomingEvents: EventQueues
   /** Answers to transactions of other servers. */

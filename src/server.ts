@@ -31,6 +31,8 @@ import { noNamespaces } from './services/accounts/registration/user-namespaces.t
 import { EventQueues } from '#services/federation/receive/transactions/event-queues.ts'
 import { startStagedEventsWorker } from '#services/federation/receive/transactions/staged-events-worker.ts'
 import { TransactionAnswers } from '#services/federation/receive/transactions/transaction-answers.ts'
+import { HistoryPauses } from '#services/federation/history/history-pauses.ts'
+import { signByPolicy } from '#services/federation/policy/ask-policy-server.ts'
 import { ServerAcls } from '#services/federation/server-acls.ts'
 import { CheckThreads } from '#services/federation/receive/check-threads.ts'
 import { Destinations } from '#services/remote/destinations.ts'
@@ -271,7 +273,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     },
   )
   const network = effects.network ?? systemNetwork()
-  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const outgoing = createOutgoing({ config, clock, network, authorities, metrics })
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
   const destinations = new Destinations(clock)
@@ -299,7 +301,9 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     processId: tokens.id(8),
     locks: new KeyedQueue(),
     checkThreads: new CheckThreads(),
+    signByPolicy: signByPolicy(asking),
     serverAcls: new ServerAcls(),
+    historyPauses: new HistoryPauses(),
     incomingEvents: new EventQueues(),
     transactionAnswers: new TransactionAnswers(caches),
     accountRooms: new AccountRooms(store, caches),

@@ -18,6 +18,8 @@ export type Metrics = {
   /** Set how to read the number of open connections, and the bytes held for them. */
   countConnections(count: () => number): void
   countBytes(counts: { arriving: () => number; unsent: () => number }): void
+  /** Sets how to read the number of requests to other machines. */
+  countOutgoing(counts: { running: () => number; waiting: () => number }): void
   /** A connection was refused or ended, because of one of the limits of that name. */
   connectionCut(limit: 'connections' | 'unsent'): void
   /** Sets how to read the number of lost log lines. */
@@ -158,6 +160,11 @@ function heldForClients(registers: Registry[]) {
   }
   const arriving = watched('myelin_arriving_body_bytes', 'Memory of bodies that have not arrived whole')
   const unsent = watched('myelin_unsent_answer_bytes', 'Answers that clients have not taken')
+  const outgoing = watched('myelin_outgoing_requests', 'Requests to other machines that run')
+  const outgoingWaiting = watched(
+    'myelin_outgoing_requests_waiting',
+    'Requests to other machines that wait for their turn',
+  )
   const cuts = new Counter({
     name: 'myelin_connections_cut_total',
     help: 'Connections refused or ended because of a limit',
@@ -176,6 +183,10 @@ function heldForClients(registers: Registry[]) {
   })
   return {
     countWaiting: watched('myelin_waiting_long_polls', 'Sync requests that wait for news'),
+    countOutgoing: (counts: { running: () => number; waiting: () => number }): void => {
+      outgoing(counts.running)
+      outgoingWaiting(counts.waiting)
+    },
     countConnections: watched('myelin_connections', 'Open connections'),
     countBytes: (counts: { arriving: () => number; unsent: () => number }): void => {
       arriving(counts.arriving)

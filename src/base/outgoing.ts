@@ -49,6 +49,8 @@ export type Outgoing = {
   /** Rejects with an OutgoingError. */
   fetch(request: OutgoingRequest): Promise<OutgoingAnswer>
   open(request: OutgoingRequest): Promise<OutgoingStream>
+  /** Why a request to this https URL is refused for certain; what its name leads to is seen when it is connected to. */
+  refusal(url: string): string | undefined
   /** No records where the name has none; rejects with an OutgoingError where that cannot be found out. */
   findServices(name: string): Promise<readonly ServiceRecord[]>
   /** Ends what is under way. */

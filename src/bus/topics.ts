@@ -18,7 +18,8 @@ export type DeviceRef = { userId: UserId; deviceId: string }
 /**
  * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
  * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
- * From: services/rooms/live. Listeners: services/sync/wake-waiters, services/federation/receive/transactions.
+ * From: services/rooms/live, services/rooms/membership. Listeners: services/sync/wake-waiters,
+ * services/federation/receive/transactions.
  */
 export const eventsCommitted = topic<{
   roomId: RoomId
@@ -107,7 +108,8 @@ export const devicesDeleted = topic<{ devices: DeviceRef[] }>('devices.deleted')
 
 /**
  * Jobs of a kind were added or cancelled.
- * From: services/accounts, services/rooms/purge. Listeners: jobs/job-worker.
+ * From: services/accounts, services/rooms/purge, services/e2ee/remote, services/federation/join.
+ * Listeners: jobs/job-worker.
  */
 export const jobsChanged = topic<{ kind: string }>('jobs.changed')
 

@@ -31,6 +31,8 @@ export type JobKind = {
   run(job: JobRun): Promise<JsonValue | undefined>
   /** After so many failures in a row the job has failed; without it, never. */
   maxAttempts?: number
+  /** Whether a failure is none of ours, and in the nature of the work: it is logged as such. */
+  isUsual?(error: unknown): boolean
 }
 
 type Needs = Pick<Context, 'store' | 'bus' | 'clock' | 'log' | 'processId'>
@@ -179,7 +181,9 @@ class JobWorker implements Worker {
       if (run.isCancelled) return { state: 'cancelled', error: name, now }
       if (this.#isStopping) return { state: 'waiting', error: name, runAt: now }
       const isLast = job.attempts >= (kind?.maxAttempts ?? Infinity)
-      log.error('a job failed', { job: job.id, kind: job.kind, attempts: job.attempts, is_last: isLast, error })
+      const failure = { job: job.id, kind: job.kind, attempts: job.attempts, is_last: isLast, error }
+      if (kind?.isUsual?.(error) && !isLast) log.info('a job failed, as it may', failure)
+      else log.error('a job failed', failure)
       if (isLast) return { state: 'failed', error: name, now }
       return { state: 'waiting', error: name, runAt: now + backoffMs(job.attempts) }
     }

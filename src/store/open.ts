@@ -43,6 +43,7 @@ import { earlyRedactions } from './rooms/early-redactions.ts'
 import { eventBranches } from './rooms/event-branches.ts'
 import { eventWriter } from './rooms/event-writer.ts'
 import { events } from './rooms/events.ts'
+import { historyGaps } from './rooms/history-gaps.ts'
 import { members } from './rooms/members.ts'
 import { outsideMemberships } from './rooms/outside-memberships.ts'
 import { migrate } from './engine/migrate.ts'
@@ -88,6 +89,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     check: roomCheck(db, kind),
     earlyRedactions: earlyRedactions(db),
     events: events(db, kind),
+    gaps: historyGaps(db),
     members: members(db, kind),
     outside: outsideMemberships(db, kind),
     purges: purges(db, kind),

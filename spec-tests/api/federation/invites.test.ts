@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
-import { act, createRoom, leave, roomPath } from '../../support/rooms/rooms.ts'
+import { act, createRoom, leave, putState, roomPath } from '../../support/rooms/rooms.ts'
 import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
 import { sync } from '../../support/server/sync.ts'
@@ -79,6 +79,35 @@ describe('invites between servers', () => {
     assert.deepEqual(await checkRoom(b!.context, roomId), [])
   })
 
+  it('are taken back, which the invited user sees', async () => {
+    const roomId = await createRoom(alice!, { invite: [bob!.userId] })
+    const { next_batch: since } = await sync(bob!)
+    accepted(await act(alice!, 'kick', roomId, bob!.userId, { reason: 'a mistake' }))
+    await federation.settle()
+    const { rooms } = await sync(bob!, { since })
+    const [leaving] = rooms!.leave![roomId]!.timeline.events
+    assert.deepEqual([leaving!.sender, leaving!.content], [alice!.userId, { membership: 'leave', reason: 'a mistake' }])
+    assert.equal((await sync(bob!)).rooms?.invite, undefined)
+  })
+
+  it('are answered by setting state as well', async () => {
+    const [left, entered] = [
+      await createRoom(alice!, { invite: [bob!.userId] }),
+      await createRoom(alice!, { invite: [bob!.userId] }),
+    ]
+    const set = (roomId: string, membership: string) =>
+      putState(bob!, roomId, ['m.room.member', bob!.userId], { membership, displayname: 'Bobby' })
+    assert.match(accepted(await set(left, 'leave')).event_id, /^\$/)
+    assert.match(accepted(await set(entered, 'join')).event_id, /^\$/)
+    await federation.settle()
+    assert.deepEqual([await membershipAtA(left), await membershipAtA(entered)], ['leave', 'join'])
+    const { body } = await alice!.request('GET', roomPath(entered, 'state', 'm.room.member', bob!.userId))
+    assert.equal(body.displayname, 'Bobby')
+    refused(await set('!nowhere:a.test', 'leave'), 404, 'M_NOT_FOUND')
+    refused(await set('!nowhere:a.test', 'join'), 404, 'M_NOT_FOUND')
+    refused(await set('!nowhere:a.test', 'ban'), 404, 'M_NOT_FOUND')
+  })
+
   it('are rejected here at once while the other server is down, which is told once it is back', async () => {
     const roomId = await createRoom(alice!, { invite: [bob!.userId] })
     federation.network.cut('a.test', 'b.test')
@@ -87,7 +116,7 @@ describe('invites between servers', () => {
     await federation.settle()
     assert.equal(await membershipAtA(roomId), 'invite')
     federation.network.heal('a.test', 'b.test')
-    federation.clock.advance(60_000)
+    await federation.clock.advance(60_000)
     await federation.settle()
     assert.equal(await membershipAtA(roomId), 'leave')
   })

@@ -261,9 +261,9 @@ describe('connections that are kept', () => {
   it('are a bounded number, of which the longest idle go first', async () => {
     await using web = await startWebServer((_request, response) => response.end())
     const { network, ...rest } = dialing()
-    const agents = createAgents({ network, ...rest }, [])
+    const agents = createAgents({ network, ...rest }, [], 20)
     const closed: string[] = []
-    for (let at = 0; at < 300; at++) {
+    for (let at = 0; at < 30; at++) {
       network.addresses.set(`n${at}.test`, ['1.2.3.4'])
       network.ports.set(`n${at}.test:80`, web.port)
       const socket = await ask(agents.http, `n${at}.test`)
@@ -271,7 +271,7 @@ describe('connections that are kept', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     const idle = Object.values(agents.http.freeSockets).flatMap((sockets) => sockets ?? [])
-    assert.equal(idle.filter(({ destroyed }) => !destroyed).length, 256)
+    assert.equal(idle.filter(({ destroyed }) => !destroyed).length, 20)
     assert.equal(closed[0], 'n0.test')
     agents.close()
   })

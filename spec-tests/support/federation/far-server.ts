@@ -119,5 +119,5 @@ export class FarServer {
 }
 
 /** One server of the tests' own, and far servers around it. */
-export const farServers = (federation: Federation, ...names: ServerName[]): FarServer[] =>
+const farServers = (federation: Federation, ...names: ServerName[]): FarServer[] =>
   names.map((name) => new FarServer(federation, name))

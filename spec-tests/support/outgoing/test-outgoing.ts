@@ -14,6 +14,6 @@ export function testOutgoing({
 } = {}): TestOutgoing {
   const clock = fakeClock()
   const config = loadConfig({ settings: { outgoing: { allowed_networks: allowed } } })
-  const outgoing = createOutgoing({ config, clock, network, authorities })
+  const outgoing = createOutgoing({ config, clock, network, authorities, metrics: { countOutgoing: () => {} } })
   return { outgoing, network, clock, [Symbol.asyncDispose]: () => outgoing.close() }
 }

@@ -5,6 +5,7 @@ import type { FederationTransport } from '#services/remote/transport.ts'
 import { startServer } from '#server.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 import { createTestDatabase, type TestEngine } from './databases.ts'
+import { noNetwork } from '../outgoing/fake-network.ts'
 import { failuresOnly, testSettings } from './server.ts'
 
 /** A server on a fake clock that clients find at the same place again after a restart. */
@@ -30,7 +31,7 @@ export async function startRestartableServer({
   const clock = fakeClock()
   const start = (port: number) => {
     const settings = { ...testSettings(database), ...more, listen: { port } }
-    const effects = { log, checkReplies: true, clock, ...(transport && { transport }) }
+    const effects = { log, checkReplies: true, clock, network: noNetwork(), ...(transport && { transport }) }
     return startServer(loadConfig({ settings }), effects)
   }
   let running = await start(0)

@@ -5,8 +5,8 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { dial, ignore, readiness, type Dialing } from './dial.ts'
 
 /** Kept open for the next request. */
-const maxIdlePerPlace = 4
-const maxIdle = 256
+const maxIdlePerPlace = 16
+const maxIdle = 1024
 const idleMs = 30_000
 const options: AgentOptions = { keepAlive: true, maxFreeSockets: maxIdlePerPlace, timeout: idleMs, scheduling: 'lifo' }
 
@@ -16,10 +16,15 @@ type Done = (error: Error | null, socket: Socket) => void
 class IdleSockets {
   readonly #sockets = new Set<Socket>()
   readonly #watched = new WeakSet<Socket>()
+  readonly #limit: number
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
 
   add(socket: Socket): void {
     const [oldest] = this.#sockets
-    if (oldest && this.#sockets.size >= maxIdle) this.#sockets.delete(oldest.destroy())
+    if (oldest && this.#sockets.size >= this.#limit) this.#sockets.delete(oldest.destroy())
     this.#sockets.add(socket)
     if (this.#watched.has(socket)) return
     this.#watched.add(socket)
@@ -41,8 +46,8 @@ export type Agents = {
  * Keep connections open and reuse them. A connection is handed to its request only once it stands and the certificate is
  * verified: a request that got none was not sent.
  */
-export function createAgents(dialing: Dialing, extraAuthorities: readonly string[]): Agents {
-  const idle = new IdleSockets()
+export function createAgents(dialing: Dialing, extraAuthorities: readonly string[], idleLimit = maxIdle): Agents {
+  const idle = new IdleSockets(idleLimit)
   const authorities = trustOf(extraAuthorities)
   const http = new Agent(options)
   const https = new SecureAgent(options)

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { about } from '#base/about.ts'
 import type { Clock } from '#base/clock.ts'
 import type { Config } from '#base/config/schema.ts'
+import type { Metrics } from '#base/metrics.ts'
 import { OutgoingError, type Outgoing, type OutgoingRequest, type OutgoingStream } from '#base/outgoing.ts'
 import { createAgents, type Agents } from './agents.ts'
 import { asOutgoing, exchange } from './exchange.ts'
@@ -9,7 +10,7 @@ import { limitedBody, refusalOf } from './limited-body.ts'
 import type { Network } from './network.ts'
 import { addressGate } from './public-address.ts'
 import { CachingResolver } from './resolver.ts'
-import { hopOf, redirection, urlOf, type Hop } from './hop.ts'
+import { hopOf, redirection, refusalOfUrl, urlOf, type Hop } from './hop.ts'
 import { Slots } from './slots.ts'
 import { TimeLimits, type TimeLimit } from './time-limits.ts'
 import { WholeBodies } from './whole-body.ts'
@@ -20,14 +21,21 @@ const maxRunningPerPlace = 32
 const maxWaiting = 20_000
 const usualIdleMs = 15_000
 
-type Making = { config: Config; clock: Clock; network: Network; authorities: readonly string[] }
+type Making = {
+  config: Config
+  clock: Clock
+  network: Network
+  authorities: readonly string[]
+  metrics: Pick<Metrics, 'countOutgoing'>
+}
 
 /** Makes the one client for requests to other machines. */
-export function createOutgoing({ config, clock, network, authorities }: Making): Outgoing {
+export function createOutgoing({ config, clock, network, authorities, metrics }: Making): Outgoing {
   const resolver = new CachingResolver(network, clock)
   const isAllowed = addressGate(config.outgoing.allowed_networks)
   const agents = createAgents({ network, resolver, isAllowed }, authorities)
   const slots = new Slots({ perKey: maxRunningPerPlace, inAll: maxRunning, waiting: maxWaiting })
+  metrics.countOutgoing({ running: () => slots.running, waiting: () => slots.waiting })
   const { name, version } = about()
   const agentName = `${name[0]?.toUpperCase()}${name.slice(1)}/${version}`
   const limits = new TimeLimits()
@@ -39,6 +47,7 @@ export function createOutgoing({ config, clock, network, authorities }: Making):
       const { body, ...head } = await open(request)
       return { ...head, body: await whole.read(body) }
     },
+    refusal: (url) => refusalOfUrl(url, isAllowed),
     findServices: (service) => resolver.services(service),
     async close() {
       limits.endAll('The server stops')
@@ -85,7 +94,8 @@ async function ask(
     // Where a redirect leads may be another's: credentials and the like stay with the first.
     const headers = { 'user-agent': agentName, ...(isFirst && request.headers) }
     const response = await exchange(agents, hop, { method: request.method, body: request.body, headers, signal })
-    response.once('close', release)
+    if (response.closed) release()
+    else response.once('close', release)
     return response
   } catch (error) {
     release()
@@ -102,7 +112,8 @@ function streamOf(response: IncomingMessage, request: OutgoingRequest, { hop, li
     response.destroy()
     throw new OutgoingError(refusal, { isUnsent: false })
   }
-  response.once('close', () => limit.end())
+  if (response.closed) limit.end()
+  else response.once('close', () => limit.end())
   const headers = Object.entries(response.headers).map(([name, value = '']) => [
     name,
     Array.isArray(value) ? value.join(', ') : value,

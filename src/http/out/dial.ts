@@ -16,7 +16,7 @@ export const ignore = (): void => {}
 
 /** For one address, before the next is tried beside it. */
 const attemptMs = 500
-/** Resolving, connecting, and the handshake of TLS. */
+/** For the connection, and again for the handshake of TLS. */
 const patienceMs = 10_000
 
 /**

@@ -13,7 +13,7 @@ type Asked = Pick<OutgoingRequest, 'method' | 'body'> & {
 /** Of the answer, in bytes. */
 const maxHeadersSize = 16_384
 /** Each finds one connection that the other side had closed meanwhile; more than a place may have idle. */
-const maxStale = 5
+const maxStale = 20
 
 /** Sends one request to one place and resolves with the head of the answer. */
 export async function exchange(agents: Agents, hop: Hop, asked: Asked): Promise<IncomingMessage> {

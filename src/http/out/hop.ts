@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import { OutgoingError, type OutgoingRequest, type Place } from '#base/outgoing.ts'
 
 /** Where one request goes: a redirect leads to another. */
@@ -20,6 +21,17 @@ export function hopOf(to: string | Place, allowsHttp: boolean): Hop {
     hostHeader: url.host,
     path: url.pathname + url.search,
     isPlain,
+  }
+}
+
+/** Why a URL is refused without a look at the network. */
+export function refusalOfUrl(url: string, isAllowed: (address: string) => boolean): string | undefined {
+  try {
+    const { host } = hopOf(url, false)
+    return isIP(host) !== 0 && !isAllowed(host) ? 'It is no public address' : undefined
+  } catch (error) {
+    if (error instanceof OutgoingError) return error.message
+    throw error
   }
 }
 

@@ -15,6 +15,14 @@ export class Slots {
     this.#bounds = bounds
   }
 
+  get running(): number {
+    return this.#inAll
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /** Resolves with what gives the slot back; rejects when the signal aborts before. */
   async take(key: string, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()

@@ -47,7 +47,7 @@ export function hashEvent(event: UnsignedPdu, version: RoomVersion, key: Signing
 
 /** Puts our signature into an event of `hashEvent`. */
 export function addSignature({ signatures }: Pdu, { serverName, keyId }: SigningKey, signature: string): void {
-  signatures[serverName] = { [keyId]: signature }
+  signatures[serverName] = { ...signatures[serverName], [keyId]: signature }
 }
 
 /** The signature over the text of a hashed event. */

@@ -29,11 +29,13 @@ export async function listPushers({ store }: Pick<Context, 'store'>, userId: Use
 
 /** Without `append`, deletes the pushers of other users with the same app and key: the device changed its user. */
 export async function putPusher(
-  { store, clock, config }: Pick<Context, 'store' | 'clock' | 'config'>,
+  { store, clock, config, outgoing }: Pick<Context, 'store' | 'clock' | 'config' | 'outgoing'>,
   { userId, deviceId }: PusherOwner,
   { options, isShared }: { options: PusherOptions; isShared: boolean },
 ): Promise<void> {
   const pusher = checkPusher(options)
+  const refusal = outgoing.refusal(String(pusher.data.url))
+  if (refusal !== undefined) throw invalidParam(`data.url cannot be reached: ${refusal}`)
   const { app_id: appId, pushkey } = pusher
   const text = JSON.stringify(pusher)
   if (Buffer.byteLength(text) > config.limits.pusher_bytes) throw invalidParam('The pusher is too large')
@@ -74,5 +76,4 @@ function checkGateway(text: unknown): void {
   const url = typeof text === 'string' ? URL.parse(text) : null
   if (url?.protocol !== 'https:' || url.pathname !== '/_matrix/push/v1/notify')
     throw invalidParam('data.url must be an https URL with the path /_matrix/push/v1/notify')
-  if (url.username !== '' || url.password !== '') throw invalidParam('data.url must not hold credentials')
 }

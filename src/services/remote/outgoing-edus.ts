@@ -73,11 +73,6 @@ function isSendable({ destination, content }: NewEdu, { server_name: own }: Conf
   }
 }
 
-/** The same for one EDU; false where the queue is full. */
-export async function enqueueEdu(ctx: { config: Config }, tx: Transaction, edu: NewEdu): Promise<boolean> {
-  return (await enqueueEdus(ctx, tx, [edu])).refused.length === 0
-}
-
 /** Wakes the queues of these servers; to be called after the commit. */
 export function announceEdus({ bus }: { bus: Bus }, destinations: Iterable<ServerName>): void {
   bus.publish(edusQueued, { destinations: [...new Set(destinations)] })

@@ -14,6 +14,11 @@ export const relayedEvents = (db: Db, kind: Engine['kind']) => ({
       .ignore()
   },
 
+  /** It was refused. */
+  async delete(eventId: EventId): Promise<void> {
+    await db('relayed_events').where({ event_id: eventId }).delete()
+  },
+
   /** Of some events, those that are passed on, with the server that has them. */
   async findMany(eventIds: readonly EventId[]): Promise<Map<EventId, ServerName>> {
     if (eventIds.length === 0) return new Map()

@@ -4,7 +4,7 @@ import type { Bulk } from '#store/engine/bulk.ts'
 import { eventTables as tables } from './event-tables.ts'
 import { statusCodes } from './events.ts'
 import type { Membership } from './members.ts'
-import { noEvent, type EventWrite, type RoomWrite } from './room-write.ts'
+import { gapSize, noEvent, type EventWrite, type RoomWrite } from './room-write.ts'
 
 /** An event with the position it is given. */
 export type Placed = Readonly<{ event: EventWrite; position: number; nid: number }>
@@ -19,6 +19,7 @@ export function eventRows(writes: readonly RoomWrite[], placed: readonly Placed[
   const rows: Rows = {
     ...roomRows(writes, placed),
     ...graphRows(placed, numbers),
+    ...historyRows(writes, placed),
     ...intervalRows(placed, numbers.keys),
     memberships: membershipRows(placed),
     outside: lastOf(placed.flatMap(outsideRows), (row) => `${String(row[1])} ${String(row[0])}`),
@@ -48,7 +49,8 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
   for (const write of writes) {
     const mine = placed.slice(next, (next += write.events.length))
     if (write.revision === undefined) continue
-    const last = mine.findLast(({ event }) => event.status === 'accepted')?.position ?? write.lastPosition
+    const isNew = ({ event }: Placed) => event.status === 'accepted' && event.historyPosition === undefined
+    const last = mine.findLast(isNew)?.position ?? write.lastPosition
     const tail = [JSON.stringify(write.forwardExtremities), write.depth, last]
     if (write.nid === undefined)
       newRooms.push([
@@ -103,6 +105,23 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
     ])
   }
   return rows
+}
+
+function historyRows(
+  writes: readonly RoomWrite[],
+  placed: readonly Placed[],
+): Pick<Rows, 'history' | 'newGaps' | 'gaps'> {
+  return {
+    history: placed.flatMap(({ event: { eventId, historyPosition } }) =>
+      historyPosition === undefined ? [] : [[eventId, true]],
+    ),
+    newGaps: placed.flatMap(({ event: { gapEdges }, position, nid }) =>
+      gapEdges ? [[nid, position, position - 1, position - gapSize, JSON.stringify(gapEdges)]] : [],
+    ),
+    gaps: writes.flatMap(({ nid, gap }) =>
+      gap ? [[nid, gap.position, gap.nextPosition, JSON.stringify(gap.edges)]] : [],
+    ),
+  }
 }
 
 function authNids(ids: readonly EventId[], nids: ReadonlyMap<EventId, number>): number[] {

@@ -47,6 +47,20 @@ export const eventTables = {
     status: 'smallint',
     former_position: big,
   }),
+  history: update('events', ['event_id'], { event_id: text, is_history: 'boolean' }),
+  newGaps: insert('history_gaps', {
+    room_nid: big,
+    position: big,
+    next_position: big,
+    first_position: big,
+    edges: text,
+  }),
+  gaps: update('history_gaps', ['room_nid', 'position'], {
+    room_nid: big,
+    position: big,
+    next_position: big,
+    edges: text,
+  }),
   branches: insert('event_branches', {
     position: big,
     room_nid: big,

@@ -31,6 +31,8 @@ export type StoredEvent = Readonly<{
   status: EventStatus
   /** The redaction that was applied to it. */
   redactedBy: EventId | null
+  /** It came in as history: the state before it is not known. */
+  isHistory?: boolean
 }>
 
 /** The same with what only the event graph needs: more text than all that clients get. */
@@ -51,6 +53,7 @@ export type EventRow = Readonly<{
   client_json: string
   status: number
   redacted_by: EventId | null
+  is_history: boolean | number
 }>
 
 export type GraphRow = EventRow & Readonly<{ graph_json: string }>
@@ -96,6 +99,7 @@ export const toGraphEvent = (row: GraphRow): GraphEvent => ({
   graphJson: row.graph_json,
   status: statuses[row.status] ?? 'rejected',
   redactedBy: row.redacted_by,
+  isHistory: Boolean(row.is_history),
 })
 
 /** What makes a retried request recognizable: the device, what it addressed, and the id the client chose. */

@@ -54,7 +54,13 @@ export type PassedEvent = Readonly<{
 
 /** Tables with rows by room number, beside the events. */
 export type RoomTable =
-  'memberships' | 'outside_memberships' | 'room_state' | 'relations' | 'event_branches' | 'early_redactions'
+  | 'memberships'
+  | 'outside_memberships'
+  | 'room_state'
+  | 'relations'
+  | 'event_branches'
+  | 'early_redactions'
+  | 'history_gaps'
 
 const unfinished: readonly PurgeStatus[] = ['scheduled', 'active', 'retrying']
 /** A finished purge is kept for a week, for requests of its status. */

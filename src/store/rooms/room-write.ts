@@ -1,7 +1,11 @@
 import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { Branch } from './event-branches.ts'
 import type { EventStatus, EventTransaction } from './events.ts'
+import type { HistoryGap } from './history-gaps.ts'
 import type { Membership } from './members.ts'
+
+/** Positions that a gap keeps free for history. */
+export const gapSize = 1_000_000
 
 /** In place of an event's position: no event holds the state key. */
 export const noEvent = 0
@@ -35,6 +39,10 @@ export type EventWrite = Readonly<{
   status: EventStatus
   /** It is not in the timeline: its position is negative, and no event follows it yet. */
   isOutlier?: boolean
+  /** Its place in the history of the room, where that is filled from other servers. */
+  historyPosition?: number | undefined
+  /** Set where its previous events could not be had: a gap of free positions opens below it. */
+  gapEdges?: readonly EventId[] | undefined
   /** The position of an outlier that comes into the timeline now; its row exists. */
   movesFrom?: number | undefined
   /** Its changes of the current state. */
@@ -73,6 +81,8 @@ export type RoomWrite = Readonly<{
   isPublished?: boolean | undefined
   /** Whether the room is a placeholder from now on: true for a new one, false with the first join of a local user. */
   isPlaceholder?: boolean | undefined
+  /** A gap that events of the write fill. */
+  gap?: Pick<HistoryGap, 'position' | 'nextPosition' | 'edges'> | undefined
   events: readonly EventWrite[]
   /** Resolves once the events are whole, and can be written; never rejects. */
   ready?: Promise<unknown> | undefined

@@ -4,7 +4,7 @@ import type { Batch, Engine } from '#store/engine/engine.ts'
 import { eventRows, type Placed } from './event-rows.ts'
 import { lockInOrder } from '#store/engine/dialect.ts'
 import { inList } from '#store/engine/in-list.ts'
-import type { RoomWrite, Written } from './room-write.ts'
+import { gapSize, type EventWrite, type RoomWrite, type Written } from './room-write.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
 
 type Work = { writes: readonly RoomWrite[]; keyNids: StateKeyNids; authNids: AuthNids; now: number }
@@ -70,7 +70,9 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
   const events = writes.flatMap((write) => write.events)
   const rooms = writes.filter(({ nid }) => nid === undefined).length
   const outliers = events.filter(({ isOutlier }) => isOutlier).length
-  const live = events.length - outliers
+  const history = events.filter(({ historyPosition }) => historyPosition !== undefined).length
+  const gaps = events.filter(({ gapEdges }) => gapEdges).length
+  const live = events.length - outliers - history + gaps * gapSize
   const take = async (name: string, step: number): Promise<number> => {
     if (step === 0) return 0
     const sql = 'update streams set position = position + ? where name = ? returning position'
@@ -87,8 +89,16 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
 function assignPositions(writes: readonly RoomWrite[], next: Counters): Placed[] {
   return writes.flatMap((write) => {
     const nid = write.nid ?? next.room++
-    return write.events.map((event) => ({ event, position: event.isOutlier ? next.outlier-- : next.live++, nid }))
+    return write.events.map((event) => ({ event, position: positionOf(event, next), nid }))
   })
+}
+
+/** The positions below an event with a gap stay free. */
+function positionOf({ isOutlier, historyPosition, gapEdges }: EventWrite, next: Counters): number {
+  if (isOutlier) return next.outlier--
+  if (historyPosition !== undefined) return historyPosition
+  if (gapEdges) next.live += gapSize
+  return next.live++
 }
 
 /** State intervals of outliers follow them into the timeline; rare, since only the state that came with a join consists of outliers. */

@@ -68,6 +68,32 @@ describe('pushers', () => {
     assert.deepEqual(await list(alice), [])
   })
 
+  it('T47 tell no gateway that is no public place, in whatever form it is written', async () => {
+    await using server = await startTestServer()
+    const alice = await server.register('alice')
+
+    for (const host of [
+      '127.0.0.1',
+      '10.0.0.1:8443',
+      '169.254.169.254',
+      '[::1]',
+      '[::ffff:10.0.0.1]',
+      '2130706433',
+      '0177.1',
+    ])
+      refused(await set(alice, { data: { url: `https://${host}/_matrix/push/v1/notify` } }), 400, 'M_INVALID_PARAM')
+    for (const scheme of ['file', 'gopher', 'ftp', 'data'])
+      refused(await set(alice, { data: { url: `${scheme}://x/_matrix/push/v1/notify` } }), 400, 'M_INVALID_PARAM')
+    assert.deepEqual(await list(alice), [])
+  })
+
+  it('T47 may tell a gateway in a network that the administrator allows', async () => {
+    await using server = await startTestServer({ settings: { outgoing: { allowed_networks: ['10.0.0.0/8'] } } })
+    const alice = await server.register('alice')
+
+    accepted(await set(alice, { data: { url: 'https://10.0.0.1/_matrix/push/v1/notify' } }))
+  })
+
   it('of the wrong form are refused', async () => {
     await using server = await startTestServer()
     const alice = await server.register('alice')

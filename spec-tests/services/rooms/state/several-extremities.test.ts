@@ -87,4 +87,38 @@ describe('rooms with several heads', function () {
     assert.equal(forwardExtremities.length, 1)
     assert.equal((await server.ctx.store.rooms.events.find(forwardExtremities[0]!))?.type, 'org.matrix.dummy_event')
   })
+
+  it('are not resolved anew for each message on one of them', async () => {
+    await using server = await startReceiving()
+    const elsewhere = await openRoom(server, { events: { 'm.room.power_levels': 0, 'm.room.name': 0 } })
+    const start = (await server.line(roomId)).forwardExtremities[0]!
+    const join: Act = { type: 'm.room.member', sender: remote, state_key: remote, content: { membership: 'join' } }
+    const joined = await fork(server, elsewhere, { act: join, prev: start })
+    const name = (text: string): Act => ({
+      type: 'm.room.name',
+      sender: remote,
+      state_key: '',
+      content: { name: text },
+    })
+    const one = await fork(server, elsewhere, { act: name('one'), prev: joined })
+    let other = await fork(server, elsewhere, { act: name('other'), prev: joined })
+    const { authIndex } = server.ctx.store.rooms
+    let resolutions = 0
+    const { page } = authIndex
+    authIndex.page = (...asked) => {
+      resolutions++
+      return page(...asked)
+    }
+    const before = new Map((await server.line(roomId)).state)
+    for (let index = 0; index < 10; index++)
+      other = await fork(server, elsewhere, { act: message(`${index}`), prev: other })
+    assert.equal(resolutions, 0)
+    const room = await server.line(roomId)
+    assert.deepEqual(new Set(room.forwardExtremities), new Set([one, other]))
+    assert.deepEqual(new Map(room.state), before)
+    const expected = elsewhere.replay.stateBefore([one, other])
+    assert.deepEqual(new Map([...room.state].map(([key, entry]) => [key, entry.eventId])), new Map(expected))
+    await fork(server, elsewhere, { act: name('another'), prev: other })
+    assert.ok(resolutions > 0)
+  })
 })

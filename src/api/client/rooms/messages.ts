@@ -6,7 +6,7 @@ import { lastReadable, openReading } from '#services/rooms/read/open-reading.ts'
 import { parsePosition, writePosition } from '#services/rooms/read/pagination-token.ts'
 import { renderEvents, renderState } from '#services/rooms/read/render-events.ts'
 import { parseRoomEventFilter } from '#services/rooms/read/room-event-filter.ts'
-import { readTimeline } from '#services/rooms/read/timeline.ts'
+import { readWithHistory } from '#services/federation/history/read-with-history.ts'
 import { ClientEventReply, jsonArray, jsonObject } from './client-event-reply.ts'
 import { clamped, directionOf, DirectionQuery, LimitQuery } from './page-query.ts'
 import { RoomIdText } from '#api/ids.ts'
@@ -45,7 +45,7 @@ export const getMessages = endpoint({
     const direction = directionOf(query.dir)
     const from = given ?? (direction === 'backwards' ? lastReadable(reading) : 0)
     const limit = clamped(query.limit ?? 10, maxMessages)
-    const { items, position, isEnd } = await readTimeline(ctx, reading, { from, to, direction, limit, filter })
+    const { items, position, isEnd } = await readWithHistory(ctx, reading, { from, to, direction, limit, filter })
     const members = filter.lazyLoadMembers ? await membersOfSenders(ctx, reading, items) : undefined
     const viewer = { ...reading, deviceId, withRoomId: true }
     return new JsonText(

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { endpoint } from '#http/endpoint.ts'
 import { openReading } from '#services/rooms/read/open-reading.ts'
-import { findEventByTimestamp } from '#services/rooms/read/timestamp-to-event.ts'
+import { findByTimestamp } from '#services/federation/history/find-by-timestamp.ts'
 import { directionOf, DirectionQuery } from './page-query.ts'
 import { EventIdText, RoomIdText } from '#api/ids.ts'
 
@@ -18,7 +18,7 @@ export const getTimestampToEvent = endpoint({
   spec: 'client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event',
   async handle(ctx, { params, query: { ts, dir } }, { userId }) {
     const reading = await openReading(ctx, params.roomId, userId)
-    const { eventId, originServerTs } = await findEventByTimestamp(ctx, reading, { ts, direction: directionOf(dir) })
+    const { eventId, originServerTs } = await findByTimestamp(ctx, reading, { ts, direction: directionOf(dir) })
     return { event_id: eventId, origin_server_ts: originServerTs }
   },
 })

@@ -47,7 +47,8 @@ async function enter(ctx: Context, server: ServerName, answered: Answered): Prom
     const result = await receiveEvent(receiveNeeds(ctx), { origin: server, roomId, pdu: event })
     if (result.outcome !== 'unresolved') return result
   }
-  const { state, auth_chain: authChain } = answer
+  const { state, auth_chain: authChain, members_omitted: isPartial } = answer
+  if (isPartial === true) throw new RemoteError(server, 'Its answer lacks members')
   if (!Array.isArray(state) || !Array.isArray(authChain)) throw new RemoteError(server, 'Its answer lacks the state')
   return importSendJoin(receiveNeeds(ctx), { roomId, version: ready.version, event, state, authChain })
 }

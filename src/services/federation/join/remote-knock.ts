@@ -21,6 +21,6 @@ async function knockThrough(ctx: Context, server: ServerName, { roomId, userId, 
   const ready = await askTemplate(ctx, server, asked)
   const answer = await sendEvent(ctx, server, { asked, ready })
   const { version, pdu, eventId } = ready
-  const shownState = readShownState(answer.knock_room_state, { roomId, version, member: pdu })
+  const shownState = readShownState(answer.knock_room_state, pdu)
   await enterOutside(ctx, { roomId, version, pdu, eventId, shownState, servers: [server] })
 }

@@ -23,7 +23,7 @@ export const tellLeaveJob = 'tell-leave'
 export async function leaveRemotely(ctx: Context, leave: RemoteLeave): Promise<void> {
   const { roomId, userId, reason } = leave
   const outside = await ctx.store.rooms.outside.find(roomId, userId)
-  if (!outside) throw notFound('There is nothing to leave')
+  if (outside?.membership !== 'invite' && outside?.membership !== 'knock') throw notFound('There is nothing to leave')
   const servers = await candidateServers(ctx, { roomId, userId, via: [] })
   await ctx.store.jobs.jobs.addAgain({
     id: ctx.tokens.id(16),

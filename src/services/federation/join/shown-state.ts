@@ -35,20 +35,17 @@ export async function stateToShow(ctx: Pick<Context, 'store'>, room: LiveRoom, a
   return shown
 }
 
-type ShownRoom = { roomId: RoomId; version: RoomVersion; member: Pdu }
-
 /**
  * What of another server's room its users-to-be are shown: well-formed entries, each state key once, within bounds, and
- * the member event itself last. Refuses the create event of another room.
+ * the member event itself last.
  */
-export function readShownState(value: JsonValue | undefined, { member, ...room }: ShownRoom): StrippedState[] {
+export function readShownState(value: JsonValue | undefined, member: Pdu): StrippedState[] {
   const shown = new Map<string, StrippedState>()
   let bytes = 0
   for (const entry of Array.isArray(value) ? value : []) {
     if (shown.size === maxEntries) break
     const stripped = isObject(entry) ? strippedEntry(entry) : undefined
     if (!stripped) continue
-    if (stripped.type === 'm.room.create') requireOwnCreate(entry, room)
     const size = Buffer.byteLength(JSON.stringify(stripped))
     if (bytes + size > maxBytes) continue
     bytes += size
@@ -66,12 +63,18 @@ function strippedEntry({ type, sender, state_key: key, content }: JsonObject): S
 }
 
 /**
- * From room version 12 the create event says of which room it is.
+ * Refuses an invite that shows the create event of another room, which from room version 12 can be told.
  * NOTSPEC: servers in use show only stripped state, which is taken as well.
  */
-function requireOwnCreate(entry: JsonValue, { roomId, version }: Omit<ShownRoom, 'member'>): void {
-  if (!version.roomIdIsCreateHash || !isObject(entry) || entry.hashes === undefined) return
-  const create = checkFormat(entry, { roomId, version })
-  if ('violation' in create || roomIdOfCreate(create.pdu, version) !== roomId)
-    throw invalidParam('invite_room_state has the create event of another room')
+export function requireOwnCreate(
+  shown: JsonValue | undefined,
+  { roomId, version }: { roomId: RoomId; version: RoomVersion },
+): void {
+  if (!version.roomIdIsCreateHash) return
+  for (const entry of Array.isArray(shown) ? shown : []) {
+    if (!isObject(entry) || entry.type !== 'm.room.create' || entry.hashes === undefined) continue
+    const create = checkFormat(entry, { roomId, version })
+    if ('violation' in create || roomIdOfCreate(create.pdu, version) !== roomId)
+      throw invalidParam('invite_room_state has the create event of another room')
+  }
 }

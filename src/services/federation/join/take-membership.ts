@@ -22,7 +22,10 @@ export type SentMembership = {
 /** The event as it is in the room now, with our signature where we let the user in. */
 export type TakenMembership = { room: LiveRoom; pdu: Pdu; eventId: EventId }
 
-/** Takes in the membership event that another server made of our template; refused ones leave nothing behind. */
+/**
+ * Takes in the membership event that another server made of our template. One that is not what the path says is not
+ * looked at further; one that the room does not allow is in the graph at most, as if it had come by a transaction.
+ */
 export async function takeMembership(ctx: Context, sent: SentMembership): Promise<TakenMembership> {
   const { origin, roomId } = sent
   const room = await roomOpenTo(ctx, roomId, origin)
@@ -31,7 +34,12 @@ export async function takeMembership(ctx: Context, sent: SentMembership): Promis
   const pdu = await authorised(ctx, room, given)
   // Before it is in the room: whoever sends the room's events on may come by it at once.
   await ctx.store.federation.relayedEvents.add({ eventId, origin, now: ctx.clock.now() })
-  await enter(ctx, { origin, roomId, pdu, eventId })
+  try {
+    await enter(ctx, { origin, roomId, pdu, eventId })
+  } catch (error) {
+    await ctx.store.federation.relayedEvents.delete(eventId)
+    throw error
+  }
   return { room, pdu, eventId }
 }
 

@@ -8,7 +8,7 @@ import { stateTransition, plainTransition } from '#services/rooms/state/state-tr
 import { loadParents, ownBranch, planBranch, stateFollowing } from '#services/rooms/state/plan-branch.ts'
 import { resolveStates } from '#services/rooms/state/resolve-states.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
-import { isInTimeline } from '#services/rooms/state/state-before.ts'
+import { hasState, isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { GraphEvent } from '#store/rooms/events.ts'
@@ -48,6 +48,7 @@ export async function enterEvent(ctx: ReceiveNeeds, room: LockedRoom, event: Ent
     eventId,
     branch: at.branch,
     movesFrom: stored?.position,
+    gapEdges: await gapBelow(ctx, room, event),
     transition: undefined,
     redacted: (stored && redactedAlready(stored)) ?? (await earlyRedactionOf(ctx, room, event)),
   }
@@ -73,10 +74,20 @@ async function findPrevs(
 ): Promise<GraphEvent[] | undefined> {
   const ids = new Set(prevEventIds(pdu, room.version))
   const found = (await ctx.store.rooms.events.findMany([...ids])).filter(
-    // The state in purged history is not known any more.
-    (one) => one.roomNid === room.nid && isInTimeline(one) && one.position > room.purgedUpTo,
+    (one) => one.roomNid === room.nid && hasState(room, one),
   )
   return claimed || found.length === ids.size ? found : undefined
+}
+
+/** The previous events that are not here, where the event comes in all the same. */
+async function gapBelow(ctx: ReceiveNeeds, room: LiveRoom, { pdu, claimed }: Entering): Promise<EventId[] | undefined> {
+  if (!claimed) return undefined
+  const ids = prevEventIds(pdu, room.version)
+  const here = new Set(
+    (await ctx.store.rooms.events.findMany(ids)).flatMap((one) => (isInTimeline(one) ? one.eventId : [])),
+  )
+  const missing = [...new Set(ids)].filter((id) => !here.has(id))
+  return missing.length > 0 ? missing : undefined
 }
 
 /** The state before the event; without a branch it is the room's current state. */

@@ -69,7 +69,7 @@ async function knownByInvite(
   if (room?.nid === undefined) return undefined
   if (room.version.id !== version.id) {
     await ctx.store.rooms.rooms.setVersion(room.nid, version.id)
-    ctx.rooms.drop(roomId)
+    await turn.drop()
   }
   return turn.settledRoom()
 }

@@ -2,7 +2,7 @@ import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type ServerName, type RoomId } from '#protocol/ids.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
-import { isInTimeline } from '#services/rooms/state/state-before.ts'
+import { hasState, isInTimeline } from '#services/rooms/state/state-before.ts'
 import { importStateBefore } from './claimed-state.ts'
 import { checkFormat, checkIntegrity } from './check-event.ts'
 import { endOutside } from './outside-leave.ts'
@@ -162,7 +162,7 @@ async function gapEdges(ctx: ReceiveNeeds, room: LiveRoom, { events, followed }:
   const wanted = [...followed].flatMap(prevsOf)
   const found = await ctx.store.rooms.events.findMany(wanted)
   const inTimeline = new Set(
-    found.flatMap((one) => (isInTimeline(one) && one.position > room.purgedUpTo ? one.eventId : [])),
+    found.flatMap((one) => (one.roomNid === room.nid && hasState(room, one) ? one.eventId : [])),
   )
   return [...followed].filter((id) => prevsOf(id).some((prev) => !inTimeline.has(prev)))
 }

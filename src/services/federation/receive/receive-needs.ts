@@ -1,4 +1,5 @@
 import type { Context } from '#context.ts'
+import { askPolicy } from '#services/federation/policy/ask-policy-server.ts'
 import { askForEvents } from './ask-for-events.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
@@ -7,4 +8,5 @@ export const receiveNeeds = <Ctx extends Context>(ctx: Ctx): Ctx & ReceiveNeeds 
   ...ctx,
   findKey: ctx.keyRing.find,
   missingEvents: askForEvents(ctx),
+  askPolicy: askPolicy(ctx),
 })

@@ -83,9 +83,9 @@ export class AccountRooms {
 
   #take({ roomId, events }: RoomWrite, { nid, positions }: Written): void {
     let movedAt = 0
-    events.forEach(({ status, memberships = [] }, at) => {
+    events.forEach(({ status, historyPosition, memberships = [] }, at) => {
       const position = positions[at] ?? 0
-      if (status === 'accepted') movedAt = position
+      if (status === 'accepted' && historyPosition === undefined) movedAt = position
       for (const { userId, membership, sender } of memberships)
         this.#changeOf(userId, (index) => this.#put(index, { roomId, roomNid: nid, membership, sender, position }))
     })

@@ -1,7 +1,7 @@
 import { eventsCommitted } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { serverOf, type EventId } from '#protocol/ids.ts'
-import type { EventWrite } from '#store/rooms/room-write.ts'
+import type { EventWrite, RoomWrite } from '#store/rooms/room-write.ts'
 import { storedEvent } from '#services/rooms/events/describe-event.ts'
 import type { LockedRoom } from './live-room.ts'
 import type { StateMove } from './state-entry.ts'
@@ -19,6 +19,8 @@ export type RoomCommit = {
   events: readonly Uncommitted[]
   /** Where the events lead, if that was not laid over the room before. */
   base?: { forwardExtremities: readonly EventId[]; depth: number } | undefined
+  /** A gap in the history that the events fill. */
+  gap?: RoomWrite['gap']
   /** Of a new room: whether it is listed in the directory. */
   isPublished?: boolean | undefined
 }
@@ -31,7 +33,7 @@ export type RoomCommit = {
 export async function commitEvents(
   ctx: Pick<Context, 'store' | 'bus' | 'signingKey'>,
   room: LockedRoom,
-  { events, base, isPublished }: RoomCommit,
+  { events, base, gap, isPublished }: RoomCommit,
 ): Promise<readonly number[]> {
   const writes = events.map(({ write }) => write)
   const writing = ctx.store.eventWriter.write(
@@ -44,6 +46,7 @@ export async function commitEvents(
       depth: base?.depth ?? room.depth,
       lastPosition: room.lastPosition,
       isPublished,
+      gap,
       isPlaceholder: isPlaceholderAfter(room, writes),
       events: writes,
       ready: events.length === 1 ? events[0]?.signed : Promise.all(events.map(({ signed }) => signed)),

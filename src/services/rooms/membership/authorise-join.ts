@@ -1,4 +1,4 @@
-import { forbidden, unableToAuthoriseJoin, unableToGrantJoin } from '#base/errors.ts'
+import { forbidden, MatrixError, unableToAuthoriseJoin, unableToGrantJoin } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isRestrictedRule, joinRuleOf, roomsThatAdmit } from '#protocol/rooms/restricted-join.ts'
@@ -23,8 +23,22 @@ export async function joinAuthority(ctx: Needs, room: LiveRoom, userId: UserId):
   return { join_authorised_via_users_server: authoriser }
 }
 
+/** Whether a restricted room may let the user in, but not by this server. */
+export const isForOthers = (error: unknown): error is MatrixError =>
+  error instanceof MatrixError &&
+  (error.errcode === 'M_UNABLE_TO_AUTHORISE_JOIN' || error.errcode === 'M_UNABLE_TO_GRANT_JOIN')
+
+/** The same where no other server is asked: throws M_FORBIDDEN alone. */
+export async function ownJoinAuthority(ctx: Needs, room: LiveRoom, userId: UserId): Promise<JsonObject> {
+  try {
+    return await joinAuthority(ctx, room, userId)
+  } catch (error) {
+    throw isForOthers(error) ? forbidden(error.message) : error
+  }
+}
+
 /** Whether the user can join only by a condition of the room's join rules. */
-export async function needsAuthority(ctx: Needs, room: LiveRoom, userId: UserId): Promise<boolean> {
+async function needsAuthority(ctx: Needs, room: LiveRoom, userId: UserId): Promise<boolean> {
   const joinRules = await nextContent(ctx, room, ['m.room.join_rules', ''])
   if (!joinRules || !isRestrictedRule(joinRuleOf({ content: joinRules }), room.version)) return false
   const membership = await nextMembership(ctx, room, userId)

@@ -1,7 +1,7 @@
-import { forbidden, MatrixError } from '#base/errors.ts'
+import { forbidden } from '#base/errors.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
-import { joinAuthority } from './authorise-join.ts'
+import { isForOthers, joinAuthority } from './authorise-join.ts'
 import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
 import { isElsewhere, serversIn } from './is-elsewhere.ts'
 import { memberContent } from './member-content.ts'
@@ -66,8 +66,3 @@ async function joinHere(ctx: EnteringNeeds, entry: Entry): Promise<boolean> {
     return true
   }
 }
-
-/** Whether a restricted room may let the user in, but not by this server. */
-const isForOthers = (error: unknown): error is MatrixError =>
-  error instanceof MatrixError &&
-  (error.errcode === 'M_UNABLE_TO_AUTHORISE_JOIN' || error.errcode === 'M_UNABLE_TO_GRANT_JOIN')

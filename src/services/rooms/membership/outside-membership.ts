@@ -23,8 +23,11 @@ export type OutsideChange = {
  * nothing else of the room can be seen. The room becomes a placeholder where it is not stored.
  */
 export async function enterOutside(ctx: Needs, change: OutsideChange): Promise<void> {
-  await ctx.rooms.inTurn(change.roomId, async () => {
-    await ctx.rooms.peek(change.roomId)?.lastWrite
+  await ctx.rooms.inTurn(change.roomId, async (turn) => {
+    const room = await ctx.rooms.findStored(change.roomId)
+    await room?.lastWrite
+    // They have come in meanwhile: what was said outside is over.
+    if (room?.members.get(change.pdu.state_key as UserId) === 'join' && room.localUsers.size > 0) return
     try {
       await write(ctx, change)
     } catch (error) {
@@ -33,7 +36,7 @@ export async function enterOutside(ctx: Needs, change: OutsideChange): Promise<v
       await write(ctx, change)
     } finally {
       // What is in memory of the room does not have the new membership.
-      ctx.rooms.drop(change.roomId)
+      await turn.drop()
     }
   })
 }

@@ -9,6 +9,7 @@ const tables: readonly RoomTable[] = [
   'relations',
   'event_branches',
   'early_redactions',
+  'history_gaps',
 ]
 /** What goes after the room is hidden, in this order. */
 const steps = [...tables, 'events', 'receipts', 'account_data', 'destination_rooms', 'space'] as const

@@ -6,6 +6,7 @@ import { membersOfSenders } from './members-of-senders.ts'
 import type { Reading } from './open-reading.ts'
 import { readEventOf } from './single-event.ts'
 import { wholeStateAt } from '#services/rooms/state/state-at-position.ts'
+import { stateMoment } from './state-moment.ts'
 import { readTimeline } from './timeline.ts'
 import type { EventId } from '#protocol/ids.ts'
 
@@ -39,7 +40,7 @@ export async function readContext(
   const members = filter.lazyLoadMembers ? await membersOfSenders(ctx, reading, shown) : undefined
   const last = after.items.at(-1) ?? event
   const state = await wholeStateAt(ctx, reading.room, {
-    position: last.position,
+    position: await stateMoment(ctx, reading.room, last),
     isWanted: ({ type }) => !members || type !== 'm.room.member',
   })
   return {

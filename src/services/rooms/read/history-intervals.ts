@@ -51,8 +51,22 @@ export async function visibilityIntervals(
     key: [visibilityType, ''],
     from: entry.from,
     valueOf: historyVisibilityOf,
+    shift: (intervals) => withGaps(ctx, room, intervals),
   })
   return intervals as readonly Interval<HistoryVisibility>[]
+}
+
+/**
+ * What holds from the upper end of a gap on holds in all of it. NOTSPEC: where the visibility changed in between, the
+ * one at its end counts; what no user here might see at all came redacted.
+ */
+async function withGaps(
+  { store }: Needs,
+  room: LiveRoom,
+  intervals: readonly Interval<string>[],
+): Promise<Interval<string>[]> {
+  const gaps = new Map((await store.rooms.gaps.list(nidOf(room))).map((gap) => [gap.position, gap.firstPosition]))
+  return intervals.map(({ from, value }) => ({ from: gaps.get(from) ?? from, value }))
 }
 
 type Past = {
@@ -60,18 +74,24 @@ type Past = {
   /** Position since which the current event holds the key. */
   from: number
   valueOf: (event: Content | undefined) => string
+  shift?: (intervals: readonly Interval<string>[]) => Promise<readonly Interval<string>[]>
 }
 
 /** Every value a key has had: read once, and again when the key has changed. */
-async function history(ctx: Needs, room: LiveRoom, { key, from, valueOf }: Past): Promise<readonly Interval<string>[]> {
+async function history(
+  ctx: Needs,
+  room: LiveRoom,
+  { key, from, valueOf, shift }: Past,
+): Promise<readonly Interval<string>[]> {
   const name = keyOf(...key)
   const known = room.historyOf(name)
   if (known?.from === from) return known.intervals
-  const intervals: Interval<string>[] = []
+  const found: Interval<string>[] = []
   for (const { from: start, event } of await ctx.store.rooms.state.history(nidOf(room), key)) {
     const value = valueOf(event && storedContent(event))
-    if (intervals.at(-1)?.value !== value) intervals.push({ from: start, value })
+    if (found.at(-1)?.value !== value) found.push({ from: start, value })
   }
+  const intervals = shift ? await shift(found) : found
   // What was read is of a later moment where the key has changed meanwhile.
   if (room.entry(...key)?.from === from && intervals.length <= maxIntervals)
     room.cacheHistory(name, { from, intervals })

@@ -3,6 +3,7 @@ import type { StoredEvent } from '#store/rooms/events.ts'
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
 import type { Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
+import { stateMoment } from './state-moment.ts'
 import { stateAtPosition } from '#services/rooms/state/state-at-position.ts'
 
 const member = 'm.room.member'
@@ -15,7 +16,8 @@ export async function membersOfSenders(
 ): Promise<StoredEvent[]> {
   if (events.length === 0) return []
   const senders = [...new Set(events.map(({ sender }) => sender))]
-  const position = events.reduce((most, event) => Math.max(most, event.position), 0)
+  const newest = events.reduce((one, other) => (other.position > one.position ? other : one))
+  const position = await stateMoment({ store }, room, newest)
   const entries = senders.flatMap((sender) => room.entry(member, sender) ?? [])
   // Where branches met, a sender may have no membership any more.
   const gone = senders.filter((sender) => !room.entry(member, sender))

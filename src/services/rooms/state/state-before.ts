@@ -57,6 +57,12 @@ export async function diffFromCurrent(
 export const isInTimeline = ({ position, status }: Pick<StoredEvent, 'position' | 'status'>): boolean =>
   position > 0 && status !== 'outlier'
 
+/** Whether the state before the event is known: that of what is purged, and of what came in as history, is not. */
+export const hasState = (
+  { purgedUpTo }: Pick<LiveRoom, 'purgedUpTo'>,
+  event: Pick<StoredEvent, 'position' | 'status' | 'isHistory'>,
+): boolean => isInTimeline(event) && event.position > purgedUpTo && !event.isHistory
+
 /** From branch to branch down to a current state; what was laid before stays on top. */
 function followBranches(chain: readonly BranchLink[], delta: Map<StateKey, EventId | null>): AnchoredState {
   for (const [index, { branch, event }] of chain.entries()) {

@@ -37,7 +37,7 @@ export async function stateTransition(
   const kept = room.forwardExtremities.filter((id) => !followed.has(id))
   const isLate = kept.length > 0 && (await isBehindExtremities(ctx, room, { kept, event }))
   if (followed.size === 0 && (isLate || room.forwardExtremities.length >= maxForwardExtremities)) return undefined
-  const after = await meet(ctx, room, { kept, own: isLate ? undefined : stateWith(event), event })
+  const after = await meet(ctx, room, { kept, own: isLate ? undefined : stateWith(event), followed, event })
   return {
     forwardExtremities: isLate ? kept : [...kept, event.eventId],
     ...(await changesOf(ctx, room, { after, event })),
@@ -68,7 +68,7 @@ function followedBy(ctx: Needs, room: LiveRoom, prevs: readonly GraphEvent[]): P
 function isBehindExtremities(
   ctx: Needs,
   room: LiveRoom,
-  { kept, event: { eventId, pdu } }: Omit<Meeting, 'own'>,
+  { kept, event: { eventId, pdu } }: Pick<Meeting, 'kept' | 'event'>,
 ): Promise<boolean> {
   return isBehind({ eventId, depth: pdu.depth, forwardExtremities: kept, find: (ids) => findSteps(ctx, room, ids) })
 }
@@ -82,13 +82,31 @@ async function findSteps({ store }: Needs, room: LiveRoom, ids: readonly EventId
 }
 
 /** `own`: the state after the event, where it becomes a forward extremity. */
-type Meeting = { kept: readonly EventId[]; own: StateDiff | undefined; event: Accepted }
+type Meeting = {
+  kept: readonly EventId[]
+  own: StateDiff | undefined
+  /** Forward extremities that it comes after. */
+  followed: ReadonlySet<EventId>
+  event: Accepted
+}
 
-async function meet(ctx: Needs, room: LiveRoom, { kept, own, event }: Meeting): Promise<StateDiff> {
+async function meet(ctx: Needs, room: LiveRoom, { kept, own, followed, event }: Meeting): Promise<StateDiff> {
   if (kept.length === 0 && own) return own
+  // The states that meet are the same as before: so is what they resolve to.
+  if (own && isSameMeeting(room, event, followed)) return new Map()
   const forwardExtremities = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(kept))
   const diffs = [...forwardExtremities.map(({ diff }) => diff), ...(own ? [own] : [])]
   return resolveStates(ctx, room, { diffs, newest: event })
+}
+
+/**
+ * Whether the event takes the place of the one forward extremity that it follows, and changes no state: so several heads
+ * are not resolved anew for every message on one of them.
+ */
+function isSameMeeting(room: LiveRoom, { pdu, prevs }: Accepted, followed: ReadonlySet<EventId>): boolean {
+  const [prev] = prevs
+  const isAfterOne = prev !== undefined && new Set(prevEventIds(pdu, room.version)).size === 1
+  return isAfterOne && pdu.state_key === undefined && followed.size === 1 && followed.has(prev.eventId)
 }
 
 type Outcome = { after: StateDiff; event: Accepted }

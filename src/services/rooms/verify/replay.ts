@@ -70,7 +70,7 @@ export class Replay {
   /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
   async take(cached: CachedEvent, stored: Branch | undefined): Promise<RowChange[]> {
     const { event, pdu } = cached
-    if (event.status === 'outlier') return []
+    if (event.status === 'outlier' || event.isHistory) return []
     if (pdu.type === 'm.room.create') this.#create ??= event.eventId
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
@@ -93,7 +93,7 @@ export class Replay {
   async #stateBefore(prevs: readonly EventId[], isOnLine: boolean, position: number): Promise<Positions | 'unknown'> {
     if (isOnLine) return this.journal.stateAt(position - 1)
     const found = await this.#subject.events.find([...new Set(prevs)])
-    const known = found.filter(({ event }) => this.#isReplayed(event.position, position) && event.status !== 'outlier')
+    const known = found.filter(({ event }) => this.#isReplayed(event, position))
     if (prevs.length === 0 || known.length < new Set(prevs).size) return 'unknown'
     return resolvePositions(
       this.#subject,
@@ -101,8 +101,8 @@ export class Replay {
     )
   }
 
-  readonly #isReplayed = (position: number, now: number): boolean =>
-    position > this.#subject.room.purgedUpTo && position < now
+  readonly #isReplayed = ({ position, status, isHistory }: StoredEvent, now: number): boolean =>
+    position > this.#subject.room.purgedUpTo && position < now && status !== 'outlier' && !isHistory
 
   #stateAfter({ event, pdu }: CachedEvent): Positions {
     const state = this.#before(event.position)
@@ -238,7 +238,7 @@ export class Replay {
 
   async #findSteps(ids: readonly EventId[], now: number): Promise<Step[]> {
     const { events, version } = this.#subject
-    const isPlaced = ({ event }: CachedEvent) => this.#isReplayed(event.position, now) && event.status !== 'outlier'
+    const isPlaced = ({ event }: CachedEvent) => this.#isReplayed(event, now)
     return (await events.find(ids)).filter(isPlaced).map(({ event, pdu }) => ({
       isAccepted: event.status === 'accepted',
       depth: pdu.depth,

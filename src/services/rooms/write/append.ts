@@ -13,6 +13,7 @@ import { loadForwardExtremities, loadPdusOf } from '#services/rooms/live/load-st
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { authorizeEvent, buildEvent, hashNewEvent, selectAuthEvents, type EventDraft } from './build-event.ts'
 import { makeDeactivatedLeave } from './deactivated-accounts.ts'
+import type { SignByPolicy } from './policy-port.ts'
 import { redactionBy } from './redactions.ts'
 import { graphJsonOf } from '#services/rooms/events/stored-pdu.ts'
 
@@ -20,7 +21,10 @@ import { graphJsonOf } from '#services/rooms/events/stored-pdu.ts'
 export type AppendNeeds = Pick<
   Context,
   'store' | 'clock' | 'bus' | 'rooms' | 'sentTransactions' | 'signingKey' | 'eventSigner' | 'tokens'
->
+> & {
+  /** Absent: no room is taken to use a Policy Server. */
+  signByPolicy?: SignByPolicy
+}
 
 /** An event on disk. */
 export type Appended = { eventId: EventId; position: number }
@@ -106,9 +110,14 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
   // 5. Hash and name it: the next event can build on it before it is signed.
   const hashed = hashNewEvent(event, room.version, ctx.signingKey)
-  // 6. Authorize it, by the state before it.
+  // 6. Authorize it, by the state before it, and by the room's Policy Server.
   authorizeEvent(room, hashed, authEvents)
   const { pdu, eventId } = hashed
+  const signing = ctx.eventSigner.sign(hashed.text).then((one) => addSignature(pdu, ctx.signingKey, one))
+  if (ctx.signByPolicy && room.nextStateEntry('m.room.policy', '')) {
+    await signing
+    await ctx.signByPolicy(room, { pdu })
+  }
   const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
   // 7. Lay it over the room: the next event builds on it at once.
   const entry: StateEntry | undefined =
@@ -122,10 +131,7 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
     ...redaction,
   }
   // It is written once it is signed.
-  const signed = ctx.eventSigner.sign(hashed.text).then((signature) => {
-    addSignature(pdu, ctx.signingKey, signature)
-    write.graphJson = graphJsonOf(pdu)
-  })
+  const signed = signing.then(() => void (write.graphJson = graphJsonOf(pdu)))
   return { pdu, eventId, entry, uncommitted: { write, change: changeOf(write, entry), signed } }
 }
 

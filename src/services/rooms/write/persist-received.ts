@@ -27,6 +27,8 @@ export type Received = {
   branch: BranchWrite | undefined
   /** Its position as an outlier. */
   movesFrom: number | undefined
+  /** Its previous events that are not here, where a gap opens below it. */
+  gapEdges?: readonly EventId[] | undefined
   /** Undefined where it is not accepted, or changes neither state nor forward extremities. */
   transition: StateTransition | undefined
 } & Pick<EventWrite, 'redaction' | 'awaits' | 'redacted'>
@@ -58,6 +60,7 @@ async function isOvertaken({ store }: AppendNeeds, { eventId, movesFrom }: Recei
 
 function writeOf(room: LiveRoom, received: Received): EventWrite {
   const { pdu, eventId, status, branch, movesFrom, transition, redaction, awaits, redacted } = received
+  const isAccepted = status === 'accepted'
   const described = describeEvent({ pdu, eventId })
   return {
     ...described,
@@ -66,7 +69,8 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
     movesFrom,
     authIds:
       pdu.state_key !== undefined && status !== 'rejected' ? authEventIdsWithCreate(pdu, room.version) : undefined,
-    relation: status === 'accepted' && !redacted ? described.relation : undefined,
+    gapEdges: isAccepted ? received.gapEdges : undefined,
+    relation: isAccepted && !redacted ? described.relation : undefined,
     intervals: transition?.entries.map((change) => intervalOf(room, change, eventId)) ?? [],
     memberships: transition?.members.map((member) => ({ ...member, previous: room.members.get(member.userId) })) ?? [],
     redaction,

@@ -6,11 +6,13 @@ import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 import { appendEvents } from './append.ts'
 import type { AppendNeeds } from './append.ts'
 import { checkThreadRoot } from './check-thread-root.ts'
-import { joinAuthority } from '#services/rooms/membership/authorise-join.ts'
+import { ownJoinAuthority } from '#services/rooms/membership/authorise-join.ts'
 import { checkCanonicalAlias } from '#services/rooms/directory/check-canonical-alias.ts'
 import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
 import { inheritByTombstone } from '#services/rooms/upgrade/inherit-settings.ts'
 import { nextMembership } from '#services/rooms/live/next-state.ts'
+import { actElsewhere } from '#services/rooms/membership/act-elsewhere.ts'
+import { isElsewhere } from '#services/rooms/membership/is-elsewhere.ts'
 import { isRemoteUser } from '#services/rooms/membership/is-remote-user.ts'
 import { requireInvitable } from '#services/rooms/membership/require-invitable.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
@@ -37,6 +39,8 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
   const isOwnMembership = type === 'm.room.member' && stateKey === sender
   if (!isOwnMembership) await requireJoined(ctx, roomId, sender)
   else if (given.membership !== 'leave') await requireOpenRoom(ctx, roomId)
+  if (isOwnMembership && (await isElsewhere(ctx, roomId)))
+    return actElsewhere(ctx, { roomId, userId: sender, content: given })
   const guest = type === 'm.room.member' && given.membership === 'invite' ? requireUserId(stateKey) : undefined
   if (guest && isRemoteUser(ctx, guest)) return inviteByState(ctx, { ...change, userId: guest })
   const [appended] = await appendEvents(ctx, roomId, async (room) => {
@@ -67,7 +71,7 @@ async function checkedContent(ctx: Needs, room: LiveRoom, { type, stateKey, send
   if (type !== 'm.room.member' || content.membership !== 'join' || stateKey !== sender) return content
   // Clients do not choose in whose name they enter.
   const { join_authorised_via_users_server: _authoriser, ...own } = content
-  return { ...own, ...(await joinAuthority(ctx, room, sender)) }
+  return { ...own, ...(await ownJoinAuthority(ctx, room, sender)) }
 }
 
 type Act = { sender: UserId; member: UserId; membership: JsonValue | undefined }

@@ -11,6 +11,7 @@ export async function outsideRooms(
   syncRooms: readonly SyncRoom[],
 ): Promise<ReadonlyMap<number, OutsideMembership>> {
   const nids = syncRooms.filter(({ membership }) => membership !== 'join').map(({ roomNid }) => roomNid)
+  if (nids.length === 0) return new Map()
   const found = await ctx.store.rooms.outside.listFor(request.userId, nids)
   const positions = new Map(syncRooms.map(({ roomNid, position }) => [roomNid, position]))
   return new Map([...found].filter(([nid, { position }]) => positions.get(nid) === position))
