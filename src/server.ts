@@ -56,6 +56,8 @@ import { followAccountRooms } from './services/rooms/account-rooms/follow-change
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
+import { EarlyReceipts } from './services/rooms/ephemeral/early-receipts.ts'
+import { followEarlyReceipts } from './services/rooms/ephemeral/follow-early-receipts.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
@@ -228,6 +230,7 @@ function followBus(context: Context): (() => void)[] {
     followErasures(context),
     followAccountRooms(context),
     followDeviceLists(context),
+    followEarlyReceipts(context),
     startWakingWaiters(context),
   ]
 }
@@ -296,6 +299,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     pushRulesets: new PushRulesets(store, caches),
     unread: new UnreadNotifications(caches),
     keyStocks: new KeyStocks(store, caches),
+    earlyReceipts: new EarlyReceipts(),
     typing: new TypingRooms(clock, notAnnounced),
     presence: new Presences(clock, { onError: notAnnounced }),
     processId: tokens.id(8),

@@ -19,7 +19,7 @@ export type DeviceRef = { userId: UserId; deviceId: string }
  * Events of a room are committed. `userIds`: the users of this server whom they concern. Published in the same turn of
  * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
  * From: services/rooms/live, services/rooms/membership. Listeners: services/sync/wake-waiters,
- * services/federation/receive/transactions.
+ * services/federation/receive/transactions, services/rooms/ephemeral.
  */
 export const eventsCommitted = topic<{
   roomId: RoomId
