@@ -4,12 +4,12 @@ import { freePort } from '../support/own-server.ts'
 import { processFigures, processorSeconds, round } from '../support/statistics.ts'
 import type { User } from '../support/user.ts'
 import type { Figures } from '../support/workload.ts'
-import { startFederated, type FederatedOptions } from './federated-server.ts'
+import { startFederated } from './federated-server.ts'
 import type { FederationWorkload, Surroundings } from './federation-workload.ts'
 import { Peers } from './peers.ts'
-import { filledData, roomIdAt, type Crowd } from './wide-room.ts'
+import { filledData, roomIdAt } from './wide-room.ts'
 import type { OwnServer } from '../support/own-server.ts'
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomId, ServerName } from '#protocol/ids.ts'
 
 /** Goal with 20,000 members: usable within 5 s, complete within 30 s, at most 512 MB. */
 export const joinLarge: FederationWorkload = {
@@ -18,8 +18,10 @@ export const joinLarge: FederationWorkload = {
   async run({ members, servers }, surroundings) {
     using authority = new TestAuthority()
     const peers = await Peers.start(servers, authority)
-    const resident = await startResident({ members, servers: peers.names }, { authority, surroundings })
-    const joiner = await startFederated({ authorityFile: authority.file, ...surroundings }).catch(async (error) => {
+    const crowd = { members, servers: peers.names }
+    const fill = (serverName: ServerName) => filledData(crowd, { serverName, database: surroundings.database })
+    const resident = await startNamed(authority, surroundings, fill)
+    const joiner = await startNamed(authority, surroundings).catch(async (error: unknown) => {
       await resident.stop()
       throw error
     })
@@ -33,31 +35,29 @@ export const joinLarge: FederationWorkload = {
   },
 }
 
-type Starting = { authority: TestAuthority; surroundings: Surroundings }
-type Resident = OwnServer & { serverName: string }
+type Named = OwnServer & { serverName: ServerName }
 
-/** The server that lets us in: it is reached over TLS, as others are. */
-async function startResident(crowd: Crowd, { authority, surroundings: { database } }: Starting): Promise<Resident> {
+/** A server under a name by which others reach it over TLS, with the data of a server of that name. */
+async function startNamed(
+  authority: TestAuthority,
+  { database, profileTo }: Surroundings,
+  fill?: (serverName: ServerName) => ReturnType<typeof filledData>,
+): Promise<Named> {
   const port = await freePort()
   const serverName = `127.0.0.1:${port}`
-  const copied = await filledData(crowd, { serverName, database })
+  const copied = await fill?.(serverName)
   const { certificate, key } = authority.issue('127.0.0.1')
-  const options: FederatedOptions = {
-    authorityFile: authority.file,
-    database,
-    copied,
-    settings: {
-      MYELIN_SERVER_NAME: serverName,
-      MYELIN_LISTEN_TLS_PORT: String(port),
-      MYELIN_LISTEN_TLS_CERTIFICATE: certificate,
-      MYELIN_LISTEN_TLS_KEY: key,
-    },
+  const settings = {
+    MYELIN_SERVER_NAME: serverName,
+    MYELIN_LISTEN_TLS_PORT: String(port),
+    MYELIN_LISTEN_TLS_CERTIFICATE: certificate,
+    MYELIN_LISTEN_TLS_KEY: key,
   }
-  const server = await startFederated(options).finally(() => copied.remove())
-  return { ...server, serverName }
+  const started = startFederated({ authorityFile: authority.file, database, profileTo, copied, settings })
+  return { ...(await started.finally(() => copied?.remove())), serverName }
 }
 
-type Joining = { resident: Resident; joiner: OwnServer; roomId: RoomId; members: number }
+type Joining = { resident: Named; joiner: Named; roomId: RoomId; members: number }
 
 async function join({ resident, joiner, roomId, members }: Joining): Promise<Figures> {
   const user = await joiner.target.newUser()
