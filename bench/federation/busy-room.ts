@@ -4,7 +4,7 @@ import { message } from '../../spec-tests/support/generators/acts.ts'
 import type { TestRoom } from '../../spec-tests/support/generators/test-room.ts'
 import { TestAuthority } from '../../spec-tests/support/outgoing/certificates.ts'
 import { loopDelay } from '../support/loop-delay.ts'
-import { percentiles, processFigures, processorSeconds, round } from '../support/statistics.ts'
+import { percentiles, processFigures, processorFigures, round } from '../support/statistics.ts'
 import type { OwnServer } from '../support/own-server.ts'
 import type { Figures } from '../support/workload.ts'
 import { HeadsWatch } from './heads-watch.ts'
@@ -93,7 +93,7 @@ async function converse({ server: { target }, room, speakers, rate, seconds }: C
   const loop = loopDelay(target)
   const heads = HeadsWatch.open(target.database, room.roomId)
   await loop('starting')
-  const used = processorSeconds(target.pid)
+  const used = processorFigures(target.pid)
   const end = performance.now() + seconds * 1000
   const durations: number[] = []
   let sent = 0
@@ -116,7 +116,7 @@ async function converse({ server: { target }, room, speakers, rate, seconds }: C
   return {
     events: sent,
     events_per_s: round(sent / seconds),
-    processor_us_per_event: round(((processorSeconds(target.pid) - used) * 1e6) / sent),
+    ...used(sent, 'event'),
     ...percentiles(durations, 'transaction'),
     ...(await loop('busy')),
     most_forward_extremities: await heads.close(),

@@ -6,7 +6,7 @@ import type { TestRoom } from '../../spec-tests/support/generators/test-room.ts'
 import { TestAuthority } from '../../spec-tests/support/outgoing/certificates.ts'
 import type { Ask } from '../support/http-client.ts'
 import { loopDelay } from '../support/loop-delay.ts'
-import { inParallel, percentiles, processFigures, processorSeconds, round } from '../support/statistics.ts'
+import { inParallel, percentiles, processFigures, processorFigures, round } from '../support/statistics.ts'
 import type { User } from '../support/user.ts'
 import { ourName, startFederated } from './federated-server.ts'
 import type { FederationWorkload } from './federation-workload.ts'
@@ -34,7 +34,7 @@ export const receive: FederationWorkload = {
       const count = held.length * eventsOfRoom
       const loop = loopDelay(target)
       await loop('entering')
-      const [started, used] = [performance.now(), processorSeconds(target.pid)]
+      const [started, used] = [performance.now(), processorFigures(target.pid)]
       const durations: number[] = []
       await inParallel(sent, servers, async (transactions) => {
         for (const transaction of transactions) {
@@ -48,7 +48,7 @@ export const receive: FederationWorkload = {
       return {
         events: count,
         events_per_s: round(count / seconds),
-        processor_us_per_event: round(((processorSeconds(target.pid) - used) * 1e6) / count),
+        ...used(count, 'event'),
         ...percentiles(durations, 'transaction'),
         ...(await loop('receiving')),
         ...processFigures(target.pid),

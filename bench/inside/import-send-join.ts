@@ -48,7 +48,7 @@ function demand({ outcome, reason }: { outcome: string; reason?: string }): void
 
 /** The state that all forward extremities resolve to; cold: without the auth graph in memory. */
 async function resolveHeads(ctx: Receiver['ctx'], graph: 'cold' | 'warm'): Promise<Figures> {
-  if (graph === 'cold') ctx.rooms.drop(remoteRoomId)
+  if (graph === 'cold') await ctx.rooms.drop(remoteRoomId)
   const room = await ctx.rooms.get(remoteRoomId)
   const figures = await timed(`heads_${graph}`, async () => {
     const parents = await loadParents(ctx, room, await ctx.store.rooms.events.findMany(room.forwardExtremities))
