@@ -87,7 +87,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     authIndex: authIndex(db, kind),
     branches: eventBranches(db, kind),
     check: roomCheck(db, kind),
-    earlyRedactions: earlyRedactions(db),
+    earlyRedactions: earlyRedactions(db, kind),
     events: events(db, kind),
     gaps: historyGaps(db, kind),
     members: members(db, kind),
