@@ -4,6 +4,7 @@ import {
   RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
+  UserEvent,
   createClient,
   type ICreateClientOpts,
   type MatrixClient,
@@ -38,6 +39,7 @@ const news = [
   RoomEvent.Redaction,
   RoomMemberEvent.Typing,
   RoomStateEvent.Members,
+  UserEvent.Presence,
   CryptoEvent.DevicesUpdated,
   CryptoEvent.KeyBackupStatus,
   CryptoEvent.KeyBackupSessionsRemaining,
@@ -126,7 +128,7 @@ export class SdkClient {
   }
 
   /** Resolves with what `look` finds, which is asked again whenever the SDK has news. */
-  async until<T>(what: string, look: () => T | Promise<T>): Promise<Found<T>> {
+  async until<T>(what: string, look: () => T | Promise<T>, withinMs = deadlineMs): Promise<Found<T>> {
     const { promise, resolve, reject } = Promise.withResolvers<Found<T>>()
     const ask = () => {
       const answer = async () => {
@@ -136,7 +138,7 @@ export class SdkClient {
       answer().catch(reject)
     }
     const tooLate = () => reject(new Error(`${this.user.userId} on ${this.user.deviceId} waited in vain for ${what}`))
-    const deadline = setTimeout(tooLate, deadlineMs)
+    const deadline = setTimeout(tooLate, withinMs)
     for (const event of news) this.sdk.on(event, ask)
     ask()
     try {
@@ -148,13 +150,14 @@ export class SdkClient {
   }
 
   /** The event, once it is here and readable. */
-  readable(roomId: string, eventId: string): Promise<MatrixEvent> {
-    return this.until(`the event ${eventId}`, () => {
+  readable(roomId: string, eventId: string, withinMs = deadlineMs): Promise<MatrixEvent> {
+    const find = () => {
       const event = this.sdk.getRoom(roomId)?.findEventById(eventId)
       return event && !event.isBeingDecrypted() && !event.shouldAttemptDecryption() && !event.isDecryptionFailure()
         ? event
         : undefined
-    })
+    }
+    return this.until(`the event ${eventId}`, find, withinMs)
   }
 
   /** All events of the room on this device, those of threads too. */
