@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { accepted } from '../../support/server/client.ts'
 import type { SdkClient } from '../../support/server/sdk-client.ts'
 import { Company, type Direction } from '../support/company.ts'
 import { eventually } from '../support/eventually.ts'
+import { Observer, encryptedEvents } from '../support/observer.ts'
 import type { Servers } from '../support/servers.ts'
 
 const count = Number(process.env['INTEROP_MESSAGES'] ?? 200)
@@ -15,42 +15,59 @@ export function manyMessagesCases(servers: () => Servers, direction: Direction):
   before(async () => void (company = await Company.meet(servers(), direction)))
   after(() => company?.[Symbol.dispose]())
 
-  it(`${count} encrypted messages each way: none is lost, comes twice, or stays unreadable`, async () => {
-    const { host, guest } = company
+  it(`${count} encrypted messages each way: none is lost, comes twice, or stays unreadable`, async function () {
+    this.timeout(4 * withinMs)
+    const { host, guest, here, there } = company
     const roomId = await company.secretRoom()
-    const heard = new Map(company.both.map((one) => [one, listen(one, roomId)]))
-    const sent = (await Promise.all([host, guest].map((one) => sendMany(one, roomId)))).flat().sort()
-    assert.equal(new Set(sent).size, 2 * count)
-    for (const one of company.both) {
-      const all = async () => (await serverHas(one, roomId)).length >= sent.length
-      await eventually('all messages on the server', all, { withinMs })
-      assert.deepEqual((await serverHas(one, roomId)).sort(), sent)
-      const shown = heard.get(one)!
-      // What a limited sync left out is scrolled back to, as a person would.
-      await one.until('all messages on the device', () => shown.size >= sent.length, withinMs).catch(() => {})
-      const room = one.sdk.getRoom(roomId)!
-      while (shown.size < sent.length && room.oldState.paginationToken) await one.sdk.scrollback(room, 100)
-      assert.deepEqual([...shown.keys()].sort(), sent)
-      await one.until('them to be readable', () => [...shown.values()].every((times) => times > 0), withinMs)
+    const observers = [await Observer.of(host, here, roomId), await Observer.of(guest, there, roomId)] as const
+    const sent = (await Promise.all([sendMany(host, roomId), sendMany(guest, roomId)])).flat()
+    const ids = sent.map(({ id }) => id).sort()
+    assert.equal(new Set(ids).size, 2 * count)
+
+    for (const [index, one] of company.both.entries()) {
+      const observer = observers[index]!
+      const all = async () => {
+        await observer.look()
+        return observer.seen.size >= ids.length
+      }
+      await eventually(`all messages at ${one.user.userId}`, all, { withinMs }).catch(() => {})
+      assert.deepEqual([...observer.seen.keys()].sort(), ids)
       assert.deepEqual(
-        [...shown].filter(([, times]) => times !== 1),
+        [...observer.seen].filter(([, times]) => times !== 1),
         [],
       )
+      assert.equal(observer.gaps, 0)
+      assert.deepEqual((await encryptedEvents(one, roomId)).sort(), ids)
+      await assertReads(one, roomId, sent)
     }
     await company.agree(roomId)
   })
 }
 
-/** Messages of this client, several under way at once; answers their event ids. */
-async function sendMany({ sdk, user }: SdkClient, roomId: string): Promise<string[]> {
-  const ids: string[] = []
+type Sent = { id: string; body: string }
+
+/** Messages of this client, several under way at once. */
+async function sendMany({ sdk, user }: SdkClient, roomId: string): Promise<Sent[]> {
+  const sent: Sent[] = []
   let next = 0
   const sender = async () => {
     while (next < count) {
-      const { event_id: id } = await sdk.sendTextMessage(roomId, `${next++} of ${user.userId}`)
-      ids.push(id)
+      const body = `${next++} of ${user.userId}`
+      const { event_id: id } = await sdk.sendTextMessage(roomId, body)
+      sent.push({ id, body })
     }
   }
   await Promise.all(Array.from({ length: sideBySide }, sender))
-  return ids
+  return sent
+}
+
+/** The device has every message, readable; what a limited sync left out is scrolled back to, as a person would. */
+async function assertReads(one: SdkClient, roomId: string, sent: readonly Sent[]): Promise<void> {
+  const room = one.sdk.getRoom(roomId)!
+  const isThere = () => sent.every(({ id }) => room.findEventById(id))
+  while (!isThere() && room.oldState.paginationToken) await one.sdk.scrollback(room, 100)
+  for (const { id, body } of sent) {
+    const event = await one.readable(roomId, id)
+    assert.equal(event.getContent().body, body)
+  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
-import type { EventType} from 'matrix-js-sdk';
+import type { EventType } from 'matrix-js-sdk'
 import { Preset, type ICreateRoomOpts } from 'matrix-js-sdk'
 import { accepted } from '../../support/server/client.ts'
 import { SdkClient } from '../../support/server/sdk-client.ts'

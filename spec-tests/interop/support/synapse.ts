@@ -51,6 +51,8 @@ function settings({ folder, authority, federationPort, clientPort }: Place) {
     enable_registration: true,
     enable_registration_without_verification: true,
     presence: { enabled: true },
+    // No limit: what a sync leaves out would be no loss.
+    filter_timeline_limit: -1,
   }
 }
 
