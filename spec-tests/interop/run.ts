@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   const words = [
     ...(values.grep === undefined ? [] : ['--grep', values.grep]),
     ...(values.bail ? ['--bail'] : []),
-    ...['--exit', 'spec-tests/interop/all-cases.ts'],
+    ...['--reporter', 'spec', '--exit', 'spec-tests/interop/all-cases.ts'],
   ]
   const env = {
     ...process.env,

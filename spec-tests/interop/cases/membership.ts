@@ -11,7 +11,9 @@ export function membershipCases(servers: () => Servers, direction: Direction): v
   before(async () => void (company = await Company.meet(servers(), direction)))
   after(() => company?.[Symbol.dispose]())
 
-  const refuses = (act: Promise<unknown>) => assert.rejects(act, { errcode: 'M_FORBIDDEN' })
+  // NOTSPEC: Synapse refuses whom a room here has banned with a code of its own.
+  const refuses = (act: Promise<unknown>) =>
+    assert.rejects(act, ({ errcode }) => ['M_FORBIDDEN', 'M_BAD_STATE'].includes(errcode))
 
   it('the guest joins by alias, and both see the same room', async () => {
     const alias = `meeting-${process.pid}-${direction[0]}`
@@ -105,7 +107,8 @@ export function membershipCases(servers: () => Servers, direction: Direction): v
     })
 
   it('the guest invites a third user of either server', async () => {
-    const roomId = await company.sharedRoom()
+    // Synapse's public rooms ask for a level of 50.
+    const roomId = await company.sharedRoom({ power_level_content_override: { invite: 0 } })
     for (const home of [company.here, company.there]) {
       using third = await newClient(home, 'third')
       await company.guest.sdk.invite(roomId, third.user.userId)
@@ -134,7 +137,8 @@ export function membershipCases(servers: () => Servers, direction: Direction): v
     }
     await knock()
     await host.sdk.kick(roomId, userId, 'no')
-    await company.membership(guest, roomId, 'leave')
+    // Synapse neither sends a denial to a server that is not in the room, nor believes one.
+    await company.membershipOf(guest, 'leave', { seenBy: host, roomId })
     await knock()
     await guest.sdk.leave(roomId)
     await company.membership(guest, roomId, 'leave')
