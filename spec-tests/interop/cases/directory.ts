@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventType, RoomType, Visibility } from 'matrix-js-sdk'
 import { Company, type Direction } from '../support/company.ts'
+import { eventually } from '../support/eventually.ts'
 import type { Servers } from '../support/servers.ts'
 
 /** What is found of another server. */
@@ -14,8 +15,13 @@ export function directoryCases(servers: () => Servers, direction: Direction): vo
     const alias = `published-${process.pid}-${here.kind}`
     const name = `Published by ${here.kind}`
     const roomId = await company.room({ visibility: Visibility.Public, room_alias_name: alias, name, topic: 'Found' })
-    const { chunk } = await guest.sdk.publicRooms({ server: here.name, limit: 100 })
-    const { topic, canonical_alias: canonical } = chunk.find(({ room_id: id }) => id === roomId) ?? {}
+    const listed = async () => {
+      const { chunk } = await guest.sdk.publicRooms({ server: here.name, limit: 100 })
+      return chunk.find(({ room_id: id }) => id === roomId)
+    }
+    // Synapse lists rooms only a while after they were made.
+    await eventually('the room in the list', async () => (await listed()) !== undefined)
+    const { topic, canonical_alias: canonical } = (await listed())!
     assert.deepEqual([topic, canonical], ['Found', `#${alias}:${here.name}`])
     const found = await guest.sdk.publicRooms({ server: here.name, filter: { generic_search_term: name } })
     assert.deepEqual(

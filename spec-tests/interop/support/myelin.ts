@@ -19,6 +19,7 @@ export function prepareMyelin({ folder, authority, federationPort, clientPort }:
     MYELIN_REGISTRATION_MODE: 'open',
     MYELIN_ACCOUNTS_PASSWORD_HASH_MEMORY_KIB: '64',
     MYELIN_RATE_LIMITS_ENABLED: 'false',
+    MYELIN_FEDERATION_SHARE_DEVICE_NAMES: 'true',
     MYELIN_FEDERATION_KEY_SERVERS: '[]',
     MYELIN_OUTGOING_ALLOWED_NETWORKS: '127.0.0.0/8,::1',
     MYELIN_OUTGOING_CA_FILES: authority.file,

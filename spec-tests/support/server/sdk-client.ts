@@ -1,11 +1,14 @@
 import {
+  AuthType,
   ClientEvent,
+  MatrixError,
   MatrixEventEvent,
   RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
   UserEvent,
   createClient,
+  type AuthDict,
   type ICreateClientOpts,
   type MatrixClient,
   type MatrixEvent,
@@ -17,7 +20,7 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { logger, type Logger } from 'matrix-js-sdk/lib/logger.js'
 import { RustBackupManager } from 'matrix-js-sdk/lib/rust-crypto/backup.js'
-import type { TestUser } from './client.ts'
+import { testPassword, type TestUser } from './client.ts'
 
 const silent: Logger = {
   trace: () => {},
@@ -107,11 +110,11 @@ export class SdkClient {
     return crypto
   }
 
-  /** Makes cross-signing keys, secret storage behind a new recovery key, and a key backup. */
+  /** Makes cross-signing keys, also in the place of others, secret storage behind a new recovery key, and a key backup. */
   async setUpEncryption(): Promise<void> {
     await this.crypto.bootstrapCrossSigning({
       setupNewCrossSigning: true,
-      authUploadDeviceSigningKeys: async (upload) => void (await upload(null)),
+      authUploadDeviceSigningKeys: (upload) => this.#uploadWithPassword(upload),
     })
     await this.crypto.bootstrapSecretStorage({
       setupNewSecretStorage: true,
@@ -167,6 +170,18 @@ export class SdkClient {
     return [room.getLiveTimeline(), ...room.getThreads().map(({ liveTimeline }) => liveTimeline)].flatMap((timeline) =>
       timeline.getEvents(),
     )
+  }
+
+  /** The password is asked for where there are keys already. */
+  async #uploadWithPassword(upload: (auth: AuthDict | null) => Promise<unknown>): Promise<void> {
+    try {
+      await upload(null)
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.httpStatus !== 401) throw error
+      const { session } = error.data as { session: string }
+      const identifier = { type: 'm.id.user', user: this.user.userId }
+      await upload({ type: AuthType.Password, session, identifier, password: testPassword })
+    }
   }
 
   async #storageKey(keyIds: string[]): Promise<[string, Uint8Array<ArrayBuffer>] | null> {
