@@ -20,8 +20,7 @@ export function upgradeCases(servers: () => Servers, direction: Direction): void
     const { replacement_room: next } = tombstone
     const server = upgrading === company.host ? company.here : company.there
     await following.sdk.joinRoom(next, { viaServers: [server.name] })
-    for (const seenBy of company.both)
-      for (const of of company.both) await company.membershipOf(of, 'join', { seenBy, roomId: next })
+    await company.membership(following, next, 'join')
     return next
   }
 
