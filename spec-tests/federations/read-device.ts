@@ -7,7 +7,7 @@ import { actingUser, type Device, type KnownKeys, type Person, type World } from
 /** The device reads what was sent to it, and whose keys are others now. */
 export async function readDevice(device: Device): Promise<TestReply> {
   const { user, since, received, keys } = device
-  const query = new URLSearchParams({ timeout: '0', ...(since !== undefined && { since }) })
+  const query = new URLSearchParams({ timeout: '0', set_presence: 'offline', ...(since !== undefined && { since }) })
   const reply = await user.request('GET', `${client}/sync?${query.toString()}`)
   if (reply.status !== 200) return reply
   const { next_batch, to_device: inbox, device_lists: lists } = reply.body as Partial<Synced>

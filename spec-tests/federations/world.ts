@@ -25,7 +25,15 @@ export type Person = { name: string; userId: UserId; server: FederatedServer; de
 /** An event that a client was told to be sent, and the servers that were in the room then. */
 export type SentEvent = { eventId: string; by: ServerName; witnesses: Set<ServerName> }
 
-export type WorldRoom = { roomId: RoomId; creator: Person; events: string[]; sent: SentEvent[] }
+export type WorldRoom = {
+  roomId: RoomId
+  creator: Person
+  /** What steps may name, the newest last. */
+  events: string[]
+  sent: SentEvent[]
+  /** What there was before the first step: state that is set to what it is already answers the event that it has. */
+  first: ReadonlySet<string>
+}
 
 /** The people and rooms of a plan, and what a test knows of them. */
 export type World = {
@@ -95,7 +103,9 @@ async function openRoom({ people, shared }: World, plan: RoomPlan): Promise<Worl
     accepted(await actingUser(creator).request('POST', `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/invite`, { user_id: userId })) // prettier-ignore
   for (const member of members) accepted(await join(actingUser(member), roomId))
   await shared.settle()
-  return { roomId, creator, events: [], sent: [] }
+  const held = await creator.server.context.rooms.get(roomId)
+  const first = new Set<string>([...held.state.values()].map(({ eventId }) => eventId))
+  return { roomId, creator, events: [], sent: [], first }
 }
 
 /** Before version 7 nobody can knock. */

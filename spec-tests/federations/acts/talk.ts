@@ -6,6 +6,7 @@ import { isIn, type WorldRoom } from '../world.ts'
 export async function noteSent({ world, person, room }: Chosen, reply: TestReply): Promise<TestReply> {
   if (reply.status !== 200) return reply
   const eventId: string = reply.body.event_id
+  if (room.first.has(eventId) || room.sent.some((known) => known.eventId === eventId)) return reply
   room.events.push(eventId)
   room.sent.push({ eventId, by: person.server.name, witnesses: await serversIn(world.servers, room) })
   return reply
