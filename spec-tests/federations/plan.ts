@@ -4,18 +4,18 @@ import { actWeights, type ActKind } from './acts/index.ts'
 
 /** What happens to servers and to the network between them, and to time. */
 const events = {
-  cut: 4,
+  cut: 8,
   heal: 4,
-  isolate: 2,
-  healAll: 2,
-  weather: 5,
-  deliverLate: 2,
-  wait: 5,
-  restart: 2,
-  stop: 1,
-  start: 2,
+  isolate: 4,
+  healAll: 3,
+  weather: 9,
+  deliverLate: 3,
+  wait: 9,
+  restart: 3,
+  stop: 2,
+  start: 3,
   evict: 2,
-  rush: 2,
+  rush: 4,
 }
 export type EventKind = keyof typeof events
 
