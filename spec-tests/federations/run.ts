@@ -9,7 +9,12 @@ import type { Servers } from './servers.ts'
 import { isIn, openWorld, type World } from './world.ts'
 
 /** Lives through a plan; answers what did not hold. `run` makes its names differ from those of others on these servers. */
-export async function runPlan(shared: Servers, plan: Plan, run = 0): Promise<Violation[]> {
+export async function runPlan(
+  shared: Servers,
+  plan: Plan,
+  run = 0,
+  trace: (step: string) => void = () => {},
+): Promise<Violation[]> {
   const violations: Violation[] = []
   let at = 'at the start'
   const report: Report = (invariant, message) => void violations.push({ invariant, message: `${at}: ${message}` })
@@ -17,6 +22,7 @@ export async function runPlan(shared: Servers, plan: Plan, run = 0): Promise<Vio
     const world = await openWorld(shared, plan, run)
     for (const [number, step] of plan.steps.entries()) {
       at = `step ${number} (${step.kind})`
+      trace(at)
       await shared.clock.advance(1000)
       await take(world, step, report)
       await shared.settle()
@@ -25,6 +31,7 @@ export async function runPlan(shared: Servers, plan: Plan, run = 0): Promise<Vio
       if (violations.length > 0) return violations
     }
     at = 'while all is healed'
+    trace(at)
     await makePeace(world)
     at = 'at the end'
     await check(world, report)

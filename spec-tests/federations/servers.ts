@@ -115,7 +115,11 @@ type Surroundings = { network: TestNetwork; clock: FakeClock; log: Log }
 
 async function startOne(name: ServerName, { network, clock, log }: Surroundings): Promise<FederatedServer> {
   const database = await createTestDatabase({ isNew: true })
-  const settings = { ...testSettings(database), server_name: name, federation: { key_servers: [] } }
+  const settings = {
+    ...testSettings(database),
+    server_name: name,
+    federation: { key_servers: [], share_device_names: true },
+  }
   const start = (port: number) =>
     startServer(loadConfig({ settings: { ...settings, listen: { port } } }), {
       log,
