@@ -46,6 +46,8 @@ export type Plan = {
   morePeople: number
   rooms: RoomPlan[]
   steps: Step[]
+  /** How many steps come one upon the other before servers have done what there is to do. */
+  haste: number
   /** Of all chance in the network. */
   seed: number
 }
@@ -76,6 +78,7 @@ const plans = (maxSteps: number): fc.Arbitrary<Plan> =>
     morePeople: fc.nat(2),
     rooms: fc.array(room, { minLength: 1, maxLength: 2, size: 'max' }),
     steps: fc.array(step, { minLength: 5, maxLength: maxSteps, size: 'max' }),
+    haste: fc.constantFrom(1, 1, 1, 3, 8),
     seed: fc.nat(),
   })
 
@@ -86,9 +89,9 @@ export const planOf = (seed: number, number: number): Plan =>
   fc.sample(plans(maxSteps), { seed: seed * 100_003 + number, numRuns: 1 })[0]!
 
 /** A plan as it is told in a report. */
-export const describePlan = ({ servers, morePeople, rooms, steps }: Plan): string =>
+export const describePlan = ({ servers, morePeople, rooms, steps, haste }: Plan): string =>
   [
-    `${servers} servers, ${servers + morePeople} people`,
+    `${servers} servers, ${servers + morePeople} people, haste ${haste}`,
     ...rooms.map((plan, number) => `room ${number}: ${JSON.stringify(plan)}`),
     ...steps.map(
       ({ kind, who, room, target, event, choice }, number) =>

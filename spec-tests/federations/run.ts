@@ -1,6 +1,7 @@
 import { acts, type ActKind } from './acts/index.ts'
-import { keysAreKnown, messagesArrived } from './invariants/devices.ts'
+import { keysAreGivenOnce, keysAreKnown, messagesArrived } from './invariants/devices.ts'
 import type { Report, Violation } from './invariants/report.ts'
+import { nothingWaits } from './invariants/queues.ts'
 import { roomsAgree, roomsAreRight } from './invariants/rooms.ts'
 import { happen } from './events.ts'
 import { makePeace } from './peace.ts'
@@ -25,7 +26,7 @@ export async function runPlan(
       trace(at)
       await shared.clock.advance(1000)
       await take(world, step, report)
-      await shared.settle()
+      if (number % plan.haste === 0) await shared.settle()
       await forgetLeft(world)
       noteErrors(world, report)
       if (violations.length > 0) return violations
@@ -89,6 +90,8 @@ async function check(world: World, report: Report): Promise<void> {
   for (const room of world.rooms) await roomsAgree(world, room, report)
   await roomsAreRight(world, report)
   await messagesArrived(world, report)
+  await nothingWaits(world, report)
   await keysAreKnown(world, report)
+  keysAreGivenOnce(world, report)
   noteErrors(world, report)
 }

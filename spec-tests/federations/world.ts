@@ -44,6 +44,8 @@ export type World = {
   /** Whether anything was done after which servers may rightly soft-fail what others accepted. */
   mayDiffer: boolean
   nextNumber(): number
+  /** One-time keys that anyone was given. */
+  claimed: string[]
 }
 
 /** Runs are apart from each other by the names of their people. */
@@ -53,7 +55,15 @@ export async function openWorld(shared: Servers, plan: Plan, run: number): Promi
   shared.errors.length = 0
   const servers = await shared.first(plan.servers)
   let numbers = 0
-  const world: World = { shared, servers, people: [], rooms: [], mayDiffer: false, nextNumber: () => numbers++ }
+  const world: World = {
+    shared,
+    servers,
+    people: [],
+    rooms: [],
+    mayDiffer: false,
+    claimed: [],
+    nextNumber: () => numbers++,
+  }
   for (let number = 0; number < plan.servers + plan.morePeople; number++) {
     const server = servers[number % servers.length]!
     const name = `r${run}p${number}`

@@ -1,4 +1,4 @@
-import { crossSigningOf, deviceKeysOf } from '../../support/server/device-crypto.ts'
+import { crossSigningOf, deviceKeysOf, oneTimeKeysOf } from '../../support/server/device-crypto.ts'
 import { readDevice, refreshKeys } from '../read-device.ts'
 import { logIn, type Device } from '../world.ts'
 import { client, type Act, type Chosen } from './act.ts'
@@ -22,7 +22,30 @@ async function sendToDevices({ user, target, world }: Chosen) {
   return reply
 }
 
+/** A key of each of somebody's devices. */
+async function claim({ user, target, world }: Chosen) {
+  const wanted = live(target.devices).map(({ user: { deviceId } }) => [deviceId, 'signed_curve25519'])
+  const reply = await user.request('POST', `${client}/keys/claim`, {
+    one_time_keys: { [target.userId]: Object.fromEntries(wanted) },
+  })
+  const claimed = (reply.body.one_time_keys ?? {}) as Record<string, Record<string, object>>
+  for (const [userId, devices] of Object.entries(claimed))
+    for (const [deviceId, keys] of Object.entries(devices))
+      for (const keyId of Object.keys(keys)) world.claimed.push(`${userId} ${deviceId} ${keyId}`)
+  return reply
+}
+
 export const deviceActs = {
+  claim: { weight: 3, run: claim },
+  uploadOneTimeKeys: {
+    weight: 3,
+    run: ({ device, world }) => {
+      const first = world.nextNumber() * 10
+      return device.user.request('POST', `${client}/keys/upload`, {
+        one_time_keys: oneTimeKeysOf(device.user, [first, first + 1, first + 2]),
+      })
+    },
+  },
   toDevice: { weight: 12, run: sendToDevices },
   uploadKeys: {
     weight: 4,

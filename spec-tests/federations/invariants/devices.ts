@@ -17,6 +17,14 @@ export async function messagesArrived({ people }: World, report: Report): Promis
   }
 }
 
+/** No one-time key was given twice. */
+export function keysAreGivenOnce({ claimed }: World, report: Report): void {
+  const given = new Set<string>()
+  for (const key of claimed)
+    if (given.has(key)) report('one-time-keys', `${key} was given twice`)
+    else given.add(key)
+}
+
 /** A client that asks whenever it hears of a change has the keys of everybody it shares a room with. */
 export async function keysAreKnown(world: World, report: Report): Promise<void> {
   const own = new Map<Person, Awaited<ReturnType<typeof ownKeys>>>()

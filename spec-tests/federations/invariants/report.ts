@@ -2,6 +2,15 @@
 export type Report = (invariant: InvariantName, message: string) => void
 
 export type InvariantName =
-  'no-errors' | 'state' | 'extremities' | 'events' | 'rooms' | 'to-device' | 'device-lists' | 'crash'
+  | 'no-errors'
+  | 'state'
+  | 'extremities'
+  | 'events'
+  | 'rooms'
+  | 'to-device'
+  | 'one-time-keys'
+  | 'queues'
+  | 'device-lists'
+  | 'crash'
 
 export type Violation = { invariant: InvariantName; message: string }
