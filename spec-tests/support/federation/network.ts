@@ -40,6 +40,10 @@ export class TestNetwork {
     this.#cut.delete(pairOf(one, other))
   }
 
+  healAll(): void {
+    this.#cut.clear()
+  }
+
   /** Takes a server away, as when its process is not running. */
   remove(name: ServerName): void {
     this.#urls.delete(name)

@@ -46,7 +46,9 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The room has the unknown version ${room.version}`)
   const { roomId, nid } = room
-  const subject: Subject = { store, room, roomId, version, events: new EventCache(store, { roomId, version, nid }) }
+  const serverName = (await store.deployment.find())?.serverName
+  const events = new EventCache(store, { roomId, version, nid })
+  const subject: Subject = { store, room, roomId, version, serverName, events }
   const replay = new Replay(subject)
   await replay.begin()
   const authIndex = new AuthIndexCheck(subject)
