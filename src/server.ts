@@ -283,10 +283,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
   const context: Context = {
     ...asking,
-    outgoing,
-    tokens,
-    metrics,
-    waiters,
+    ...{ outgoing, tokens, metrics, waiters },
     keyRing: new KeyRing(asking),
     eventSigner: new EventSigner(signingKey),
     sessions: new SessionCache(clock, caches),

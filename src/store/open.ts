@@ -54,6 +54,7 @@ import { roomCheck } from './rooms/room-check.ts'
 import { roomState } from './rooms/room-state.ts'
 import { stateReads } from './rooms/state-reads.ts'
 import { rooms } from './rooms/rooms.ts'
+import { sharing } from './rooms/sharing.ts'
 import { streams } from './streams.ts'
 
 /** Every store module by domain, bound to the pool or to one transaction. */
@@ -96,6 +97,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     receipts: receipts(db, kind),
     relations: relations(db, kind),
     rooms: rooms(db, kind),
+    sharing: sharing(db, kind),
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },

@@ -134,7 +134,7 @@ describe('an incremental answer', () => {
       const { reads, answer } = await readsAfter(house, () => upload(bob, { device_keys: deviceKeysOf(bob) }))
 
       assert.deepEqual(answer.device_lists.changed, [bob.userId])
-      assert.deepEqual(reads, ['e2ee.deviceLists.changedUsers', 'rooms.members.sharingAmong', 'streams.positions'])
+      assert.deepEqual(reads, ['e2ee.deviceLists.changedUsers', 'rooms.sharing.sharingAmong', 'streams.positions'])
     }))
 
   it('N51 reads whose presence may be seen alone for presence', () =>
@@ -148,7 +148,7 @@ describe('an incremental answer', () => {
         answer.presence.events.map(({ sender }) => sender),
         [bob.userId],
       )
-      assert.deepEqual(reads, ['rooms.members.sharingAmong'])
+      assert.deepEqual(reads, ['rooms.sharing.sharingAmong'])
     }))
 
   it('N51 reads everything when somebody joins, so that nothing about the newcomer is missed', () =>

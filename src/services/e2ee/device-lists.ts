@@ -27,13 +27,13 @@ export async function deviceListChanges(
     from.deviceLists < to.deviceLists ? await store.e2ee.deviceLists.changedUsers(userId, from.deviceLists) : []
   const moved =
     from.events < to.events
-      ? await (known ?? store.rooms.members.sharingCandidates(userId, from.events, to.events))
+      ? await (known ?? store.rooms.sharing.sharingCandidates(userId, from.events, to.events))
       : []
   const others = new Set([...updated, ...moved])
   const isSelfMoved = moved.includes(userId) && (await hasJoinedAmongOthers(store, userId, { from, to, moved }))
   const isSelfUpdated = others.delete(userId) && (updated.includes(userId) || isSelfMoved)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
-  const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
+  const sharing = new Set(await store.rooms.sharing.sharingAmong(userId, [...others]))
   // In order: what comes from the store has none, and the answer to one request must not differ from time to time.
   return {
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))].sort(),
@@ -75,7 +75,7 @@ export function followDeviceLists(ctx: Needs): () => void {
 async function wakeObservers({ store, waiters, config }: Needs, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.move(userId, 'device_lists')
-    for (const observer of await store.rooms.members.usersSharingRooms(userId))
+    for (const observer of await store.rooms.sharing.usersSharingRooms(userId))
       if (serverOf(observer) === config.server_name) waiters.move(observer, 'device_lists')
   }
 }

@@ -63,7 +63,7 @@ async function apply(ctx: Needs, userId: UserId, work: Applying): Promise<void> 
   const outcome = await ctx.store.transaction(async (tx) => {
     // The counter row is the lock.
     const position = await tx.streams.next('device_lists')
-    if ((await tx.rooms.members.sharingWithAccounts([userId])).length === 0) return 'known'
+    if ((await tx.rooms.sharing.sharingWithAccounts([userId])).length === 0) return 'known'
     const list = await tx.e2ee.remoteDeviceLists.hold(userId)
     const applied = await work(tx, list)
     if (applied === 'known') return applied

@@ -44,7 +44,7 @@ async function saveDeviceList(tx: Transaction, { userId, published, seenVersion 
   // The counter row is the lock.
   const position = await tx.streams.next('device_lists')
   // They may have parted while the list was fetched: then nobody would say when it changes.
-  if ((await tx.rooms.members.sharingWithAccounts([userId])).length === 0) return false
+  if ((await tx.rooms.sharing.sharingWithAccounts([userId])).length === 0) return false
   const list = await tx.e2ee.remoteDeviceLists.hold(userId)
   const version = list?.version ?? 0
   const before = await tx.e2ee.deviceKeys.listOf([userId])
@@ -93,7 +93,7 @@ export async function replaceCrossSigningKeys(
 export async function forgetDeviceLists(ctx: Pick<Context, 'store'>, userIds: readonly UserId[]): Promise<void> {
   await ctx.store.transaction(async (tx) => {
     await tx.streams.next('device_lists')
-    const kept = new Set(await tx.rooms.members.sharingWithAccounts(userIds))
+    const kept = new Set(await tx.rooms.sharing.sharingWithAccounts(userIds))
     const parted = userIds.filter((userId) => !kept.has(userId))
     for (const { userId } of await tx.e2ee.remoteDeviceLists.listOf(parted)) {
       const devices = await tx.e2ee.deviceKeys.listOf([userId])

@@ -115,7 +115,7 @@ export class PresenceOut implements Worker {
     const known = this.#servers.get(userId)
     if (known && clock.now() < known.at + rememberMs) return known.servers
     const most = config.limits.presence_room_members
-    const others = most === 0 ? [] : await store.rooms.members.usersSharingSmallRooms(userId, most)
+    const others = most === 0 ? [] : await store.rooms.sharing.usersSharingSmallRooms(userId, most)
     const servers = [...new Set(others.map(serverOf))].filter(
       (server) => server !== config.server_name && serverAccess(server),
     )
