@@ -29,6 +29,8 @@ export async function happen(world: World, step: Step & { kind: EventKind }): Pr
     case 'restart':
       await one.stop()
       return one.start()
+    case 'crash':
+      return one.crash()
     case 'stop':
       return one.stop()
     case 'start':

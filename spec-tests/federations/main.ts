@@ -28,6 +28,7 @@ else {
     count,
     from: Number(values.from),
     shrinkingMs: Number(values.shrink) * 1000,
+    onProgress: (number) => console.log(`… ${number} of seed ${seed}`),
     onFailure: (report) => console.log(`${report}\n`),
   })
   const seconds = Math.round((performance.now() - begun) / 1000)

@@ -1,6 +1,7 @@
 import { actingUser, isIn, type World, type WorldRoom } from './world.ts'
 import { inRoom } from './acts/act.ts'
 import { text } from './acts/talk.ts'
+import type { FederatedServer } from './servers.ts'
 
 /** Longer than any pause before a server is tried again. */
 const hour = 3_700_000
@@ -22,13 +23,17 @@ export async function makePeace(world: World): Promise<void> {
   await shared.settle()
 }
 
-/** Someone of each server says something, and the creator once more at last. */
+/** Someone says a word where a room has branches, or is seen differently, until it is one again; not for ever. */
 async function speakInTurn({ shared, servers, people }: World, room: WorldRoom): Promise<void> {
-  const last = room.creator.server
-  for (const server of [...servers, last]) {
-    if (!(await isIn(server, room))) continue
+  for (let turn = 0; turn < 2 * servers.length; turn++) {
+    const heads = new Map<FederatedServer, string>()
+    for (const server of servers) if (await isIn(server, room)) heads.set(server, await headsOf(server, room))
+    const isOne = new Set(heads.values()).size <= 1 && ![...heads.values()].some((seen) => seen.includes(' '))
+    if (isOne) return
+    const inRoomNow = [...heads.keys()]
+    const speaker = inRoomNow[turn % inRoomNow.length]
     for (const person of people) {
-      if (person.server !== server) continue
+      if (person.server !== speaker) continue
       const path = inRoom(room, 'send', 'm.room.message', `peace ${shared.clock.now()}`)
       const { status } = await actingUser(person).request('PUT', path, text('peace'))
       if (status === 200) break
@@ -36,4 +41,9 @@ async function speakInTurn({ shared, servers, people }: World, room: WorldRoom):
     await shared.clock.advance(1000)
     await shared.settle()
   }
+}
+
+async function headsOf({ context }: FederatedServer, { roomId }: WorldRoom): Promise<string> {
+  const { forwardExtremities } = await context.rooms.get(roomId)
+  return [...forwardExtremities].sort().join(' ')
 }

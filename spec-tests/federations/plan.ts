@@ -12,6 +12,7 @@ const events = {
   deliverLate: 3,
   wait: 9,
   restart: 3,
+  crash: 4,
   stop: 2,
   start: 3,
   evict: 2,

@@ -35,6 +35,7 @@ export async function runPlan(
     trace(at)
     await makePeace(world)
     at = 'at the end'
+    trace(at)
     await check(world, report)
   } catch (error) {
     report('crash', error instanceof Error ? (error.stack ?? error.message) : String(error))

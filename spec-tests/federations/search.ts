@@ -15,6 +15,8 @@ export type SearchOptions = {
   /** How long a failure is made smaller. */
   shrinkingMs?: number
   onFailure(report: string): void
+  /** After each life. */
+  onProgress?(number: number): void
 }
 
 /** Lives through the plans of a seed; answers how many failed. */
@@ -24,6 +26,7 @@ export async function search({
   count,
   shrinkingMs = 60_000,
   onFailure,
+  onProgress = () => {},
 }: SearchOptions): Promise<number> {
   let failures = 0
   for (let number = from; number < from + count;) {
@@ -37,6 +40,7 @@ export async function search({
       number++
       break
     }
+    onProgress(number)
   }
   return failures
 }

@@ -1,3 +1,6 @@
+import { renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { loadConfig } from '#base/config/load.ts'
 import type { Log } from '#base/log.ts'
 import type { Context } from '#context.ts'
@@ -58,6 +61,20 @@ export class FederatedServer {
     await this.#running.close()
   }
 
+  /**
+   * Ends at once, and starts again over what was committed by then: nothing that it would still write on its way down is
+   * there.
+   */
+  async crash(): Promise<void> {
+    if (!this.#isRunning) return
+    this.#network.crash(this.name)
+    const restore = snapshot(this.#database)
+    this.#isRunning = false
+    await this.#running.close()
+    restore()
+    await this.start()
+  }
+
   async start(): Promise<void> {
     if (this.#isRunning) return
     this.#running = await this.#start(this.#running.port)
@@ -68,6 +85,20 @@ export class FederatedServer {
   async end(): Promise<void> {
     await this.stop()
     await this.#database.remove()
+  }
+}
+
+/** Keeps what a database holds; answers how to bring it back. PostgreSQL goes on with what it has at the end. */
+function snapshot({ url, folder }: TestDatabase): () => void {
+  if (!url.startsWith('sqlite:')) return () => {}
+  const file = url.slice('sqlite:'.length)
+  const copy = join(folder, 'crashed.db')
+  const database = new DatabaseSync(file, { readOnly: true })
+  database.exec(`vacuum into '${copy}'`)
+  database.close()
+  return () => {
+    for (const part of ['-wal', '-shm']) rmSync(file + part, { force: true })
+    renameSync(copy, file)
   }
 }
 
