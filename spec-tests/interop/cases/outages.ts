@@ -4,7 +4,7 @@ import { loginUser } from '../../support/server/client.ts'
 import { SdkClient } from '../../support/server/sdk-client.ts'
 import { assertAllReadable, say, text } from '../../support/sdk/conversation.ts'
 import { Company, stateOf, type Direction } from '../support/company.ts'
-import { encryptedEvents } from '../support/observer.ts'
+import { encryptedEvents, scrollBackTo } from '../support/observer.ts'
 import type { Servers } from '../support/servers.ts'
 
 const withinMs = 120_000
@@ -29,7 +29,10 @@ export function outageCases(servers: () => Servers, direction: Direction): void 
   const bodies = (what: string, count: number) => Array.from({ length: count }, (_, number) => `${what} ${number}`)
 
   const guestReads = async (roomId: string, ids: readonly string[]) => {
-    for (const id of ids) await company.guest.readable(roomId, id, withinMs)
+    const { guest } = company
+    await guest.readable(roomId, ids.at(-1)!, withinMs)
+    await scrollBackTo(guest, roomId, ids)
+    for (const id of ids) await guest.readable(roomId, id, withinMs)
   }
 
   it('what was said and done meanwhile comes once the server is back, without a word from it', async () => {
@@ -49,7 +52,10 @@ export function outageCases(servers: () => Servers, direction: Direction): void 
     await say(guest, host, { roomId, body: 'back' })
     await say(host, guest, { roomId, body: 'good' })
     await company.agree(roomId)
-    assert.deepEqual((await encryptedEvents(guest, roomId)).sort(), (await encryptedEvents(host, roomId)).sort())
+    assert.deepEqual(
+      (await encryptedEvents(guest.user, roomId)).sort(),
+      (await encryptedEvents(host.user, roomId)).sort(),
+    )
     assertAllReadable({ alice: host, bob: guest, roomId })
   })
 
@@ -73,8 +79,11 @@ export function outageCases(servers: () => Servers, direction: Direction): void 
     await say(guest, host, { roomId, body: 'to the first' })
     await say(second, guest, { roomId, body: 'from the second' })
     await company.agree(roomId)
-    assert.deepEqual((await encryptedEvents(guest, roomId)).sort(), (await encryptedEvents(host, roomId)).sort())
-    assertAllReadable({ alice: host, bob: guest, roomId }, second)
+    assert.deepEqual(
+      (await encryptedEvents(guest.user, roomId)).sort(),
+      (await encryptedEvents(host.user, roomId)).sort(),
+    )
+    assertAllReadable({ alice: host, bob: guest, roomId })
   })
 
   it('an invitation, a kick and a rejection wait for the server or go on without it', async () => {

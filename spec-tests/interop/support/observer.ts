@@ -4,13 +4,13 @@ import { sync } from '../../support/server/sync.ts'
 import type { SdkClient } from '../../support/server/sdk-client.ts'
 import type { Homeserver } from './homeserver.ts'
 
-type Page = { chunk: { event_id: string; type: string }[]; end?: string }
+type Page = { chunk: { event_id: string }[]; end?: string }
+
+const types = ['m.room.encrypted']
 
 /** Notes which encrypted events of a room a plain /sync loop brings, and how often: an SDK hides what comes twice. */
 export class Observer {
   readonly seen = new Map<string, number>()
-  /** How often there was a gap, which must be filled from /messages. */
-  gaps = 0
   readonly #user: TestUser
   readonly #roomId: string
   #since: string
@@ -28,26 +28,47 @@ export class Observer {
     return new Observer(user, { roomId, since })
   }
 
-  /** Takes what has come since. */
+  /** Takes what has come since; a gap is filled from /messages. */
   async look(): Promise<void> {
-    const filter = { room: { timeline: { limit: 1000, types: ['m.room.encrypted'] } } }
-    const { rooms, next_batch: since } = await sync(this.#user, { since: this.#since, timeout: '1000', filter })
-    this.#since = since
+    const filter = { room: { timeline: { limit: 100, types } } }
+    const { rooms, next_batch: next } = await sync(this.#user, { since: this.#since, timeout: '1000', filter })
     const timeline = rooms?.join?.[this.#roomId]?.timeline
-    if (timeline?.limited) this.gaps++
-    for (const { event_id: id } of timeline?.events ?? []) this.seen.set(id, (this.seen.get(id) ?? 0) + 1)
+    const gap = timeline?.limited
+      ? await encryptedEvents(this.#user, this.#roomId, { from: timeline.prev_batch, to: this.#since })
+      : []
+    this.#since = next
+    for (const id of [...gap, ...(timeline?.events ?? []).map(({ event_id: id }) => id)])
+      this.seen.set(id, (this.seen.get(id) ?? 0) + 1)
   }
 }
 
-/** The ids of all encrypted events of the room, as the pages of /messages have them, those that come twice twice. */
-export async function encryptedEvents({ user }: SdkClient, roomId: string): Promise<string[]> {
+/** The ids of the encrypted events of the room, as the pages of /messages have them, those that come twice twice. */
+export async function encryptedEvents(
+  user: TestUser,
+  roomId: string,
+  { from, to }: { from?: string; to?: string } = {},
+): Promise<string[]> {
   const ids: string[] = []
-  let from: string | undefined
+  let start = from
   do {
-    const query = new URLSearchParams({ dir: 'b', limit: '100', ...(from !== undefined && { from }) })
+    const filter = JSON.stringify({ types })
+    const query = new URLSearchParams({
+      dir: 'b',
+      limit: '100',
+      filter,
+      ...(start && { from: start }),
+      ...(to && { to }),
+    })
     const page = accepted(await user.request('GET', `${roomPath(roomId, 'messages')}?${query.toString()}`)) as Page
-    ids.push(...page.chunk.filter(({ type }) => type === 'm.room.encrypted').map(({ event_id: id }) => id))
-    from = page.end
-  } while (from !== undefined)
+    ids.push(...page.chunk.map(({ event_id: id }) => id))
+    start = page.end
+  } while (start !== undefined)
   return ids
+}
+
+/** A server that was behind has a gap, which is filled when a person scrolls back over it. */
+export async function scrollBackTo({ sdk }: SdkClient, roomId: string, ids: readonly string[]): Promise<void> {
+  const room = sdk.getRoom(roomId)!
+  const isThere = () => ids.every((id) => room.findEventById(id))
+  while (!isThere() && room.oldState.paginationToken) await sdk.scrollback(room, 100)
 }

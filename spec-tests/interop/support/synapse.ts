@@ -74,6 +74,7 @@ const limits = {
 
 const logging = (filename: string) => ({
   version: 1,
+  disable_existing_loggers: false,
   formatters: { lines: { format: '%(asctime)s %(levelname)s %(name)s %(request)s %(message)s' } },
   filters: { context: { '()': 'synapse.logging.context.LoggingContextFilter', request: '' } },
   handlers: { file: { class: 'logging.FileHandler', filename, formatter: 'lines', filters: ['context'] } },
