@@ -263,7 +263,7 @@ describe('connections that are kept', () => {
     const { network, ...rest } = dialing()
     const agents = createAgents({ network, ...rest }, [])
     const closed: string[] = []
-    for (let at = 0; at < 300; at++) {
+    for (let at = 0; at < 1070; at++) {
       network.addresses.set(`n${at}.test`, ['1.2.3.4'])
       network.ports.set(`n${at}.test:80`, web.port)
       const socket = await ask(agents.http, `n${at}.test`)
@@ -271,7 +271,7 @@ describe('connections that are kept', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     const idle = Object.values(agents.http.freeSockets).flatMap((sockets) => sockets ?? [])
-    assert.equal(idle.filter(({ destroyed }) => !destroyed).length, 256)
+    assert.equal(idle.filter(({ destroyed }) => !destroyed).length, 1024)
     assert.equal(closed[0], 'n0.test')
     agents.close()
   })
