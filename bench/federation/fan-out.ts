@@ -90,9 +90,9 @@ async function durationOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started
 }
 
-/** Until the server has hardly anything to do any more. */
+/** Until the server has hardly anything to do any more; a profiler keeps it a little busy. */
 async function settled({ pid }: Target): Promise<void> {
-  for (let quiet = 0; quiet < 3;) {
+  for (let attempt = 0, quiet = 0; attempt < 40 && quiet < 3; attempt++) {
     const before = processorSeconds(pid)
     await new Promise((resolve) => setTimeout(resolve, 500))
     quiet = processorSeconds(pid) - before < 0.05 ? quiet + 1 : 0

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createListener, type AddressInfo, type Server as Listener } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { JsonObject, Pdu } from '#protocol/events/event.ts'
 import { signJson } from '#protocol/events/signatures.ts'
@@ -14,12 +14,13 @@ import type { TestAuthority } from '../../spec-tests/support/outgoing/certificat
 /** What a server of ours sent one of the peers. */
 export type Arrived = { peer: ServerName; pdus: Pdu[] }
 
+const address = '127.0.0.1'
 const federation = '/_matrix/federation'
 const dayMs = 86_400_000
 
 /**
- * Other servers: each a name with an address of its own, all behind one listener. They say which keys they have, let
- * users into the rooms they hold, and take what they are sent.
+ * Other servers: each a name with a port of its own, all answered by one. They say which keys they have, let users into
+ * the rooms they hold, and take what they are sent.
  */
 export class Peers {
   readonly names: readonly ServerName[]
@@ -27,23 +28,29 @@ export class Peers {
   readonly rooms = new Map<RoomId, TestRoom>()
   onTransaction: (arrived: Arrived) => void = () => {}
   readonly #server: Server
+  readonly #listeners: readonly Listener[]
 
-  private constructor(server: Server, count: number) {
-    const { port } = server.address() as AddressInfo
-    this.names = addressesOf(count).map((address) => `${address}:${port}`)
+  private constructor(server: Server, listeners: readonly Listener[]) {
+    this.names = listeners.map((listener) => `${address}:${(listener.address() as AddressInfo).port}`)
     this.#server = server
+    this.#listeners = listeners
     server.on('request', (request, response) => void this.#answer(request, response))
   }
 
   static async start(count: number, authority: TestAuthority): Promise<Peers> {
-    const server = createServer({ ...authority.identity(...addressesOf(count)), keepAliveTimeout: 60_000 })
-    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', 4096, resolve))
-    return new Peers(server, count)
+    const server = createServer({ ...authority.identity(address), keepAliveTimeout: 60_000 })
+    const listeners: Listener[] = []
+    for (let number = 0; number < count; number++) {
+      const listener = createListener((socket) => server.emit('connection', socket))
+      await new Promise<void>((resolve) => listener.listen(0, address, resolve))
+      listeners.push(listener)
+    }
+    return new Peers(server, listeners)
   }
 
   close(): void {
+    for (const listener of this.#listeners) listener.close()
     this.#server.closeAllConnections()
-    this.#server.close()
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -67,10 +74,6 @@ export class Peers {
     return step === 'make' ? template(room, decodeURIComponent(last) as UserId) : takeJoin(room, body as unknown as Pdu)
   }
 }
-
-/** The listener hears all of 127.0.0.0/8. */
-const addressesOf = (count: number): string[] =>
-  Array.from({ length: count }, (_, index) => `127.1.${Math.floor(index / 250)}.${1 + (index % 250)}`)
 
 function keysOf(peer: ServerName): object {
   const key = keyOf(peer)
