@@ -3,7 +3,7 @@ import { judge, search } from './search.ts'
 
 const { FEDERATION_COUNT, FEDERATION_SEED, FEDERATION_NUMBER, FEDERATION } = process.env
 const seed = Number(FEDERATION_SEED ?? 1)
-const count = Number(FEDERATION_COUNT ?? (FEDERATION_NUMBER === undefined ? 200 : 1))
+const count = Number(FEDERATION_COUNT ?? (FEDERATION_NUMBER === undefined ? 80 : 1))
 
 describe('federations of servers that lose each other, restart and find together again', () => {
   it(`agree in the end (seed ${seed}, ${count} of them)`, async function () {
