@@ -32,8 +32,8 @@ export class AuthNids {
     return resolved
   }
 
-  /** Remembers numbers that are committed. */
+  /** Remembers numbers that are committed; an event of a room that was purged and entered again has another than before. */
   keep(resolved: ReadonlyMap<EventId, number>): void {
-    for (const [id, nid] of resolved) if (!this.#known.has(id)) this.#known.set(id, nid)
+    for (const [id, nid] of resolved) if (this.#known.get(id) !== nid) this.#known.set(id, nid)
   }
 }
