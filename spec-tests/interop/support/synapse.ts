@@ -41,6 +41,7 @@ function settings({ folder, authority, federationPort, clientPort }: Place) {
     trusted_key_servers: [],
     allow_device_name_lookup_over_federation: true,
     allow_public_rooms_over_federation: true,
+    room_list_publication_rules: [{ action: 'allow' }],
     // A server that is stopped and started again is found in seconds, which by default takes ten minutes.
     federation: { destination_min_retry_interval: '1s', destination_max_retry_interval: '5s', max_short_retries: 1 },
     database: { name: 'sqlite3', args: { database: at('homeserver.db') } },
