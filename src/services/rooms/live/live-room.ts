@@ -79,6 +79,7 @@ export class LiveRoom {
   readonly #members = new Map<UserId, Membership>()
   readonly #localUsers = new Set<UserId>()
   readonly #joinedByServer = new Map<ServerName, number>()
+  #isShared = false
   readonly #serverName: ServerName
   readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
 
@@ -185,6 +186,11 @@ export class LiveRoom {
   /** The servers with joined users in the room, this one included, and how many each has. */
   get joinedByServer(): ReadonlyMap<ServerName, number> {
     return this.#joinedByServer
+  }
+
+  /** Whether users of other servers have, or had, any membership: only then can history of it be elsewhere. */
+  get isShared(): boolean {
+    return this.#isShared
   }
 
   /** Estimated bytes in memory, without the recent events. */
@@ -383,6 +389,7 @@ export class LiveRoom {
     // Members are in order of arrival, as the store lists them.
     this.#members.delete(userId)
     this.#members.set(userId, membership)
+    this.#isShared ||= !this.#isLocal(userId)
     this.#localUsers.delete(userId)
     this.#joinedAt.delete(userId)
     if (membership !== 'join' || !this.#isLocal(userId)) return

@@ -20,7 +20,7 @@ export async function missingBelow(
   const positions = [upTo, ...events.map(({ position }) => position), after]
   const isClose = positions.every((position, index) => position - (positions[index + 1] ?? 0) < closePositions)
   if (isClose) return 0
-  const gaps = await store.rooms.gaps.list(nidOf(room))
+  const gaps = room.isShared ? await store.rooms.gaps.list(nidOf(room)) : []
   const isOpen = ({ edges, nextPosition }: { edges: readonly unknown[]; nextPosition: number }) =>
     edges.length > 0 && nextPosition > Math.max(after, room.purgedUpTo) && nextPosition <= upTo
   return gaps.find(isOpen)?.nextPosition ?? 0
