@@ -19,8 +19,13 @@ describe('a join that a server let in by what it knew', () => {
     await federation.settle()
     federation.network.heal('a.test', 'b.test')
     // To b.test she has not left yet, and may join.
+    federation.network.interceptor = async (_from, request, send) => {
+      if (request.uri.includes('/v1/send/')) throw new Error('Transactions are held up')
+      return send(request)
+    }
     const path = `/_matrix/client/v3/join/${encodeURIComponent(roomId)}?server_name=b.test`
     accepted(await alice.request('POST', path, {}))
+    federation.network.interceptor = undefined
     await federation.settle()
     for (const { context } of federation.servers) await assertRoomsAreRight(context)
     await federation.clock.advance(60_000)
