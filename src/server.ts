@@ -173,12 +173,19 @@ async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
     await checkDeployment(context)
+    // What a process that was killed had begun need not wait for the end of its leases.
+    if (claim) await releaseLeases(context)
     await restorePresence(context)
     return claim
   } catch (error) {
     await claim?.release()
     throw error
   }
+}
+
+async function releaseLeases({ store }: Context): Promise<void> {
+  await store.jobs.jobs.releaseAll()
+  await store.jobs.cursors.releaseAll()
 }
 
 /** All background work. */

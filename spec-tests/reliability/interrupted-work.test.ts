@@ -7,11 +7,10 @@ import { createRoom, roomPath } from '../support/rooms/rooms.ts'
 import { startServerProcess } from '../support/server/server-process.ts'
 
 const rooms = 40
-/** What the killed process had begun is its own for the 30 s of a lease. */
-const patienceMs = 45_000
+const patienceMs = 20_000
 
 describe('work that a kill interrupts', function () {
-  this.timeout(120_000)
+  this.timeout(60_000)
 
   it('goes on at the next start: a new name reaches every room', async () => {
     const database = await createTestDatabase()
