@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import mocha from 'mocha'
+import { openDatabases } from './server/databases.ts'
 
 /** Long enough for connections that end by themselves. */
 const patienceMs = 15_000
@@ -22,6 +23,9 @@ function endLeaking(): void {
   const kinds = Object.entries(Object.groupBy(process.getActiveResourcesInfo(), (kind) => kind))
   const left = [...kinds.map(([kind, all]) => `${all?.length ?? 0} ${kind}`), ...openSockets()].join(', ')
   console.log(`FAILED: the tests left something open that keeps their process alive: ${left}`)
+  for (const { stack } of openDatabases) console.log(`a database that was ${stack}`)
+  // Mocha's own listener sets the code to the number of failures.
+  process.once('exit', () => void (process.exitCode = 1))
   process.exit(1)
 }
 

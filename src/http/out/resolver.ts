@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { systemClock, type Clock } from '#base/clock.ts'
 import { OutgoingError, type ServiceRecord } from '#base/outgoing.ts'
+import { recentMap } from '#base/recent-map.ts'
 import type { TimedAddress } from './hosts-file.ts'
 import type { Network } from './network.ts'
 
@@ -25,7 +25,7 @@ const patienceMs = 5000
 export class CachingResolver {
   readonly #network: Network
   readonly #clock: Clock
-  readonly #known = new LRUCache<string, Known>({ max: maxNames })
+  readonly #known = recentMap<string, Known>(maxNames)
   readonly #running = new Map<string, Promise<Known>>()
 
   constructor(network: Network, clock: Clock) {

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { recentMap } from '#base/recent-map.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
 
 /** How far a user of another server has read; `ts`: when, as that server says. */
@@ -19,7 +19,7 @@ type Early = { receipt: RemoteReceipt; looks: number }
 
 /** Receipts of other servers for events that are not here yet: those may come a moment later, or in the same transaction. */
 export class EarlyReceipts {
-  readonly #rooms = new LRUCache<RoomId, Early[]>({ max: maxRooms })
+  readonly #rooms = recentMap<RoomId, Early[]>(maxRooms)
 
   has(roomId: RoomId): boolean {
     return this.#rooms.has(roomId)

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { recentMap } from '#base/recent-map.ts'
 import { presenceChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { Alarm } from '#jobs/alarm.ts'
@@ -27,7 +27,7 @@ const maxUsers = 10_000
 export class PresenceOut implements Worker {
   readonly #ctx: Needs
   readonly #waiting = new Set<UserId>()
-  readonly #servers = new LRUCache<UserId, { at: number; servers: readonly ServerName[] }>({ max: maxUsers })
+  readonly #servers = recentMap<UserId, { at: number; servers: readonly ServerName[] }>(maxUsers)
   readonly #pause: Alarm
   readonly #ends: readonly (() => void)[]
   #serial: number
