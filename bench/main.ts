@@ -1,11 +1,15 @@
 import { parseArgs } from 'node:util'
 import { growth } from './compare/growth.ts'
 import { sends } from './compare/sends.ts'
+import { busyRoom } from './federation/busy-room.ts'
+import { fanOut } from './federation/fan-out.ts'
+import type { FederationWorkload } from './federation/federation-workload.ts'
+import { joinLarge } from './federation/join-large.ts'
+import { receive } from './federation/receive.ts'
 import { hostile } from './hostile/hostile.ts'
 import { adoptLargeJoin } from './inside/import-send-join.ts'
 import { bypasses } from './inside/bypasses.ts'
 import { ceiling } from './inside/ceiling.ts'
-import { fanOut } from './inside/fan-out.ts'
 import { resolve } from './inside/resolve.ts'
 import { roomState } from './inside/room-state.ts'
 import { routing } from './inside/routing.ts'
@@ -36,18 +40,24 @@ const workloads: Readonly<Record<string, Workload>> = {
 const insideWorkloads: Readonly<Record<string, InsideWorkload>> = {
   'adopt-join': adoptLargeJoin,
   bypasses,
-  'fan-out': fanOut,
   'room-state': roomState,
   resolve,
   ceiling,
   routing,
 }
 
+const federationWorkloads: Readonly<Record<string, FederationWorkload>> = {
+  'federation-receive': receive,
+  'federation-fan-out': fanOut,
+  'federation-join': joinLarge,
+  'federation-busy-room': busyRoom,
+}
+
 const fallbacks: Options = { clients: 16, rooms: 100, members: 100, seconds: 10, rate: 50, days: 30, servers: 300 }
 
 const listOf = (table: Readonly<Record<string, Pick<Workload, 'summary' | 'defaults'>>>): string =>
   Object.entries(table)
-    .map(([name, { summary, defaults }]) => `  ${name.padEnd(14)} ${summary} ${JSON.stringify(defaults)}`)
+    .map(([name, { summary, defaults }]) => `  ${name.padEnd(20)} ${summary} ${JSON.stringify(defaults)}`)
     .join('\n')
 
 const help = `usage: npm run bench -- WORKLOAD [options]
@@ -57,6 +67,9 @@ ${listOf(workloads)}
 
 Below it, of our own code alone:
 ${listOf(insideWorkloads)}
+
+Of our own server among others, which are started with it:
+${listOf(federationWorkloads)}
 
 Of whole servers, which they start themselves:
   growth         processor time of one user's requests in --sizes rooms of --members, beside another checkout
@@ -144,6 +157,9 @@ async function runWorkload(workload: Workload): Promise<Figures> {
 
 const runInside = ({ run, defaults }: InsideWorkload): Promise<Figures> => run(optionsFor(defaults), values.database)
 
+const runAmongOthers = ({ run, defaults }: FederationWorkload): Promise<Figures> =>
+  run(optionsFor(defaults), { database: values.database, profileTo: values.profile })
+
 const runGrowth = (): Promise<string> =>
   growth({
     sizes: (values.sizes ?? '10,100,1000,3000,10000').split(',').map(Number),
@@ -178,10 +194,12 @@ const [name = ''] = positionals
 const workload = workloads[name]
 const inside = insideWorkloads[name]
 const comparison = comparisons[name]
-if (values.help || !(workload ?? inside ?? comparison)) {
+const amongOthers = federationWorkloads[name]
+if (values.help || !(workload ?? inside ?? comparison ?? amongOthers)) {
   console.log(help)
   process.exitCode = values.help ? 0 : 2
 } else if (comparison) console.log(await comparison())
+else if (amongOthers) console.log(await runAmongOthers(amongOthers))
 else if (inside) console.log(await runInside(inside))
 else if (workload) {
   const figures = await runWorkload(workload)

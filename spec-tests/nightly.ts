@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 
 const help = `usage: npm run nightly -- [options]
-Hostile histories, generated requests and generated sequences, many more of them than with npm test, and new ones daily.
+Hostile histories, generated requests, sequences and federations, many more of them than with npm test, and new ones daily.
 TEST_DATABASE=postgres and TEST_POSTGRES_URL choose the store; sequences run on both where the latter is set.
-  --hours N     how long sequences are looked for (default 1)
-  --events N    events of hostile histories (default 100000)
-  --requests N  generated requests for each endpoint (default 200)
-  --seed N      where all of them start (default: the day)`
+  --hours N        how long sequences are looked for (default 1)
+  --events N       events of hostile histories (default 100000)
+  --requests N     generated requests for each endpoint (default 200)
+  --federations N  generated federations of servers (default 10000)
+  --seed N         where all of them start (default: the day)`
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     hours: { type: 'string', default: '1' },
     events: { type: 'string', default: '100000' },
     requests: { type: 'string', default: '200' },
+    federations: { type: 'string', default: '10000' },
     seed: { type: 'string', default: String(Math.floor(Date.now() / 86_400_000)) },
   },
 })
@@ -47,6 +49,11 @@ const parts: Part[] = [
   {
     name: 'sequences',
     args: ['spec-tests/sequences/main.ts', '--hours', values.hours, '--seed', String(seed * 1000)],
+    env: {},
+  },
+  {
+    name: 'federations',
+    args: ['spec-tests/federations/main.ts', '--count', values.federations, '--seed', String(seed)],
     env: {},
   },
 ]

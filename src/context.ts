@@ -33,6 +33,7 @@ import type { RemoteMembership } from './services/rooms/membership/remote-member
 import type { EventSigner } from './services/rooms/write/event-signer.ts'
 import type { SignByPolicy } from './services/rooms/write/policy-port.ts'
 import type { SentTransactions } from './services/rooms/write/sent-transactions.ts'
+import type { EarlyReceipts } from './services/rooms/ephemeral/early-receipts.ts'
 import type { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import type { KeyStocks } from '#services/e2ee/key-stocks.ts'
 import type { SyncStream } from '#services/sync/streams.ts'
@@ -106,6 +107,8 @@ export type Context = {
   /** The one-time key counts of devices. */
   keyStocks: KeyStocks
   typing: TypingRooms
+  /** Receipts of other servers for events that are not here yet. */
+  earlyReceipts: EarlyReceipts
   presence: Presences
   /** Unique to this run of this process. */
   processId: string

@@ -57,6 +57,8 @@ import { followAccountRooms } from './services/rooms/account-rooms/follow-change
 import { LiveRooms } from './services/rooms/live/live-rooms.ts'
 import { EventSigner } from '#services/rooms/write/event-signer.ts'
 import { SentTransactions } from './services/rooms/write/sent-transactions.ts'
+import { EarlyReceipts } from './services/rooms/ephemeral/early-receipts.ts'
+import { followEarlyReceipts } from './services/rooms/ephemeral/follow-early-receipts.ts'
 import { TypingRooms } from './services/rooms/ephemeral/typing-rooms.ts'
 import { followDeviceLists } from '#services/e2ee/device-lists.ts'
 import { followKeyStocks } from '#services/e2ee/key-stock.ts'
@@ -172,12 +174,19 @@ async function claimData(context: Context): Promise<Claim | undefined> {
   const claim = context.config.database.exclusive ? await context.store.claim() : undefined
   try {
     await checkDeployment(context)
+    // What a process that was killed had begun need not wait for the end of its leases.
+    if (claim) await releaseLeases(context)
     await restorePresence(context)
     return claim
   } catch (error) {
     await claim?.release()
     throw error
   }
+}
+
+async function releaseLeases({ store }: Context): Promise<void> {
+  await store.jobs.jobs.releaseAll()
+  await store.jobs.cursors.releaseAll()
 }
 
 /** All background work. */
@@ -230,6 +239,7 @@ function followBus(context: Context): (() => void)[] {
     followErasures(context),
     followAccountRooms(context),
     followDeviceLists(context),
+    followEarlyReceipts(context),
     startWakingWaiters(context),
   ]
 }
@@ -282,10 +292,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
   const context: Context = {
     ...asking,
-    outgoing,
-    tokens,
-    metrics,
-    waiters,
+    ...{ outgoing, tokens, metrics, waiters },
     keyRing: new KeyRing(asking),
     eventSigner: new EventSigner(signingKey),
     sessions: new SessionCache(clock, caches),
@@ -298,6 +305,7 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
     pushRulesets: new PushRulesets(store, caches),
     unread: new UnreadNotifications(caches),
     keyStocks: new KeyStocks(store, caches),
+    earlyReceipts: new EarlyReceipts(),
     typing: new TypingRooms(clock, notAnnounced),
     presence: new Presences(clock, { onError: notAnnounced }),
     processId: tokens.id(8),

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { RoomId } from '#protocol/ids.ts'
 import { sendToCeiling } from '../inside/ceiling.ts'
 import { HttpClient } from '../support/http-client.ts'
 import { startFreshServer } from '../support/fresh-server.ts'
 import { startCeiling } from '../support/own-server.ts'
-import { median, percentiles, processorMs, round } from '../support/statistics.ts'
+import { mainThreadMs, median, percentiles, processorMs, round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import { makeRooms, makeUsers, sendFor } from '../workloads/send.ts'
 
@@ -71,8 +70,6 @@ async function takeTurn({ pid, send }: Side, seconds: number): Promise<Turn> {
     p99,
   }
 }
-
-const mainThreadMs = (pid: number): number => Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
 
 async function openSide(checkout: string | undefined, { database, clients, rooms }: SendsOptions): Promise<Side> {
   const { target, stop } = await startFreshServer({ database, checkout })

@@ -2,7 +2,15 @@ import { Agent, request as httpRequest } from 'node:http'
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https'
 
 export type Answer = { status: number; body: Record<string, unknown>; bytes: number }
-export type Ask = { method: string; path: string; body?: unknown; token?: string | undefined }
+export type Ask = {
+  method: string
+  path: string
+  body?: unknown
+  /** Of a user. */
+  token?: string | undefined
+  /** The whole header, of a server. */
+  authorization?: string | undefined
+}
 
 /** Requests over kept-alive connections, as many at once as callers make. */
 export class HttpClient {
@@ -16,10 +24,11 @@ export class HttpClient {
     this.#agent = this.#url.protocol === 'https:' ? new TlsAgent(settings) : new Agent(settings)
   }
 
-  ask({ method, path, body, token }: Ask): Promise<Answer> {
+  ask({ method, path, body, token, authorization }: Ask): Promise<Answer> {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const headers: Record<string, string | number> = {}
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+    if (authorization !== undefined) headers['authorization'] = authorization
     if (text !== undefined)
       Object.assign(headers, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
     const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest

@@ -34,6 +34,23 @@ export function processorMs(pid: number): number {
   return nanoseconds / 1e6
 }
 
+/** The same of its main thread alone, whose event loop all requests share. */
+export const mainThreadMs = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+
+/** Microseconds of processor time since the call, of a process and of its main thread, for each of so many events. */
+export function processorFigures(pid: number | undefined): (count: number, item: string) => Figures {
+  const now = () => (pid === undefined ? [0, 0] : [processorMs(pid), mainThreadMs(pid)])
+  const [all = 0, main = 0] = now()
+  return (count, item) => {
+    const [allNow = 0, mainNow = 0] = now()
+    return {
+      [`processor_us_per_${item}`]: round(((allNow - all) * 1000) / count),
+      [`main_thread_us_per_${item}`]: round(((mainNow - main) * 1000) / count),
+    }
+  }
+}
+
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 

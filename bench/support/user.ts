@@ -44,8 +44,10 @@ export class User {
     return body['room_id'] as RoomId
   }
 
-  async join(roomId: RoomId): Promise<void> {
-    await this.ask('POST', `${client}/join/${part(roomId)}`, {})
+  /** `via`: a server to join through. */
+  async join(roomId: RoomId, via?: string): Promise<void> {
+    const through = via === undefined ? '' : `?via=${part(via)}&server_name=${part(via)}`
+    await this.ask('POST', `${client}/join/${part(roomId)}${through}`, {})
   }
 
   async leave(roomId: RoomId): Promise<void> {

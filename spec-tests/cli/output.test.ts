@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { registerUser } from '../support/server/client.ts'
 import { createTestDatabase, type TestDatabase } from '../support/server/databases.ts'
+import { inherited } from '../support/server/server-process.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -26,7 +27,7 @@ const children: ChildProcess[] = []
 async function serve({ url, folder }: TestDatabase, stdout: number | 'pipe') {
   const [port, metricsPort] = [await freePort(), await freePort()]
   const env = {
-    PATH: process.env['PATH'],
+    ...inherited,
     MYELIN_SERVER_NAME: 'test',
     MYELIN_DATA_DIR: folder,
     MYELIN_DATABASE_URL: url,

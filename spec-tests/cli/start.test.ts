@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase, type TestDatabase } from '../support/server/databases.ts'
+import { inherited } from '../support/server/server-process.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -26,7 +27,7 @@ describe('myelin start and user', () => {
 
   const launch = (words: string[], settings: Record<string, string> = {}) => {
     const env = {
-      PATH: process.env['PATH'],
+      ...inherited,
       MYELIN_DATA_DIR: folder,
       MYELIN_DATABASE_URL: database.url,
       MYELIN_LISTEN_PORT: '0',

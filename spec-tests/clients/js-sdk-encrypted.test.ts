@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict'
-import { EventType, MsgType, Preset, ReceiptType, RelationType, type MatrixEvent } from 'matrix-js-sdk'
+import { Preset } from 'matrix-js-sdk'
 import {
-  VerificationPhase,
-  VerificationRequestEvent,
-  VerifierEvent,
-  type ShowSasCallbacks,
-  type VerificationRequest,
-  type Verifier,
-} from 'matrix-js-sdk/lib/crypto-api/index.js'
+  assertAllReadable,
+  edit,
+  encryptedState,
+  idOf,
+  react,
+  read,
+  redact,
+  replyInThread,
+  say,
+  type,
+  type Pair,
+} from '../support/sdk/conversation.ts'
+import { verifyByEmoji, within } from '../support/sdk/verification.ts'
 import { loginUser, registerUser } from '../support/server/client.ts'
 import { startLastingServer } from '../support/server/lasting-server.ts'
-import { SdkClient, deadlineMs, releaseTimers } from '../support/server/sdk-client.ts'
-
-type Pair = { alice: SdkClient; bob: SdkClient; roomId: string }
+import { SdkClient, releaseTimers } from '../support/server/sdk-client.ts'
 
 /** An encrypted room that alice invited bob to and both are in. */
 async function meet(alice: SdkClient, bob: SdkClient): Promise<Pair> {
@@ -20,138 +24,13 @@ async function meet(alice: SdkClient, bob: SdkClient): Promise<Pair> {
     preset: Preset.TrustedPrivateChat,
     invite: [bob.user.userId],
     is_direct: true,
-    initial_state: [{ type: EventType.RoomEncryption, state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }],
+    initial_state: [encryptedState],
   })
   await bob.until('the invitation', () => bob.sdk.getRoom(roomId)?.getMyMembership() === 'invite')
   await bob.sdk.joinRoom(roomId)
   for (const one of [alice, bob])
     await one.until('both to be joined', () => one.sdk.getRoom(roomId)?.getJoinedMemberCount() === 2)
   return { alice, bob, roomId }
-}
-
-const text = (body: string) => ({ msgtype: MsgType.Text as const, body })
-
-/** Sends encrypted text and answers its event as the other reads it. */
-async function say(from: SdkClient, to: SdkClient, { roomId, body }: { roomId: string; body: string }) {
-  const { event_id: eventId } = await from.sdk.sendMessage(roomId, text(body))
-  const event = await to.readable(roomId, eventId)
-  assert.deepEqual([event.getContent().body, event.isEncrypted()], [body, true])
-  return event
-}
-
-const idOf = (event: MatrixEvent): string => event.getId()!
-
-async function replyInThread({ alice, bob, roomId }: Pair, root: MatrixEvent): Promise<void> {
-  const relation = { rel_type: RelationType.Thread, event_id: idOf(root), is_falling_back: true }
-  const content = { ...text('in the thread'), 'm.relates_to': relation }
-  const { event_id: eventId } = await bob.sdk.sendMessage(roomId, idOf(root), content as never)
-  const reply = await alice.readable(roomId, eventId)
-  assert.equal(reply.getContent().body, 'in the thread')
-  const thread = await alice.until('the thread', () => alice.sdk.getRoom(roomId)?.getThread(idOf(root)))
-  await alice.until('the reply in the thread', () => thread.replyToEvent?.getId() === eventId && thread.length === 1)
-}
-
-async function react({ alice, bob, roomId }: Pair, event: MatrixEvent): Promise<void> {
-  const relation = { rel_type: RelationType.Annotation as const, event_id: idOf(event), key: '👍' }
-  await bob.sdk.sendEvent(roomId, EventType.Reaction, { 'm.relates_to': relation })
-  await alice.until('the reaction', () => {
-    const { relations } = alice.sdk.getRoom(roomId)!
-    const reactions = relations.getChildEventsForEvent(idOf(event), RelationType.Annotation, EventType.Reaction)
-    return reactions?.getSortedAnnotationsByKey()?.some(([key, events]) => key === '👍' && events.size === 1)
-  })
-}
-
-async function edit({ alice, bob, roomId }: Pair, event: MatrixEvent): Promise<void> {
-  const relation = { rel_type: RelationType.Replace, event_id: idOf(event) }
-  const content = { ...text('* edited'), 'm.new_content': text('edited'), 'm.relates_to': relation }
-  await alice.sdk.sendMessage(roomId, content as never)
-  await bob.until('the edit', () => bob.sdk.getRoom(roomId)?.findEventById(idOf(event))?.getContent().body === 'edited')
-}
-
-async function redact({ alice, bob, roomId }: Pair, event: MatrixEvent): Promise<void> {
-  await alice.sdk.redactEvent(roomId, idOf(event))
-  await bob.until('the redaction', () => bob.sdk.getRoom(roomId)?.findEventById(idOf(event))?.isRedacted())
-}
-
-async function read({ alice, bob, roomId }: Pair): Promise<void> {
-  const event = await say(alice, bob, { roomId, body: 'read this' })
-  await bob.sdk.sendReadReceipt(event, ReceiptType.Read)
-  await alice.until('the receipt', () => {
-    const room = alice.sdk.getRoom(roomId)!
-    return room.getReadReceiptForUserId(bob.user.userId, true)?.eventId === idOf(event)
-  })
-}
-
-async function type({ alice, bob, roomId }: Pair): Promise<void> {
-  for (const typing of [true, false]) {
-    await bob.sdk.sendTyping(roomId, typing, 10_000)
-    const shown = typing ? 'typing' : 'the end of typing'
-    await alice.until(shown, () => alice.sdk.getRoom(roomId)?.getMember(bob.user.userId)?.typing === typing)
-  }
-}
-
-/** None of the events a device has remains unreadable. */
-function assertAllReadable({ alice, bob, roomId }: Pair, ...more: SdkClient[]): void {
-  for (const one of [alice, bob, ...more]) {
-    const events = one.eventsOf(roomId)
-    assert.ok(events.some((event) => event.isEncrypted()))
-    assert.deepEqual(
-      events.filter((event) => event.isDecryptionFailure()).map((event) => event.getId()),
-      [],
-    )
-  }
-}
-
-/** Both sides of a verification by emoji: who asked, and who accepts and compares. */
-async function verifyByEmoji(asking: SdkClient, asked: SdkClient): Promise<void> {
-  const request = await within('the request', asking.requestVerification())
-  const received = await asked.until('the arrival of the request', () => asked.verifications[0])
-  await within('the acceptance', received.accept())
-  await within(
-    'readiness',
-    reached(request, () => request.phase === VerificationPhase.Ready),
-  )
-  const verifier = await within('the start', request.startVerification('m.sas.v1'))
-  await within(
-    'the arrival of the start',
-    reached(received, () => received.verifier !== undefined),
-  )
-  const [one, other] = [compare(verifier), compare(received.verifier!)]
-  const [shown, seen] = await within('the emoji', Promise.all([one.shown, other.shown]))
-  assert.deepEqual(shown.sas.emoji, seen.sas.emoji)
-  await within('the confirmations', Promise.all([shown.confirm(), seen.confirm()]))
-  await within('the end of the verification', Promise.all([one.verified, other.verified]))
-}
-
-/** A step that hangs is named, and everything is put away. */
-async function within<T>(what: string, step: Promise<T>): Promise<T> {
-  const tooLate = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    console.error(`Waited in vain for ${what}`)
-    tooLate.reject(new Error(`Waited in vain for ${what}`))
-  }, deadlineMs)
-  try {
-    return await Promise.race([step, tooLate.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function reached(request: VerificationRequest, look: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const check = () => {
-      if (!look()) return
-      request.off(VerificationRequestEvent.Change, check)
-      resolve()
-    }
-    request.on(VerificationRequestEvent.Change, check)
-    check()
-  })
-}
-
-function compare(verifier: Verifier): { shown: Promise<ShowSasCallbacks>; verified: Promise<void> } {
-  const shown = new Promise<ShowSasCallbacks>((resolve) => verifier.once(VerifierEvent.ShowSas, resolve))
-  return { shown, verified: verifier.verify() }
 }
 
 const verified = async ({ crypto, user }: SdkClient) =>
@@ -222,7 +101,7 @@ describe('matrix-js-sdk clients with encryption', function () {
     await alice.until('the new device', async () =>
       (await alice.crypto.getUserDeviceInfo([userId], true)).get(userId)?.has(deviceId),
     )
-    await verifyByEmoji(second, alice)
+    await verifyByEmoji(second.requestVerification(), alice)
     await second.until('the key of the backup', () => second.crypto.getSessionBackupPrivateKey())
 
     // The other device signs it once both have agreed, and the signature comes with the next device list.

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from './clock.ts'
+import { recentMap } from './recent-map.ts'
 
 type Pace = { tokens: number; at: number; pending: (() => Promise<void>) | undefined }
 
@@ -19,7 +19,7 @@ const maxKeys = 20_000
 export class Coalescer {
   readonly #clock: Pick<Clock, 'now' | 'after'>
   readonly #options: CoalescerOptions
-  readonly #keys = new LRUCache<string, Pace>({ max: maxKeys })
+  readonly #keys = recentMap<string, Pace>(maxKeys)
 
   constructor(clock: Pick<Clock, 'now' | 'after'>, options: CoalescerOptions) {
     this.#clock = clock

@@ -16,10 +16,11 @@ export type DeviceRef = { userId: UserId; deviceId: string }
 // Besides those named, jobs/follower listens to those of the streams that it follows.
 
 /**
- * Events of a room are committed, or the last members that a join left out. `userIds`: the users of this server whom they concern. Published in the same turn of
- * the event loop in which the position of the event stream moves, so that no reader sees one without the other.
+ * Events of a room are committed, or the last members that a join left out. `userIds`: the users of this server whom
+ * they concern. Published in the same turn of the event loop in which the position of the event stream moves, so that
+ * no reader sees one without the other.
  * From: services/rooms/live, services/rooms/membership. Listeners: services/sync/wake-waiters,
- * services/federation/receive/transactions, services/rooms/live/whole-room.
+ * services/federation/receive/transactions, services/rooms/ephemeral, services/rooms/live/whole-room.
  */
 export const eventsCommitted = topic<{
   roomId: RoomId

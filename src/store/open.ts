@@ -55,6 +55,7 @@ import { roomCheck } from './rooms/room-check.ts'
 import { roomState } from './rooms/room-state.ts'
 import { stateReads } from './rooms/state-reads.ts'
 import { rooms } from './rooms/rooms.ts'
+import { sharing } from './rooms/sharing.ts'
 import { streams } from './streams.ts'
 
 /** Every store module by domain, bound to the pool or to one transaction. */
@@ -88,9 +89,9 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     authIndex: authIndex(db, kind),
     branches: eventBranches(db, kind),
     check: roomCheck(db, kind),
-    earlyRedactions: earlyRedactions(db),
+    earlyRedactions: earlyRedactions(db, kind),
     events: events(db, kind),
-    gaps: historyGaps(db),
+    gaps: historyGaps(db, kind),
     members: members(db, kind),
     outside: outsideMemberships(db, kind),
     partial: partialRooms(db, kind),
@@ -98,6 +99,7 @@ const bind = (db: Db, kind: Engine['kind']) => ({
     receipts: receipts(db, kind),
     relations: relations(db, kind),
     rooms: rooms(db, kind),
+    sharing: sharing(db, kind),
     state: roomState(db, kind),
     stateReads: stateReads(db, kind),
   },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { JsonObject } from '#protocol/events/event.ts'
 import { enqueueEdus } from '#services/remote/outgoing-edus.ts'
 import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { startSending, type Sending } from '../../support/federation/sending.ts'
@@ -98,6 +99,23 @@ describe('the administration of other servers', function () {
     await sending.settle()
     assert.deepEqual(near.bodies, ['one'])
     refused(await reset(), 400, 'M_INVALID_PARAM')
+  })
+
+  it('forgets a deleted room, whose servers have learned that the users here left', async () => {
+    await using sending = await startSending()
+    const root = await registerAdmin(sending)
+    const near = sending.peer('near.test')
+    const roomId = await sending.room([near])
+    await sendText(sending.alice, roomId, 'one')
+    await sending.settle()
+    accepted(await root.request('DELETE', `/_synapse/admin/v2/rooms/${encodeURIComponent(roomId)}`, {}))
+    await sending.settle()
+    const left = near.received.flatMap(({ pdus }) =>
+      pdus.flatMap(({ type, content }) => (type === 'm.room.member' ? [(content as JsonObject).membership] : [])),
+    )
+    assert.deepEqual(left, ['leave'])
+    assert.equal(accepted(await root.request('GET', `${path}/near.test/rooms`)).total, 0)
+    assert.deepEqual(await sending.ctx.store.federation.destinationRooms.pendingOf('near.test', 0, 10), [])
   })
 
   it('is for administrators, and knows no other servers', async () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
-import { jobLeaseMs } from '#jobs/job-worker.ts'
 import { requestHistoryPurge } from '#services/rooms/purge/purge-history.ts'
 import { purgeHistoryJob } from '#services/rooms/purge/purge-plan.ts'
 import { collectPurges } from '#services/rooms/purge/purge-worker.ts'
@@ -338,11 +337,9 @@ describe('purge of history', () => {
       const again = await loginUser(running.url, 'root')
       await running.settle()
       const status = async () => accepted(await again.request('GET', `${admin}/v1/purge_history_status/${id}`)).status
-      assert.equal(await status(), 'active')
-      assert.deepEqual(await bodiesOf(await loginUser(running.url, 'bob'), roomId), ['newest', 'kept'])
-      await clock.advance(jobLeaseMs)
-      await running.settle()
+      // The killed process has the lease no longer: nobody waits for its end.
       assert.equal(await status(), 'complete')
+      assert.deepEqual(await bodiesOf(await loginUser(running.url, 'bob'), roomId), ['newest', 'kept'])
       assert.ok((await countOf(running, (await running.context.store.rooms.rooms.find(roomId))!.nid)) < 20)
       assert.deepEqual(await checkRoom(running.context, roomId), [])
     } finally {

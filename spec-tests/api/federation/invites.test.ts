@@ -72,6 +72,11 @@ describe('invites between servers', () => {
       [['m.room.member', 'leave']],
     )
     assert.equal(rooms!.invite?.[roomId], undefined)
+    const { rooms: after } = await sync(bob!, { since, use_state_after: 'true' })
+    assert.deepEqual(
+      after!.leave![roomId]!.state_after.events.map(({ type, content }) => [type, content.membership]),
+      [['m.room.member', 'leave']],
+    )
     assert.equal((await sync(bob!)).rooms?.leave?.[roomId], undefined)
     accepted(await bob!.request('POST', roomPath(roomId, 'forget'), {}))
     accepted(await act(alice!, 'invite', roomId, bob!.userId))

@@ -6,7 +6,13 @@ import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { member, state } from '../../support/generators/acts.ts'
 import { keyOf } from '../../support/generators/server-keys.ts'
 import { FarServer } from '../../support/federation/far-server.ts'
-import { startFederation } from '../../support/federation/network.ts'
+import { startFederation, type TestNetwork } from '../../support/federation/network.ts'
+import { findTestKey } from '../../support/federation/receive-needs.ts'
+import { sendJoinAnswer } from '../../support/federation/send-join-answer.ts'
+import { openedRoom } from '../../support/generators/opened-room.ts'
+import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
+import { openRemoteRoom } from '#services/federation/receive/open-remote-room.ts'
+import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { act, createRoom, putState, sendText } from '../../support/rooms/rooms.ts'
 import { type TestUser, accepted } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
@@ -16,7 +22,13 @@ const version = '11'
 const visibilities = ['world_readable', 'shared', 'invited', 'joined'] as const
 type Visibility = (typeof visibilities)[number]
 
-type Setting = { server: TestServer; alice: TestUser; far: FarServer; outsider: FarServer } & AsyncDisposable
+type Setting = {
+  network: TestNetwork
+  server: TestServer
+  alice: TestUser
+  far: FarServer
+  outsider: FarServer
+} & AsyncDisposable
 
 async function setUp(): Promise<Setting> {
   const federation = await startFederation(['a.test'])
@@ -28,6 +40,7 @@ async function setUp(): Promise<Setting> {
     return { event: signEvent(event, roomVersion(version)!, keyOf('b.test')) as unknown as JsonObject }
   })
   return {
+    network: federation.network,
     server,
     far,
     outsider: new FarServer(federation, 'c.test'),
@@ -186,6 +199,30 @@ describe('what other servers get of a room', function () {
     for (const name of ['event', 'state', 'state_ids', 'event_auth'] as const)
       assert.equal((await far.request(server, 'GET', paths({ roomId, id })[name])).status, 404, name)
     assert.deepEqual((await far.request(server, 'GET', paths({ roomId, id }).backfill)).body.pdus, [])
+  })
+
+  it('T38 is nothing while a join brings it in, and then its state for servers in it alone', async () => {
+    await using setting = await setUp()
+    const { server, far, outsider } = setting
+    const room = openedRoom('11', { creator: '@owner:s0.test' })
+    const { roomId, version: v11, order } = room
+    const owner = new FarServer({ network: setting.network, clock: server.clock }, 's0.test')
+    const ctx = { ...receiveNeeds(server.context), findKey: findTestKey }
+    await openRemoteRoom(ctx, { roomId, version: v11, create: room.json(order[0]!) })
+    const letIn = (user: string) => room.add(member(user, user, 'join'))
+    await importSendJoin(ctx, sendJoinAnswer(room, letIn('@carol:s0.test')))
+    const rules = order[3]!
+    const statuses = async (who: FarServer) => {
+      const { event, backfill, state: whole } = paths({ roomId, id: rules })
+      const asked = [event, backfill, whole].map((path) => who.request(server, 'GET', path))
+      return (await Promise.all(asked)).map(({ status }) => status)
+    }
+    assert.equal((await server.context.store.rooms.events.find(rules))?.status, 'outlier')
+    assert.deepEqual(await statuses(owner), [404, 403, 403])
+    await importSendJoin(ctx, sendJoinAnswer(room, letIn('@alice:a.test')))
+    // State before an outlier is not known.
+    assert.deepEqual(await statuses(owner), [200, 200, 404])
+    for (const who of [far, outsider]) assert.deepEqual(await statuses(who), [404, 403, 403])
   })
 
   it('is its state before an event, with the auth chain of that', async () => {

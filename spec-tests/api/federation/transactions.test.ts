@@ -127,13 +127,14 @@ describe('transactions of other servers', function () {
     assert.equal((await server.context.rooms.get(roomId)).depth, good.pdu.depth)
   })
 
-  it('take an event whose unsigned part holds a number beyond 2^53: that part is not kept', async () => {
+  it('T01 refuse alone an event whose unsigned part holds a number beyond 2^53', async () => {
     await using setting = await setUp()
     const { server, far, roomId } = setting
     const { id, pdu } = await far.make(server, roomId, message(bob, 'good'))
-    const { results } = await far.send(server, [{ ...pdu, unsigned: { age: 9007199254740993n } }])
-    // The format counts it among the event's bytes, and refuses it by itself.
-    assert.deepEqual(Object.keys(results), [id])
+    const other = await far.make(server, roomId, message(bob, 'other'))
+    const { results } = await far.send(server, [{ ...pdu, unsigned: { age: 9007199254740993n } }, other.pdu])
+    assert.notEqual(results[id]?.error, undefined)
+    assert.deepEqual(results[other.id], {})
   })
 
   it('are answered again as before', async () => {
@@ -233,6 +234,25 @@ describe('transactions of other servers', function () {
     })
     assert.deepEqual((await far.send(server, [events.at(-1)!.pdu])).results, { [events.at(-1)!.id]: {} })
     for (const { id } of events) assert.equal(await isShown(setting, id), true)
+  })
+
+  it('T01 drop fetched events with impossible depths, and take what came with them', async () => {
+    await using setting = await setUp()
+    const { server, far, roomId } = setting
+    const events = await chain(setting, 3)
+    const odd = ['9223372036854775807', '-1', '1.5', '"1"', 'null'].map((depth) =>
+      JSON.stringify({ ...events[0]!.pdu, depth: 0 }).replace('"depth":0', `"depth":${depth}`),
+    )
+    const { depth } = await server.context.rooms.get(roomId)
+    const good = events.slice(0, -1).map(({ pdu }) => JSON.stringify(pdu))
+    setting.federation.network.interceptor = async (_from, request, send) =>
+      request.uri.includes('/get_missing_events/')
+        ? { status: 200, headers: {}, body: Buffer.from(`{"events":[${[...odd, ...good].join(',')}]}`) }
+        : send(request)
+    const last = events.at(-1)!
+    assert.deepEqual((await far.send(server, [last.pdu])).results, { [last.id]: {} })
+    for (const { id } of events) assert.equal(await isShown(setting, id), true)
+    assert.equal((await server.context.rooms.get(roomId)).depth, depth + 3)
   })
 
   it('T35 drop events of a denied server that another brings', async () => {

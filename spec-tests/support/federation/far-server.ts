@@ -12,7 +12,7 @@ import type { FakeClock } from '../server/clock.ts'
 import type { TestServer } from '../server/server.ts'
 import type { FullAct } from '../generators/acts.ts'
 import { keyOf } from '../generators/server-keys.ts'
-import { jsonAnswer, type Federation, type TestNetwork } from './network.ts'
+import { jsonAnswer, type TestNetwork } from './network.ts'
 
 /** What a server of the tests answers to a request: its JSON, or nothing where it fails. */
 export type FarAnswer = (request: FederationRequest) => Promise<JsonValue | undefined> | JsonValue | undefined
@@ -117,7 +117,3 @@ export class FarServer {
     return signJson(content, keyOf(this.name))
   }
 }
-
-/** One server of the tests' own, and far servers around it. */
-const farServers = (federation: Federation, ...names: ServerName[]): FarServer[] =>
-  names.map((name) => new FarServer(federation, name))

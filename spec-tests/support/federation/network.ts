@@ -18,6 +18,7 @@ export class TestNetwork {
   readonly #urls = new Map<ServerName, string>()
   readonly #fakes = new Map<ServerName, FakeServer>()
   readonly #cut = new Set<string>()
+  readonly #crashed = new Set<ServerName>()
   /** Every request that was let through, in order. */
   readonly requests: { from: ServerName; destination: ServerName; method: string; uri: string }[] = []
   /** Undefined: requests pass as they are. */
@@ -25,6 +26,7 @@ export class TestNetwork {
 
   add(name: ServerName, url: string): void {
     this.#urls.set(name, url)
+    this.#crashed.delete(name)
   }
 
   addFake(name: ServerName, server: FakeServer): void {
@@ -40,9 +42,19 @@ export class TestNetwork {
     this.#cut.delete(pairOf(one, other))
   }
 
+  healAll(): void {
+    this.#cut.clear()
+  }
+
   /** Takes a server away, as when its process is not running. */
   remove(name: ServerName): void {
     this.#urls.delete(name)
+  }
+
+  /** Takes a server away in the middle of what it does: what is under way from it and to it gets no answer any more. */
+  crash(name: ServerName): void {
+    this.#urls.delete(name)
+    this.#crashed.add(name)
   }
 
   /** How the server of this name reaches others. */
@@ -57,6 +69,7 @@ export class TestNetwork {
   async #send(from: ServerName, request: FederationRequest): Promise<FederationAnswer> {
     const { destination, method, uri, headers, body, timeoutMs, maxBytes, signal } = request
     if (this.#cut.has(pairOf(from, destination))) throw new Error('The network is cut')
+    this.#requireAlive(from, destination)
     this.requests.push({ from, destination, method, uri })
     const fake = this.#fakes.get(destination)
     if (fake) return untilAborted(fake(request, from), signal)
@@ -71,8 +84,13 @@ export class TestNetwork {
       ...(body !== undefined && { body }),
     })
     const bytes = new Uint8Array(await answer.arrayBuffer())
+    this.#requireAlive(from, destination)
     if (bytes.length > maxBytes) throw new Error('The answer is too large')
     return { status: answer.status, headers: Object.fromEntries(answer.headers), body: bytes }
+  }
+
+  #requireAlive(...names: ServerName[]): void {
+    if (names.some((name) => this.#crashed.has(name))) throw new Error('The connection was lost')
   }
 }
 

@@ -26,6 +26,8 @@ export async function startWebServer(
     answer(request, response)
   }
   const server = identity ? createTlsServer(identity, listener) : createServer(listener)
+  // It is the client who ends idle connections.
+  server.keepAliveTimeout = 60_000
   server.on('connection', () => connections++)
   server.on('secureConnection', (socket: Socket & { servername: string | false | null }) =>
     names.push(socket.servername),

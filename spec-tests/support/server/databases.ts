@@ -18,11 +18,16 @@ export type DatabaseOptions = {
 
 const defaultEngine = (): TestEngine => (process.env.TEST_DATABASE === 'postgres' ? 'postgres' : 'sqlite')
 
+/** Who made the databases that are not removed yet. */
+export const openDatabases = new Set<Error>()
+
 /** SQLite, or PostgreSQL when TEST_DATABASE=postgres; neither migrates for every test. */
 export async function createTestDatabase({
   isNew = false,
   engine = defaultEngine(),
 }: DatabaseOptions = {}): Promise<TestDatabase> {
+  const maker = new Error('made here')
+  openDatabases.add(maker)
   const folder = await mkdtemp(join(tmpdir(), 'myelin-test-'))
   if (!isNew) await writeSigningKey(folder)
   const database = engine === 'postgres' ? await leasePostgres({ isNew }) : await cloneSqlite(folder, isNew)
@@ -32,6 +37,7 @@ export async function createTestDatabase({
     async remove() {
       await database.release()
       await rm(folder, { recursive: true, force: true })
+      openDatabases.delete(maker)
     },
   }
 }

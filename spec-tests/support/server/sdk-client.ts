@@ -1,10 +1,14 @@
 import {
+  AuthType,
   ClientEvent,
+  MatrixError,
   MatrixEventEvent,
   RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
+  UserEvent,
   createClient,
+  type AuthDict,
   type ICreateClientOpts,
   type MatrixClient,
   type MatrixEvent,
@@ -16,7 +20,7 @@ import {
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { logger, type Logger } from 'matrix-js-sdk/lib/logger.js'
 import { RustBackupManager } from 'matrix-js-sdk/lib/rust-crypto/backup.js'
-import type { TestUser } from './client.ts'
+import { testPassword, type TestUser } from './client.ts'
 
 const silent: Logger = {
   trace: () => {},
@@ -38,6 +42,7 @@ const news = [
   RoomEvent.Redaction,
   RoomMemberEvent.Typing,
   RoomStateEvent.Members,
+  UserEvent.Presence,
   CryptoEvent.DevicesUpdated,
   CryptoEvent.KeyBackupStatus,
   CryptoEvent.KeyBackupSessionsRemaining,
@@ -105,11 +110,11 @@ export class SdkClient {
     return crypto
   }
 
-  /** Makes cross-signing keys, secret storage behind a new recovery key, and a key backup. */
+  /** Makes cross-signing keys, also in the place of others, secret storage behind a new recovery key, and a key backup. */
   async setUpEncryption(): Promise<void> {
     await this.crypto.bootstrapCrossSigning({
       setupNewCrossSigning: true,
-      authUploadDeviceSigningKeys: async (upload) => void (await upload(null)),
+      authUploadDeviceSigningKeys: (upload) => this.#uploadWithPassword(upload),
     })
     await this.crypto.bootstrapSecretStorage({
       setupNewSecretStorage: true,
@@ -126,7 +131,7 @@ export class SdkClient {
   }
 
   /** Resolves with what `look` finds, which is asked again whenever the SDK has news. */
-  async until<T>(what: string, look: () => T | Promise<T>): Promise<Found<T>> {
+  async until<T>(what: string, look: () => T | Promise<T>, withinMs = deadlineMs): Promise<Found<T>> {
     const { promise, resolve, reject } = Promise.withResolvers<Found<T>>()
     const ask = () => {
       const answer = async () => {
@@ -136,7 +141,7 @@ export class SdkClient {
       answer().catch(reject)
     }
     const tooLate = () => reject(new Error(`${this.user.userId} on ${this.user.deviceId} waited in vain for ${what}`))
-    const deadline = setTimeout(tooLate, deadlineMs)
+    const deadline = setTimeout(tooLate, withinMs)
     for (const event of news) this.sdk.on(event, ask)
     ask()
     try {
@@ -148,13 +153,14 @@ export class SdkClient {
   }
 
   /** The event, once it is here and readable. */
-  readable(roomId: string, eventId: string): Promise<MatrixEvent> {
-    return this.until(`the event ${eventId}`, () => {
+  readable(roomId: string, eventId: string, withinMs = deadlineMs): Promise<MatrixEvent> {
+    const find = () => {
       const event = this.sdk.getRoom(roomId)?.findEventById(eventId)
       return event && !event.isBeingDecrypted() && !event.shouldAttemptDecryption() && !event.isDecryptionFailure()
         ? event
         : undefined
-    })
+    }
+    return this.until(`the event ${eventId}`, find, withinMs)
   }
 
   /** All events of the room on this device, those of threads too. */
@@ -164,6 +170,18 @@ export class SdkClient {
     return [room.getLiveTimeline(), ...room.getThreads().map(({ liveTimeline }) => liveTimeline)].flatMap((timeline) =>
       timeline.getEvents(),
     )
+  }
+
+  /** The password is asked for where there are keys already. */
+  async #uploadWithPassword(upload: (auth: AuthDict | null) => Promise<unknown>): Promise<void> {
+    try {
+      await upload(null)
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.httpStatus !== 401) throw error
+      const { session } = error.data as { session: string }
+      const identifier = { type: 'm.id.user', user: this.user.userId }
+      await upload({ type: AuthType.Password, session, identifier, password: testPassword })
+    }
   }
 
   async #storageKey(keyIds: string[]): Promise<[string, Uint8Array<ArrayBuffer>] | null> {

@@ -6,6 +6,11 @@ import type { TestDatabase } from './databases.ts'
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
 
+const { PATH, NODE_COMPILE_CACHE } = process.env
+
+/** What a process gets from this one; with the compiler's cache it starts in half the time. */
+export const inherited = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) }
+
 /** A server in a process of its own, as an operator starts it. */
 export type ServerProcess = {
   /** Where it listens, once it is ready; undefined when it ended before. */
@@ -16,7 +21,7 @@ export type ServerProcess = {
 
 export function startServerProcess({ url, folder }: TestDatabase): ServerProcess {
   const env = {
-    PATH: process.env.PATH,
+    ...inherited,
     MYELIN_SERVER_NAME: 'test',
     MYELIN_DATA_DIR: folder,
     MYELIN_DATABASE_URL: url,

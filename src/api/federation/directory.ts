@@ -4,6 +4,7 @@ import { RoomIdText, UserIdText } from '#api/ids.ts'
 import { forbidden, invalidParam, unrecognized } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { isValidUserId } from '#protocol/ids.ts'
 import { findProfile } from '#services/accounts/profile/profile.ts'
 import { requireLocalAlias } from '#services/rooms/directory/aliases.ts'
 import { resolveAlias } from '#services/rooms/directory/resolve-room.ts'
@@ -80,6 +81,7 @@ export const queryProfile = endpoint({
   summary: 'The profile of a user of this server.',
   spec: 'server-server-api/#get_matrixfederationv1queryprofile',
   async handle(ctx, { query: { user_id: userId, field } }) {
+    if (!isValidUserId(userId)) throw invalidParam('The user id is not valid')
     const profile = await findProfile(ctx, userId)
     if (field === undefined) return profile
     if (field === '') throw invalidParam('The field has no name')

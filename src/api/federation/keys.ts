@@ -57,7 +57,6 @@ export const queryKeys = endpoint({
   method: 'POST',
   path: '/_matrix/key/v2/query',
   auth: 'none',
-  maxBody: 'medium',
   body: Type.Object({
     server_keys: Type.Record(
       Type.String(),

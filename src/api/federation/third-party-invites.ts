@@ -28,7 +28,6 @@ export const putBound = endpoint({
   method: 'PUT',
   path: '/_matrix/federation/v1/3pid/onbind',
   auth: 'none',
-  maxBody: 'medium',
   body: Type.Object({
     medium: Type.String(),
     address: Type.String(),

@@ -60,9 +60,9 @@ const bodyLimits = {
     'Largest JSON body of a client: of keys, backups, account data, new rooms and to-device messages',
   ),
   transaction_body_bytes: bodySize(
-    12_582_912,
+    8_388_608,
     4_194_304,
-    'Largest JSON body of a transaction of another server: 50 events and 100 EDUs of 64 KiB each',
+    'Largest JSON body of a transaction of another server: 50 events of 64 KiB and 100 EDUs that are not all as large',
   ),
 }
 
@@ -79,7 +79,7 @@ const connectionLimits = {
     description: 'Memory for bodies that have not arrived whole, in bytes, in all.',
   }),
   arriving_bytes_per_address: Type.Integer({
-    default: 16_777_216,
+    default: 8_388_608,
     minimum: 65_536,
     description: 'Memory for bodies that have not arrived whole, in bytes, for one client address.',
   }),

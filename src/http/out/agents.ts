@@ -8,6 +8,8 @@ import { dial, ignore, readiness, type Dialing } from './dial.ts'
 const maxIdlePerPlace = 16
 const maxIdle = 1024
 const idleMs = 30_000
+/** Servers whose next connection takes up a session of TLS, and costs no proof of who they are. */
+const maxSessions = 1024
 const options: AgentOptions = { keepAlive: true, maxFreeSockets: maxIdlePerPlace, timeout: idleMs, scheduling: 'lifo' }
 
 type Done = (error: Error | null, socket: Socket) => void
@@ -50,7 +52,7 @@ export function createAgents(dialing: Dialing, extraAuthorities: readonly string
   const idle = new IdleSockets(idleLimit)
   const authorities = trustOf(extraAuthorities)
   const http = new Agent(options)
-  const https = new SecureAgent(options)
+  const https = new SecureAgent({ ...options, maxCachedSessions: maxSessions })
   const openSecure = https.createConnection.bind(https)
   const open = async (place: ClientRequestArgs): Promise<Socket> => {
     const socket = await dial(dialing, String(place.host), Number(place.port))

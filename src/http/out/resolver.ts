@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { systemClock, type Clock } from '#base/clock.ts'
 import { OutgoingError, type ServiceRecord } from '#base/outgoing.ts'
+import { recentMap } from '#base/recent-map.ts'
 import type { TimedAddress } from './hosts-file.ts'
 import type { Network } from './network.ts'
 
@@ -16,7 +16,7 @@ const maxRecords = 32
 const maxRunning = 1000
 const maxTtlMs = 60 * minute
 const minTtlMs = 5000
-/** For names without records, and for service records, of which no lifetime is told. */
+/** For service records, of which no lifetime is told, and names without such. */
 const usualTtlMs = 5 * minute
 const problemTtlMs = 10_000
 const patienceMs = 5000
@@ -25,7 +25,7 @@ const patienceMs = 5000
 export class CachingResolver {
   readonly #network: Network
   readonly #clock: Clock
-  readonly #known = new LRUCache<string, Known>({ max: maxNames })
+  readonly #known = recentMap<string, Known>(maxNames)
   readonly #running = new Map<string, Promise<Known>>()
 
   constructor(network: Network, clock: Clock) {
@@ -89,7 +89,8 @@ export class CachingResolver {
     if (found.length === 0 && trouble !== undefined) throw trouble
     const records = found.slice(0, maxRecords).map(({ address }) => address)
     // A family that could not be had is asked for soon again.
-    const ttlMs = found.length === 0 ? usualTtlMs : trouble === undefined ? lifetimeOf(found) : problemTtlMs
+    // A server that is being set up, or moved, is looked for again soon.
+    const ttlMs = found.length === 0 ? minTtlMs : trouble === undefined ? lifetimeOf(found) : problemTtlMs
     return { records, ttlMs }
   }
 }

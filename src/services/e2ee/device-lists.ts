@@ -28,9 +28,10 @@ export async function deviceListChanges(
   const moved =
     from.events < to.events ? await (known ?? sharingMoved(store, userId, { after: from.events, upTo: to.events })) : []
   const others = new Set([...updated, ...moved])
-  const isSelfUpdated = others.delete(userId) && updated.includes(userId)
+  const isSelfMoved = moved.includes(userId) && (await hasJoinedAmongOthers(store, userId, { from, to, moved }))
+  const isSelfUpdated = others.delete(userId) && (updated.includes(userId) || isSelfMoved)
   if (others.size === 0) return { changed: isSelfUpdated ? [userId] : [], left: [] }
-  const sharing = new Set(await store.rooms.members.sharingAmong(userId, [...others]))
+  const sharing = new Set(await store.rooms.sharing.sharingAmong(userId, [...others]))
   // In order: what comes from the store has none, and the answer to one request must not differ from time to time.
   return {
     changed: [...(isSelfUpdated ? [userId] : []), ...[...others].filter((other) => sharing.has(other))].sort(),
@@ -43,8 +44,21 @@ async function sharingMoved(
   userId: UserId,
   { after, upTo }: { after: number; upTo: number },
 ): Promise<UserId[]> {
-  const moved = await rooms.members.sharingCandidates(userId, after, upTo)
+  const moved = await rooms.sharing.sharingCandidates(userId, after, upTo)
   return [...new Set([...moved, ...(await rooms.partial.membersCompleted(userId, after, upTo))])]
+}
+
+/**
+ * Whether the user joined a room with users of other servers.
+ * NOTSPEC: servers in use name the user as well then, whose devices that server may meet for the first time.
+ */
+async function hasJoinedAmongOthers(
+  store: Context['store'],
+  userId: UserId,
+  { from, to, moved }: { from: DeviceListPosition; to: DeviceListPosition; moved: readonly UserId[] },
+): Promise<boolean> {
+  if (!moved.some((other) => serverOf(other) !== serverOf(userId))) return false
+  return store.rooms.members.hasJoined(userId, { after: from.events, upTo: to.events })
 }
 
 /** Publishes a change of keys; to be called after the commit. */
@@ -68,7 +82,7 @@ export function followDeviceLists(ctx: Needs): () => void {
 async function wakeObservers({ store, waiters, config }: Needs, userIds: readonly UserId[]): Promise<void> {
   for (const userId of userIds) {
     waiters.move(userId, 'device_lists')
-    for (const observer of await store.rooms.members.usersSharingRooms(userId))
+    for (const observer of await store.rooms.sharing.usersSharingRooms(userId))
       if (serverOf(observer) === config.server_name) waiters.move(observer, 'device_lists')
   }
 }

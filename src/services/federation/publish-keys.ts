@@ -2,7 +2,8 @@ import { invalidParam } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { signJson } from '#protocol/events/signatures.ts'
-import { encodePublicKey } from '#protocol/events/signing-key.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
+import { encodePublicKey, type SigningKey } from '#protocol/events/signing-key.ts'
 import { isValidServerName, type ServerName } from '#protocol/ids.ts'
 
 type Needs = Pick<Context, 'config' | 'clock' | 'signingKey' | 'store' | 'keyRing' | 'rateBuckets'>
@@ -25,8 +26,11 @@ export function ownKeyAnswer({ config, clock, signingKey }: Pick<Needs, 'config'
     verify_keys: { [signingKey.keyId]: { key: encodePublicKey(signingKey.publicKey) } },
     old_verify_keys: Object.fromEntries(old) as JsonObject,
   }
-  return JSON.stringify(signJson(answer, signingKey))
+  return signedText(answer, signingKey)
 }
+
+/** Canonical, so that who verifies a signature need not read and write the JSON anew. */
+const signedText = (answer: JsonObject, key: SigningKey): string => canonicalJson(signJson(answer, key), 'lenient')
 
 export type WantedKeys = Readonly<Record<ServerName, { minimumValidUntil: number | undefined }>>
 
@@ -41,7 +45,7 @@ export async function answerKeyQuery(ctx: Needs, wanted: WantedKeys, ip: string)
   const others = servers.filter((server) => server !== ctx.config.server_name)
   await fetchMissing(ctx, { wanted, others, ip })
   const answers = await ctx.store.federation.serverKeys.findAnswers(others)
-  const texts = answers.map(({ answer }) => JSON.stringify(signJson(JSON.parse(answer) as JsonObject, ctx.signingKey)))
+  const texts = answers.map(({ answer }) => signedText(JSON.parse(answer) as JsonObject, ctx.signingKey))
   if (servers.length > others.length) texts.push(ownKeyAnswer(ctx))
   return `{"server_keys":[${texts.join(',')}]}`
 }

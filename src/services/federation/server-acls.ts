@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { recentMap } from '#base/recent-map.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import { readServerAcl, type ServerAcl } from '#protocol/rooms/server-acl.ts'
@@ -17,7 +17,7 @@ export class ServerAcls {
     const known = this.#acls.get(pdu)
     if (known) return known
     const read = readServerAcl(pdu.content)
-    const verdicts = new LRUCache<ServerName, boolean>({ max: maxVerdicts })
+    const verdicts = recentMap<ServerName, boolean>(maxVerdicts)
     const acl: ServerAcl = (server) => {
       const verdict = verdicts.get(server) ?? read(server)
       verdicts.set(server, verdict)

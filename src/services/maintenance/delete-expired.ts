@@ -43,6 +43,7 @@ export async function deleteExpired({
   await store.accounts.registrationTokens.deleteExpired(now - keep.registrationTokens)
   await store.e2ee.crossSigning.deleteExpiredPermits(now)
   await store.e2ee.keyBackups.deleteOfDeactivated()
+  await store.e2ee.remoteDeviceLists.deleteSentOfDeactivated()
   await store.jobs.jobs.deleteFinishedBefore(now - keep.jobs)
   await store.federation.relayedEvents.deleteBefore(now - keep.relayedEvents)
   await store.federation.serverKeys.keepNewest(keep.serverKeys)

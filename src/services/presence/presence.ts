@@ -46,7 +46,7 @@ export async function findPresence(
   ctx: Pick<Context, 'store' | 'presence'>,
   { userId, reader }: { userId: UserId; reader: UserId },
 ): Promise<PresenceContent> {
-  if (userId !== reader && !(await ctx.store.rooms.members.shareRoom(reader, userId)))
+  if (userId !== reader && !(await ctx.store.rooms.sharing.shareRoom(reader, userId)))
     throw forbidden("You are not allowed to see this user's presence")
   await recallPresence(ctx, userId)
   return ctx.presence.find(userId) ?? { presence: 'offline' }
@@ -105,6 +105,6 @@ async function announceAll({ store, bus, presence }: Pick<Context, 'store' | 'bu
   presence.unannounced.clear()
   const concerned = new Set(changed)
   for (const userId of changed)
-    for (const other of await store.rooms.members.usersSharingRooms(userId)) concerned.add(other)
+    for (const other of await store.rooms.sharing.usersSharingRooms(userId)) concerned.add(other)
   bus.publish(presenceChanged, { userIds: [...concerned] })
 }

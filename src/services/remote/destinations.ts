@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '#base/clock.ts'
+import { recentMap } from '#base/recent-map.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import type { Backoff } from '#store/federation/destinations.ts'
 
@@ -22,7 +22,7 @@ const maxFailing = 20_000
  */
 export class Destinations {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #failing = new LRUCache<ServerName, Backoff>({ max: maxFailing })
+  readonly #failing = recentMap<ServerName, Backoff>(maxFailing)
   #onChange: (server: ServerName, isDue: boolean) => void = () => {}
 
   constructor(clock: Pick<Clock, 'now'>) {

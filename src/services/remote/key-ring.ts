@@ -1,8 +1,8 @@
-import { LRUCache } from 'lru-cache'
 import type { Cache, CacheBudget } from '#base/cache.ts'
 import type { Clock } from '#base/clock.ts'
 import { LoadingCache } from '#base/loading-cache.ts'
 import type { Log } from '#base/log.ts'
+import { recentMap } from '#base/recent-map.ts'
 import { decodePublicKey } from '#protocol/events/signing-key.ts'
 import type { ServerName } from '#protocol/ids.ts'
 import type { StoredServerKey } from '#store/federation/server-keys.ts'
@@ -28,7 +28,7 @@ export class KeyRing {
   readonly #ctx: Needs
   readonly #own: Keys
   readonly #known: LoadingCache<ServerName, Keys>
-  readonly #attempts = new LRUCache<ServerName, Attempt>({ max: maxAttempts })
+  readonly #attempts = recentMap<ServerName, Attempt>(maxAttempts)
   readonly #fetching = new Map<ServerName, Promise<void>>()
 
   constructor(ctx: Needs) {

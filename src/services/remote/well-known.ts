@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Outgoing, OutgoingAnswer } from '#base/outgoing.ts'
+import { recentMap } from '#base/recent-map.ts'
 import { isObject } from '#protocol/events/event.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
 import { cacheLifetime } from './cache-lifetime.ts'
@@ -27,7 +27,7 @@ const maxPauseMs = hour
 /** What hosts say at `/.well-known/matrix/server`. https://spec.matrix.org/v1.19/server-server-api/#getwell-knownmatrixserver */
 export class WellKnownServers {
   readonly #ctx: Needs
-  readonly #known = new LRUCache<string, Known>({ max: maxHosts })
+  readonly #known = recentMap<string, Known>(maxHosts)
   readonly #fetching = new Map<string, Promise<Known>>()
 
   constructor(ctx: Needs) {

@@ -44,6 +44,12 @@ export const remoteDeviceLists = (db: Db, kind: Engine['kind']) => ({
       .delete()
   },
 
+  /** Nothing is announced of accounts that are no more. */
+  async deleteSentOfDeactivated(): Promise<void> {
+    const gone = db('accounts').whereNotNull('deactivated_at').select('user_id')
+    await db<SentRow>('sent_device_lists').whereIn('user_id', gone).delete()
+  },
+
   /** The change of each user's list that a server was sent last; users of whom it was sent none are left out. */
   async sentTo(serverName: ServerName, userIds: readonly UserId[]): Promise<Map<UserId, number>> {
     if (userIds.length === 0) return new Map()

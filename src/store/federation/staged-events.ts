@@ -1,7 +1,7 @@
 import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
-import { inList } from '#store/engine/in-list.ts'
+import { pairList } from '#store/engine/pair-list.ts'
 
 /** An event that another server sent and that is not worked on yet. */
 export type StagedEvent = Readonly<{
@@ -45,11 +45,11 @@ export const stagedEvents = (db: Db, kind: Engine['kind']) => ({
     }))
   },
 
-  async delete(roomId: RoomId, eventIds: readonly EventId[]): Promise<void> {
-    if (eventIds.length === 0) return
+  async delete(events: readonly Pick<StagedEvent, 'roomId' | 'eventId'>[]): Promise<void> {
+    if (events.length === 0) return
+    const pairs = events.map(({ roomId, eventId }) => [roomId, eventId] as const)
     await db<Row>('staged_events')
-      .where({ room_id: roomId })
-      .whereRaw(...inList(kind, 'event_id', eventIds))
+      .whereRaw(...pairList(kind, ['room_id', 'event_id'], pairs))
       .delete()
   },
 })

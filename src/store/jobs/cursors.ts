@@ -63,6 +63,11 @@ export const cursors = (db: Db) => {
       await held(name, fence).update({ lease_owner: null, lease_until: 0 })
     },
 
+    /** Ends the leases of processes that are gone, for the only one there is. */
+    async releaseAll(): Promise<void> {
+      await db<Row>('cursors').whereNotNull('lease_owner').update({ lease_owner: null, lease_until: 0 })
+    },
+
     async find(name: string): Promise<{ positions: Positions; leaseUntil: number } | undefined> {
       const row = await db<Row>('cursors').where({ name }).first()
       return row && { positions: JSON.parse(row.positions) as Positions, leaseUntil: Number(row.lease_until) }

@@ -203,6 +203,11 @@ export const jobs = (db: Db, kind: Engine['kind']) => {
       return times.length === 0 ? undefined : Math.min(...times)
     },
 
+    /** Ends the leases of processes that are gone, for the only one there is: running jobs are due at once. */
+    async releaseAll(): Promise<void> {
+      await db<Row>('jobs').where({ state: 'running' }).update({ lease_owner: null, lease_until: 0 })
+    },
+
     /** Deletes jobs that ended before a time in ms. */
     async deleteFinishedBefore(before: number): Promise<void> {
       await db<Row>('jobs').whereIn('state', ['done', 'failed', 'cancelled']).where('finished_at', '<', before).delete()

@@ -1,5 +1,7 @@
 import type { EventId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
+import type { Engine } from '#store/engine/engine.ts'
+import { inList } from '#store/engine/in-list.ts'
 
 /**
  * Where the history of a room is not here: below an event whose previous events could not be had. Positions are kept free
@@ -18,7 +20,16 @@ export type HistoryGap = Readonly<{
 
 type Row = { room_nid: number; position: number; next_position: number; first_position: number; edges: string }
 
-export const historyGaps = (db: Db) => ({
+export const historyGaps = (db: Db, kind: Engine['kind']) => ({
+  /** The same for several rooms, in the order asked for. */
+  async listOf(roomNids: readonly number[]): Promise<HistoryGap[][]> {
+    const rows = await db<Row>('history_gaps')
+      .whereRaw(...inList(kind, 'room_nid', roomNids))
+      .orderBy('position', 'desc')
+    const byRoom = Map.groupBy(rows, (row) => Number(row.room_nid))
+    return roomNids.map((nid) => (byRoom.get(nid) ?? []).map(fromRow))
+  },
+
   /** The gaps of a room, closed ones among them, the newest first. */
   async list(roomNid: number): Promise<HistoryGap[]> {
     return (await db<Row>('history_gaps').where({ room_nid: roomNid }).orderBy('position', 'desc')).map(fromRow)

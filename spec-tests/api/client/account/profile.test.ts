@@ -49,13 +49,15 @@ describe('profiles', () => {
     assert.deepEqual(after.body, {})
   })
 
-  it('of unknown, foreign and ill-formed users are not found', async () => {
+  it('of unknown and ill-formed users are not found, and those of servers that cannot be asked cannot be had', async () => {
     await using server = await startTestServer()
 
-    for (const userId of ['@nobody:test', '@alice:elsewhere.example', 'nobody', '@', '@:test', '@a%0a:test']) {
+    for (const userId of ['@nobody:test', 'nobody', '@', '@:test', '@a%0a:test']) {
       const reply = await server.anonymous.request('GET', profile(userId))
       assert.deepEqual([reply.status, reply.body.errcode], [404, 'M_NOT_FOUND'], userId)
     }
+    const foreign = await server.anonymous.request('GET', profile('@alice:elsewhere.example'))
+    assert.deepEqual([foreign.status, foreign.body.errcode], [502, 'M_UNKNOWN'])
   })
 
   it('are changed by their user alone', async () => {

@@ -70,9 +70,9 @@ describe('device lists', () => {
   it('change for the next request of who shares a room, however long finding those takes', async () => {
     await using server = await startTestServer()
     const { alice, bob } = await threeUsers(server)
-    const { members } = server.context.store.rooms
-    const { usersSharingRooms } = members
-    Object.assign(members, {
+    const { sharing } = server.context.store.rooms
+    const { usersSharingRooms } = sharing
+    Object.assign(sharing, {
       usersSharingRooms: async (userId: UserId) => {
         await setTimeout(50)
         return usersSharingRooms(userId)

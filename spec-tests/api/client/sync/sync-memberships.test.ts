@@ -25,6 +25,8 @@ describe('GET /sync on who comes and goes', () => {
       assert.deepEqual(keysOf(room.timeline), [`m.room.member|${bob.userId}`])
       assert.deepEqual(room.state.events, [])
     }
+    const { rooms } = await sync(bob, { since, use_state_after: 'true' })
+    assert.deepEqual(keysOf(rooms.leave![roomId]!.state_after), [`m.room.member|${bob.userId}`])
   })
 
   it('tells who was banned after leaving nothing from in between', async () => {
@@ -47,6 +49,11 @@ describe('GET /sync on who comes and goes', () => {
       ['leave', 'ban'],
     )
     assert.ok(!keysOf(room.state).includes('m.room.topic|'))
+    const after = (await sync(bob, { since, use_state_after: 'true' })).rooms.leave![roomId]!.state_after
+    assert.deepEqual(
+      after.events.map(({ type, content }) => [type, content['membership']]),
+      [['m.room.member', 'ban']],
+    )
   })
 
   it('tells other devices of a room that was left and forgotten since, and nobody after that', async () => {

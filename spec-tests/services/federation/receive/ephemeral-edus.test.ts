@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import type { RoomId, ServerName } from '#protocol/ids.ts'
 import { receiveEdu } from '#services/federation/receive/edus/receive-edu.ts'
-import { memberRemotely } from '../../../support/federation/fake-peer.ts'
+import { actRemotely, memberRemotely, remoteEvent } from '../../../support/federation/fake-peer.ts'
 import { startSending, userAt, type Sending } from '../../../support/federation/sending.ts'
 import { createRoom, putState, sendRelated, sendText } from '../../../support/rooms/rooms.ts'
 import { sync, type Synced } from '../../../support/server/sync.ts'
@@ -105,6 +105,26 @@ describe('receipts of other servers', function () {
       [two]: { 'm.read': { [near]: { ts } } },
       [reply]: { 'm.read': { [near]: { ts: clock.now(), thread_id: one } } },
     })
+  })
+
+  it('that come before their event are shown when that is there', async () => {
+    await using sending = await startSending()
+    const { alice, ctx } = sending
+    const roomId = await sending.room([sending.peer('near.test')])
+    const { next_batch: since } = await sync(alice)
+    const act = { sender: near, type: 'm.room.message', content: { body: 'late' } } as const
+    const { id } = await remoteEvent(ctx, roomId, act)
+    await give(sending, 'm.receipt', receipt(roomId, near, { eventId: id, ts: 5 }))
+    await give(sending, 'm.receipt', receipt(roomId, near, { eventId: '$never', ts: 5 }))
+    assert.equal(await actRemotely(ctx, roomId, act), id)
+    while ((await ctx.store.rooms.receipts.listOfUser(roomId, near)).length === 0)
+      await new Promise((resolve) => setImmediate(resolve))
+
+    assert.deepEqual(ephemeral(await sync(alice, { since }), roomId, 'm.receipt'), [
+      { [id]: { 'm.read': { [near]: { ts: 5 } } } },
+    ])
+    for (let events = 0; events < 10; events++) await sendText(alice, roomId, `${events}`)
+    assert.ok(!ctx.earlyReceipts.has(roomId))
   })
 
   it('T39 count for users of the server that sends them, in rooms they are in, and for events that are there', async () => {

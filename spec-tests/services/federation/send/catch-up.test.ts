@@ -36,6 +36,7 @@ describe('a server that was away', function () {
     for (const index of [0, 1, 2, 1, 0]) await sendText(sending.alice, rooms[index]!, `${index} missed`)
     for (let passed = 0; passed < 20; passed++) await sending.pass(minute)
     for (const index of [2, 0, 1]) await sendText(sending.alice, rooms[index]!, `${index} last`)
+    await sending.settle()
     near.rise()
     await sending.pass(60 * minute)
     for (const body of ['x', 'y']) await sendText(sending.alice, rooms[0]!, body)

@@ -75,6 +75,7 @@ describe('typing, receipts and presence for other servers', function () {
     await sendText(alice, roomId, 'missed')
     await sending.settle()
     for (const event of events) await read(alice, roomId, { event })
+    await sending.settle()
     near.rise()
     await sending.pass(10 * second)
 
@@ -91,7 +92,7 @@ describe('typing, receipts and presence for other servers', function () {
     await sending.room([near!])
     const big = await sending.room([large!])
     for (const name of ['one', 'two']) await memberRemotely(ctx, big, [`@${name}:large.test`, 'join'])
-    await sending.pass(2 * second)
+    await sending.pass(61 * second)
     await setPresence(alice, 'unavailable', 'away')
     await sending.pass(2 * second)
 

@@ -55,6 +55,8 @@ describe('transactions to other servers', function () {
     await using sending = await startSending()
     const near = sending.peer('near.test')
     const roomId = await sending.room([near])
+    await sending.settle()
+    near.received.length = 0
     const held = Promise.withResolvers<undefined>()
     near.answer = () => held.promise
     const bodies = Array.from({ length: 120 }, (_, index) => `${index}`)

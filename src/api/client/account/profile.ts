@@ -13,21 +13,22 @@ const path = '/_matrix/client/v3/profile/:userId/:keyName'
 const Params = Type.Object({ userId: UserIdText, keyName: Type.String() })
 const Fields = Type.Object({}, { additionalProperties: true })
 
-/** Whether another server is asked: for those who are logged in. */
-const isAskedFor = (ctx: Context, userId: UserId, requester: unknown): boolean =>
-  requester !== undefined && isValidUserId(userId) && serverOf(userId) !== ctx.config.server_name
+/** Whether another server is asked. */
+const isElsewhere = (ctx: Context, userId: UserId): boolean =>
+  isValidUserId(userId) && serverOf(userId) !== ctx.config.server_name
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuserid */
 export const getProfile = endpoint({
   method: 'GET',
   path: '/_matrix/client/v3/profile/:userId',
-  auth: 'optional',
+  auth: 'none',
+  limit: 'default',
   params: Type.Object({ userId: UserIdText }),
   reply: Fields,
   summary: "Shows a user's whole profile.",
   spec: 'client-server-api/#get_matrixclientv3profileuserid',
-  async handle(ctx, { params }, requester) {
-    return isAskedFor(ctx, params.userId, requester) ? askProfile(ctx, params.userId) : findProfile(ctx, params.userId)
+  async handle(ctx, { params }) {
+    return isElsewhere(ctx, params.userId) ? askProfile(ctx, params.userId) : findProfile(ctx, params.userId)
   },
 })
 
@@ -35,14 +36,15 @@ export const getProfile = endpoint({
 export const getProfileField = endpoint({
   method: 'GET',
   path,
-  auth: 'optional',
+  auth: 'none',
+  limit: 'default',
   params: Params,
   reply: Fields,
   summary: "Shows one field of a user's profile.",
   spec: 'client-server-api/#get_matrixclientv3profileuseridkeyname',
-  async handle(ctx, { params: { userId, keyName } }, requester) {
+  async handle(ctx, { params: { userId, keyName } }) {
     checkFieldName(keyName)
-    const isRemote = isAskedFor(ctx, userId, requester)
+    const isRemote = isElsewhere(ctx, userId)
     const profile = isRemote ? await askProfile(ctx, userId, keyName) : await findProfile(ctx, userId)
     if (!Object.hasOwn(profile, keyName)) throw notFound('The profile has no such field')
     return { [keyName]: profile[keyName] }

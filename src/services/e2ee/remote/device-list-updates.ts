@@ -63,7 +63,7 @@ async function apply(ctx: Needs, userId: UserId, work: Applying): Promise<void> 
   const outcome = await ctx.store.transaction(async (tx) => {
     // The counter row is the lock.
     const position = await tx.streams.next('device_lists')
-    if ((await tx.rooms.members.sharingWithAccounts([userId])).length === 0) return 'known'
+    if ((await tx.rooms.sharing.sharingWithAccounts([userId])).length === 0) return 'known'
     const list = await tx.e2ee.remoteDeviceLists.hold(userId)
     const applied = await work(tx, list)
     if (applied === 'known') return applied
@@ -76,14 +76,16 @@ async function apply(ctx: Needs, userId: UserId, work: Applying): Promise<void> 
   if (outcome === 'gap') ctx.bus.publish(jobsChanged, { kind: refreshDeviceListJob })
 }
 
-/** The list is fetched anew; one that is not here is fetched when somebody asks. */
+/** The list is fetched anew; one that is not here when somebody asks, and also if it is being fetched meanwhile. */
 async function markStale(
   { clock, tokens }: Needs,
   tx: Transaction,
   { userId, list }: { userId: UserId; list: RemoteDeviceList | undefined },
 ): Promise<void> {
-  if (!list) return
-  await tx.e2ee.remoteDeviceLists.save({ ...list, isStale: true, version: list.version + 1 })
+  const { streamId = 0, version = 0 } = list ?? {}
+  await tx.e2ee.remoteDeviceLists.save({ userId, streamId, isStale: true, version: version + 1 })
+  // Of whom nobody asked, nothing is here that would be wrong.
+  if (streamId === 0) return
   await tx.jobs.jobs.addAgain({
     id: tokens.id(16),
     kind: refreshDeviceListJob,

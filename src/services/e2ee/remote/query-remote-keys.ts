@@ -35,7 +35,7 @@ export async function fetchDeviceLists(
   const fresh = (await ctx.store.e2ee.remoteDeviceLists.listOf(userIds)).filter(({ isStale }) => !isStale)
   const known = new Set(fresh.map(({ userId }) => userId))
   const missing = userIds.filter((userId) => !known.has(userId))
-  const shared = new Set(await ctx.store.rooms.members.sharingWithAccounts(missing))
+  const shared = new Set(await ctx.store.rooms.sharing.sharingWithAccounts(missing))
   const waiting = [...shared]
   const fetchNext = async () => {
     for (let userId = waiting.pop(); userId !== undefined; userId = waiting.pop())

@@ -64,7 +64,7 @@ async function fillFrom(
     ctx.rooms.inTurn(room.roomId, async (turn) => {
       const now = await turn.settledRoom()
       const current = (await ctx.store.rooms.gaps.list(nidOf(now))).find((one) => one.position === gap.position)
-      return current ? takeHistory(needs, now, { gap: current, fetched }) : 0
+      return current ? takeHistory(needs, turn, { room: now, gap: current, fetched }) : 0
     }),
   )
   return taken > 0

@@ -7,6 +7,7 @@ import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { storeOutliers } from '#services/federation/receive/store-outliers.ts'
 import { authEventIdsWithCreate } from '#services/rooms/events/describe-event.ts'
 import type { LockedRoom } from '#services/rooms/live/live-room.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import { persistHistory } from '#services/rooms/write/persist-history.ts'
 import { earlyRedactionOf, redactionBy } from '#services/rooms/write/redactions.ts'
@@ -23,8 +24,8 @@ import type { FetchedHistory } from './fetch-history.ts'
  */
 export async function takeHistory(
   ctx: ReceiveNeeds,
-  room: LockedRoom,
-  { gap, fetched }: { gap: HistoryGap; fetched: FetchedHistory },
+  turn: RoomTurn,
+  { room, gap, fetched }: { room: LockedRoom; gap: HistoryGap; fetched: FetchedHistory },
 ): Promise<number> {
   const ordered = await inOrder(fetched.events, room.version)
   const state = ordered.filter(({ pdu }) => pdu.state_key !== undefined && pdu.type !== 'm.room.create')
@@ -59,7 +60,7 @@ export async function takeHistory(
   } finally {
     // What readers keep of the room begins below what came in.
     room.dropRecent()
-    if (redactsState) ctx.rooms.drop(room.roomId)
+    if (redactsState) await turn.drop()
   }
   return gap.nextPosition - next
 }

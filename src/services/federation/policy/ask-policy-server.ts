@@ -44,11 +44,10 @@ export const askPolicy =
 /** https://spec.matrix.org/v1.19/server-server-api/#asking-for-a-policy-server-signature-on-an-event */
 export const signByPolicy =
   (ctx: Needs): SignByPolicy =>
-  async (room, { pdu, sign }) => {
+  async (room, { pdu }) => {
     if (!room.nextStateEntry('m.room.policy', '') || !needsRecommendation(pdu)) return
     const policy = await policyOf(ctx, room)
     if (!policy) return
-    sign()
     const isSigned = await addSignature(ctx, room, { pdu, policy }).catch((error: unknown) => {
       throw error instanceof RemoteError ? error.toClientError() : error
     })

@@ -1,3 +1,4 @@
+import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { checkAuthEvents, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
@@ -7,6 +8,8 @@ import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
+import { loadStateEntries } from '#services/rooms/live/load-state-entries.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
 import type { ReceiveNeeds } from './ports.ts'
 
 /** An auth event as far as it was judged itself. */
@@ -52,19 +55,33 @@ export function authorizeByAuthEvents(
 export const createIdOf = (pdu: Pdu, version: RoomVersion): EventId | undefined =>
   version.roomIdIsCreateHash && pdu.room_id !== undefined ? `$${pdu.room_id.slice(1)}` : undefined
 
+/** The events of the current state by which the rules would judge the event now: mostly the very ones that it cites. */
+export async function judgedInState(
+  ctx: Pick<ReceiveNeeds, 'store'>,
+  room: LiveRoom,
+  pdu: Pdu,
+): Promise<ReadonlyMap<EventId, JudgedEvent>> {
+  const keys = [['m.room.create', ''] as const, ...authEventKeys(pdu, room.version)]
+  await loadStateEntries(ctx, room, keys)
+  const judged = new Map<EventId, JudgedEvent>()
+  for (const [type, key] of keys) {
+    const entry = room.entry(type, key)
+    // No state holds a rejected event.
+    if (entry?.pdu) judged.set(entry.eventId, { pdu: entry.pdu, isRejected: false })
+  }
+  return judged
+}
+
 /** What is known here of some events that others cite. */
 export async function loadJudged(
   { store }: Pick<ReceiveNeeds, 'store'>,
   room: LiveRoom,
   ids: readonly EventId[],
 ): Promise<FindJudged> {
-  const judged = new Map<EventId, JudgedEvent | 'elsewhere'>()
-  for (const event of await store.rooms.events.findMany(ids))
-    judged.set(
-      event.eventId,
-      event.roomNid === room.nid
-        ? { pdu: storedPdu(event, room), isRejected: event.status === 'rejected' }
-        : 'elsewhere',
-    )
+  const found = await store.rooms.events.findMany(ids)
+  const judged = new Map(found.map((event) => [event.eventId, judgedAsStored(event, room)]))
   return (id) => judged.get(id)
 }
+
+export const judgedAsStored = (event: GraphEvent, room: LiveRoom): JudgedEvent | 'elsewhere' =>
+  event.roomNid === room.nid ? { pdu: storedPdu(event, room), isRejected: event.status === 'rejected' } : 'elsewhere'

@@ -12,7 +12,13 @@ import { hasState, isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { StateDiff } from '#services/rooms/state/state-diff.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { GraphEvent } from '#store/rooms/events.ts'
-import { authorizeByAuthEvents, createIdOf, loadJudged } from './check-auth-events.ts'
+import {
+  authorizeByAuthEvents,
+  createIdOf,
+  judgedAsStored,
+  judgedInState,
+  type FindJudged,
+} from './check-auth-events.ts'
 import { checkCurrentState, checkPolicy, checkServerAcl, checkStateBefore } from './check-state.ts'
 import { claimedStateDiff } from './claimed-state.ts'
 import type { CheckedEvent } from './checked-event.ts'
@@ -31,14 +37,13 @@ export type Entering = CheckedEvent & {
  */
 export async function enterEvent(ctx: ReceiveNeeds, room: LockedRoom, event: Entering): Promise<ReceiveResult> {
   const { pdu, eventId } = event
-  const stored = await ctx.store.rooms.events.find(eventId)
+  const { stored, findJudged, prevs } = await loadCited(ctx, room, event)
   if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
   if (stored && isInTimeline(stored)) return { eventId, outcome: 'known' }
   // NOTSPEC: the rules allow any number of create events, but a second one could only be meant to confuse.
   if (pdu.type === 'm.room.create') return { eventId, outcome: 'dropped', reason: 'The room has a create event' }
-  const judged = authorizeByAuthEvents(pdu, room.version, await loadJudged(ctx, room, citedBy(pdu, room)))
+  const judged = authorizeByAuthEvents(pdu, room.version, findJudged)
   if ('missing' in judged) return { eventId, outcome: 'unresolved', reason: 'Auth events are missing' }
-  const prevs = await findPrevs(ctx, room, event)
   if (!prevs) return { eventId, outcome: 'unresolved', reason: 'Previous events are missing' }
   const at = await stateBeforeOf(ctx, room, { event, prevs })
   const rejection = judged.rejection ?? (await judgeBefore(ctx, room, { pdu, at }))
@@ -66,17 +71,51 @@ const citedBy = (pdu: Pdu, { version }: LiveRoom): EventId[] => {
   return [...authEventIds(pdu, version), ...(create ? [create] : [])]
 }
 
-/** The previous events, where all of them are in the timeline; with a claimed state those that are. */
-async function findPrevs(
-  ctx: ReceiveNeeds,
+/** What is known here of the events that an event is about. */
+type Cited = {
+  /** Itself, as it came before. */
+  stored: GraphEvent | undefined
+  findJudged: FindJudged
+  /** Its previous events, where all of them are in the timeline; with a claimed state those that are. */
+  prevs: Previous | undefined
+}
+
+/** `line`: all forward extremities there are, and nothing else. */
+type Previous = 'line' | readonly GraphEvent[]
+
+/** Most events follow the forward extremities and cite the current state, which are in memory; the rest is read at once. */
+async function loadCited(ctx: ReceiveNeeds, room: LiveRoom, event: Entering): Promise<Cited> {
+  const { pdu, eventId, claimed } = event
+  const inState = await judgedInState(ctx, room, pdu)
+  const prevIds = new Set(prevEventIds(pdu, room.version))
+  const isOnLine =
+    !claimed &&
+    prevIds.size === room.forwardExtremities.length &&
+    room.forwardExtremities.every((id) => prevIds.has(id))
+  const wanted = new Set([
+    eventId,
+    ...citedBy(pdu, room).filter((id) => !inState.has(id)),
+    ...(isOnLine ? [] : prevIds),
+  ])
+  const found = new Map((await ctx.store.rooms.events.findMany([...wanted])).map((one) => [one.eventId, one]))
+  const findJudged: FindJudged = (id) => {
+    const one = found.get(id)
+    return inState.get(id) ?? (one && judgedAsStored(one, room))
+  }
+  const prevs = isOnLine ? ('line' as const) : previousAmong(found, room, { prevIds, claimed })
+  return { stored: found.get(eventId), findJudged, prevs }
+}
+
+function previousAmong(
+  found: ReadonlyMap<EventId, GraphEvent>,
   room: LiveRoom,
-  { pdu, claimed }: Entering,
-): Promise<GraphEvent[] | undefined> {
-  const ids = new Set(prevEventIds(pdu, room.version))
-  const found = (await ctx.store.rooms.events.findMany([...ids])).filter(
-    (one) => one.roomNid === room.nid && hasState(room, one),
-  )
-  return claimed || found.length === ids.size ? found : undefined
+  { prevIds, claimed }: Pick<Entering, 'claimed'> & { prevIds: ReadonlySet<EventId> },
+): GraphEvent[] | undefined {
+  const prevs = [...prevIds].flatMap((id) => {
+    const one = found.get(id)
+    return one && one.roomNid === room.nid && hasState(room, one) ? one : []
+  })
+  return claimed || prevs.length === prevIds.size ? prevs : undefined
 }
 
 /** The previous events that are not here, where the event comes in all the same. */
@@ -96,12 +135,9 @@ type StateBefore = { before: StateDiff; branch: Branch | undefined }
 async function stateBeforeOf(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { event, prevs }: { event: Entering; prevs: readonly GraphEvent[] },
+  { event, prevs }: { event: Entering; prevs: Previous },
 ): Promise<StateBefore> {
-  const isOnLine =
-    prevs.length === room.forwardExtremities.length &&
-    prevs.every(({ eventId }) => room.forwardExtremities.includes(eventId))
-  if (isOnLine && !event.claimed) return { before: new Map(), branch: undefined }
+  if (prevs === 'line') return { before: new Map(), branch: undefined }
   const parents = await loadParents(ctx, room, prevs)
   const known = event.claimed ? undefined : await stateFollowing(ctx, room, parents)
   const before =
@@ -137,11 +173,11 @@ async function judgeNow(
   return (await checkPolicy(ctx, room, event)) ? undefined : { reason: 'The Policy Server does not recommend it' }
 }
 
-type Accepting = { received: Omit<Received, 'status'>; at: StateBefore; prevs: readonly GraphEvent[] }
+type Accepting = { received: Omit<Received, 'status'>; at: StateBefore; prevs: Previous }
 
 async function acceptance(ctx: ReceiveNeeds, room: LiveRoom, { received, at, prevs }: Accepting): Promise<Received> {
-  const event = { pdu: received.pdu, eventId: received.eventId, before: at.before, prevs }
-  const transition = at.branch ? await stateTransition(ctx, room, event) : plainTransition(event)
+  const event = { pdu: received.pdu, eventId: received.eventId, before: at.before }
+  const transition = prevs === 'line' ? plainTransition(event) : await stateTransition(ctx, room, { ...event, prevs })
   const effect = event.pdu.type === 'm.room.redaction' ? await redactionBy(ctx, room, event.pdu) : {}
   const isOnlyExtremity =
     transition?.forwardExtremities.length === 1 && transition.forwardExtremities[0] === event.eventId

@@ -48,22 +48,16 @@ export async function fetchAncestors(
   return search
 }
 
-/** The same for an event of which nothing needs to be fetched; undefined for others. */
-export async function ancestorsAtHand(
-  ctx: ReceiveNeeds,
-  room: LiveRoom,
-  event: { event: CheckedEvent; origin: ServerName },
-): Promise<Ancestors | undefined> {
-  const search = startSearch(room, event)
-  const { prevs, auths } = await lackingIn(ctx, search)
-  return prevs.length + auths.length === 0 ? search : undefined
-}
-
-const startSearch = (room: LiveRoom, { event, origin }: { event: CheckedEvent; origin: ServerName }): Search => ({
-  room,
-  origin,
+/** An event of which nothing needs to be fetched. */
+export const withoutAncestors = (event: CheckedEvent): Ancestors => ({
   events: new Map([[event.eventId, event]]),
   followed: new Set([event.eventId]),
+})
+
+const startSearch = (room: LiveRoom, { event, origin }: { event: CheckedEvent; origin: ServerName }): Search => ({
+  ...withoutAncestors(event),
+  room,
+  origin,
   unverified: new Map(),
   refused: new Set(),
 })

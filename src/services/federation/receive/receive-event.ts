@@ -7,7 +7,7 @@ import { importStateBefore } from './claimed-state.ts'
 import { checkFormat, checkIntegrity } from './check-event.ts'
 import { endOutside } from './outside-leave.ts'
 import { enterEvent } from './enter-event.ts'
-import { ancestorsAtHand, fetchAncestors, type Ancestors } from './fetch-ancestors.ts'
+import { fetchAncestors, withoutAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
 import { mayTakePart } from '#services/federation/may-take-part.ts'
 import { mergeForwardExtremities } from './merge-forward-extremities.ts'
@@ -88,11 +88,10 @@ type Checked = { event: CheckedEvent; origin: ServerName }
 export async function enterIfComplete(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { event, origin }: Checked,
+  event: CheckedEvent,
 ): Promise<ReceiveResult | undefined> {
-  const past = await ancestorsAtHand(ctx, room, { event, origin })
-  const result = past && (await enterAll(ctx, room, { past, event }))
-  return result?.outcome === 'unresolved' ? undefined : result
+  const result = await enterAll(ctx, room, { past: withoutAncestors(event), event })
+  return result.outcome === 'unresolved' ? undefined : result
 }
 
 /** Checks 4 to 7, once what is missing was fetched. */

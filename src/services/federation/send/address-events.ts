@@ -4,7 +4,7 @@ import { serverOf, type EventId, type ServerName } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { contentOf, storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import { allowedServers } from './allowed-servers.ts'
+import { allowedServers, talkedTo } from './allowed-servers.ts'
 import { serversAfter } from './servers-in-room.ts'
 
 type Needs = Pick<Context, 'store' | 'config' | 'serverAccess' | 'serverAcls'>
@@ -39,11 +39,16 @@ export async function addressEvents(
   )
   // Mostly one set of servers for all events.
   const asked = new Map<ReadonlySet<ServerName>, readonly ServerName[]>()
+  const getsEvent = async (event: StoredEvent, servers: ReadonlySet<ServerName>) => {
+    if (event.type === 'm.room.server_acl') return talkedTo(ctx, room, servers)
+    const allowed = asked.get(servers) ?? (await allowedServers(ctx, room, servers))
+    asked.set(servers, allowed)
+    return allowed
+  }
   const addressed: AddressedEvent[] = []
   for (const [index, event] of outgoing.entries()) {
     const servers = present[index] ?? new Set()
-    const allowed = asked.get(servers) ?? (await allowedServers(ctx, room, servers))
-    asked.set(servers, allowed)
+    const allowed = await getsEvent(event, servers)
     const origin = relayed.get(event.eventId)
     const target = targetServer(event)
     const isOutside = target !== undefined && !servers.has(target)

@@ -12,16 +12,9 @@ const serversAtOnce = 50
 
 /** Of these servers, the others that the administrator and the room let take part; none where `m.federate` is false. */
 export async function allowedServers(ctx: Needs, room: LiveRoom, servers: Iterable<ServerName>): Promise<ServerName[]> {
-  const { config, serverAccess } = ctx
-  const others = [...servers].filter(
-    (server) => server !== config.server_name && isValidServerName(server) && serverAccess(server),
-  )
+  const others = await talkedTo(ctx, room, servers)
   if (others.length === 0) return []
-  await loadStateEntries(ctx, room, [
-    ['m.room.create', ''],
-    ['m.room.server_acl', ''],
-  ])
-  if (room.entry('m.room.create', '')?.pdu?.content['m.federate'] === false) return []
+  await loadStateEntries(ctx, room, [['m.room.server_acl', '']])
   const pdu = room.entry('m.room.server_acl', '')?.pdu
   if (!pdu) return others
   const isAllowed = ctx.serverAcls.of(pdu)
@@ -31,4 +24,15 @@ export async function allowedServers(ctx: Needs, room: LiveRoom, servers: Iterab
     allowed.push(...slice.filter(isAllowed))
   }
   return allowed
+}
+
+/** The same whatever the room's ACL says: servers that it shuts out are to have the ACL itself, and so know why. */
+export async function talkedTo(ctx: Needs, room: LiveRoom, servers: Iterable<ServerName>): Promise<ServerName[]> {
+  const { config, serverAccess } = ctx
+  const others = [...servers].filter(
+    (server) => server !== config.server_name && isValidServerName(server) && serverAccess(server),
+  )
+  if (others.length === 0) return []
+  await loadStateEntries(ctx, room, [['m.room.create', '']])
+  return room.entry('m.room.create', '')?.pdu?.content['m.federate'] === false ? [] : others
 }

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import type { Cache, CacheBudget } from '#base/cache.ts'
 import { gather } from '#base/gather.ts'
+import { recentMap } from '#base/recent-map.ts'
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
@@ -22,7 +22,7 @@ const maxRead = 500
 export class OutgoingPdus {
   readonly #store: Context['store']
   readonly #cache: Cache<number, OutgoingPdu>
-  readonly #rooms = new LRUCache<number, Room>({ max: maxRooms })
+  readonly #rooms = recentMap<number, Room>(maxRooms)
   readonly #read: (position: number) => Promise<OutgoingPdu | undefined>
 
   constructor(store: Context['store'], caches: CacheBudget) {

@@ -15,7 +15,7 @@ export type SenderNeeds = RemoteNeeds & ComposeNeeds & Pick<Context, 'log' | 'cl
 const maxUnderWay = 256
 const maxRetriesUnderWay = 64
 /** Transactions begun in one turn of the event loop, which requests of clients share. */
-const maxBegunAtOnce = 8
+const maxBegunAtOnce = 4
 /** A server that has failed with pauses as long as this has an outage: about a minute after it answered last. */
 const outageIntervalMs = 32_000
 /** How long nothing is sent to a server after a failure of this one, such as of its store. */

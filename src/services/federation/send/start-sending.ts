@@ -21,10 +21,11 @@ export function startSendingWorker(context: Context): Worker {
   }
   const sender = new Sender(ctx)
   sender.start()
-  const own = { ...ctx, sender }
-  const presence = new PresenceOut(own)
+  const presence = new PresenceOut({ ...ctx, sender })
+  const events = startFollowerWorker(ctx, followEvents(ctx, { sender, presence }))
+  const own = { ...ctx, sender, afterEvents: () => events.settle() }
   const sources = allWorkers([
-    startFollowerWorker(ctx, followEvents(ctx, { sender, presence })),
+    events,
     startFollowerWorker(ctx, followDeviceLists(ctx)),
     startTypingWorker(own),
     startReceiptsWorker(own),

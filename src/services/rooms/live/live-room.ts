@@ -1,5 +1,5 @@
 import type { Pdu } from '#protocol/events/event.ts'
-import { serverOf, type EventId, type RoomId, type UserId, type ServerName } from '#protocol/ids.ts'
+import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -8,6 +8,7 @@ import type { PartialRoom } from '#store/rooms/partial-rooms.ts'
 import type { MembershipChange } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 import type { CommittedChange, RedactedEvent } from './committed-change.ts'
+import { RoomMembers } from './room-members.ts'
 import type { LiveRoomStart } from './live-room-start.ts'
 import type { StateEntry, StateHistory, StateMove } from './state-entry.ts'
 
@@ -73,20 +74,14 @@ export class LiveRoom {
   /** Of PDUs that were loaded into state entries. */
   #loadedBytes = 0
   readonly #replacedState = new Map<EventId, StateEntry | undefined>()
-  /** Since when local users have been joined without a break; unknown of some who joined long ago. */
-  readonly #joinedAt = new Map<UserId, number>()
   /** What visibility depends on, as far as readers asked for it. */
   readonly #histories = new Map<StateKey, StateHistory>()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
-  readonly #members = new Map<UserId, Membership>()
-  readonly #localUsers = new Set<UserId>()
-  readonly #joinedByServer = new Map<ServerName, number>()
-  readonly #serverName: ServerName
-  readonly #counts: Record<Membership, number> = { join: 0, invite: 0, knock: 0, leave: 0, ban: 0 }
+  readonly #members: RoomMembers
 
   constructor(start: LiveRoomStart) {
-    this.#serverName = start.serverName
+    this.#members = new RoomMembers(start.serverName)
     this.#isPlaceholder = start.isPlaceholder
     this.roomId = start.roomId
     this.version = start.version
@@ -101,9 +96,7 @@ export class LiveRoom {
     this.#plainSince = start.lastPosition
     for (const entry of start.entries) this.#state.set(keyOf(entry.type, entry.stateKey), entry)
     for (const { joinedAt, ...member } of start.members) this.#setMember(member, joinedAt)
-    // The servers of members who are not known yet.
-    const awaited = new Set(start.partial?.awaited.flatMap(({ servers }) => servers))
-    for (const server of awaited) this.#countJoined(server, 1)
+    this.#members.await(start.partial?.awaited.flatMap(({ servers }) => servers) ?? [])
   }
 
   /** The room's number in the store; undefined until its create event is committed. */
@@ -186,24 +179,29 @@ export class LiveRoom {
 
   /** Committed memberships. */
   get members(): ReadonlyMap<UserId, Membership> {
-    return this.#members
+    return this.#members.all
   }
 
   /** This server's users who are joined. */
   get localUsers(): ReadonlySet<UserId> {
-    return this.#localUsers
+    return this.#members.localUsers
   }
 
   /** The servers with joined users in the room, this one included, and how many each has. */
   get joinedByServer(): ReadonlyMap<ServerName, number> {
-    return this.#joinedByServer
+    return this.#members.joinedByServer
+  }
+
+  /** Whether users of other servers have, or had, any membership: only then can history of it be elsewhere. */
+  get isShared(): boolean {
+    return this.#members.isShared
   }
 
   /** Estimated bytes in memory, without the recent events. */
   get weight(): number {
     const entries = this.#state.size + this.#pending.size + (this.#authGraph?.size ?? 0)
     const histories = this.#histories.size * historyBytes
-    return entries * entryBytes + this.#members.size * memberBytes + this.#loadedBytes + histories
+    return entries * entryBytes + this.#members.all.size * memberBytes + this.#loadedBytes + histories
   }
 
   /** Estimated bytes of the recent events, and of the state they replaced. */
@@ -212,7 +210,7 @@ export class LiveRoom {
   }
 
   count(membership: Membership): number {
-    return this.#counts[membership]
+    return this.#members.count(membership)
   }
 
   /** The committed entry of a state key. */
@@ -222,7 +220,7 @@ export class LiveRoom {
 
   /** Since when a local user has been joined without a break. */
   joinedAt(userId: UserId): number | undefined {
-    return this.#joinedAt.get(userId)
+    return this.#members.joinedAt(userId)
   }
 
   /** The past values of a state key, where a reader asked for them since it changed. */
@@ -239,7 +237,10 @@ export class LiveRoom {
 
   /** Whether these memberships bring in this server's first user. */
   isFirstJoin(members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]): boolean {
-    return this.#isPlaceholder && members.some((member) => member.membership === 'join' && this.#isLocal(member.userId))
+    return (
+      this.#isPlaceholder &&
+      members.some((member) => member.membership === 'join' && this.#members.isLocal(member.userId))
+    )
   }
 
   /** Lays an event that waits for its commit over the room: the next one builds on it. */
@@ -385,32 +386,9 @@ export class LiveRoom {
     this.#replacedState.delete(oldest.eventId)
   }
 
-  #setMember({ userId, membership }: Pick<MembershipSince, 'userId' | 'membership'>, since: number | undefined): void {
-    const replaced = this.#members.get(userId)
-    if (replaced === 'join' && membership === 'join') return
-    if (replaced) this.#counts[replaced]--
-    this.#counts[membership]++
-    if (replaced === 'join') this.#countJoined(serverOf(userId), -1)
-    else if (membership === 'join') this.#countJoined(serverOf(userId), 1)
-    // Members are in order of arrival, as the store lists them.
-    this.#members.delete(userId)
-    this.#members.set(userId, membership)
-    this.#localUsers.delete(userId)
-    this.#joinedAt.delete(userId)
-    if (membership !== 'join' || !this.#isLocal(userId)) return
-    this.#localUsers.add(userId)
-    if (since !== undefined) this.#joinedAt.set(userId, since)
-    this.#isPlaceholder = false
-  }
-
-  #countJoined(server: ServerName, change: 1 | -1): void {
-    const joined = (this.#joinedByServer.get(server) ?? 0) + change
-    if (joined === 0) this.#joinedByServer.delete(server)
-    else this.#joinedByServer.set(server, joined)
-  }
-
-  #isLocal(userId: UserId): boolean {
-    return serverOf(userId) === this.#serverName
+  #setMember(member: Pick<MembershipSince, 'userId' | 'membership'>, since: number | undefined): void {
+    this.#members.set(member, since)
+    if (member.membership === 'join' && this.#members.isLocal(member.userId)) this.#isPlaceholder = false
   }
 }
 

@@ -87,7 +87,12 @@ function gatherEvents({ events }: Rooms): Rooms['events'] {
   }
 }
 
-function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 'relations'> {
+function gatherOthers({
+  receipts,
+  relations,
+  earlyRedactions,
+  gaps,
+}: Rooms): Pick<Rooms, 'receipts' | 'relations' | 'earlyRedactions' | 'gaps'> {
   type UserAsk = { roomId: RoomId; userId: UserId }
   const ofUser = gather(maxAsked, async (asks: readonly UserAsk[]) => {
     const found = new Map<UserAsk, Awaited<ReturnType<typeof receipts.listOfUser>>>()
@@ -110,7 +115,17 @@ function gatherOthers({ receipts, relations }: Rooms): Pick<Rooms, 'receipts' | 
       }
     return asks.map((ask) => found.get(ask) ?? [])
   })
+  const isAwaited = gather(maxAsked, async (ids: readonly EventId[]) => {
+    const targets = await earlyRedactions.targetsAmong(ids)
+    return ids.map((id) => targets.has(id))
+  })
   return {
+    gaps: { ...gaps, list: gather(maxAsked, gaps.listOf) },
+    earlyRedactions: {
+      ...earlyRedactions,
+      // There are hardly ever any.
+      listFor: async (id, roomNid) => ((await isAwaited(id)) ? earlyRedactions.listFor(id, roomNid) : []),
+    },
     receipts: { ...receipts, listOfUser: (roomId, userId) => ofUser({ roomId, userId }) },
     relations: { ...relations, forBundles: (parentIds, room) => bundles({ parentIds, ...room }) },
   }

@@ -65,7 +65,8 @@ async function withGaps(
   room: LiveRoom,
   intervals: readonly Interval<string>[],
 ): Promise<Interval<string>[]> {
-  const gaps = new Map((await store.rooms.gaps.list(nidOf(room))).map((gap) => [gap.position, gap.firstPosition]))
+  const found = room.isShared ? await store.rooms.gaps.list(nidOf(room)) : []
+  const gaps = new Map(found.map((gap) => [gap.position, gap.firstPosition]))
   return intervals.map(({ from, value }) => ({ from: gaps.get(from) ?? from, value }))
 }
 

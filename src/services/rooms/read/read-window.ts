@@ -4,6 +4,7 @@ import type { EventId } from '#protocol/ids.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { nidOf } from './history-intervals.ts'
+import { missingBelow } from './missing-below.ts'
 import { ofCurrentRoom } from './open-reading.ts'
 import type { Reader } from './readable.ts'
 import { readTimeline, type LeftOut } from './timeline.ts'
@@ -46,11 +47,13 @@ export async function readWindow(ctx: Needs, reader: Reader, request: WindowRequ
     { ...reader, ...ofCurrentRoom },
     { from: upTo, to: after, direction: 'backwards', limit: timeline.limit, filter: timeline, maxRead },
   )
-  const shown = read.items.reverse()
+  // What lies beyond missing history is not the end of the timeline: who pages back from here gets what is missing.
+  const missing = await missingBelow(ctx, room, { events: read.items, after, upTo })
+  const shown = read.items.reverse().filter(({ position }) => position > missing)
   const isWanted = timeline.matchesRoom(room.roomId) && !timeline.matchesNothing
   const holders = state.isAfter ? undefined : await endHolders(ctx, reader, { shown, upTo })
   const events = holders ? afterStale(shown, (event) => holders.has(event.eventId)) : shown
-  const limited = isWanted && (!read.isEnd || after < room.purgedUpTo || events.length < shown.length)
+  const limited = isWanted && (!read.isEnd || missing > 0 || after < room.purgedUpTo || events.length < shown.length)
   const besides = await windowState(ctx, reader, { events, limited, upTo, state, loader: request.loader })
   return { events, limited, state: besides, leftOut: read.leftOut }
 }

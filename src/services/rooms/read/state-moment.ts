@@ -13,6 +13,6 @@ export async function stateMoment(
   { position, isHistory }: Pick<StoredEvent, 'position' | 'isHistory'>,
 ): Promise<number> {
   if (!isHistory) return position
-  const gaps = await store.rooms.gaps.list(nidOf(room))
+  const gaps = room.isShared ? await store.rooms.gaps.list(nidOf(room)) : []
   return gaps.find((gap) => gap.firstPosition <= position && position < gap.position)?.position ?? position
 }

@@ -46,10 +46,11 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const version = roomVersion(room.version)
   if (!version) throw new Error(`The room has the unknown version ${room.version}`)
   const { roomId, nid } = room
+  const serverName = (await store.deployment.find())?.serverName
   const events = new EventCache(store, { roomId, version, nid })
   const partial = (await store.rooms.partial.findMany([nid])).get(nid)
   const isPartial = partial !== undefined && partial.completedAt === undefined
-  const subject: Subject = { store, room, roomId, version, events, isPartial }
+  const subject: Subject = { store, room, roomId, version, serverName, events, isPartial }
   const replay = new Replay(subject)
   await replay.begin()
   const authIndex = new AuthIndexCheck(subject)

@@ -1,7 +1,7 @@
 import { authEventKeys } from '#protocol/auth-rules/auth-events.ts'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { authEventIds, prevEventIds, type Pdu } from '#protocol/events/event.ts'
-import type { EventId } from '#protocol/ids.ts'
+import { serverOf, type EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { Branch } from '#store/rooms/event-branches.ts'
 import type { EventStatus, StoredEvent } from '#store/rooms/events.ts'
@@ -182,8 +182,14 @@ export class Replay {
     if (pdu.type === 'm.room.redaction' && event.redactedBy !== null) return 'accepted'
     const onLine: EntryAt = (key) => this.journal.entryAt(key, event.position - 1)
     if (before && !(await this.#allows(pdu, (key) => before.get(key) ?? noEvent))) return 'rejected'
-    if (await this.#allows(pdu, onLine)) return 'accepted'
+    // A server of the room let our user in by what it knew of the room, and we may have known another part of it.
+    if ((before && this.#isOwnJoin(pdu)) || (await this.#allows(pdu, onLine))) return 'accepted'
     return before ? 'soft-failed' : 'rejected'
+  }
+
+  #isOwnJoin({ type, state_key: key, sender, content }: Pdu): boolean {
+    const isJoin = type === 'm.room.member' && key === sender && content.membership === 'join'
+    return isJoin && serverOf(sender) === this.#subject.serverName
   }
 
   /** Where an event that counts is redacted or missing, what was decided when it was whole cannot be decided again. */

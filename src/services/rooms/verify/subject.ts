@@ -1,4 +1,4 @@
-import type { RoomId } from '#protocol/ids.ts'
+import type { RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Store } from '#store/open.ts'
 import type { CheckedTable, RowChange } from '#store/rooms/room-check.ts'
@@ -11,6 +11,8 @@ export type Subject = {
   room: StoredRoom
   roomId: RoomId
   version: RoomVersion
+  /** Whose data this is; undefined where no server has started on it yet. */
+  serverName: ServerName | undefined
   events: EventCache
   /** Whether members that a join left out are still to come. */
   isPartial: boolean

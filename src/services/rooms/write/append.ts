@@ -1,7 +1,7 @@
 import { membersMissing } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { membershipOf, type Pdu } from '#protocol/events/event.ts'
-import { addSignature, signText } from '#protocol/events/hash-and-sign.ts'
+import { addSignature } from '#protocol/events/hash-and-sign.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Membership } from '#store/rooms/members.ts'
@@ -113,13 +113,14 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
   const event = buildEvent(room, draft, { authEvents, now: ctx.clock.now() })
   // 5. Hash and name it: the next event can build on it before it is signed.
   const hashed = hashNewEvent(event, room.version, ctx.signingKey)
-  const { pdu, eventId } = hashed
   // 6. Authorize it, by the state before it, and by the room's Policy Server.
   authorizeEvent(room, hashed, authEvents)
-  await ctx.signByPolicy?.(room, {
-    pdu,
-    sign: () => addSignature(pdu, ctx.signingKey, signText(hashed.text, ctx.signingKey)),
-  })
+  const { pdu, eventId } = hashed
+  const signing = ctx.eventSigner.sign(hashed.text).then((one) => addSignature(pdu, ctx.signingKey, one))
+  if (ctx.signByPolicy && room.nextStateEntry('m.room.policy', '')) {
+    await signing
+    await ctx.signByPolicy(room, { pdu })
+  }
   const redaction = draft.type === 'm.room.redaction' ? await redactionBy(ctx, room, pdu) : {}
   // 7. Lay it over the room: the next event builds on it at once.
   const entry: StateEntry | undefined =
@@ -133,10 +134,7 @@ async function buildNext(ctx: AppendNeeds, room: LockedRoom, draft: EventDraft):
     ...redaction,
   }
   // It is written once it is signed.
-  const signed = ctx.eventSigner.sign(hashed.text).then((signature) => {
-    addSignature(pdu, ctx.signingKey, signature)
-    write.graphJson = graphJsonOf(pdu)
-  })
+  const signed = signing.then(() => void (write.graphJson = graphJsonOf(pdu)))
   return { pdu, eventId, entry, uncommitted: { write, change: changeOf(write, entry), signed } }
 }
 

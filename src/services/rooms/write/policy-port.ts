@@ -3,7 +3,6 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 
 /**
  * Has an event of this server signed by the room's Policy Server, if it uses one: the signature is added to the event.
- * `sign` puts our own signature into the event before
- * it is sent there. Throws what that server answers where it refuses.
+ * Throws what that server answers where it refuses.
  */
-export type SignByPolicy = (room: LiveRoom, event: { pdu: Pdu; sign(): void }) => Promise<void>
+export type SignByPolicy = (room: LiveRoom, event: { pdu: Pdu }) => Promise<void>

@@ -44,8 +44,11 @@ async function requireRedactable(
   { target, sender, isAdmin, isSuspended = false }: Redaction,
 ): Promise<void> {
   const event = isValidEventId(target) ? await ctx.store.rooms.events.find(target) : undefined
-  if (!event || event.roomNid !== room.nid) throw notFound('The room has no such event')
-  if (event.sender === sender) return
+  const isHere = event?.roomNid === room.nid
+  // In a room of several servers it may not have come here yet: who may redact anything may redact it.
+  if (!isHere && (event || !isValidEventId(target) || room.joinedByServer.size < 2))
+    throw notFound('The room has no such event')
+  if (isHere && event?.sender === sender) return
   refuseSuspended({ isSuspended })
   if (isAdmin) return
   const levels = await nextPowerLevels(ctx, room)

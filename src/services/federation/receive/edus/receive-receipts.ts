@@ -1,7 +1,8 @@
 import type { Context } from '#context.ts'
 import { entriesByUser, serverOf, type EventId, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
-import { setRemoteReceipts, type RemoteReceipt } from '#services/rooms/ephemeral/remote-receipts.ts'
+import type { RemoteReceipt } from '#services/rooms/ephemeral/early-receipts.ts'
+import { setRemoteReceipts } from '#services/rooms/ephemeral/remote-receipts.ts'
 import { roomOfOrigin } from './room-of-origin.ts'
 
 /** Of one EDU; servers send those of one room, or of a few, at a time. */
@@ -23,7 +24,11 @@ export async function receiveReceipts(
       .flatMap(([userId, receipt]) => readReceipt(userId, receipt))
       .slice(0, left)
     left -= receipts.length
-    await setRemoteReceipts(ctx, room, receipts)
+    await setRemoteReceipts(
+      ctx,
+      room,
+      receipts.map((receipt) => ({ receipt, looks: 0 })),
+    )
   }
 }
 

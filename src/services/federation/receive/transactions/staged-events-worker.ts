@@ -1,3 +1,4 @@
+import { gather } from '#base/gather.ts'
 import type { Context } from '#context.ts'
 import type { Worker } from '#jobs/worker.ts'
 import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
@@ -7,12 +8,15 @@ import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { enterIfComplete, refusedSource } from '#services/federation/receive/receive-event.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { awaitsMembers } from '#services/rooms/live/whole-room.ts'
+import { gatherReads } from '#services/rooms/read/gather-reads.ts'
 import { readAgain } from './read-again.ts'
 import { SlowEvents } from './slow-events.ts'
 import { ParkedEvents } from './parked-events.ts'
 import type { WaitingEvent } from './event-queues.ts'
 
 const pageSize = 500
+/** Events deleted in one statement. */
+const maxDeleted = 500
 
 const failed: ReceiveResult = { eventId: undefined, outcome: 'dropped', reason: 'The event could not be taken in' }
 const unknown: ReceiveResult = { eventId: undefined, outcome: 'dropped', reason: 'The room is not known' }
@@ -24,13 +28,14 @@ const unknown: ReceiveResult = { eventId: undefined, outcome: 'dropped', reason:
  */
 export function startStagedEventsWorker(ctx: Context): Worker {
   const stopping = new AbortController()
-  const needs = receiveNeeds(ctx)
+  // Many rooms are worked on side by side.
+  const needs = receiveNeeds({ ...ctx, store: gatherReads(ctx.store) })
+  const deleteStaged = gatherDeletes(ctx.store)
   const queues = ctx.incomingEvents
   const forget = async (roomId: RoomId, events: readonly WaitingEvent[]) => {
-    const ids = events.map(({ eventId }) => eventId)
     // Those that stay are found again by the next process, and known then.
     const onError = (error: unknown) => ctx.log.error('staged events could not be deleted', { room_id: roomId, error })
-    await ctx.store.federation.stagedEvents.delete(roomId, ids).catch(onError)
+    await Promise.all(events.map(deleteStaged)).catch(onError)
     for (const event of events) queues.release(event)
   }
   const end = (event: WaitingEvent, result: ReceiveResult) => {
@@ -88,6 +93,13 @@ export function startStagedEventsWorker(ctx: Context): Worker {
   }
 }
 
+/** What of many rooms is done at once is deleted at once. */
+const gatherDeletes = ({ federation }: Context['store']) =>
+  gather(maxDeleted, async (events: readonly Pick<WaitingEvent, 'roomId' | 'eventId'>[]) => {
+    await federation.stagedEvents.delete(events)
+    return events.map(() => undefined)
+  })
+
 /** Takes events that cannot be entered now. */
 type Aside = Record<'park' | 'hold' | 'slow', (event: WaitingEvent) => void>
 
@@ -108,7 +120,7 @@ async function enter(ctx: ReceiveNeeds, event: WaitingEvent, aside: Aside): Prom
   const checked = event.checked ? { event: event.checked } : await readAgain(ctx, room, event)
   if ('result' in checked) return checked.result
   if (isHeldBack(room, checked.event)) return void aside.hold(event)
-  const result = await enterIfComplete(ctx, room, { event: checked.event, origin: event.origin })
+  const result = await enterIfComplete(ctx, room, checked.event)
   return result ?? void aside.slow(event)
 }
 

@@ -145,7 +145,7 @@ async function verify(
   })
   if (!('violation' in checked)) return checked
   results[event.eventId] = { error: checked.violation }
-  await ctx.store.federation.stagedEvents.delete(roomId, [event.eventId])
+  await ctx.store.federation.stagedEvents.delete([{ roomId, eventId: event.eventId }])
   ctx.incomingEvents.release({ roomId, origin })
   return undefined
 }

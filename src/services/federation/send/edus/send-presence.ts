@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { recentMap } from '#base/recent-map.ts'
 import { presenceChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import { Alarm } from '#jobs/alarm.ts'
@@ -27,7 +27,7 @@ const maxUsers = 10_000
 export class PresenceOut implements Worker {
   readonly #ctx: Needs
   readonly #waiting = new Set<UserId>()
-  readonly #servers = new LRUCache<UserId, { at: number; servers: readonly ServerName[] }>({ max: maxUsers })
+  readonly #servers = recentMap<UserId, { at: number; servers: readonly ServerName[] }>(maxUsers)
   readonly #pause: Alarm
   readonly #ends: readonly (() => void)[]
   #serial: number
@@ -115,7 +115,7 @@ export class PresenceOut implements Worker {
     const known = this.#servers.get(userId)
     if (known && clock.now() < known.at + rememberMs) return known.servers
     const most = config.limits.presence_room_members
-    const others = most === 0 ? [] : await store.rooms.members.usersSharingSmallRooms(userId, most)
+    const others = most === 0 ? [] : await store.rooms.sharing.usersSharingSmallRooms(userId, most)
     const servers = [...new Set(others.map(serverOf))].filter(
       (server) => server !== config.server_name && serverAccess(server),
     )

@@ -9,6 +9,8 @@ import { Running } from './running.ts'
 
 type Needs = Pick<Context, 'bus' | 'config' | 'log' | 'rooms' | 'store' | 'serverAccess' | 'serverAcls'> & {
   sender: Sender
+  /** Resolves when the events so far are with the sender. */
+  afterEvents: () => Promise<void>
 }
 
 /** Sends the servers of a room how far users here have read; private receipts stay here. */
@@ -37,6 +39,8 @@ async function sendReceipt(
   const receipt = receipts.find((one) => one.type === 'm.read' && one.threadId === threadId)
   if (!receipt) return
   const { eventId, receivedAt: ts } = receipt
+  // A receipt for an event that the other server does not have yet would be of no use there.
+  await ctx.afterEvents()
   const servers = await allowedServers(ctx, room, room.joinedByServer.keys())
   for (const server of servers)
     ctx.sender.sendEphemeral(

@@ -1,5 +1,6 @@
 import { typingChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
+import { Alarm } from '#jobs/alarm.ts'
 import type { Worker } from '#jobs/worker.ts'
 import { serverOf, type RoomId, type UserId } from '#protocol/ids.ts'
 import { allowedServers } from '#services/federation/send/allowed-servers.ts'
@@ -20,20 +21,22 @@ const repeatEveryMs = 40_000
 /** Sends the servers of a room who of the users here types. */
 export function startTypingWorker(ctx: Needs): Worker {
   const running = new Running(ctx.log)
+  const repeat = new Alarm(ctx.clock)
   const sent = new Map<RoomId, ReadonlySet<UserId>>()
-  const ends = [
-    ctx.bus.subscribe(typingChanged, ({ roomId }) =>
-      running.begin(sendTyping(ctx, { roomId, sent, isRepeated: false })),
-    ),
-    ctx.clock.every(repeatEveryMs, () => {
-      for (const roomId of sent.keys()) running.begin(sendTyping(ctx, { roomId, sent, isRepeated: true }))
-    }),
-  ]
+  const tell = async (roomId: RoomId, isRepeated = false) => {
+    await sendTyping(ctx, { roomId, sent, isRepeated })
+    if (sent.size > 0 && !repeat.isSet) repeat.set(repeatEveryMs, repeatAll)
+  }
+  const repeatAll = () => {
+    for (const roomId of sent.keys()) running.begin(tell(roomId, true))
+  }
+  const end = ctx.bus.subscribe(typingChanged, ({ roomId }) => running.begin(tell(roomId)))
   return {
     settle: () => running.settle(),
     async stop() {
-      ends.forEach((end) => end())
+      end()
       await running.settle()
+      repeat.clear()
     },
   }
 }

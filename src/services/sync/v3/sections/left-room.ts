@@ -1,5 +1,5 @@
 import type { Context } from '#context.ts'
-import { letsThrough } from '#services/rooms/read/filterable.ts'
+import { showsIn } from '#services/rooms/read/filterable.ts'
 import { membershipIntervals, valueAt } from '#services/rooms/read/history-intervals.ts'
 import type { Window } from '#services/rooms/read/read-window.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -26,10 +26,14 @@ export async function leftRoom(
   const stay = await lastStay(ctx, room, { userId, upTo: syncRoom.position, since: since?.events })
   const window = await stayWindow(ctx, moment, { room, stay, isFull: fullState })
   const isTold = (stay?.upTo ?? 0) >= syncRoom.position || (stay && syncRoom.isForgotten)
-  const leaving = isTold ? [] : await leaveEvent(ctx, moment, syncRoom)
+  const member = isTold ? undefined : await memberEvent(ctx, moment, syncRoom)
+  const { filter, stateAfter } = moment.request
+  const events = member && showsIn(room.roomId, filter.timeline, member) ? [...window.events, member] : window.events
+  const isState = member && stateAfter !== undefined && showsIn(room.roomId, filter.state, member)
+  const state = isState ? [...window.state.filter((event) => !isSameState(event, member)), member] : window.state
   const [timelineJson, stateJson] = await Promise.all([
-    timelineTexts(ctx, moment, { room, events: [...window.events, ...leaving] }),
-    stateTexts(ctx, moment, { room, events: window.state }),
+    timelineTexts(ctx, moment, { room, events }),
+    stateTexts(ctx, moment, { room, events: state }),
   ])
   const parts = [
     `"timeline":${timelineText(window, timelineJson, syncRoom.position)}`,
@@ -69,11 +73,12 @@ async function lastStay(
   return { upTo: end, knownAt: isKnown ? since : undefined }
 }
 
-/** The event that that gave the user the membership, where the filter includes it. */
-async function leaveEvent(ctx: Context, { request }: SyncMoment, syncRoom: SyncRoom): Promise<StoredEvent[]> {
-  const { timeline } = request.filter
-  if (timeline.matchesNothing || !timeline.matchesRoom(syncRoom.roomId)) return []
-  const key = ['m.room.member', request.userId] as const
-  const event = await ctx.store.rooms.state.eventAt(syncRoom.roomNid, key, syncRoom.position)
-  return event && letsThrough(timeline, event) ? [event] : []
-}
+/** The event that gave the user the membership. */
+const memberEvent = (
+  ctx: Context,
+  { request: { userId } }: SyncMoment,
+  { roomNid, position }: SyncRoom,
+): Promise<StoredEvent | undefined> => ctx.store.rooms.state.eventAt(roomNid, ['m.room.member', userId], position)
+
+const isSameState = (one: StoredEvent, other: StoredEvent): boolean =>
+  one.type === other.type && one.stateKey === other.stateKey

@@ -1,4 +1,6 @@
 import type { Context } from '#context.ts'
+import type { CompiledRoomEventFilter } from '#protocol/filters/filter.ts'
+import { showsIn } from '#services/rooms/read/filterable.ts'
 import type { SyncRoom } from '#services/sync/v3/sync-rooms.ts'
 import type { SyncMoment } from '#services/sync/v3/sync-moment.ts'
 import type { OutsideMembership } from '#store/rooms/outside-memberships.ts'
@@ -22,12 +24,14 @@ export function outsideRoom(moment: SyncMoment, outside: OutsideMembership): str
   const { membership, shownState } = outside
   if (membership === 'invite') return `{"invite_state":{"events":${shownState}}}`
   if (membership === 'knock') return `{"knock_state":{"events":${shownState}}}`
-  const { timeline } = moment.request.filter
-  const isShown = !timeline.matchesNothing && timeline.matchesRoom(outside.roomId)
+  const { filter, stateAfter } = moment.request
+  const member = { ...outside, type: 'm.room.member' }
+  const shownIn = (section: CompiledRoomEventFilter) =>
+    showsIn(outside.roomId, section, member) ? [eventText(outside)] : []
   const nothing = { events: [], limited: false }
   const parts = [
-    `"timeline":${timelineText(nothing, isShown ? [eventText(outside)] : [], outside.position)}`,
-    stateText(moment, []),
+    `"timeline":${timelineText(nothing, shownIn(filter.timeline), outside.position)}`,
+    stateText(moment, stateAfter === undefined ? [] : shownIn(filter.state)),
     '"account_data":{"events":[]}',
   ]
   return `{${parts.join(',')}}`

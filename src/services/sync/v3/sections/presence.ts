@@ -17,7 +17,7 @@ export async function presenceSection(
   const others = [...changes.keys()].filter((userId) => userId !== request.userId)
   const sharing = new Set([
     request.userId,
-    ...(others.length === 0 ? [] : await ctx.store.rooms.members.sharingAmong(request.userId, others)),
+    ...(others.length === 0 ? [] : await ctx.store.rooms.sharing.sharingAmong(request.userId, others)),
   ])
   const events = [...changes]
     .filter(([sender]) => sharing.has(sender) && request.filter.presence.matches({ type: 'm.presence', sender }))
