@@ -7,6 +7,7 @@ export async function up(db: Knex): Promise<void> {
     table.text('join_event_id').notNullable()
     table.text('servers').notNullable()
     table.bigInteger('completed_position')
+    table.boolean('is_corrected').notNullable().defaultTo(false)
     table.primary(['room_nid', 'join_event_id'])
   })
 }

@@ -11,6 +11,7 @@ export async function makePeace(world: World): Promise<void> {
   const { shared, servers, rooms } = world
   shared.network.healAll()
   shared.weather.change(0)
+  shared.weather.hideMembers(false)
   for (const server of servers) await server.start()
   await shared.weather.deliverLate()
   await shared.settle()

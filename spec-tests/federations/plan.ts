@@ -17,6 +17,8 @@ const events = {
   start: 3,
   evict: 2,
   rush: 4,
+  hideMembers: 5,
+  joinAndCrash: 4,
 }
 export type EventKind = keyof typeof events
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { acts, type ActKind } from './acts/index.ts'
 import { keysAreGivenOnce, keysAreKnown, messagesArrived } from './invariants/devices.ts'
 import type { Report, Violation } from './invariants/report.ts'
@@ -6,7 +7,7 @@ import { roomsAgree, roomsAreRight } from './invariants/rooms.ts'
 import { happen } from './events.ts'
 import { makePeace } from './peace.ts'
 import type { EventKind, Plan, Step } from './plan.ts'
-import type { Servers } from './servers.ts'
+import type { FederatedServer, Servers } from './servers.ts'
 import { isIn, openWorld, type World } from './world.ts'
 
 /** Lives through a plan; answers what did not hold. `run` makes its names differ from those of others on these servers. */
@@ -61,7 +62,7 @@ async function act(world: World, step: Step & { kind: ActKind }, report: Report)
   const room = world.rooms[step.room % world.rooms.length]!
   const devices = person.devices.filter(({ isGone }) => !isGone)
   const { run, isRemote = false } = acts[step.kind]
-  const reply = await run({
+  const acting = run({
     world,
     person,
     user: person.devices[0]!.user,
@@ -71,8 +72,21 @@ async function act(world: World, step: Step & { kind: ActKind }, report: Report)
     eventId: room.events.at(-1 - (step.event % Math.max(1, room.events.length))),
     choice: step.choice,
   })
-  if (reply && reply.status >= 500 && !(isRemote && reply.status === 502))
+  const reply = await patiently(world, person.server, acting)
+  // Members that nobody gives are waited for, but not for ever.
+  const isUsual = reply?.status === 503 || (isRemote && reply?.status === 502)
+  if (reply && reply.status >= 500 && !isUsual)
     report('no-errors', `${step.kind} was answered ${reply.status} ${JSON.stringify(reply.body)}`)
+}
+
+/** What waits for members goes on as time passes. */
+async function patiently<T>({ shared, rooms }: World, { context }: FederatedServer, acting: Promise<T>): Promise<T> {
+  for (;;) {
+    const isDone = await Promise.race([acting.then(() => true), sleep(50, false)])
+    if (isDone) return acting
+    const found = await Promise.all(rooms.map(({ roomId }) => context.rooms.find(roomId)))
+    if (found.some((room) => room?.isPartial)) await shared.clock.advance(20_000)
+  }
 }
 
 /** A server that was out of a room in between need not know what was said then. */

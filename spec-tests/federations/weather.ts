@@ -33,6 +33,7 @@ type Late = () => Promise<void>
 export class Weather {
   #odds: Odds = {}
   #seed = 0
+  #hidesMembers = false
   readonly #links = new Map<string, SeededRandom>()
   #late: Late[] = []
 
@@ -40,12 +41,18 @@ export class Weather {
   begin(seed: number): void {
     this.#seed = seed
     this.#odds = {}
+    this.#hidesMembers = false
     this.#links.clear()
     this.#late = []
   }
 
   change(choice: number): void {
     this.#odds = climates[choice % climates.length]!
+  }
+
+  /** No server gets what joins leave out. */
+  hideMembers(areHidden: boolean): void {
+    this.#hidesMembers = areHidden
   }
 
   /** What was held back arrives, in another order than it was sent. */
@@ -55,6 +62,7 @@ export class Weather {
   }
 
   readonly interceptor: Interceptor = async (from, request, send) => {
+    if (this.#hidesMembers && isOfState(request)) throw new Error('The request was lost')
     const { lost = 0, unanswered = 0, twice = 0, late = 0 } = this.#odds
     let left = this.#chanceOf(from, request.destination).next()
     // Transactions suffer most: they are what is sent again until it has arrived.
@@ -84,6 +92,8 @@ export class Weather {
     return chance
   }
 }
+
+const isOfState = ({ uri }: FederationRequest): boolean => /^\/_matrix\/federation\/v1\/state(_ids)?\//.test(uri)
 
 async function sendTwice(
   request: FederationRequest,

@@ -18,7 +18,7 @@ export const federation = Type.Object(
       description: 'Servers that are never talked to, with all below their names; * and ? as in globs.',
     }),
     partial_joins: Type.Boolean({
-      default: false,
+      default: true,
       description: 'Whether rooms of other servers are entered before their members are here, which follow.',
     }),
     share_public_rooms: Type.Boolean({

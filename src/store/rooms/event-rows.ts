@@ -71,10 +71,10 @@ function roomRows(writes: readonly RoomWrite[], placed: readonly Placed[]): Pick
   return { newRooms, rooms: lastOf(rooms, nidOf), joinedRooms: lastOf(joinedRooms, nidOf) }
 }
 
-type GraphTables = 'events' | 'movedEvents' | 'branches'
+type GraphTables = 'events' | 'movedEvents' | 'readmitted' | 'branches'
 
 function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, GraphTables> {
-  const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], branches: [] }
+  const rows: Pick<Rows, GraphTables> = { events: [], movedEvents: [], readmitted: [], branches: [] }
   for (const { event: e, position, nid } of placed) {
     if (e.outside) continue
     const status = statusCodes[e.status]
@@ -86,8 +86,11 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
         e.branch.hops,
         JSON.stringify(e.branch.delta),
       ])
+    const auth = e.authIds ? encodeAuth(authNids(e.authIds, nids)) : null
     if (e.movesFrom !== undefined) {
       rows.movedEvents.push([e.eventId, position, status, e.movesFrom])
+      // What was rejected is not in the index.
+      if (e.movesFrom > 0) rows.readmitted.push([e.eventId, auth])
       continue
     }
     rows.events.push([
@@ -101,7 +104,7 @@ function graphRows(placed: readonly Placed[], { nids }: Numbers): Pick<Rows, Gra
       e.clientJson,
       e.graphJson,
       status,
-      e.authIds ? encodeAuth(authNids(e.authIds, nids)) : null,
+      auth,
     ])
   }
   return rows
@@ -132,9 +135,12 @@ function authNids(ids: readonly EventId[], nids: ReadonlyMap<EventId, number>): 
   })
 }
 
+/** What changes the state of a room at a position. */
+type StateChange = Pick<Placed, 'position' | 'nid'> & { event: Pick<EventWrite, 'intervals' | 'memberships'> }
+
 /** A key that changes twice in one batch gets both intervals, the first already closed. */
-function intervalRows(
-  placed: readonly Placed[],
+export function intervalRows(
+  placed: readonly StateChange[],
   keys: ReadonlyMap<string, number>,
 ): Pick<Rows, 'intervals' | 'closedIntervals'> {
   const open = new Map<string, unknown[]>()
@@ -155,7 +161,7 @@ function intervalRows(
 }
 
 /** Where a user's membership changes several times in one batch, the last row includes the effects of the others. */
-function membershipRows(placed: readonly Placed[]): unknown[][] {
+export function membershipRows(placed: readonly StateChange[]): unknown[][] {
   const rows = new Map<string, { staysForgotten: boolean; joinedAt: number | null; row: unknown[] }>()
   for (const { event, position, nid } of placed)
     for (const { userId, membership, sender, previous: former } of event.memberships ?? []) {

@@ -47,6 +47,7 @@ export const eventTables = {
     status: 'smallint',
     former_position: big,
   }),
+  readmitted: update('events', ['event_id'], { event_id: text, auth: text }),
   history: update('events', ['event_id'], { event_id: text, is_history: 'boolean' }),
   newGaps: insert('history_gaps', {
     room_nid: big,

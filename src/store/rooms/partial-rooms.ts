@@ -1,4 +1,5 @@
-import type { EventId, ServerName, UserId } from '#protocol/ids.ts'
+import type { JsonValue } from '#protocol/events/event.ts'
+import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
@@ -19,10 +20,38 @@ export type PartialRoom = Readonly<{
   completedAt: number | undefined
 }>
 
+/** What was known of a room while members were missing, and afterwards. */
+export type PartialOutcome = Readonly<{
+  isPartial: boolean
+  /** Position at which members were here last; 0: never. */
+  lastEnd: number
+  /** Positions between which the current state was taken for what it was not. */
+  corrected: Readonly<{ after: number; upTo: number }> | undefined
+}>
+
+/** A room whose members are still to come. */
+export type AwaitedRoom = Readonly<{
+  roomId: RoomId
+  /** When its job was made. */
+  since: number | undefined
+  progress: JsonValue | undefined
+  attempts: number
+  /** Why the last attempt failed. */
+  error: string | undefined
+}>
+
 /** Since when the membership of a user is known, and whether it was at a position that was asked for. */
 export type KnownMember = { isCovered: boolean; nextFrom: number | undefined }
 
 type Row = { room_nid: number; join_event_id: EventId; servers: string; completed_position: number | null }
+type OutcomeRow = { position: number | null; completed_position: number | null; is_corrected: boolean | number }
+type AwaitedRow = {
+  room_id: RoomId
+  created_at: number | null
+  progress: string | null
+  attempts: number | null
+  error: string | null
+}
 type SpanRow = { state_key: UserId; from_position: number; to_position: number | null }
 
 export const partialRooms = (db: Db, kind: Engine['kind']) => ({
@@ -33,6 +62,44 @@ export const partialRooms = (db: Db, kind: Engine['kind']) => ({
       .whereRaw(...inList(kind, 'room_nid', roomNids))
       .orderBy(['room_nid', 'join_event_id'])
     return new Map([...Map.groupBy(rows, (row) => Number(row.room_nid))].map(([nid, joins]) => [nid, roomOf(joins)]))
+  },
+
+  /** What joins of a room that left members out came to. */
+  async outcome(roomNid: number): Promise<PartialOutcome> {
+    const rows = (await db('partial_rooms as p')
+      .leftJoin('events as e', 'e.event_id', 'p.join_event_id')
+      .where('p.room_nid', roomNid)
+      .select('e.position', 'p.completed_position', 'p.is_corrected')) as OutcomeRow[]
+    const ends = rows.map(({ completed_position }) => Number(completed_position))
+    const corrections = rows.flatMap((row) => (row.is_corrected ? Number(row.completed_position) : []))
+    const after = Math.min(...rows.flatMap(({ position }) => (position === null ? [] : Number(position))))
+    return {
+      isPartial: rows.some(({ completed_position }) => completed_position === null),
+      lastEnd: Math.max(0, ...ends),
+      corrected: corrections.length > 0 ? { after, upTo: Math.max(...corrections) } : undefined,
+    }
+  },
+
+  /** Rooms whose members are still to come, in the order of their ids, with how far the jobs of a kind have come. */
+  async listAwaited(jobKind: string, { after, limit }: { after: string; limit: number }): Promise<AwaitedRoom[]> {
+    const rows = (await db('partial_rooms as p')
+      .join('rooms as r', 'r.nid', 'p.room_nid')
+      .leftJoin('jobs as j', (job) => {
+        job.on('j.job_key', 'r.room_id').andOn('j.kind', db.raw('?', [jobKind]))
+      })
+      .whereNull('p.completed_position')
+      .where('r.room_id', '>', after)
+      .groupBy('r.room_id', 'j.progress', 'j.attempts', 'j.error', 'j.created_at')
+      .orderBy('r.room_id')
+      .limit(limit)
+      .select('r.room_id', 'j.progress', 'j.attempts', 'j.error', 'j.created_at')) as AwaitedRow[]
+    return rows.map((row) => ({
+      roomId: row.room_id,
+      since: row.created_at === null ? undefined : Number(row.created_at),
+      progress: row.progress === null ? undefined : (JSON.parse(row.progress) as JsonValue),
+      attempts: Number(row.attempts ?? 0),
+      error: row.error ?? undefined,
+    }))
   },
 
   /** Says that a join is about to bring the room without its members. */

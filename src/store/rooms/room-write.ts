@@ -43,7 +43,7 @@ export type EventWrite = Readonly<{
   historyPosition?: number | undefined
   /** Set where its previous events could not be had: a gap of free positions opens below it. */
   gapEdges?: readonly EventId[] | undefined
-  /** The position of an outlier that comes into the timeline now; its row exists. */
+  /** The position of an outlier that comes into the timeline now, or of an event that was rejected wrongly; its row exists. */
   movesFrom?: number | undefined
   /** Its changes of the current state. */
   intervals?: readonly StateIntervalChange[]
@@ -67,6 +67,7 @@ export type EventWrite = Readonly<{
 /** The membership of a user that was in force when one of ours joined. */
 export type PastMember = MembershipChange &
   Readonly<{
+    eventId: EventId
     /** Position of the member event. */
     position: number
     /** Position at which another took its place; undefined: it is in force. */
@@ -79,10 +80,25 @@ export type MembersWrite = Readonly<{
   /** Position of the join. */
   from: number
   entries: readonly PastMember[]
-  /** The JSON of the difference that stores the state before the join, where that is to name them too. */
-  branch?: string | undefined
-  /** Whether all members are here then. Such a write takes a position. */
-  isLast: boolean
+  /** What is known better then of events that came meanwhile. */
+  corrections?: readonly Correction[] | undefined
+  /** Set where all members are here then. Such a write takes a position. */
+  end?: LineCorrection | undefined
+}>
+
+/** What is known better of an event of the timeline. */
+export type Correction = Readonly<{
+  position: number
+  /** That it was not allowed. */
+  status?: Exclude<EventStatus, 'accepted' | 'outlier'> | undefined
+  /** The state before it. */
+  branch?: Branch | undefined
+}>
+
+/** What of the current state was wrong for want of members; nothing where it is empty. */
+export type LineCorrection = Readonly<{
+  intervals: readonly StateIntervalChange[]
+  memberships: readonly MemberWrite[]
 }>
 
 /** Events of one room that are written together or not at all. */

@@ -76,7 +76,7 @@ async function takePositions(batch: Batch, writes: readonly RoomWrite[]): Promis
   const outliers = events.filter(({ isOutlier }) => isOutlier).length
   const history = events.filter(({ historyPosition }) => historyPosition !== undefined).length
   const gaps = events.filter(({ gapEdges }) => gapEdges).length
-  const completions = writes.filter(({ members }) => members?.isLast).length
+  const completions = writes.filter(({ members }) => members?.end).length
   const live = events.length - outliers - history + gaps * gapSize + completions
   const take = async (name: string, step: number): Promise<number> => {
     if (step === 0) return 0
@@ -106,9 +106,14 @@ function positionOf({ isOutlier, historyPosition, gapEdges }: EventWrite, next: 
   return next.live++
 }
 
-/** State intervals of outliers follow them into the timeline; rare, since only the state that came with a join consists of outliers. */
+/**
+ * State intervals of outliers follow them into the timeline; rare, since only the state that came with a join consists
+ * of outliers. What stood for the state before an event that was rejected goes with its place.
+ */
 async function moveIntervals(batch: Batch, placed: readonly Placed[]): Promise<void> {
   for (const { event, position, nid } of placed) {
+    if (event.movesFrom !== undefined && event.movesFrom > 0)
+      await batch.query('delete from event_branches where position = ?', [event.movesFrom])
     if (event.movesFrom === undefined || event.stateKey === null) continue
     await batch.query(
       `update room_state set event_position = ? where room_nid = ? and event_position = ?

@@ -1,8 +1,10 @@
 import type { Batch, Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+import { intervalRows, membershipRows } from './event-rows.ts'
 import { eventTables } from './event-tables.ts'
 import type { MembersWrite, RoomWrite } from './room-write.ts'
 import type { StateKeyNids } from './state-key-nids.ts'
+import { writeCorrections } from './write-corrections.ts'
 
 type Completing = RoomWrite & { members: MembersWrite; nid: number }
 
@@ -22,23 +24,40 @@ export async function writeMembers(
   const positions = new Map<RoomWrite, number>()
   for (const write of completing) {
     const { members, nid } = write
-    const wanted = members.entries.map(({ userId }) => ['m.room.member', userId] as const)
+    const wanted = [
+      ...members.entries.map(({ userId }) => ['m.room.member', userId] as const),
+      ...(members.end?.intervals ?? []).map(({ type, stateKey }) => [type, stateKey] as const),
+    ]
     for (const [name, key] of await keyNids.resolve(batch, wanted)) keys.set(name, key)
     await clearMarks(engine, batch, { nid, members, keys })
     await batch.write([intervalsOf(nid, members, keys), membershipsOf(nid, members)].filter(({ rows }) => rows.length))
-    const { branch } = members
-    if (branch) await batch.query('update event_branches set delta = ? where position = ?', [branch, members.from])
-    if (!members.isLast) continue
-    const position = takePosition()
-    positions.set(write, position)
-    const sql = 'update partial_rooms set completed_position = ? where room_nid = ? and join_event_id = ?'
-    await batch.query(sql, [position, nid, members.joinEventId])
+    await writeCorrections(batch, nid, members.corrections ?? [])
+    if (members.end) positions.set(write, await endWith(batch, write, { keys, position: takePosition() }))
   }
   return { keys, positions }
 }
 
 export const isCompleting = (write: RoomWrite): write is Completing =>
   write.members !== undefined && write.nid !== undefined
+
+type End = { keys: ReadonlyMap<string, number>; position: number }
+
+/** The room is whole from its position on, where the current state becomes what it should be. */
+async function endWith(batch: Batch, { members, nid }: Completing, { keys, position }: End): Promise<number> {
+  const changes = [{ event: members.end ?? { intervals: [], memberships: [] }, position, nid }]
+  const { intervals, closedIntervals } = intervalRows(changes, keys)
+  const tables = [
+    { ...eventTables.closedIntervals, rows: closedIntervals },
+    { ...eventTables.intervals, rows: intervals },
+    { ...eventTables.memberships, rows: membershipRows(changes) },
+  ]
+  await batch.write(tables.filter(({ rows }) => rows.length > 0))
+  const marks = intervals.length > 0 ? 'completed_position = ?, is_corrected = true' : 'completed_position = ?'
+  const sql = `update partial_rooms set ${marks} where room_nid = ? and join_event_id = ?`
+  await batch.query(sql, [position, nid, members.joinEventId])
+  await batch.query('update rooms set last_position = ? where nid = ?', [position, nid])
+  return position
+}
 
 type Span = { nid: number; members: MembersWrite; keys: ReadonlyMap<string, number> }
 

@@ -9,9 +9,13 @@ import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
-import type { BranchDelta } from '#store/rooms/event-branches.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
-import { commitMembers } from '#services/rooms/live/commit-members.ts'
+import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
+import type { Branch, BranchDelta } from '#store/rooms/event-branches.ts'
+import type { GraphEvent } from '#store/rooms/events.ts'
+import type { Correction } from '#store/rooms/room-write.ts'
+import { commitMembers, commitWhole } from '#services/rooms/live/commit-members.ts'
+import { judgeNext, reviewAfter } from '#services/federation/receive/judge-again.ts'
+import { lineAgain } from '#services/federation/receive/line-again.ts'
 import { fetchStateBefore } from './fetch-state-before.ts'
 import { memberSlices, pastMembers } from './past-members.ts'
 
@@ -30,7 +34,13 @@ export function startCompletionWorker(ctx: Context): Worker {
 }
 
 /** A room whose members are awaited, with the join that left them out. */
-type Awaiting = { room: LiveRoom; join: StoredEvent; servers: readonly ServerName[] }
+type Awaiting = {
+  room: LiveRoom
+  join: GraphEvent
+  servers: readonly ServerName[]
+  /** Where the next of them is, after which other members are missing. */
+  until: number
+}
 
 /** Also of a room that was left and joined again before all was here: one join after the other. */
 async function completeRoom(ctx: Context, run: JobRun): Promise<JsonValue | undefined> {
@@ -54,13 +64,14 @@ async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Prom
   const at = { from: join.position, joinEventId: join.eventId }
   const ids = new Map<UserId, EventId>()
   let done = 0
+  await run.saveProgress({ members: done, events: state.length })
   for await (const slice of memberSlices(ctx, room, { ids: state, except: join.stateKey })) {
     run.signal.throwIfAborted()
     for (const { userId, eventId } of slice) if (!ids.has(userId)) ids.set(userId, eventId)
     const isEntered = await ctx.rooms.inTurn(roomId, async (turn) => {
       if (!(await isAwaited(ctx, awaiting))) return false
       const entries = await pastMembers(ctx, room, { members: slice, position: join.position })
-      if (entries.length > 0) await commitMembers(ctx, turn, { ...at, entries, isLast: false })
+      if (entries.length > 0) await commitMembers(ctx, await turn.settledRoom(), { ...at, entries })
       return true
     })
     if (!isEntered) return undefined
@@ -70,9 +81,30 @@ async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Prom
   await ctx.rooms.inTurn(roomId, async (turn) => {
     if (!(await isAwaited(ctx, awaiting))) return
     const branch = await branchWith(ctx, join, ids)
-    await commitMembers(ctx, turn, { ...at, entries: [], branch, isLast: true })
+    if (!branch) return
+    const corrections = [{ position: join.position, branch }]
+    await commitMembers(ctx, await turn.settledRoom(), { ...at, entries: [], corrections })
   })
+  await judgeWhatCame(ctx, run, awaiting)
   return ids.size
+}
+
+/** Judges by the members what came without them, some events in a turn of the room; with the last of them it is whole. */
+async function judgeWhatCame(ctx: Context, run: JobRun, awaiting: Awaiting): Promise<void> {
+  const { room, join, until } = awaiting
+  const at = { from: join.position, joinEventId: join.eventId }
+  const needs = receiveNeeds(ctx)
+  const review = reviewAfter(join, until)
+  const next = async (turn: RoomTurn): Promise<boolean> => {
+    if (!(await isAwaited(ctx, awaiting))) return false
+    const settled = await turn.settledRoom()
+    const correct = (correction: Correction) =>
+      commitMembers(ctx, settled, { ...at, entries: [], corrections: [correction] })
+    if (await judgeNext(needs, settled, { review, correct })) return true
+    await commitWhole(ctx, turn, { join: at, line: await lineAgain(ctx, settled, review) })
+    return false
+  }
+  while (await ctx.rooms.inTurn(room.roomId, next)) run.signal.throwIfAborted()
 }
 
 /** Whether the room is still the one that the join was into. */
@@ -87,7 +119,7 @@ function findAwaiting({ store, rooms }: Context, roomId: RoomId): Promise<Awaiti
   return rooms.inTurn(roomId, async (turn) => {
     const room = await rooms.findStored(roomId)
     if (!room?.isPartial || room.nid === undefined) return undefined
-    const found: Awaiting[] = []
+    const found: Omit<Awaiting, 'until'>[] = []
     for (const { joinEventId, servers } of room.partial?.awaited ?? []) {
       const join = await store.rooms.events.find(joinEventId)
       if (join && isInTimeline(join) && join.status === 'accepted') found.push({ room, join, servers })
@@ -95,7 +127,8 @@ function findAwaiting({ store, rooms }: Context, roomId: RoomId): Promise<Awaiti
     }
     if (found.length < (room.partial?.awaited.length ?? 0)) await turn.drop()
     if (room.localUsers.size === 0) return undefined
-    return found.sort((one, other) => one.join.position - other.join.position)[0]
+    const [first, second] = found.sort((one, other) => one.join.position - other.join.position)
+    return first && { ...first, until: second?.join.position ?? Infinity }
   })
 }
 
@@ -121,16 +154,16 @@ async function fetchFromAny(
 /** The state before the join may be stored as a difference to what was before: then the members belong there, too. */
 async function branchWith(
   { store }: Pick<Context, 'store'>,
-  { position }: StoredEvent,
+  { position }: GraphEvent,
   members: ReadonlyMap<UserId, EventId>,
-): Promise<string | undefined> {
+): Promise<Branch | undefined> {
   const branch = (await store.rooms.branches.findMany([position])).get(position)
   if (!branch || (branch.hops === 0 && branch.basePosition >= position)) return undefined
   const isHeld = ([type, , id]: BranchDelta[number]) => type !== 'm.room.member' || id !== null
   const held = branch.delta.filter((entry) => isHeld(entry) || !members.has(entry[1] as UserId))
   const named = new Set(held.flatMap(([type, key]) => (type === 'm.room.member' ? key : [])))
   const more = [...members].filter(([userId]) => !named.has(userId))
-  return JSON.stringify([...held, ...more.map(([userId, id]) => ['m.room.member', userId, id])])
+  return { ...branch, delta: [...held, ...more.map(([userId, id]) => ['m.room.member', userId, id] as const)] }
 }
 
 /** Begins what a join left to be done. */

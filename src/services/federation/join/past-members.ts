@@ -42,7 +42,7 @@ export async function pastMembers(
   const userIds = members.map(({ userId }) => userId)
   const known = await store.rooms.partial.knownMembers(nid, userIds, position)
   const entries: PastMember[] = []
-  for (const { eventId: _id, ...member } of members) {
+  for (const member of members) {
     const { isCovered = false, nextFrom } = known.get(member.userId) ?? {}
     if (isCovered) continue
     // An invite that was made from outside since then is newer.

@@ -9,7 +9,6 @@ import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { RemoteEntry } from '#services/rooms/membership/remote-membership.ts'
 import { askTemplate, sendEvent, type Ready } from './ask-template.ts'
-import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
 import { startCompletion } from './complete-room.ts'
@@ -22,8 +21,6 @@ const maxServers = 10_000
 export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
   const { roomId, userId } = entry
   return ctx.locks.run(`remote join ${roomId}`, async () => {
-    // What a second join brings would be judged by members that are not here yet.
-    await wholeRoom(ctx, roomId)
     // Another user of ours may have brought the room here meanwhile, and this one may be in it.
     if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return
     const servers = await candidateServers(ctx, entry)
@@ -59,7 +56,8 @@ async function enter(ctx: Context, server: ServerName, given: Answered): Promise
   if (!Array.isArray(state) || !Array.isArray(authChain)) throw new RemoteError(server, 'Its answer lacks the state')
   const answered: SendJoinAnswer = { roomId, version: ready.version, event, state, authChain, servers }
   const result = await importSendJoin(receiveNeeds(ctx), answered)
-  if (servers) startCompletion(ctx)
+  // Also of a former join.
+  startCompletion(ctx)
   return result
 }
 

@@ -4,7 +4,7 @@ import { stateFrom, type AuthState, type Rejection } from '#protocol/auth-rules/
 import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import { serverOf } from '#protocol/ids.ts'
 import { needsRecommendation } from '#protocol/events/policy-server.ts'
-import { stateKey } from '#protocol/state-resolution/state-map.ts'
+import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import { loadPdus } from '#services/rooms/events/load-events.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -20,11 +20,23 @@ export async function checkStateBefore(
   room: LiveRoom,
   { pdu, before }: { pdu: Pdu; before: StateDiff },
 ): Promise<Rejection | undefined> {
-  const keys = [['m.room.create', ''] as const, ...authEventKeys(pdu, room.version)]
-  const ids = keys.flatMap(([type, key]) => entryIn(room, before, stateKey(type, key)) ?? [])
-  const state = stateFrom((await loadPdus(ctx, room, ids)).values())
+  const state = await authStateIn(ctx, room, { pdu, before })
   return authorize(pdu, room.version, await withCitedMembers(ctx, room, { pdu, state }))
 }
+
+/** What the rules ask of a state to judge an event. */
+export async function authStateIn(
+  ctx: Pick<ReceiveNeeds, 'store'>,
+  room: LiveRoom,
+  { pdu, before }: { pdu: Pdu; before: StateDiff },
+): Promise<AuthState> {
+  const ids = keysAsked(pdu, room).flatMap((key) => entryIn(room, before, key) ?? [])
+  return stateFrom((await loadPdus(ctx, room, ids)).values())
+}
+
+/** What the rules ask of a state when they judge an event. */
+export const keysAsked = (pdu: Pdu, { version }: Pick<LiveRoom, 'version'>): StateKey[] =>
+  [['m.room.create', ''] as const, ...authEventKeys(pdu, version)].map(([type, key]) => stateKey(type, key))
 
 /** Where members are still to come, those that the event itself cites stand for the ones that the state lacks. */
 async function withCitedMembers(

@@ -29,6 +29,8 @@ export type Entering = CheckedEvent & {
   claimed?: readonly EventId[] | undefined
   /** A membership that a server of the room let in for us: what we know of the present state may be long past. */
   isLetIn?: boolean
+  /** It was rejected, and that was wrong: what it is by the state that was current when it came. */
+  readmittedAs?: 'accepted' | 'soft-failed'
 }
 
 /**
@@ -39,7 +41,8 @@ export async function enterEvent(ctx: ReceiveNeeds, room: LockedRoom, event: Ent
   const { pdu, eventId } = event
   const { stored, findJudged, prevs } = await loadCited(ctx, room, event)
   if (stored && stored.roomNid !== room.nid) return { eventId, outcome: 'dropped', reason: 'The id is taken' }
-  if (stored && isInTimeline(stored)) return { eventId, outcome: 'known' }
+  const isRefused = event.readmittedAs !== undefined && stored?.status === 'rejected'
+  if (stored && isInTimeline(stored) && !isRefused) return { eventId, outcome: 'known' }
   // NOTSPEC: the rules allow any number of create events, but a second one could only be meant to confuse.
   if (pdu.type === 'm.room.create') return { eventId, outcome: 'dropped', reason: 'The room has a create event' }
   const judged = authorizeByAuthEvents(pdu, room.version, findJudged)
@@ -164,9 +167,10 @@ const judgeBefore = (ctx: ReceiveNeeds, room: LiveRoom, { pdu, at }: Judging): P
 async function judgeNow(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { event, at }: { event: CheckedEvent; at: StateBefore },
+  { event, at }: { event: Entering; at: StateBefore },
 ): Promise<Pick<Rejection, 'reason'> | undefined> {
-  const rejection = at.branch && (await checkCurrentState(ctx, room, event.pdu))
+  if (event.readmittedAs === 'soft-failed') return { reason: 'The state when it came did not allow it' }
+  const rejection = !event.readmittedAs && at.branch && (await checkCurrentState(ctx, room, event.pdu))
   if (rejection) return rejection
   if (!(await checkServerAcl(ctx, room, event.pdu)))
     return { reason: 'The room does not let the server of its sender take part' }

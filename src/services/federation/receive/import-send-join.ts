@@ -43,10 +43,13 @@ export async function importSendJoin(
   const events = new Map<EventId, CheckedEvent>([...chain, ...claimed].map((one) => [one.eventId, one]))
   events.delete(create.eventId)
   const enter = async (turn: RoomTurn) => {
-    const room = await turn.settledRoom()
-    await storeOutliers(ctx, room, await inOrder(events, version))
+    await storeOutliers(ctx, await turn.settledRoom(), await inOrder(events, version))
+    // Members that a former join left out are fetched now that we are in again.
+    const [former] = (await turn.settledRoom()).partial?.awaited ?? []
+    if (former) await beginPartial(ctx, turn, { ...former, servers: servers ?? former.servers })
     const entering = { ...join, claimed: claimed.map(({ eventId }) => eventId), isLetIn: true }
-    return servers ? enterPartially(ctx, turn, { entering, servers }) : enterEvent(ctx, room, entering)
+    if (servers) return enterPartially(ctx, turn, { entering, servers })
+    return enterEvent(ctx, await turn.settledRoom(), entering)
   }
   const result = await retryWhileStale(() => ctx.rooms.inTurn(roomId, enter))
   return result.outcome === 'known' ? receiptOfFormer(ctx, join.eventId) : result
@@ -56,12 +59,10 @@ type Entry = { entering: Entering; servers: readonly ServerName[] }
 
 /**
  * Enters a join whose state lacks members, which a job fetches then. Where all that it follows is here, what we know of
- * the room is better than that state; members that a former join left out are fetched now that we are in again.
+ * the room is better than that state.
  */
 async function enterPartially(ctx: ReceiveNeeds, turn: RoomTurn, { entering, servers }: Entry): Promise<ReceiveResult> {
   const { eventId } = entering
-  const [former] = (await turn.settledRoom()).partial?.awaited ?? []
-  if (former) await beginPartial(ctx, turn, { ...former, servers })
   const known = await enterEvent(ctx, await turn.settledRoom(), { ...entering, claimed: undefined })
   if (known.outcome !== 'unresolved') return known
   const room = await beginPartial(ctx, turn, { joinEventId: eventId, servers })

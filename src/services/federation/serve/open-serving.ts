@@ -1,4 +1,4 @@
-import { forbidden, notFound } from '#base/errors.ts'
+import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { RoomId, ServerName } from '#protocol/ids.ts'
 import { mayTakePart } from '#services/federation/may-take-part.ts'
@@ -37,6 +37,6 @@ export async function openServing(ctx: ServingNeeds, roomId: RoomId, server: Ser
 export async function openServingToMember(ctx: ServingNeeds, roomId: RoomId, server: ServerName): Promise<Serving> {
   const serving = await openServing(ctx, roomId, server)
   if (!serving.isJoined) throw stranger()
-  if (serving.room.isPartial) throw notFound('The state of the room is not known yet')
+  if (serving.room.isPartial) throw forbidden('The state of the room is not known yet')
   return serving
 }

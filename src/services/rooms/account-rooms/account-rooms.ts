@@ -82,9 +82,9 @@ export class AccountRooms {
   }
 
   #take({ roomId, events, members }: RoomWrite, { nid, positions }: Written): void {
-    let movedAt = members?.isLast ? (positions[0] ?? 0) : 0
+    let movedAt = members?.end ? (positions[0] ?? 0) : 0
     // Whether a row counts that was there before, the store knows.
-    for (const { userId } of members?.entries ?? []) this.drop(userId)
+    for (const { userId } of [...(members?.entries ?? []), ...(members?.end?.memberships ?? [])]) this.drop(userId)
     events.forEach(({ status, historyPosition, memberships = [] }, at) => {
       const position = positions[at] ?? 0
       if (status === 'accepted' && historyPosition === undefined) movedAt = position

@@ -5,9 +5,10 @@ import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/sta
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { Membership, MembershipSince } from '#store/rooms/members.ts'
 import type { PartialRoom } from '#store/rooms/partial-rooms.ts'
-import type { MembershipChange } from '#store/rooms/room-write.ts'
+import type { MembershipChange, MembersWrite } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 import type { CommittedChange, RedactedEvent } from './committed-change.ts'
+import { bytesOf } from './event-bytes.ts'
 import { RoomMembers } from './room-members.ts'
 import type { LiveRoomStart } from './live-room-start.ts'
 import type { StateEntry, StateHistory, StateMove } from './state-entry.ts'
@@ -28,13 +29,9 @@ export type BuildBase = Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forward
 const maxRecent = 50
 const maxHistories = 500
 
-/** Bytes of a state key with its entry, of a member, and of an event besides its JSON, in the maps of a room. */
+/** Bytes of a state key with its entry, of a member, and of the past values of a state key, in the maps of a room. */
 const entryBytes = 360
 const memberBytes = 120
-const eventBytes = 400
-/** Of what a PDU has besides. */
-const graphBytes = 600
-/** Of the past values of a state key. */
 const historyBytes = 500
 
 declare const locked: unique symbol
@@ -285,6 +282,16 @@ export class LiveRoom {
     for (const change of changes) this.#applyChange(change)
   }
 
+  /** Takes in members whom a join had left out, as far as they are in force. */
+  addMembers(this: LockedRoom, { entries, from }: Pick<MembersWrite, 'entries' | 'from'>): void {
+    const type = 'm.room.member'
+    for (const { userId: stateKey, membership, eventId, position, to } of entries) {
+      if (to !== undefined) continue
+      this.#state.set(keyOf(type, stateKey), { type, stateKey, eventId, position, from, pdu: undefined })
+      this.#setMember({ userId: stateKey, membership }, membership === 'join' ? from : undefined)
+    }
+  }
+
   /** Keeps the PDUs of the forward extremities. */
   cacheForwardExtremities(pdus: ReadonlyMap<EventId, Pdu>): void {
     this.#forwardExtremityPdus = pdus
@@ -391,7 +398,3 @@ export class LiveRoom {
     if (member.membership === 'join' && this.#members.isLocal(member.userId)) this.#isPlaceholder = false
   }
 }
-
-/** What a state event replaced is kept beside it. */
-const bytesOf = ({ clientJson, stateKey }: StoredEvent): number =>
-  eventBytes + clientJson.length + (stateKey === null ? 0 : 2 * (clientJson.length + graphBytes))

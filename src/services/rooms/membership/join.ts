@@ -3,7 +3,6 @@ import type { JsonObject } from '#protocol/events/event.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { isForOthers, joinAuthority } from './authorise-join.ts'
 import { inheritSettings } from '#services/rooms/upgrade/inherit-settings.ts'
-import { wholeRoom } from '#services/rooms/live/whole-room.ts'
 import { isElsewhere, serversIn } from './is-elsewhere.ts'
 import { memberContent } from './member-content.ts'
 import type { EnteringNeeds } from './membership-needs.ts'
@@ -40,8 +39,7 @@ export async function joinRoom(ctx: EnteringNeeds, join: Join): Promise<void> {
   const more = Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.includes(name)))
   const content = { ...more, ...(await memberContent(ctx, userId, { membership: 'join' })) }
   const entry = { roomId, userId, content, via }
-  await wholeRoom(ctx, roomId)
-  if (await isElsewhere(ctx, roomId)) await ctx.remoteMembership.join(entry)
+  if (await isElsewhere(ctx, roomId, userId)) await ctx.remoteMembership.join(entry)
   else if (!(await joinHere(ctx, entry))) return
   await inheritSettings(ctx, { roomId, userId })
 }

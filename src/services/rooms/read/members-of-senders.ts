@@ -1,6 +1,7 @@
 import type { Context } from '#context.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { EventLoader } from '#services/rooms/events/event-loader.ts'
+import { citedMembers } from './cited-members.ts'
 import type { Reading } from './open-reading.ts'
 import { nidOf } from './history-intervals.ts'
 import { stateMoment } from './state-moment.ts'
@@ -21,9 +22,10 @@ export async function membersOfSenders(
   const entries = senders.flatMap((sender) => room.entry(member, sender) ?? [])
   // Where branches met, a sender may have no membership any more.
   const gone = senders.filter((sender) => !room.entry(member, sender))
-  const [known, replaced] = await Promise.all([
+  const [known, replaced, cited] = await Promise.all([
     stateAtPosition({ store, loader: new EventLoader({ store }) }, room, { position, entries }),
     Promise.all(gone.map((sender) => store.rooms.state.eventAt(nidOf(room), [member, sender], position))),
+    citedMembers({ store }, room, { events, senders }),
   ])
-  return [...known, ...replaced.filter((event) => event !== undefined)]
+  return [...known, ...replaced.filter((event) => event !== undefined), ...cited]
 }

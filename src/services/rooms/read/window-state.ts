@@ -7,6 +7,7 @@ import type { EventLoader } from '#services/rooms/events/event-loader.ts'
 import { stateKey as keyOf } from '#protocol/state-resolution/state-map.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { stateAtPosition, wholeStateAt } from '#services/rooms/state/state-at-position.ts'
+import { citedMembers } from './cited-members.ts'
 import { letsThrough } from './filterable.ts'
 import { nidOf } from './history-intervals.ts'
 import { isWithin, momentsOf, type Reader } from './readable.ts'
@@ -89,13 +90,17 @@ function changesInMemory(room: LiveRoom, { upTo, knownAt }: Stretch): StoredEven
   return [...changes.values()]
 }
 
-function membersAt(
+async function membersAt(
   ctx: Needs,
   room: LiveRoom,
-  { members, upTo, loader }: Beside & { members: readonly UserId[] },
+  { members, events, upTo, loader }: Beside & { members: readonly UserId[] },
 ): Promise<StoredEvent[]> {
   const entries = members.map((user) => room.entry(member, user)).filter((entry) => entry !== undefined)
-  return stateAtPosition({ ...ctx, loader }, room, { position: upTo, entries })
+  const [known, cited] = await Promise.all([
+    stateAtPosition({ ...ctx, loader }, room, { position: upTo, entries }),
+    citedMembers(ctx, room, { events, senders: members }),
+  ])
+  return [...known, ...cited]
 }
 
 type Shown = Beside & { shown: readonly StoredEvent[]; members: readonly UserId[] | undefined }

@@ -109,12 +109,13 @@ function isSameMeeting(room: LiveRoom, { pdu, prevs }: Accepted, followed: Reado
   return isAfterOne && pdu.state_key === undefined && followed.size === 1 && followed.has(prev.eventId)
 }
 
-type Outcome = { after: StateDiff; event: Accepted }
+/** `event`: the one that is being accepted, if it is one that changes the state. */
+type Outcome = { after: StateDiff; event?: Accepted }
 
 const sliceSize = 500
 
 /** The state keys that change in the current state; after a join these are all of the state. */
-async function changesOf(
+export async function changesOf(
   ctx: Needs,
   room: LiveRoom,
   { after, event }: Outcome,
@@ -127,7 +128,7 @@ async function changesOf(
     const stored = new Map(found.map((one) => [one.eventId, one]))
     for (const [place, id] of slice) {
       const [type, key] = splitStateKey(place)
-      const entry = id === null ? undefined : stateEntryOf(room, place, id === event.eventId ? event : stored.get(id))
+      const entry = id === null ? undefined : stateEntryOf(room, place, id === event?.eventId ? event : stored.get(id))
       if (type === 'm.room.member') members.push(...membershipsAfter(key as UserId, entry))
       entries.push({ type, stateKey: key, entry: type === 'm.room.member' ? withoutPdu(entry) : entry })
     }

@@ -48,9 +48,8 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
   const { roomId, nid } = room
   const serverName = (await store.deployment.find())?.serverName
   const events = new EventCache(store, { roomId, version, nid })
-  const partial = (await store.rooms.partial.findMany([nid])).get(nid)
-  const isPartial = partial !== undefined && partial.completedAt === undefined
-  const subject: Subject = { store, room, roomId, version, serverName, events, isPartial }
+  const partial = await store.rooms.partial.outcome(nid)
+  const subject: Subject = { store, room, roomId, version, serverName, events, partial }
   const replay = new Replay(subject)
   await replay.begin()
   const authIndex = new AuthIndexCheck(subject)
@@ -64,6 +63,7 @@ async function compare({ store }: Needs, room: StoredRoom): Promise<RowChange[]>
     if (!last || stored.length < pageSize) break
     after = last.position
   }
+  await replay.passCorrection(Infinity)
   return onePerRow([
     ...changes,
     ...(await checkStateIntervals(subject, replay.journal)),

@@ -34,9 +34,12 @@ export class Replay {
   /** The state before events that fork, as what differs from the current state just before them. */
   readonly #forks = new Map<number, Positions>()
   readonly #branches = new Map<number, Branch>()
+  /** A stretch in which the current state was taken for what it was not, until it is passed. */
+  #corrected: Subject['partial']['corrected']
 
   constructor(subject: Subject) {
     this.#subject = subject
+    this.#corrected = subject.partial.corrected
   }
 
   /** Begins with the state at the position up to which history is purged. */
@@ -67,6 +70,14 @@ export class Replay {
     }
   }
 
+  /** Where all members of a room were here, the current state may have become what no event made it. */
+  async passCorrection(position: number): Promise<void> {
+    const { upTo = Infinity } = this.#corrected ?? {}
+    if (position <= upTo || upTo === Infinity) return
+    this.#corrected = undefined
+    await this.#adoptSpans(upTo)
+  }
+
   /** Takes the next event in the order of positions; answers what is wrong with its row and its branch. */
   async take(cached: CachedEvent, stored: Branch | undefined): Promise<RowChange[]> {
     const { event, pdu } = cached
@@ -74,6 +85,8 @@ export class Replay {
     if (pdu.type === 'm.room.create') this.#create ??= event.eventId
     if (stored) this.#branches.set(event.position, stored)
     const prevs = prevEventIds(pdu, this.#subject.version)
+    await this.passCorrection(event.position)
+    if (event.position > (this.#corrected?.after ?? Infinity)) return this.#believe(cached, prevs, stored)
     const isFollowing =
       new Set(prevs).size === this.forwardExtremities.size && prevs.every((id) => this.forwardExtremities.has(id))
     const isOnLine = isFollowing && event.position >= this.#knownFrom
@@ -166,6 +179,12 @@ export class Replay {
     return []
   }
 
+  /** The same of an event that came while the current state was not known, whatever became of it since. */
+  async #believe(cached: CachedEvent, prevs: readonly EventId[], stored: Branch | undefined): Promise<RowChange[]> {
+    if (cached.event.status !== 'accepted') await this.#adoptSpans(cached.event.position)
+    return this.#trust(cached, prevs, stored)
+  }
+
   /** Takes what changed at a position as it is stored. */
   async #adoptSpans(position: number): Promise<void> {
     const { store, room } = this.#subject
@@ -202,7 +221,7 @@ export class Replay {
       const cached = entry === noEvent ? undefined : await events.at(entry)
       if (cached) state.set(stateKey(type, key), cached.pdu)
       // A member that a join left out may have been there.
-      isDoubtful ||= entry === noEvent && type === 'm.room.member' && this.#subject.isPartial
+      isDoubtful ||= entry === noEvent && type === 'm.room.member' && this.#subject.partial.isPartial
       isDoubtful ||= entry !== noEvent && (!cached || cached.event.redactedBy !== null)
     }
     return isDoubtful || authorize(pdu, version, (type, key) => state.get(stateKey(type, key))) === undefined

@@ -6,7 +6,7 @@ import { noEvent } from './state-journal.ts'
 import { difference, type Subject } from './subject.ts'
 
 /** Compares the room's row with where its events lead. */
-export async function checkRoomRow({ store, room, events }: Subject, replay: Replay): Promise<RowChange[]> {
+export async function checkRoomRow({ store, room, events, partial }: Subject, replay: Replay): Promise<RowChange[]> {
   const stored = await store.rooms.check.room(room.nid)
   if (!stored || replay.lastPosition === 0) return []
   const entry = replay.journal.current(stateKey('m.room.create', ''))?.entry ?? noEvent
@@ -17,9 +17,10 @@ export async function checkRoomRow({ store, room, events }: Subject, replay: Rep
   const expected = {
     ...(version !== false && { version }),
     heads: JSON.stringify(extremitiesInOrder(room.forwardExtremities, [...replay.forwardExtremities])),
-    // Of purged history only what it came to is known.
-    depth: room.purgedUpTo === 0 ? replay.depth : Math.max(replay.depth, room.depth),
-    last_position: replay.lastPosition,
+    // Of purged history only what it came to is known; and what was rejected afterwards counted until then.
+    depth: room.purgedUpTo === 0 && partial.lastEnd === 0 ? replay.depth : Math.max(replay.depth, room.depth),
+    // A room moves on as well when all its members are here.
+    last_position: Math.max(replay.lastPosition, partial.lastEnd),
   }
   return difference('rooms', { nid: room.nid }, { stored, expected })
 }

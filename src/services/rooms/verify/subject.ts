@@ -2,6 +2,7 @@ import type { RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { Store } from '#store/open.ts'
 import type { CheckedTable, RowChange } from '#store/rooms/room-check.ts'
+import type { PartialOutcome } from '#store/rooms/partial-rooms.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
 import type { EventCache } from './event-cache.ts'
 
@@ -14,8 +15,8 @@ export type Subject = {
   /** Whose data this is; undefined where no server has started on it yet. */
   serverName: ServerName | undefined
   events: EventCache
-  /** Whether members that a join left out are still to come. */
-  isPartial: boolean
+  /** What joins that left members out came to. */
+  partial: PartialOutcome
 }
 
 type Row = Record<string, unknown>

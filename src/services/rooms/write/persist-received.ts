@@ -1,7 +1,13 @@
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { EventStatus } from '#store/rooms/events.ts'
-import type { BranchWrite, EventWrite, MembershipChange, StateIntervalChange } from '#store/rooms/room-write.ts'
+import type {
+  BranchWrite,
+  EventWrite,
+  LineCorrection,
+  MembershipChange,
+  StateIntervalChange,
+} from '#store/rooms/room-write.ts'
 import type { AppendNeeds } from './append.ts'
 import { authEventIdsWithCreate, describeEvent } from '#services/rooms/events/describe-event.ts'
 import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
@@ -72,16 +78,30 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
     gapEdges: isAccepted ? received.gapEdges : undefined,
     relation: isAccepted && !redacted ? described.relation : undefined,
     intervals: transition?.entries.map((change) => intervalOf(room, change, eventId)) ?? [],
-    memberships: transition?.members.map((member) => ({ ...member, previous: room.members.get(member.userId) })) ?? [],
+    memberships: transition?.members.map((member) => memberWrite(room, member)) ?? [],
     redaction,
     awaits,
     redacted,
   }
 }
 
-function intervalOf(room: LiveRoom, { type, stateKey, entry }: StateEntryChange, own: EventId): StateIntervalChange {
+/** A change of the current state that no event makes. */
+export const lineCorrection = (
+  room: LiveRoom,
+  { entries, members }: Omit<StateTransition, 'forwardExtremities'>,
+): LineCorrection => ({
+  intervals: entries.map((change) => intervalOf(room, change)),
+  memberships: members.map((member) => memberWrite(room, member)),
+})
+
+const memberWrite = (room: LiveRoom, member: MembershipChange) => ({
+  ...member,
+  previous: room.members.get(member.userId),
+})
+
+function intervalOf(room: LiveRoom, { type, stateKey, entry }: StateEntryChange, own?: EventId): StateIntervalChange {
   const interval = { type, stateKey, isHeld: room.entry(type, stateKey) !== undefined }
-  return entry?.eventId === own ? interval : { ...interval, entry: entry?.position ?? noEvent }
+  return own !== undefined && entry?.eventId === own ? interval : { ...interval, entry: entry?.position ?? noEvent }
 }
 
 /** Readers see only what is accepted. */

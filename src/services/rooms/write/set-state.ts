@@ -39,7 +39,7 @@ export async function setState(ctx: Needs, change: StateChange): Promise<EventId
   const isOwnMembership = type === 'm.room.member' && stateKey === sender
   if (!isOwnMembership) await requireJoined(ctx, roomId, sender)
   else if (given.membership !== 'leave') await requireOpenRoom(ctx, roomId)
-  if (isOwnMembership && (await isElsewhere(ctx, roomId)))
+  if (isOwnMembership && (await isElsewhere(ctx, roomId, sender)))
     return actElsewhere(ctx, { roomId, userId: sender, content: given })
   const guest = type === 'm.room.member' && given.membership === 'invite' ? requireUserId(stateKey) : undefined
   if (guest && isRemoteUser(ctx, guest)) return inviteByState(ctx, { ...change, userId: guest })

@@ -1,6 +1,7 @@
 import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { serverOf, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
+import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { setTyping } from '#services/rooms/ephemeral/typing.ts'
 import { roomOfOrigin } from './room-of-origin.ts'
 
@@ -8,6 +9,10 @@ import { roomOfOrigin } from './room-of-origin.ts'
 const timeoutMs = 60_000
 /** Of a room in which so many type it does not matter who else does. */
 const maxTypists = 100
+
+/** Members that a join left out may well be there. */
+const mayBeJoined = ({ members, isPartial }: LiveRoom, userId: UserId): boolean =>
+  members.get(userId) === 'join' || (isPartial && !members.has(userId))
 
 /** https://spec.matrix.org/v1.19/server-server-api/#typing-notifications */
 export async function receiveTyping(
@@ -18,7 +23,7 @@ export async function receiveTyping(
   if (typeof roomId !== 'string' || typeof userId !== 'string' || typeof isTyping !== 'boolean') return
   if (serverOf(userId) !== origin) return
   const room = await roomOfOrigin(ctx, roomId as RoomId, origin)
-  if (room?.members.get(userId as UserId) !== 'join') return
+  if (!room || !mayBeJoined(room, userId as UserId)) return
   if (isTyping && ctx.typing.in(room.roomId).length >= maxTypists) return
   await setTyping(ctx, { roomId: room.roomId, userId: userId as UserId, isTyping, timeoutMs })
 }

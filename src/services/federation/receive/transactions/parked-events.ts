@@ -1,7 +1,6 @@
 import { eventsCommitted } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import { awaitsMembers } from '#services/rooms/live/whole-room.ts'
 import type { WaitingEvent } from './event-queues.ts'
 
 /** How long a join may take before the events that came meanwhile are given up. */
@@ -9,7 +8,7 @@ const patienceMs = 300_000
 
 type Options = { takeUp(event: WaitingEvent): void; giveUp(event: WaitingEvent): void }
 
-/** Events that come while one of our users is joining their room: they wait until its state is here, and its members. */
+/** Events that come while one of our users is joining their room: they wait until its state is here. */
 export class ParkedEvents {
   readonly #ctx: Context
   readonly #options: Options
@@ -30,21 +29,13 @@ export class ParkedEvents {
     const { roomId } = event
     const parked = this.#rooms.get(roomId)
     if (parked) return void parked.events.push(event)
-    const cancel = this.#ctx.clock.after(patienceMs, () => this.#onTimeout(roomId))
+    const cancel = this.#ctx.clock.after(patienceMs, () => this.#take(roomId).forEach(this.#options.giveUp))
     this.#rooms.set(roomId, { events: [event], cancel })
   }
 
   #onCommit(roomId: RoomId): void {
-    if (!this.#rooms.has(roomId)) return
-    const room = this.#ctx.rooms.peek(roomId)
-    // A room that was dropped is read again by whoever works on the events.
-    if (!room?.isPlaceholder && !awaitsMembers(room)) this.#take(roomId).forEach(this.#options.takeUp)
-  }
-
-  /** Members that do not come are fetched for as long as our users are in the room. */
-  #onTimeout(roomId: RoomId): void {
-    const isAwaited = awaitsMembers(this.#ctx.rooms.peek(roomId))
-    this.#take(roomId).forEach(isAwaited ? this.#options.takeUp : this.#options.giveUp)
+    if (this.#rooms.has(roomId) && this.#ctx.rooms.peek(roomId)?.isPlaceholder === false)
+      this.#take(roomId).forEach(this.#options.takeUp)
   }
 
   #take(roomId: RoomId): WaitingEvent[] {

@@ -1,13 +1,10 @@
 import { gather } from '#base/gather.ts'
 import type { Context } from '#context.ts'
 import type { Worker } from '#jobs/worker.ts'
-import type { EventId, RoomId, UserId } from '#protocol/ids.ts'
-import type { CheckedEvent } from '#services/federation/receive/checked-event.ts'
+import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { ReceiveNeeds, ReceiveResult } from '#services/federation/receive/ports.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { enterIfComplete, refusedSource } from '#services/federation/receive/receive-event.ts'
-import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { awaitsMembers } from '#services/rooms/live/whole-room.ts'
 import { gatherReads } from '#services/rooms/read/gather-reads.ts'
 import { readAgain } from './read-again.ts'
 import { SlowEvents } from './slow-events.ts'
@@ -48,15 +45,7 @@ export function startStagedEventsWorker(ctx: Context): Worker {
     giveUp: (event) => slow.follow(end(event, unknown)),
   })
 
-  const aside: Aside = {
-    park: (event) => parked.add(event),
-    hold: (event) => {
-      parked.add({ ...event, checked: undefined })
-      // It is staged, and that is all that its sender hears.
-      event.done({ eventId: event.eventId, outcome: 'known' })
-    },
-    slow: (event) => slow.add(event),
-  }
+  const aside: Aside = { park: (event) => parked.add(event), slow: (event) => slow.add(event) }
   const workOn = async (roomId: RoomId, events: readonly WaitingEvent[]) => {
     const handled: WaitingEvent[] = []
     for (const event of events) {
@@ -101,14 +90,7 @@ const gatherDeletes = ({ federation }: Context['store']) =>
   })
 
 /** Takes events that cannot be entered now. */
-type Aside = Record<'park' | 'hold' | 'slow', (event: WaitingEvent) => void>
-
-/**
- * Events of a room whose members are still to come wait for these, so that none is judged without them. Only what ends
- * or changes the stay of a user of ours does not: a server that has put them out gives no members any more.
- */
-const isHeldBack = (room: LiveRoom, { pdu }: CheckedEvent): boolean =>
-  awaitsMembers(room) && !(pdu.type === 'm.room.member' && room.localUsers.has(pdu.state_key as UserId))
+type Aside = Record<'park' | 'slow', (event: WaitingEvent) => void>
 
 /** Undefined where the event stepped aside. */
 async function enter(ctx: ReceiveNeeds, event: WaitingEvent, aside: Aside): Promise<ReceiveResult | undefined> {
@@ -119,7 +101,6 @@ async function enter(ctx: ReceiveNeeds, event: WaitingEvent, aside: Aside): Prom
   if (refused) return refused
   const checked = event.checked ? { event: event.checked } : await readAgain(ctx, room, event)
   if ('result' in checked) return checked.result
-  if (isHeldBack(room, checked.event)) return void aside.hold(event)
   const result = await enterIfComplete(ctx, room, checked.event)
   return result ?? void aside.slow(event)
 }

@@ -33,7 +33,9 @@ export async function joinedRoom(
   const heroes = summary?.['m.heroes']
   const knownAt = isFull ? undefined : after
   const [window, unread] = await Promise.all([
-    isFull || hasEvents ? roomWindow(ctx, moment, { room, after, knownAt, upTo: now.events, heroes }) : nothing,
+    isFull || hasEvents
+      ? roomWindow(ctx, moment, { room, after, knownAt, upTo: now.events, isCompleted, heroes })
+      : nothing,
     unreadSection(ctx, room, moment),
   ])
   const hasNews = window.events.length > 0 || window.limited || window.state.length > 0 || summary !== undefined

@@ -11,6 +11,8 @@ export type RoomSpan = {
   /** Position of the state that the client has; undefined: it gets all state. */
   knownAt: number | undefined
   upTo: number
+  /** Members came that were not known before: those that were sent may be others. */
+  isCompleted?: boolean
   /** Whom the summary of this answer names. */
   heroes?: readonly UserId[] | undefined
 }
@@ -40,12 +42,12 @@ export function roomWindow(ctx: Context, moment: SyncMoment, span: RoomSpan): Pr
 
 /** Senders in the timeline, heroes and, in a new room, the reader, unless the device knows them already. */
 const lazyMembers =
-  (ctx: Context, { request }: SyncMoment, { room, knownAt, upTo, heroes = [] }: RoomSpan) =>
+  (ctx: Context, { request }: SyncMoment, { room, knownAt, upTo, isCompleted, heroes = [] }: RoomSpan) =>
   (senders: readonly UserId[], isLimited: boolean): readonly UserId[] => {
     const { userId, deviceId, filter } = request
     const device = `${userId} ${deviceId ?? ''}`
     const wanted = [...new Set([...senders, ...heroes, ...(knownAt === undefined ? [userId] : [])])]
-    if (knownAt === undefined || isLimited) ctx.lazyMembers.forget(device, room.roomId)
+    if (knownAt === undefined || isLimited || isCompleted) ctx.lazyMembers.forget(device, room.roomId)
     return filter.state.includeRedundantMembers
       ? wanted
       : ctx.lazyMembers.take([device, room.roomId], wanted, { since: knownAt ?? 0, upTo })
