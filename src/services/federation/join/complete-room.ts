@@ -143,7 +143,7 @@ async function fetchFromAny(
   for (const server of servers.slice(0, maxServers)) {
     if (server === ctx.config.server_name || !ctx.serverAccess(server)) continue
     signal.throwIfAborted()
-    const state = await fetchStateBefore(needs, room, { origin: server, eventId: join.eventId })
+    const state = await fetchStateBefore(needs, room, { origin: server, join })
     if (state) return state
   }
   signal.throwIfAborted()
