@@ -8,6 +8,7 @@ import { checkRoom } from '../../support/rooms/room-check.ts'
 import { act, createRoom, leave, roomPath, sendText } from '../../support/rooms/rooms.ts'
 import { accepted, refused, registerUser, type TestUser } from '../../support/server/client.ts'
 import { fakeClock } from '../../support/server/clock.ts'
+import { deviceKeysOf } from '../../support/server/device-crypto.ts'
 import { startRestartableServer } from '../../support/server/restartable-server.ts'
 import type { TestServer } from '../../support/server/server.ts'
 import { sync } from '../../support/server/sync.ts'
@@ -216,6 +217,27 @@ describe('joins that leave members out', () => {
     for (const { userId } of [carol!, erin!]) assert.ok(shown.includes(userId), userId)
     held.release()
     assert.deepEqual(await b!.context.store.federation.stagedEvents.page(0, 10), [])
+    await assertWhole({ roomId, bob })
+  })
+
+  it('show meanwhile who is typing', async () => {
+    const { roomId, bob, held } = await joined()
+    const { next_batch: since } = await syncOf(bob, { filter: lazy })
+    accepted(await erin!.request('PUT', roomPath(roomId, 'typing', erin!.userId), { typing: true, timeout: 30_000 }))
+    await until(async () => {
+      const { rooms } = await syncOf(bob, { filter: lazy, since })
+      return JSON.stringify(rooms.join?.[roomId]?.ephemeral ?? {}).includes(erin!.userId)
+    })
+    held.release()
+    await assertWhole({ roomId, bob })
+  })
+
+  it('announce devices meanwhile to all servers in the room', async () => {
+    const { roomId, bob, held } = await joined()
+    const { next_batch: since } = await syncOf(erin!)
+    accepted(await bob.request('POST', `${client}/keys/upload`, { device_keys: deviceKeysOf(bob) }))
+    await until(async () => (await syncOf(erin!, { since })).device_lists?.changed?.includes(bob.userId))
+    held.release()
     await assertWhole({ roomId, bob })
   })
 

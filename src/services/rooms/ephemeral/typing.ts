@@ -11,8 +11,13 @@ type Needs = Pick<Context, 'rooms' | 'typing' | 'bus'>
 export type TypingNotice = { roomId: RoomId; userId: UserId; isTyping: boolean; timeoutMs?: number | undefined }
 
 /** Sets whether a member is typing. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
-export async function setTyping(ctx: Needs, { roomId, userId, isTyping, timeoutMs }: TypingNotice): Promise<void> {
-  await requireJoined(ctx, roomId, userId)
+export async function setTyping(ctx: Needs, notice: TypingNotice): Promise<void> {
+  await requireJoined(ctx, notice.roomId, notice.userId)
+  await showTyping(ctx, notice)
+}
+
+/** The same of one who is, or may be, a member. */
+export async function showTyping(ctx: Needs, { roomId, userId, isTyping, timeoutMs }: TypingNotice): Promise<void> {
   if (!isTyping) return stopTyping(ctx, roomId, userId)
   const timeout = Math.min(Math.max(timeoutMs ?? defaultTimeoutMs, 1), maxTimeoutMs)
   const ended = () => void tellRoom(ctx, roomId)

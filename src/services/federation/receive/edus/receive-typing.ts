@@ -2,7 +2,7 @@ import type { Context } from '#context.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { serverOf, type RoomId, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
-import { setTyping } from '#services/rooms/ephemeral/typing.ts'
+import { showTyping } from '#services/rooms/ephemeral/typing.ts'
 import { roomOfOrigin } from './room-of-origin.ts'
 
 /** A server that goes away leaves nobody typing; one that is there repeats it before. */
@@ -25,5 +25,5 @@ export async function receiveTyping(
   const room = await roomOfOrigin(ctx, roomId as RoomId, origin)
   if (!room || !mayBeJoined(room, userId as UserId)) return
   if (isTyping && ctx.typing.in(room.roomId).length >= maxTypists) return
-  await setTyping(ctx, { roomId: room.roomId, userId: userId as UserId, isTyping, timeoutMs })
+  await showTyping(ctx, { roomId: room.roomId, userId: userId as UserId, isTyping, timeoutMs })
 }

@@ -157,7 +157,8 @@ const waitingOf = ({ origin, results }: Answering, { room, event, pdu }: Staged,
   checked: event,
   bytes: pdu.length * 2,
   done({ outcome, reason }) {
-    if (outcome === 'rejected' || outcome === 'dropped' || outcome === 'unresolved')
+    // NOTSPEC: that an event was rejected is no failure to handle it, as servers in use see it.
+    if (outcome === 'dropped' || outcome === 'unresolved')
       results[event.eventId] = { error: reason ?? '' }
     end()
   },
