@@ -1,3 +1,4 @@
+import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
 import { isValidServerName, type ServerName } from '#protocol/ids.ts'
@@ -22,9 +23,14 @@ export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
   const { roomId, userId } = entry
   return ctx.locks.run(`remote join ${roomId}`, async () => {
     // Another user of ours may have brought the room here meanwhile, and this one may be in it.
-    if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return
+    const membership = (await ctx.rooms.find(roomId))?.members.get(userId)
+    if (membership === 'join') return
+    const isBanned = membership === 'ban'
     const servers = await candidateServers(ctx, entry)
-    await tryServers(ctx, servers, (server) => joinThrough(ctx, server, entry))
+    await tryServers(ctx, servers, (server) => joinThrough(ctx, server, entry)).catch((error: unknown) => {
+      // Servers that let them in all the same may not know of the ban, or not care.
+      throw isBanned ? forbidden('The user is banned from the room') : error
+    })
     const room = await ctx.rooms.find(roomId)
     if (room?.nid !== undefined) await ctx.store.rooms.outside.deleteReplaced(room.nid)
   })
