@@ -1,4 +1,5 @@
 import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -23,7 +24,7 @@ type Search = Ancestors & {
   room: LiveRoom
   origin: ServerName
   /** Fetched events that nothing refers to yet; their signatures are checked once something does. */
-  unverified: Map<EventId, CheckedEvent>
+  unverified: Map<EventId, ReadEvent>
   refused: Set<EventId>
 }
 
