@@ -50,7 +50,7 @@ async function signedBy(ctx: Context, server: ServerName, { room, ready }: Asked
   const pdu = { ...ready.pdu, signatures: { ...signatures, ...ready.pdu.signatures } }
   if (
     !signatures ||
-    !(await isSignedByServer(ctx.keyRing.find, { server, pdu, signedText: signedTextOf(pdu, version), version }))
+    !(await isSignedByServer(receiveNeeds(ctx), { server, pdu, signedText: signedTextOf(pdu, version), version }))
   )
     throw new RemoteError(server, 'It did not sign the invite')
   return pdu

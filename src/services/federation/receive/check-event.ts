@@ -1,14 +1,15 @@
-import { verify } from 'node:crypto'
-import { promisify } from 'node:util'
-import { isMainThread } from 'node:worker_threads'
 import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import { readEvent, type ReadEvent } from '#protocol/events/read-event.ts'
 import { redact } from '#protocol/events/redaction.ts'
 import { requiredSigners, signatureUnder, signingKeyIds } from '#protocol/events/signatures.ts'
 import type { RoomId, ServerName } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-import type { CheckedEvent } from './checked-event.ts'
+import type { CheckedEvent, VerifyAside } from './checked-event.ts'
+import { verifyInPool } from './verify-aside.ts'
 import type { FindKey, ServerKey } from '#services/remote/server-key.ts'
+
+/** `verifyAside` is absent where signatures are few. */
+type Verifying = { findKey: FindKey; verifyAside?: VerifyAside | undefined }
 
 type Room = { roomId: RoomId; version: RoomVersion }
 
@@ -19,7 +20,7 @@ export async function checkEvent(
   room: Room,
 ): Promise<CheckedEvent | { violation: string }> {
   const checked = checkFormat(value, room)
-  return 'violation' in checked ? checked : checkIntegrity(findKey, checked, room.version)
+  return 'violation' in checked ? checked : checkIntegrity({ findKey }, checked, room.version)
 }
 
 /**
@@ -45,12 +46,12 @@ export function checkFormat(
  * itself decides who must have signed it: nothing may excuse it from a signature and then be redacted away.
  */
 export async function checkIntegrity(
-  findKey: FindKey,
+  ctx: Verifying,
   { pdu: received, eventId, isWhole, signedText }: ReadEvent,
   version: RoomVersion,
 ): Promise<CheckedEvent | { violation: string }> {
   const pdu = isWhole ? received : redact(received, version)
-  const unsigned = await checkSignatures(findKey, { pdu, signedText, version })
+  const unsigned = await checkSignatures(ctx, { pdu, signedText, version })
   if (unsigned !== undefined) return { violation: `The event lacks a valid signature of ${unsigned}` }
   return { pdu, eventId }
 }
@@ -61,9 +62,9 @@ type Signed = Pick<ReadEvent, 'pdu' | 'signedText'> & { version: RoomVersion }
  * Check 2: whether every server that must have signed the event did. Answers the server whose signature is missing.
  * https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events
  */
-async function checkSignatures(findKey: FindKey, signed: Signed): Promise<ServerName | undefined> {
+async function checkSignatures(ctx: Verifying, signed: Signed): Promise<ServerName | undefined> {
   for (const server of requiredSigners(signed.pdu, signed.version))
-    if (!(await isSignedByServer(findKey, { server, ...signed }))) return server
+    if (!(await isSignedByServer(ctx, { server, ...signed }))) return server
   return undefined
 }
 
@@ -71,7 +72,7 @@ type Claim = Signed & { server: ServerName }
 
 /** What the server's known keys signed must all be true. Any server on the way may have added other signatures. */
 export async function isSignedByServer(
-  findKey: FindKey,
+  { findKey, verifyAside = verifyInPool }: Verifying,
   { server, pdu, signedText, version }: Claim,
 ): Promise<boolean> {
   let verified = 0
@@ -79,19 +80,12 @@ export async function isSignedByServer(
     const key = await findKey(server, keyId)
     if (!key || !isInForce(key, pdu, version)) continue
     const signature = signatureUnder(key, pdu)
-    if (!signature || !(await isTrue(signedText, signature, key))) return false
+    if (!signature || !(await verifyAside({ text: Buffer.from(signedText), signature, publicKey: key.publicKey })))
+      return false
     if (++verified === maxVerified) break
   }
   return verified > 0
 }
-
-/** Verified beside the event loop, unless this is itself a thread that has nothing else to do. */
-function isTrue(text: string, signature: Buffer, { publicKey }: ServerKey): boolean | Promise<boolean> {
-  const bytes = Buffer.from(text)
-  return isMainThread ? verifyAside(null, bytes, publicKey, signature) : verify(null, bytes, publicKey, signature)
-}
-
-const verifyAside = promisify(verify)
 
 // NOTSPEC: so many true signatures of one server are enough; more would only keep us busy.
 const maxVerified = 20

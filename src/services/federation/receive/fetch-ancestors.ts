@@ -102,7 +102,7 @@ async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking
     if (!event || events.size >= maxEvents) continue
     unverified.delete(id)
     isNew = true
-    const checked = await checkIntegrity(ctx.findKey, event, version)
+    const checked = await checkIntegrity(ctx, event, version)
     if ('violation' in checked) refused.add(id)
     else events.set(id, checked)
   }

@@ -54,7 +54,7 @@ export async function receiveEvent(
   const read = await readIncoming(ctx, room, value)
   if ('outcome' in read) return read
   // Checks 2 and 3.
-  const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const event = await checkIntegrity(ctx, read, room.version)
   const stored = await ctx.store.rooms.events.find(read.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: read.eventId, outcome: 'known' }
   return 'violation' in event ? dropped(event.violation) : enterWithPast(ctx, room, { event, origin })

@@ -21,6 +21,6 @@ export async function checkedOf(
   const value: JsonValue = parseStrictJson(staged.pdu)
   const read = await readIncoming(ctx, room, value)
   if ('outcome' in read) return { result: read }
-  const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const event = await checkIntegrity(ctx, read, room.version)
   return 'violation' in event ? { result: { eventId, outcome: 'dropped', reason: event.violation } } : { event }
 }

@@ -129,7 +129,7 @@ async function unknownOf({ store }: Context, events: readonly Incoming[]): Promi
 /** Checks 2 and 3; an event that fails them is done with. */
 async function verify(ctx: Context, { room: { version }, event }: Incoming, waiting: WaitingEvent): Promise<void> {
   const { origin, eventId } = waiting
-  const checked = await checkIntegrity(ctx.keyRing.find, event, version).catch((error: unknown) => {
+  const checked = await checkIntegrity(receiveNeeds(ctx), event, version).catch((error: unknown) => {
     ctx.log.error('an event could not be checked', { origin, event_id: eventId, error })
     return { violation: 'The event could not be checked' }
   })
