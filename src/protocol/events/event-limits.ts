@@ -1,7 +1,5 @@
-import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json.ts'
 import type { Pdu } from './event.ts'
 import { maxIdBytes } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /** The size of a whole event, signatures included, in bytes of canonical JSON. */
 export const maxEventBytes = 65_536
@@ -11,12 +9,10 @@ export const maxAuthEvents = 10
 
 const shortFields = ['sender', 'room_id', 'state_key', 'type', 'event_id'] as const
 
-/** Why the event is too big for the protocol, if it is. https://spec.matrix.org/v1.19/client-server-api/#size-limits */
-export function eventLimitViolation(pdu: Pdu, version: RoomVersion): string | undefined {
-  return fieldViolation(pdu) ?? sizeViolation(pdu, version)
-}
-
-/** As `eventLimitViolation`, where the size in bytes of canonical JSON is known. */
+/**
+ * Why the event, of so many bytes of canonical JSON, is too big for the protocol, if it is.
+ * https://spec.matrix.org/v1.19/client-server-api/#size-limits
+ */
 export function sizedEventViolation(pdu: Pdu, bytes: number): string | undefined {
   return fieldViolation(pdu) ?? byteViolation(bytes)
 }
@@ -38,16 +34,6 @@ export function depthAfter(depths: readonly number[]): number {
 // NOTSPEC: room versions before 6 allow up to 2^63-1, which no JavaScript number holds exactly; such events are refused.
 function isDepth(depth: number): boolean {
   return Number.isSafeInteger(depth) && depth >= 0
-}
-
-function sizeViolation(pdu: Pdu, version: RoomVersion): string | undefined {
-  try {
-    const text = canonicalJson(pdu, version.enforceCanonicalJson ? 'strict' : 'lenient')
-    return byteViolation(Buffer.byteLength(text))
-  } catch (error) {
-    if (error instanceof CanonicalJsonError) return error.message
-    throw error
-  }
 }
 
 const byteViolation = (bytes: number): string | undefined =>

@@ -1,4 +1,5 @@
 import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -23,7 +24,7 @@ type Search = Ancestors & {
   room: LiveRoom
   origin: ServerName
   /** Fetched events that nothing refers to yet; their signatures are checked once something does. */
-  unverified: Map<EventId, CheckedEvent>
+  unverified: Map<EventId, ReadEvent>
   refused: Set<EventId>
 }
 
@@ -101,7 +102,7 @@ async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking
     if (!event || events.size >= maxEvents) continue
     unverified.delete(id)
     isNew = true
-    const checked = await checkIntegrity(ctx.findKey, event, version)
+    const checked = await checkIntegrity(ctx, event, version)
     if ('violation' in checked) refused.add(id)
     else events.set(id, checked)
   }
