@@ -5,7 +5,7 @@ import type { RemoteEntry } from '#services/rooms/membership/remote-membership.t
 import { askTemplate, sendEvent } from './ask-template.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
-import { readShownState } from './shown-state.ts'
+import { readShownState, shownHere } from './shown-state.ts'
 import { tryServers } from './try-servers.ts'
 
 /** Knocks on a room that only other servers are in. */
@@ -21,6 +21,6 @@ async function knockThrough(ctx: Context, server: ServerName, { roomId, userId, 
   const ready = await askTemplate(ctx, server, asked)
   const answer = await sendEvent(ctx, server, { asked, ready })
   const { version, pdu, eventId } = ready
-  const shownState = readShownState(answer.knock_room_state, pdu)
+  const shownState = readShownState(shownHere(answer.knock_room_state, { roomId, version }), pdu)
   await enterOutside(ctx, { roomId, version, pdu, eventId, shownState, servers: [server] })
 }
