@@ -1,6 +1,6 @@
 import { eventLimitViolation } from './event-limits.ts'
 import { isObject, type JsonObject, type JsonValue, type Pdu } from './event.ts'
-import { isHashedRoomId, isValidEventId, isValidRoomId, isValidUserId } from '#protocol/ids.ts'
+import { hasFormOfUserId, isHashedRoomId, isValidEventId, isValidRoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /**
@@ -41,7 +41,8 @@ const isReference = (value: JsonValue | undefined) =>
 
 const commonChecks: readonly Check[] = [
   ['type', isString],
-  ['sender', (value) => typeof value === 'string' && isValidUserId(value)],
+  // Its length is one of the limits.
+  ['sender', (value) => typeof value === 'string' && hasFormOfUserId(value)],
   ['state_key', isAbsentOr(isString)],
   ['content', isObject],
   ['origin_server_ts', Number.isSafeInteger],
