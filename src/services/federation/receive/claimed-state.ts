@@ -14,6 +14,8 @@ import { inSlices, inSlicesWithPauses } from '#base/in-slices.ts'
 /** So many events are read or fetched at once. */
 const sliceSize = 500
 
+type Moment = { origin: ServerName; eventId: EventId }
+
 /**
  * Fetches the state before an event at the edge of a gap, as the origin claims it, and stores its events as outliers.
  * Answers the ids of the state; undefined where the origin does not answer.
@@ -21,26 +23,53 @@ const sliceSize = 500
 export async function importStateBefore(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { origin, eventId }: { origin: ServerName; eventId: EventId },
+  moment: Moment,
 ): Promise<readonly EventId[] | undefined> {
+  return (await importState(ctx, room, { moment, more: [] }))?.state
+}
+
+/**
+ * The same for the state after an event that is not here, by which servers are asked that do not know yet what follows
+ * it. The event itself is fetched, since it may be state; undefined where it cannot be had.
+ */
+export async function importStateAfter(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  moment: Moment,
+): Promise<readonly EventId[] | undefined> {
+  const imported = await importState(ctx, room, { moment, more: [moment.eventId] })
+  // Of two for one state key the first counts.
+  return imported?.had.has(moment.eventId) ? [moment.eventId, ...imported.state] : undefined
+}
+
+type Wanted = { moment: Moment; more: readonly EventId[] }
+type Imported = { state: readonly EventId[]; had: ReadonlySet<EventId> }
+
+async function importState(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  { moment: { origin, eventId }, more }: Wanted,
+): Promise<Imported | undefined> {
   const source = { origin, roomId: room.roomId }
   const claim = await ctx.missingEvents.fetchStateIds(source, eventId)
   if (!claim || claim.state.length === 0) return undefined
-  const wanted = [...new Set([...claim.authChain, ...claim.state])]
-  const stored = new Set<EventId>()
+  const wanted = [...new Set([...claim.authChain, ...claim.state, ...more])]
+  const had = new Set<EventId>()
   const fetched = new Map<EventId, CheckedEvent>()
   for (const slice of inSlices(wanted, sliceSize)) {
-    for (const event of await ctx.store.rooms.events.findMany(slice)) stored.add(event.eventId)
-    const missing = slice.filter((id) => !stored.has(id))
+    for (const event of await ctx.store.rooms.events.findMany(slice)) had.add(event.eventId)
+    const missing = slice.filter((id) => !had.has(id))
     if (missing.length === 0) continue
-    for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), room))
+    for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), room)) {
+      had.add(event.eventId)
       fetched.set(event.eventId, event)
+    }
   }
   await ctx.rooms.inTurn(room.roomId, async (turn) => {
     const now = await turn.settledRoom()
     await storeOutliers(ctx, now, await inOrder(fetched, now.version))
   })
-  return claim.state
+  return { state: claim.state, had }
 }
 
 /**

@@ -157,8 +157,8 @@ const waitingOf = ({ origin, results }: Answering, { room, event, pdu }: Staged,
   checked: event,
   bytes: pdu.length * 2,
   done({ outcome, reason }) {
-    if (outcome === 'rejected' || outcome === 'dropped' || outcome === 'unresolved')
-      results[event.eventId] = { error: reason ?? '' }
+    // What an event lacks is no fault of its own: it is looked for again when others follow it.
+    if (outcome === 'rejected' || outcome === 'dropped') results[event.eventId] = { error: reason ?? '' }
     end()
   },
 })
