@@ -6,13 +6,13 @@ import { askTemplate, sendEvent } from './ask-template.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
 import { readShownState, shownHere } from './shown-state.ts'
-import { tryServers } from './try-servers.ts'
+import { tryCandidates } from './try-servers.ts'
 
 /** Knocks on a room that only other servers are in. */
 export function knockRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
   return ctx.locks.run(`remote join ${entry.roomId}`, async () => {
     const servers = await candidateServers(ctx, entry)
-    await tryServers(ctx, servers, (server) => knockThrough(ctx, server, entry))
+    await tryCandidates(ctx, servers, (server) => knockThrough(ctx, server, entry))
   })
 }
 
