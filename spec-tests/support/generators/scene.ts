@@ -127,4 +127,5 @@ const asking = (port: { answers: MissingEvents }): MissingEvents => ({
   fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
   fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
   fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+  fetchState: (...asked) => port.answers.fetchState(...asked),
 })

@@ -30,6 +30,7 @@ async function start(versionId: string) {
     fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
     fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
     fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+    fetchState: (...asked) => port.answers.fetchState(...asked),
   })
   const beside = await server.beside()
   const receive = async (process: ReceivingServer, id: EventId) =>

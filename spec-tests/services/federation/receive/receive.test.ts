@@ -128,6 +128,7 @@ describe('receiving events', function () {
     const float = { ...lost.pdu, content: { body: 1.5 } }
     const asked: string[] = []
     scene.answer({
+      ...silent,
       fetchEvents: async () => (asked.push('events'), []),
       fetchMissing: async () => (asked.push('missing'), [float]),
       fetchStateIds: async () => (asked.push('state'), undefined),
@@ -146,6 +147,7 @@ describe('receiving events', function () {
     const child = scene.add(message(bob), { prevs: [edge.id] })
     const asked: EventId[] = []
     scene.answer({
+      ...silent,
       fetchEvents: async (_source, ids) => (ids.includes(topic.id) ? [topic.pdu as unknown as JsonValue] : []),
       fetchMissing: async () => [edge.pdu as unknown as JsonValue],
       fetchStateIds: async (_source, id) => {
@@ -157,6 +159,32 @@ describe('receiving events', function () {
     assert.deepEqual(asked, [topic.id])
     assert.equal(await scene.entry('m.room.topic'), topic.id)
     assert.deepEqual((await scene.timeline()).slice(-2), [edge.id, child.id])
+  })
+
+  it('fetches the state as a whole where much of it is missing, and events one by one where few are', async () => {
+    for (const [count, isWhole] of [
+      [15, false],
+      [30, true],
+    ] as const) {
+      await using scene = await openScene()
+      const { replay } = scene.room
+      for (let index = 0; index < count; index++)
+        scene.forwardExtremity = scene.add(state(alice, 'org.example', {}, `${index}`)).id
+      const lost = scene.forwardExtremity
+      const edge = scene.add(message(bob))
+      const child = scene.add(message(bob), { prevs: [edge.id] })
+      const before = [...replay.stateBefore([lost]).values()]
+      const asked: string[] = []
+      scene.answer({
+        fetchMissing: async () => [edge.pdu as unknown as JsonValue],
+        fetchStateIds: async () => ({ state: before, authChain: [] }),
+        fetchState: async () => (asked.push('state'), before.map((id) => scene.room.json(id))),
+        fetchEvents: async (_source, ids) => ids.map((id) => (asked.push(id), scene.room.json(id))),
+      })
+      assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
+      assert.deepEqual([asked.includes('state'), asked.length], isWhole ? [true, 1] : [false, count])
+      for (const key of ['0', `${count - 1}`]) assert.ok(await scene.entry('org.example', key))
+    }
   })
 
   it('walks back for as long as the answers are long, and no further than so often', async () => {
@@ -177,11 +205,11 @@ describe('receiving events', function () {
       authChain: [],
     })
     const one = async (_source: unknown, ids: readonly EventId[]) => ids.map((id) => scene.room.json(id))
-    scene.answer({ fetchEvents: one, fetchMissing: tenBefore(9), fetchStateIds: told })
+    scene.answer({ ...silent, fetchEvents: one, fetchMissing: tenBefore(9), fetchStateIds: told })
     assert.equal((await scene.receive(scene.room.json(order[known + 49]!))).outcome, 'accepted')
     assert.deepEqual(walks, [[order[known + 49]]])
     walks.length = 0
-    scene.answer({ fetchEvents: one, fetchMissing: tenBefore(10), fetchStateIds: told })
+    scene.answer({ ...silent, fetchEvents: one, fetchMissing: tenBefore(10), fetchStateIds: told })
     assert.equal((await scene.receive(scene.room.json(order.at(-1)!))).outcome, 'accepted')
     assert.equal(walks.length, 10)
     assert.deepEqual((await scene.timeline()).slice(-101), order.slice(-101))

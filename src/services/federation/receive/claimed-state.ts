@@ -1,3 +1,4 @@
+import type { JsonValue } from '#protocol/events/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
@@ -13,6 +14,9 @@ import { inSlices, inSlicesWithPauses } from '#base/in-slices.ts'
 
 /** So many events are read or fetched at once. */
 const sliceSize = 500
+
+/** Where more are missing, and more than a tenth of the state, it is fetched as a whole, in one request. */
+const fewMissing = 20
 
 type Moment = { origin: ServerName; eventId: EventId }
 
@@ -53,18 +57,25 @@ async function importState(
   const source = { origin, roomId: room.roomId }
   const claim = await ctx.missingEvents.fetchStateIds(source, eventId)
   if (!claim || claim.state.length === 0) return undefined
-  const wanted = [...new Set([...claim.authChain, ...claim.state, ...more])]
+  const missing = new Set([...claim.authChain, ...claim.state, ...more])
   const had = new Set<EventId>()
   const fetched = new Map<EventId, CheckedEvent>()
-  for (const slice of inSlices(wanted, sliceSize)) {
-    for (const event of await ctx.store.rooms.events.findMany(slice)) had.add(event.eventId)
-    const missing = slice.filter((id) => !had.has(id))
-    if (missing.length === 0) continue
-    for (const event of await checkEvents(ctx, await ctx.missingEvents.fetchEvents(source, missing), room)) {
-      had.add(event.eventId)
+  const find = (id: EventId) => {
+    had.add(id)
+    missing.delete(id)
+  }
+  const take = async (values: readonly JsonValue[]) => {
+    for (const event of await checkEvents(ctx, values, room)) {
+      if (!missing.has(event.eventId)) continue
       fetched.set(event.eventId, event)
+      find(event.eventId)
     }
   }
+  const wanted = missing.size
+  for (const slice of inSlices([...missing], sliceSize))
+    for (const { eventId: id } of await ctx.store.rooms.events.findMany(slice)) find(id)
+  if (missing.size > Math.max(fewMissing, wanted / 10)) await take(await ctx.missingEvents.fetchState(source, eventId))
+  for (const slice of inSlices([...missing], sliceSize)) await take(await ctx.missingEvents.fetchEvents(source, slice))
   await ctx.rooms.inTurn(room.roomId, async (turn) => {
     const now = await turn.settledRoom()
     await storeOutliers(ctx, now, await inOrder(fetched, now.version))
