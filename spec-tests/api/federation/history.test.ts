@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
+import { FarServer } from '../../support/federation/far-server.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
+import { message } from '../../support/generators/acts.ts'
 import { createRoom, leave, redact, roomPath, sendText } from '../../support/rooms/rooms.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { accepted, type TestUser } from '../../support/server/client.ts'
@@ -196,5 +198,29 @@ describe('history of rooms on other servers', function () {
       await bob.request('GET', `${roomPath(roomId, 'messages')}?dir=b&limit=100&from=${around.start}`),
     )
     assert.deepEqual(messagesIn(page.chunk), [first])
+  })
+
+  it('is found by its time also where it was sent before the room was made, and where times are the same', async () => {
+    await using setting = await setUp()
+    const { alice, bob, federation } = setting
+    const [a] = federation.servers
+    const far = new FarServer(federation, 'c.test')
+    const before = federation.clock.now()
+    await federation.clock.advance(1000)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await far.join(a!, roomId, '@carol:c.test')
+    const imported = await far.make(a!, roomId, message('@carol:c.test'), { sentAt: before - 86_400_000 })
+    assert.deepEqual((await far.send(a!, [imported.pdu])).results, { [imported.id]: {} })
+    await federation.clock.advance(1000)
+    const [first, second] = await say(alice, roomId, 2)
+    const then = federation.clock.now()
+    const at = async (user: TestUser, ts: number, dir: string) => {
+      const path = `/_matrix/client/v1/rooms/${encodeURIComponent(roomId)}/timestamp_to_event`
+      return accepted(await user.request('GET', `${path}?ts=${ts}&dir=${dir}`)).event_id
+    }
+    assert.deepEqual([await at(alice, then, 'f'), await at(alice, then, 'b')], [first, second])
+    await joinVia(bob, roomId)
+    assert.equal(await at(bob, then, 'f'), first)
+    assert.equal(await at(bob, before, 'b'), imported.id)
   })
 })

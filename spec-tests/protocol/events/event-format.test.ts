@@ -163,6 +163,16 @@ describe('the limits of events', () => {
     assert.equal(isEvent({ ...message('1'), room_id: `!${'a'.repeat(251)}:one` }, '1'), false)
   })
 
+  it('T11 are 255 code points for types, state keys and senders up to version 10, whatever they are in bytes', () => {
+    for (const [id, isLenient] of byVersion({ '1-10': true, '11-12': false })) {
+      for (const field of ['type', 'state_key'])
+        assert.equal(isEvent({ ...message(id), [field]: '💥'.repeat(255) }, id), isLenient, `${field} in ${id}`)
+      assert.equal(isEvent({ ...message(id), sender: `@${'é'.repeat(250)}:one` }, id), isLenient, id)
+      assert.equal(isEvent({ ...message(id), state_key: '💥'.repeat(256) }, id), false, id)
+      assert.equal(isEvent({ ...message(id), room_id: `!${'é'.repeat(250)}:one` }, id), false, id)
+    }
+  })
+
   it('T11 accept historical user ids and control characters', () => {
     for (const sender of ['@:one', '@A b:one', '@\u0007é:one'])
       assert.equal(isEvent({ ...message('12'), sender, state_key: '\u0000\u001f' }, '12'), true)

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from './event.ts'
-import { isHashedRoomId, isValidEventId, isValidRoomId, isValidUserId } from '#protocol/ids.ts'
+import { hasFormOfUserId, isHashedRoomId, isValidEventId, isValidRoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 
 /** Which field does not have the form that the room version prescribes. */
@@ -30,7 +30,8 @@ const isReference = (value: JsonValue | undefined) =>
 
 const commonChecks: readonly Check[] = [
   ['type', isString],
-  ['sender', (value) => typeof value === 'string' && isValidUserId(value)],
+  // Its length is one of the limits.
+  ['sender', (value) => typeof value === 'string' && hasFormOfUserId(value)],
   ['state_key', isAbsentOr(isString)],
   ['content', isObject],
   ['origin_server_ts', Number.isSafeInteger],

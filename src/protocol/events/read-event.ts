@@ -4,7 +4,7 @@ import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { isHashOf } from './content-hash.ts'
 import { idAfter } from './event-id.ts'
 import { formatViolation } from './event-format.ts'
-import { sizedEventViolation } from './event-limits.ts'
+import { receivedEventViolation } from './event-limits.ts'
 import { isObject, type JsonValue, type Pdu } from './event.ts'
 import { redact } from './redaction.ts'
 
@@ -37,7 +37,7 @@ function readTexts(pdu: Pdu, version: RoomVersion): ReadEvent | { violation: str
   try {
     const whole = canonicalObject(pdu, written, rule)
     const bytes = Buffer.byteLength(whole)
-    const violation = sizedEventViolation(pdu, bytes)
+    const violation = receivedEventViolation(pdu, { version, bytes })
     if (violation !== undefined) return { violation }
     const { unsigned: _unsigned, signatures: _signatures, hashes, ...hashed } = pdu
     const hashedText = canonicalObject(hashed, written, rule)

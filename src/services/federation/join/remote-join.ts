@@ -11,7 +11,7 @@ import type { RemoteEntry } from '#services/rooms/membership/remote-membership.t
 import { askTemplate, sendEvent, type Ready } from './ask-template.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
-import { tryServers } from './try-servers.ts'
+import { tryCandidates } from './try-servers.ts'
 
 /** Joins a room through servers that are in it; one join of a room at a time. */
 export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
@@ -20,7 +20,7 @@ export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
     // Another user of ours may have brought the room here meanwhile, and this one may be in it.
     if ((await ctx.rooms.find(roomId))?.members.get(userId) === 'join') return
     const servers = await candidateServers(ctx, entry)
-    await tryServers(ctx, servers, (server) => joinThrough(ctx, server, entry))
+    await tryCandidates(ctx, servers, (server) => joinThrough(ctx, server, entry))
     const room = await ctx.rooms.find(roomId)
     if (room?.nid !== undefined) await ctx.store.rooms.outside.deleteReplaced(room.nid)
   })

@@ -27,6 +27,8 @@ export type MissingEvents = {
     source: Source,
     eventId: EventId,
   ): Promise<{ state: readonly EventId[]; authChain: readonly EventId[] } | undefined>
+  /** The events of the state before an event, and of the auth chain of that state. */
+  fetchState(source: Source, eventId: EventId): Promise<readonly JsonValue[]>
 }
 
 /** Whether the room's Policy Server, if it uses one, recommends the event. The room waits meanwhile: it must not take long. */

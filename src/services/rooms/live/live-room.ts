@@ -343,7 +343,9 @@ export class LiveRoom {
     writable(entry).from = event.position
     if (entry.eventId === event.eventId) {
       writable(entry).position = event.position
-      this.#replacedState.set(event.eventId, this.#state.get(key))
+      // What came in along with the event was not in the state before: then it is read.
+      if (this.#state.has(key) || this.#plainSince < event.position)
+        this.#replacedState.set(event.eventId, this.#state.get(key))
       if (entry.pdu) this.#loadedBytes += bytesOf(event)
     }
     this.#state.set(key, entry)

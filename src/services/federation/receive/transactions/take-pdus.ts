@@ -52,9 +52,10 @@ export async function takePdus(ctx: Context, { origin, pdus }: Sent): Promise<Tr
 /** Of the objects that JSON becomes. */
 const memoryOfByte = 2
 
+/** What an event lacks is no fault of its own: it is looked for again when others follow it. */
 function answerOf({ outcome, reason }: ReceiveResult): { error?: string } {
-  const isTaken = outcome === 'accepted' || outcome === 'soft-failed' || outcome === 'known'
-  return isTaken ? {} : { error: reason ?? '' }
+  const isRefused = outcome === 'rejected' || outcome === 'dropped'
+  return isRefused ? { error: reason ?? '' } : {}
 }
 
 /** Those of the events that may wait here; the others are refused. */
