@@ -53,7 +53,9 @@ export type Context = {
   log: Log
   metrics: Metrics
   signingKey: SigningKey
-  /** Signs new events with it. */
+  /** With it this server recommends events of rooms that chose it as their Policy Server; absent where it is none. */
+  policyKey: SigningKey | undefined
+  /** Signs new events with the signing key. */
   eventSigner: EventSigner
   rateBuckets: RateBuckets
   /** The one way to other machines. */

@@ -20,6 +20,7 @@ import { createOutgoing } from '#http/out/client.ts'
 import { systemNetwork, type Network } from '#http/out/network.ts'
 import { readAuthorities } from '#http/out/authorities.ts'
 import { RequestIds } from '#http/request-id.ts'
+import { policyKeyId } from './protocol/events/policy-server.ts'
 import { signingKeyFromSeed, type SigningKey } from './protocol/events/signing-key.ts'
 import { CompiledFilters } from './services/accounts/data/compiled-filters.ts'
 import { ErasedUsers } from './services/accounts/data/erased-users.ts'
@@ -289,7 +290,8 @@ async function createContext(config: Config, { requestIds, effects }: Making): P
   const transport = effects.transport ?? httpsTransport({ outgoing, clock, tokens, log })
   const serverAccess = readServerAccess(config)
   const destinations = new Destinations(clock)
-  const asking = { config, clock, log, caches, store, signingKey, transport, serverAccess, destinations }
+  const policyKey = config.federation.policy_server ? await loadPolicyKey(config, tokens) : undefined
+  const asking = { config, clock, log, caches, store, signingKey, policyKey, transport, serverAccess, destinations }
   const context: Context = {
     ...asking,
     ...{ outgoing, tokens, metrics, waiters },
@@ -338,6 +340,11 @@ function openLog(
 async function loadSigningKey(config: Config, tokens: Tokens): Promise<SigningKey> {
   const { keyId, seed } = await loadKeySeed(join(config.data_dir, 'signing.key'), tokens)
   return signingKeyFromSeed({ serverName: config.server_name, keyId }, seed)
+}
+
+async function loadPolicyKey(config: Config, tokens: Tokens): Promise<SigningKey> {
+  const { seed } = await loadKeySeed(join(config.data_dir, 'policy.key'), tokens)
+  return signingKeyFromSeed({ serverName: config.server_name, keyId: policyKeyId }, seed)
 }
 
 type Watching = Pick<Context, 'clock' | 'metrics' | 'caches'>

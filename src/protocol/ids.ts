@@ -59,6 +59,11 @@ export function isValidUserId(id: string): id is UserId {
   return hasForm(id, '@')
 }
 
+/** Whether the text is a user id but for its length, which in old rooms may be greater. */
+export function hasFormOfUserId(text: string): boolean {
+  return text.startsWith('@') && isStorable(text) && isValidServerName(serverOf(text))
+}
+
 /** A localpart that a new account may have; the length limit is on the whole id (`isValidUserId`). */
 export function isValidLocalpart(localpart: string): boolean {
   return newLocalpart.test(localpart)
@@ -89,9 +94,14 @@ export function isValidEventId(id: string): id is EventId {
   return id.length > 1 && id.startsWith('$') && fitsId(id)
 }
 
-/** Whether the text is no longer than an id may be, and can be kept: no database holds U+0000 or half a surrogate pair. */
+/** Whether the text is no longer than an id may be, and can be kept. */
 export function fitsId(text: string): boolean {
-  return Buffer.byteLength(text) <= maxIdBytes && !text.includes('\0') && text.isWellFormed()
+  return Buffer.byteLength(text) <= maxIdBytes && isStorable(text)
+}
+
+/** No database holds U+0000 or half a surrogate pair. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
 }
 
 function hasForm(id: string, sigil: string): boolean {

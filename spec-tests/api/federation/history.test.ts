@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
+import { FarServer } from '../../support/federation/far-server.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
+import { message } from '../../support/generators/acts.ts'
 import { createRoom, leave, redact, roomPath, sendText } from '../../support/rooms/rooms.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { accepted, type TestUser } from '../../support/server/client.ts'
@@ -96,10 +98,11 @@ describe('history of rooms on other servers', function () {
 
   it('is where a timeline of /sync ends, to be paged from there', async () => {
     await using setting = await setUp()
-    const { alice, bob } = setting
+    const { alice, bob, federation } = setting
     const roomId = await createRoom(alice, { preset: 'public_chat' })
     const sent = await say(alice, roomId, 5)
     await joinVia(bob, roomId)
+    await federation.settle()
     const { timeline } = joined(await sync(bob), roomId)
     assert.deepEqual([timeline.events.map(({ type }) => type), timeline.limited], [['m.room.member'], true])
     assert.deepEqual(messagesIn((await pageBack(bob, roomId, 100, timeline.prev_batch)).events), sent)
@@ -109,10 +112,11 @@ describe('history of rooms on other servers', function () {
 
   it('is not told to clients that sync: it is older than what they have', async () => {
     await using setting = await setUp()
-    const { alice, bob } = setting
+    const { alice, bob, federation } = setting
     const roomId = await createRoom(alice, { preset: 'public_chat' })
     await say(alice, roomId, 20)
     await joinVia(bob, roomId)
+    await federation.settle()
     const { next_batch: since } = await sync(bob)
     await pageBack(bob, roomId, 10)
     const after = await sync(bob, { since })
@@ -121,11 +125,12 @@ describe('history of rooms on other servers', function () {
 
   it('keeps redactions, whatever comes first', async () => {
     await using setting = await setUp()
-    const { alice, bob } = setting
+    const { alice, bob, federation } = setting
     const roomId = await createRoom(alice, { preset: 'public_chat' })
     const [first, second] = await say(alice, roomId, 2)
     accepted(await redact(alice, roomId, first!))
     await joinVia(bob, roomId)
+    await federation.settle()
     const { events } = await pageBack(bob, roomId, 1)
     const contentOf = (id: EventId) => events.find((event) => event.event_id === id)?.content
     assert.deepEqual(contentOf(first!), {})
@@ -196,5 +201,29 @@ describe('history of rooms on other servers', function () {
       await bob.request('GET', `${roomPath(roomId, 'messages')}?dir=b&limit=100&from=${around.start}`),
     )
     assert.deepEqual(messagesIn(page.chunk), [first])
+  })
+
+  it('is found by its time also where it was sent before the room was made, and where times are the same', async () => {
+    await using setting = await setUp()
+    const { alice, bob, federation } = setting
+    const [a] = federation.servers
+    const far = new FarServer(federation, 'c.test')
+    const before = federation.clock.now()
+    await federation.clock.advance(1000)
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await far.join(a!, roomId, '@carol:c.test')
+    const imported = await far.make(a!, roomId, message('@carol:c.test'), { sentAt: before - 86_400_000 })
+    assert.deepEqual((await far.send(a!, [imported.pdu])).results, { [imported.id]: {} })
+    await federation.clock.advance(1000)
+    const [first, second] = await say(alice, roomId, 2)
+    const then = federation.clock.now()
+    const at = async (user: TestUser, ts: number, dir: string) => {
+      const path = `/_matrix/client/v1/rooms/${encodeURIComponent(roomId)}/timestamp_to_event`
+      return accepted(await user.request('GET', `${path}?ts=${ts}&dir=${dir}`)).event_id
+    }
+    assert.deepEqual([await at(alice, then, 'f'), await at(alice, then, 'b')], [first, second])
+    await joinVia(bob, roomId)
+    assert.equal(await at(bob, then, 'f'), first)
+    assert.equal(await at(bob, before, 'b'), imported.id)
   })
 })

@@ -123,4 +123,22 @@ describe('T25 hostile answers to joins', () => {
     const via = 'via=liar.test&via=broken.test&via=nowhere.test&via=b.test&via=not%20a%20name&server_name=s0.test'
     accepted(await bob.request('POST', `${path}?${via}`, {}))
   })
+
+  it('T25 to a knock show no events of another room', async () => {
+    hostile = new HostileServer(federation.network, federation.clock, { joinRule: 'knock', name: `${rooms++}` })
+    const named = (name: string, room_id: string) =>
+      ({ type: 'm.room.name', sender: '@alice:s0.test', state_key: '', content: { name }, room_id }) as JsonObject
+    const shown = [named('here', hostile.roomId), named('elsewhere', '!elsewhere:s0.test')]
+    hostile.lies = { sent: () => ({ knock_room_state: shown }) }
+    const path = `/_matrix/client/v3/knock/${encodeURIComponent(hostile.roomId)}?via=s0.test`
+    accepted(await bob.request('POST', path, {}))
+    const { events } = (await sync(bob)).rooms!.knock![hostile.roomId]!.knock_state
+    assert.deepEqual(
+      events.map(({ type, content }) => [type, content.name ?? content.membership]),
+      [
+        ['m.room.name', 'here'],
+        ['m.room.member', 'knock'],
+      ],
+    )
+  })
 })

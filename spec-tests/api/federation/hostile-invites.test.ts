@@ -104,6 +104,31 @@ describe('invites by hostile servers', () => {
     assert.deepEqual(await invited(), [])
   })
 
+  it('T09 that show events of another room are refused, by what these say or, from version 12, by their hash', async () => {
+    const { room_id: _none, ...stripped } = hostile.room.events[0]! as unknown as JsonObject
+    const elsewhere = {
+      ...hostile.event(alice, { name: 'Other' }, { type: 'm.room.name' }).pdu,
+      room_id: '!other:s0.test',
+    }
+    refused(await send(inviteOf(), { shown: [stripped, elsewhere] }), 400, 'M_INVALID_PARAM')
+    assert.deepEqual(await invited(), [])
+    accepted(await send(inviteOf(), { shown: hostile.room.events }))
+    assert.deepEqual(await invited(), [hostile.roomId])
+
+    const [here, other] = ['here', 'other'].map(
+      (name) => new HostileServer(federation.network, federation.clock, { version: '12', name: `${name}${rooms}` }),
+    )
+    const invite = here!.event(alice, { membership: 'invite' }, { state_key: bob.userId })
+    const sendIt = (shown: unknown) =>
+      here!.send(b, 'PUT', ['v2', 'invite', here!.roomId, invite.eventId], {
+        room_version: '12',
+        event: invite.pdu,
+        invite_room_state: shown,
+      })
+    refused(await sendIt([other!.room.events[0]]), 400, 'M_INVALID_PARAM')
+    accepted(await sendIt([here!.room.events[0]]))
+  })
+
   it('T07 with broken state of the room break nothing', async () => {
     const good = { type: 'm.room.name', sender: alice, state_key: '', content: { name: 'Good' } }
     const shown = [
@@ -168,7 +193,7 @@ describe('invites by hostile servers', () => {
     accepted(await send(inviteOf()))
     const { next_batch: since } = await sync(bob)
     const kick = (sender: UserId) => hostile.event(sender, { membership: 'leave' }, { state_key: bob.userId }).pdu
-    for (const pdu of [kick('@carol:s2.test'), { ...kick(alice), signatures: {} }])
+    for (const pdu of [kick('@carol:s2.test'), kick('@dave:s0.test'), { ...kick(alice), signatures: {} }])
       assert.equal((await receive(pdu)).outcome, 'dropped')
     assert.deepEqual(await invited(), [hostile.roomId])
     assert.equal((await receive(kick(alice))).outcome, 'accepted')

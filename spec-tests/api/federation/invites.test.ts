@@ -3,6 +3,7 @@ import { startFederation, type Federation } from '../../support/federation/netwo
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { act, createRoom, leave, putState, roomPath } from '../../support/rooms/rooms.ts'
 import { type TestUser, accepted, refused } from '../../support/server/client.ts'
+import { evictAll } from '../../support/server/evict-all.ts'
 import type { TestServer } from '../../support/server/server.ts'
 import { sync } from '../../support/server/sync.ts'
 
@@ -47,6 +48,7 @@ describe('invites between servers', () => {
     refused(await bob!.request('GET', roomPath(roomId, 'state')), 403, 'M_FORBIDDEN')
     accepted(await join(bob!, roomId))
     assert.equal(await membershipAtA(roomId), 'join')
+    await federation.settle()
     const { rooms } = await sync(bob!, { since })
     assert.ok(rooms!.join![roomId])
     assert.equal(rooms!.invite?.[roomId], undefined)
@@ -93,6 +95,47 @@ describe('invites between servers', () => {
     const [leaving] = rooms!.leave![roomId]!.timeline.events
     assert.deepEqual([leaving!.sender, leaving!.content], [alice!.userId, { membership: 'leave', reason: 'a mistake' }])
     assert.equal((await sync(bob!)).rooms?.invite, undefined)
+  })
+
+  it('are taken back by whoever invited alone: whether others may cannot be seen from outside', async () => {
+    const carol = await a!.register('carol')
+    const roomId = await createRoom(alice!, { preset: 'private_chat', invite: [carol.userId] })
+    accepted(await join(carol, roomId))
+    accepted(await act(carol, 'invite', roomId, bob!.userId))
+    accepted(await act(alice!, 'kick', roomId, bob!.userId))
+    await federation.settle()
+    assert.equal(await membershipAtA(roomId), 'leave')
+    assert.ok((await sync(bob!)).rooms!.invite![roomId])
+    accepted(await leave(bob!, roomId))
+    assert.equal((await sync(bob!)).rooms?.invite?.[roomId], undefined)
+    assert.deepEqual(await checkRoom(b!.context, roomId), [])
+  })
+
+  it('are what the join replaced, for the user who was invited and for those who could see it', async () => {
+    const content = { membership: 'invite', is_direct: true }
+    const invited = await createRoom(alice!, { preset: 'private_chat', invite: [bob!.userId], is_direct: true })
+    accepted(await join(bob!, invited))
+    await federation.settle()
+    const replacedBy = async (user: TestUser, roomId: string, userId: string) => {
+      const { rooms } = await sync(user)
+      const { events } = rooms!.join![roomId]!.timeline
+      const joined = events.findLast(({ type, state_key: key }) => type === 'm.room.member' && key === userId)!
+      assert.equal(joined.content.membership, 'join')
+      const { prev_content: before, prev_sender: by } = joined.unsigned as Record<string, unknown>
+      return [before, by]
+    }
+    for (let times = 0; times < 2; times++) {
+      assert.deepEqual(await replacedBy(bob!, invited, bob!.userId), [content, alice!.userId])
+      await evictAll(b!.context, [invited])
+    }
+    const carol = await b!.register('carol')
+    accepted(await act(alice!, 'invite', invited, carol.userId))
+    await federation.settle()
+    accepted(await join(carol, invited))
+    await federation.settle()
+    for (const user of [bob!, carol])
+      assert.deepEqual(await replacedBy(user, invited, carol.userId), [{ membership: 'invite' }, alice!.userId])
+    assert.deepEqual(await checkRoom(b!.context, invited), [])
   })
 
   it('are answered by setting state as well', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
-import { act, createRoom, putState, roomPath } from '../../support/rooms/rooms.ts'
+import { act, createRoom, leave, putState, roomPath } from '../../support/rooms/rooms.ts'
 import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
 
@@ -64,6 +64,26 @@ describe('joins of restricted rooms between servers', () => {
     const { body } = await alice!.request('GET', roomPath(roomId, 'state', 'm.room.member', dave.userId))
     assert.deepEqual([body.membership, body.join_authorised_via_users_server], ['join', alice!.userId])
     assert.deepEqual(await checkRoom(b!.context, roomId), [])
+  })
+
+  it('go through the servers that the client names, and through others known to be there only where it cannot be asked', async () => {
+    const space = await createRoom(alice!, { preset: 'public_chat' })
+    const roomId = await restrictedTo(space, '12')
+    accepted(await putState(alice!, roomId, ['m.room.power_levels'], { invite: 50 }))
+    const erin = await c!.register('erin')
+    accepted(await joinVia(erin, space, 'a.test'))
+    accepted(await act(alice!, 'invite', roomId, bob!.userId))
+    accepted(await joinVia(bob!, roomId, 'a.test'))
+    accepted(await joinVia(erin, roomId, 'a.test'))
+    accepted(await leave(erin, roomId))
+    await federation.settle()
+    refused(await joinVia(erin, roomId, 'b.test'), 400, 'M_UNABLE_TO_AUTHORISE_JOIN')
+    federation.network.cut('b.test', 'c.test')
+    accepted(await joinVia(erin, roomId, 'b.test'))
+    federation.network.healAll()
+    await federation.settle()
+    const { body } = await alice!.request('GET', roomPath(roomId, 'state', 'm.room.member', erin.userId))
+    assert.equal(body.membership, 'join')
   })
 
   it('are referred elsewhere by a server that cannot see the condition', async () => {

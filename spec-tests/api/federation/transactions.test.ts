@@ -4,9 +4,11 @@ import type { EventId, RoomId } from '#protocol/ids.ts'
 import { message, state } from '../../support/generators/acts.ts'
 import { FarServer } from '../../support/federation/far-server.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
-import { createRoom, putState, roomPath } from '../../support/rooms/rooms.ts'
-import { type TestUser, accepted } from '../../support/server/client.ts'
+import { checkRoom } from '../../support/rooms/room-check.ts'
+import { createRoom, putState, roomPath, sendText } from '../../support/rooms/rooms.ts'
+import { type TestUser, accepted, refused } from '../../support/server/client.ts'
 import type { TestServer } from '../../support/server/server.ts'
+import { sync } from '../../support/server/sync.ts'
 
 const bob = '@bob:b.test'
 
@@ -157,7 +159,7 @@ describe('transactions of other servers', function () {
     assert.equal((await far.send(server, Array(50).fill({}), { edus: Array(100).fill(edu) })).status, 200)
   })
 
-  it('say which events are of rooms that are not known, not signed, or not allowed', async () => {
+  it('say which events are of rooms that are not known or not signed; one that is rejected is handled', async () => {
     await using setting = await setUp()
     const { server, far, roomId } = setting
     const { pdu } = await far.make(server, roomId, message(bob, 'elsewhere'))
@@ -167,7 +169,9 @@ describe('transactions of other servers', function () {
     const elsewhere = { ...pdu, room_id: '!nowhere:a.test' }
     const { results } = await far.send(server, [elsewhere, unsigned.pdu, forbidden.pdu, good.pdu, 7, null])
     const errors = Object.values(results).map(({ error }) => error)
-    assert.deepEqual(errors.filter((error) => error !== undefined).length, 3)
+    assert.deepEqual(errors.filter((error) => error !== undefined).length, 2)
+    assert.deepEqual(results[forbidden.id], {})
+    assert.equal((await server.context.store.rooms.events.find(forbidden.id))?.status, 'rejected')
     assert.match(results[unsigned.id]?.error ?? '', /signature of c.test/)
     assert.deepEqual(results[good.id], {})
     await setting.federation.settle()
@@ -253,6 +257,47 @@ describe('transactions of other servers', function () {
     assert.deepEqual((await far.send(server, [last.pdu])).results, { [last.id]: {} })
     for (const { id } of events) assert.equal(await isShown(setting, id), true)
     assert.equal((await server.context.rooms.get(roomId)).depth, depth + 3)
+  })
+
+  it('that change the state on a fork are known to a client whose filter hides the event that joins the branches', async () => {
+    await using setting = await setUp({ power_level_content_override: { events: { 'm.room.name': 0 } } })
+    const { server, far, alice, roomId } = setting
+    const fork = await far.make(server, roomId, state(bob, 'm.room.name', { name: 'forked' }))
+    for (const text of ['three', 'four']) await sendText(alice, roomId, text)
+    assert.deepEqual((await far.send(server, [fork.pdu])).results, { [fork.id]: {} })
+    accepted(await alice.request('PUT', roomPath(roomId, 'send', 'org.example.hidden', '5'), {}))
+    for (const limit of [1, 2, 3]) {
+      const timeline = { not_types: ['org.example.hidden'], limit }
+      const { rooms } = await sync(alice, { filter: { room: { timeline } } })
+      const { state: before, timeline: shown } = rooms!.join![roomId]!
+      const names = [...before.events, ...shown.events].filter(({ type }) => type === 'm.room.name')
+      assert.deepEqual(
+        names.map(({ content }) => content.name),
+        ['forked'],
+      )
+    }
+  })
+
+  it('T11 are kept and rejected where they are too long in bytes alone, up to room version 10, and can be followed', async () => {
+    const levels = { state_default: 0 }
+    await using setting = await setUp({ room_version: '10', power_level_content_override: levels })
+    const { server, far, alice, roomId } = setting
+    const stateKey = '💥'.repeat(70)
+    const long = await far.make(server, roomId, state(bob, 'org.example', { text: 'long' }, stateKey))
+    const place = { prevs: [long.id], depth: long.pdu.depth + 1 }
+    const next = await far.make(server, roomId, message(bob, 'next'), place)
+    far.on('/_matrix/federation/v1/get_missing_events', () => ({ events: [long.pdu as unknown as JsonObject] }))
+    assert.deepEqual((await far.send(server, [next.pdu])).results, { [next.id]: {} })
+    assert.deepEqual([await isShown(setting, long.id), await isShown(setting, next.id)], [false, true])
+    assert.equal((await server.context.store.rooms.events.find(long.id))?.status, 'rejected')
+    assert.deepEqual(await checkRoom(server.context, roomId), [])
+    refused(await putState(alice, roomId, ['org.example', stateKey], {}), 413, 'M_TOO_LARGE')
+
+    const strict = await createRoom(alice, { preset: 'public_chat', room_version: '11' })
+    await far.join(server, strict, bob)
+    const refusedThere = await far.make(server, strict, state(bob, 'org.example', {}, stateKey))
+    assert.match((await far.send(server, [refusedThere.pdu])).results[refusedThere.id]!.error!, /longer than 255 bytes/)
+    assert.equal(await server.context.store.rooms.events.find(refusedThere.id), undefined)
   })
 
   it('T35 drop events of a denied server that another brings', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { readPdu } from '#protocol/events/event-format.ts'
 import { depthAfter, maxEventBytes } from '#protocol/events/event-limits.ts'
+import { readEvent } from '#protocol/events/read-event.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
@@ -10,13 +10,17 @@ import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 const roomOf = (id: string) => unruledRoom(id)
 const message = (id: string): JsonObject => roomOf(id).make(state(creator, 'org.example', { text: 'hi' }))
-const isEvent = (event: JsonValue, id: string) => 'pdu' in readPdu(event, roomVersion(id)!)
+const isEvent = (event: JsonValue, id: string) => 'pdu' in readEvent(event, roomVersion(id)!)
 const ofEveryVersion = roomVersions.map(({ id }) => id)
 
 describe('the form of events', () => {
   for (const id of ofEveryVersion)
     it(`accepts the events of version ${id}`, () => {
-      for (const event of roomOf(id).events) assert.deepEqual(readPdu(event, roomVersion(id)!), { pdu: event })
+      for (const event of roomOf(id).events) {
+        const read = readEvent(event, roomVersion(id)!)
+        assert.ok('pdu' in read)
+        assert.deepEqual(read.pdu, event)
+      }
       assert.equal(isEvent(message(id), id), true)
     })
 
@@ -157,6 +161,16 @@ describe('the limits of events', () => {
     assert.equal(isEvent({ ...message('1'), event_id: `$${'a'.repeat(250)}:one` }, '1'), true)
     assert.equal(isEvent({ ...message('1'), event_id: `$${'a'.repeat(251)}:one` }, '1'), false)
     assert.equal(isEvent({ ...message('1'), room_id: `!${'a'.repeat(251)}:one` }, '1'), false)
+  })
+
+  it('T11 are 255 code points for types, state keys and senders up to version 10, whatever they are in bytes', () => {
+    for (const [id, isLenient] of byVersion({ '1-10': true, '11-12': false })) {
+      for (const field of ['type', 'state_key'])
+        assert.equal(isEvent({ ...message(id), [field]: '💥'.repeat(255) }, id), isLenient, `${field} in ${id}`)
+      assert.equal(isEvent({ ...message(id), sender: `@${'é'.repeat(250)}:one` }, id), isLenient, id)
+      assert.equal(isEvent({ ...message(id), state_key: '💥'.repeat(256) }, id), false, id)
+      assert.equal(isEvent({ ...message(id), room_id: `!${'é'.repeat(250)}:one` }, id), false, id)
+    }
   })
 
   it('T11 accept historical user ids and control characters', () => {

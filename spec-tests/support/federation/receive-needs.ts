@@ -24,6 +24,7 @@ export const silent: MissingEvents = {
   fetchEvents: async () => [],
   fetchMissing: async () => [],
   fetchStateIds: async () => undefined,
+  fetchState: async () => [],
 }
 
 export type ReceivingContext = ReceiveNeeds & Pick<Context, 'config'>

@@ -35,6 +35,7 @@ export function answeringFrom({ version, events }: Elsewhere): MissingEvents {
       return found(answer)
     },
     fetchStateIds: async () => undefined,
+    fetchState: async () => [],
   }
 }
 
@@ -48,6 +49,7 @@ export function answeringFromAll(rooms: ReadonlyMap<RoomId, Elsewhere>): Missing
     fetchEvents: (source, ids) => answering(source).fetchEvents(source, ids),
     fetchMissing: (source, between) => answering(source).fetchMissing(source, between),
     fetchStateIds: (source, eventId) => answering(source).fetchStateIds(source, eventId),
+    fetchState: (source, eventId) => answering(source).fetchState(source, eventId),
   }
 }
 

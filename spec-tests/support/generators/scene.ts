@@ -18,6 +18,7 @@ export const carol: UserId = '@carol:s2.test'
 export const only = (...pdus: Pdu[]): MissingEvents => ({
   ...silent,
   fetchEvents: async () => pdus as unknown as JsonValue[],
+  fetchMissing: async () => pdus as unknown as JsonValue[],
 })
 
 /** A room of alice and bob on a server that can be told to know nothing more. */
@@ -126,4 +127,5 @@ const asking = (port: { answers: MissingEvents }): MissingEvents => ({
   fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
   fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
   fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+  fetchState: (...asked) => port.answers.fetchState(...asked),
 })

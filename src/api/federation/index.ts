@@ -8,6 +8,7 @@ import { keys } from './keys.ts'
 import { knocks } from './knocks.ts'
 import { leaves } from './leaves.ts'
 import { openid } from './openid.ts'
+import { policy } from './policy.ts'
 import { thirdPartyInvites } from './third-party-invites.ts'
 import { transactions } from './transactions.ts'
 import { version } from './version.ts'
@@ -26,4 +27,5 @@ export const federationEndpoints: readonly Endpoint[] = [
   ...directory,
   ...thirdPartyInvites,
   ...openid,
+  ...policy,
 ]

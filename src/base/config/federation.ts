@@ -37,6 +37,11 @@ export const federation = Type.Object(
           'Where other servers reach this one, for .well-known, such as matrix.example.org:443; absent: public_base_url.',
       }),
     ),
+    policy_server: Type.Boolean({
+      default: false,
+      description:
+        'Whether rooms may choose this server as their Policy Server: it recommends events of servers that it talks to and that the room lets take part.',
+    }),
     key_servers: Type.Array(serverName, {
       default: ['matrix.org'],
       maxItems: 10,

@@ -1,17 +1,6 @@
-import { eventLimitViolation } from './event-limits.ts'
-import { isObject, type JsonObject, type JsonValue, type Pdu } from './event.ts'
-import { isHashedRoomId, isValidEventId, isValidRoomId, isValidUserId } from '#protocol/ids.ts'
+import { isObject, type JsonObject, type JsonValue } from './event.ts'
+import { hasFormOfUserId, isHashedRoomId, isValidEventId, isValidRoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-
-/**
- * The event that the JSON describes, or why it is none in a room of this version: the first of the checks on receipt.
- * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
- */
-export function readPdu(value: JsonValue, version: RoomVersion): { pdu: Pdu } | { violation: string } {
-  if (!isObject(value)) return { violation: 'The event is not an object' }
-  const violation = formatViolation(value, version) ?? eventLimitViolation(value as Pdu, version)
-  return violation === undefined ? { pdu: value as Pdu } : { violation }
-}
 
 /** Which field does not have the form that the room version prescribes. */
 export function formatViolation(event: JsonObject, version: RoomVersion): string | undefined {
@@ -41,7 +30,8 @@ const isReference = (value: JsonValue | undefined) =>
 
 const commonChecks: readonly Check[] = [
   ['type', isString],
-  ['sender', (value) => typeof value === 'string' && isValidUserId(value)],
+  // Its length is one of the limits.
+  ['sender', (value) => typeof value === 'string' && hasFormOfUserId(value)],
   ['state_key', isAbsentOr(isString)],
   ['content', isObject],
   ['origin_server_ts', Number.isSafeInteger],

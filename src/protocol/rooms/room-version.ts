@@ -25,6 +25,8 @@ export type RoomVersion = {
   enforceKeyValidity: boolean
   /** Whether events must keep to canonical JSON; older rooms may hold fractions. */
   enforceCanonicalJson: boolean
+  /** Whether the fields of events are limited in bytes alone; older rooms may hold longer ones of few code points. */
+  limitsFieldBytes: boolean
   /** Whether `m.room.aliases` has an auth rule of its own. */
   aliasesAuthRule: boolean
   /** Whether changes of `notifications` in the power levels are checked. */
@@ -53,6 +55,7 @@ const v1: RoomVersion = {
   redactionAuthRule: true,
   enforceKeyValidity: false,
   enforceCanonicalJson: false,
+  limitsFieldBytes: false,
   aliasesAuthRule: true,
   notificationsPowerCheck: false,
   knock: false,
@@ -92,6 +95,7 @@ const v10: RoomVersion = { ...v9, id: '10', knockRestricted: true, powerLevelsIn
 const v11: RoomVersion = {
   ...v10,
   id: '11',
+  limitsFieldBytes: true,
   redaction: redactionRulesV11,
   redactsInContent: true,
   creators: 'sender',

@@ -45,6 +45,18 @@ export const deviceLists = (db: Db) => ({
     return Number(row?.position ?? 0)
   },
 
+  /** The newest change of each device of a user and of the cross-signing keys, in order; of more than the limit the newest. */
+  async newestChanges(userId: UserId, limit: number): Promise<{ deviceId: string; position: number }[]> {
+    const rows = await db<Row>('device_list_changes')
+      .where({ user_id: userId, observer_id: '' })
+      .orderBy([
+        { column: 'position', order: 'desc' },
+        { column: 'device_id', order: 'desc' },
+      ])
+      .limit(limit)
+    return rows.reverse().map((row) => ({ deviceId: row.device_id, position: Number(row.position) }))
+  },
+
   /** Changes after the position that all users may see, in order: for other servers. */
   async listAfter(after: number, limit: number): Promise<{ userId: UserId; deviceId: string; position: number }[]> {
     const rows = await db<Row>('device_list_changes')

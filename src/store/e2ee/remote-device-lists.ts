@@ -59,6 +59,16 @@ export const remoteDeviceLists = (db: Db, kind: Engine['kind']) => ({
     return new Map(rows.map((row) => [row.user_id, Number(row.stream_id)]))
   },
 
+  /** Of some servers those that were sent something of the user's list. */
+  async serversSent(userId: UserId, serverNames: readonly ServerName[]): Promise<Set<ServerName>> {
+    if (serverNames.length === 0) return new Set()
+    const names = await db<SentRow>('sent_device_lists')
+      .where({ user_id: userId })
+      .whereRaw(...inList(kind, 'server_name', serverNames))
+      .pluck('server_name')
+    return new Set(names as ServerName[])
+  },
+
   async saveSent(serverName: ServerName, sent: ReadonlyMap<UserId, number>): Promise<void> {
     if (sent.size === 0) return
     await db<SentRow>('sent_device_lists')

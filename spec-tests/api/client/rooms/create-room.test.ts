@@ -105,6 +105,24 @@ describe('creating rooms', () => {
       assert.deepEqual(await stateOf(server, roomId, 'm.room.history_visibility'), { history_visibility: 'shared' })
     })
 
+  it('lets moderators alone invite where anybody can join, unless the client says otherwise', async () => {
+    await using setting = await started()
+    const { server, alice } = setting
+    const levelOf = async (options: object) =>
+      (await stateOf(server, await createRoom(alice, options), 'm.room.power_levels')).invite
+    for (const version of ['10', '12'])
+      assert.deepEqual(
+        [
+          await levelOf({ preset: 'public_chat', room_version: version }),
+          await levelOf({ visibility: 'public', room_version: version }),
+          await levelOf({ preset: 'public_chat', room_version: version, power_level_content_override: { invite: 10 } }),
+          await levelOf({ preset: 'private_chat', room_version: version }),
+          await levelOf({ preset: 'trusted_private_chat', room_version: version }),
+        ],
+        [50, 50, 10, 0, 0],
+      )
+  })
+
   it('takes the preset from the visibility when there is none', async () => {
     await using setting = await started()
     const { server, alice } = setting

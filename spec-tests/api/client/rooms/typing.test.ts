@@ -108,15 +108,17 @@ describe('typing', () => {
     }
   })
 
-  it('ends with a message', async () => {
+  it('goes on after a message, until the client says that it ended', async () => {
     await using server = await startTestServer()
     const { alice, bob, roomId } = await room(server)
     accepted(await type(bob, roomId))
-    const { next_batch: since } = await sync(alice)
+    await sendText(bob, roomId, 'First')
+    const first = await sync(alice)
 
-    await sendText(bob, roomId, 'Done')
+    accepted(await type(bob, roomId, { typing: false }))
+    const second = await sync(alice, { since: first.next_batch })
 
-    assert.deepEqual(typists(await sync(alice, { since }), roomId), [])
+    assert.deepEqual([typists(first, roomId), typists(second, roomId)], [[bob.userId], []])
   })
 
   it('wakes who waits, when it begins and when it runs out', async () => {

@@ -96,6 +96,7 @@ describe('an auth graph that is made to be expensive', function () {
       fetchEvents: (...given) => (asked++, elsewhere.fetchEvents(...given)),
       fetchMissing: (...given) => (asked++, elsewhere.fetchMissing(...given)),
       fetchStateIds: async () => (asked++, undefined),
+      fetchState: async () => (asked++, []),
     }
     await using server = await startReceiving(port)
     assert.equal((await importSendJoin(server.ctx, sendJoinAnswer(remote, join))).outcome, 'accepted')

@@ -20,12 +20,14 @@ describe('a state that another server tells', function () {
       const topics = ['one', 'two'].map((topic) =>
         scene.add(state(alice, 'm.room.topic', { topic }), { prevs: [lost] }),
       )
-      const child = scene.make(message(alice), { prevs: [lost] })
+      const edge = scene.add(message(alice), { prevs: [lost] })
+      const child = scene.make(message(alice), { prevs: [edge.id] })
       const told: EventId[] = [topics[first]!.id, create!, topics[1 - first]!.id, ...known]
       scene.answer({
         ...silent,
         fetchEvents: async (_source, ids) =>
           topics.filter(({ id }) => ids.includes(id)).map(({ pdu }) => pdu as unknown as JsonValue),
+        fetchMissing: async () => [edge.pdu as unknown as JsonValue],
         fetchStateIds: async () => ({ state: told, authChain: [] }),
       })
       assert.equal((await scene.receive(child)).outcome, 'accepted')
@@ -40,14 +42,16 @@ describe('a state that another server tells', function () {
       const lost = scene.add(message(alice)).id
       const lostTopic = scene.add(state(alice, 'm.room.topic', { topic: 'lost' }), { prevs: [lost] })
       const edge = scene.add(message(alice, 'after the gap'), { prevs: [lostTopic.id] })
+      const child = scene.add(message(alice, 'sent'), { prevs: [edge.id] })
       const told = [...room.replay.stateBefore([lostTopic.id]).values()]
       scene.answer({
         ...silent,
         fetchEvents: async (_source, ids) =>
           ids.includes(lostTopic.id) ? [lostTopic.pdu as unknown as JsonValue] : [],
+        fetchMissing: async () => [edge.pdu as unknown as JsonValue],
         fetchStateIds: async () => ({ state: told, authChain: [] }),
       })
-      assert.equal((await scene.receive(edge.pdu)).outcome, 'accepted')
+      assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
       scene.answer(silent)
       await using later = await server.beside()
 
@@ -60,7 +64,7 @@ describe('a state that another server tells', function () {
       }
       const expected = new Map(room.replay.stateBefore([lostTopic.id]))
       for (const process of [server, later]) assert.deepEqual(sorted(await stateOf(process, edge.id)), sorted(expected))
-      const next = scene.add(message(alice, 'next'), { prevs: [edge.id] })
+      const next = scene.add(message(alice, 'next'), { prevs: [child.id] })
       const fork = scene.add(state(alice, 'm.room.name', { name: 'fork' }), { prevs: [before] })
       for (const { pdu } of [next, fork]) assert.equal((await later.receive(room.roomId, pdu)).outcome, 'accepted')
       const after = room.replay.stateBefore([next.id, fork.id])

@@ -30,6 +30,7 @@ async function start(versionId: string) {
     fetchEvents: (...asked) => port.answers.fetchEvents(...asked),
     fetchMissing: (...asked) => port.answers.fetchMissing(...asked),
     fetchStateIds: (...asked) => port.answers.fetchStateIds(...asked),
+    fetchState: (...asked) => port.answers.fetchState(...asked),
   })
   const beside = await server.beside()
   const receive = async (process: ReceivingServer, id: EventId) =>
@@ -74,14 +75,14 @@ describe('an auth chain of which an ancestor is missing', function () {
           // Another server tells the state before an event whose past it does not have.
           const lost = remote.add({ type: 'm.room.message', sender: alice, content: {} }, { prevs: [ancestor] })
           const message = { type: 'm.room.message', sender: bob, content: {} }
-          const later = remote.add(message, { prevs: [lost] })
+          const edge = remote.add(message, { prevs: [lost] })
+          const later = remote.add(message, { prevs: [edge] })
           const state = [...replay.stateBefore([lost]).values()]
           port.answers = {
             ...silent,
-            fetchStateIds: async () => {
-              port.answers = { ...silent, fetchEvents: async (_source, ids) => ids.map((each) => remote.json(each)) }
-              return { state, authChain: [] }
-            },
+            fetchMissing: async () => [remote.json(edge)],
+            fetchStateIds: async () => ({ state, authChain: [] }),
+            fetchEvents: async (_source, ids) => ids.filter((each) => each !== lost).map((each) => remote.json(each)),
           }
           assert.equal(await receive(server, later), 'accepted')
           assert.equal((await server.ctx.store.rooms.events.find(ancestor))?.status, 'outlier')

@@ -3,6 +3,7 @@ import type { EventReference, JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { roomVersions } from '#protocol/rooms/room-version.ts'
 import { stateKey } from '#protocol/state-resolution/state-map.ts'
+import type { MissingEvents } from '#services/federation/receive/ports.ts'
 import { receiveEvents } from '#services/federation/receive/receive-event.ts'
 import { silent } from '../../../support/federation/receive-needs.ts'
 import { answeringFrom } from '../../../support/federation/receiving.ts'
@@ -112,12 +113,106 @@ describe('receiving events', function () {
     const told = [...scene.room.replay.stateBefore([topic.id]).values()]
     scene.answer({
       ...silent,
-      fetchEvents: async (_source, ids) => (ids.includes(topic.id) ? [topic.pdu as unknown as JsonValue] : []),
+      fetchMissing: async () => [topic.pdu as unknown as JsonValue],
       fetchStateIds: async () => ({ state: told, authChain: told }),
     })
     assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
     assert.equal(await scene.entry('m.room.topic'), topic.id)
     assert.ok(await scene.entry('m.room.create'))
+  })
+
+  it('asks for nothing more where the server that sent an event does not give what lies right before it', async () => {
+    await using scene = await openScene()
+    const lost = scene.add(message(alice))
+    const child = scene.add(message(bob), { prevs: [lost.id] })
+    const float = { ...lost.pdu, content: { body: 1.5 } }
+    const asked: string[] = []
+    scene.answer({
+      ...silent,
+      fetchEvents: async () => (asked.push('events'), []),
+      fetchMissing: async () => (asked.push('missing'), [float]),
+      fetchStateIds: async () => (asked.push('state'), undefined),
+    })
+    assert.equal((await scene.receive(child.pdu)).outcome, 'unresolved')
+    assert.deepEqual(asked, ['missing'])
+    assert.equal(await scene.status(child.id), undefined)
+  })
+
+  it('asks for the state after the event that is lost, and for that event, which may be state', async () => {
+    await using scene = await openScene()
+    const { replay } = scene.room
+    const lost = scene.add(message(alice))
+    const topic = scene.add(state(alice, 'm.room.topic', { topic: 'seen' }), { prevs: [lost.id] })
+    const edge = scene.add(message(bob), { prevs: [topic.id] })
+    const child = scene.add(message(bob), { prevs: [edge.id] })
+    const asked: EventId[] = []
+    scene.answer({
+      ...silent,
+      fetchEvents: async (_source, ids) => (ids.includes(topic.id) ? [topic.pdu as unknown as JsonValue] : []),
+      fetchMissing: async () => [edge.pdu as unknown as JsonValue],
+      fetchStateIds: async (_source, id) => {
+        asked.push(id)
+        return { state: [...replay.stateBefore([lost.id]).values()], authChain: [] }
+      },
+    })
+    assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
+    assert.deepEqual(asked, [topic.id])
+    assert.equal(await scene.entry('m.room.topic'), topic.id)
+    assert.deepEqual((await scene.timeline()).slice(-2), [edge.id, child.id])
+  })
+
+  it('fetches the state as a whole where much of it is missing, and events one by one where few are', async () => {
+    for (const [count, isWhole] of [
+      [15, false],
+      [30, true],
+    ] as const) {
+      await using scene = await openScene()
+      const { replay } = scene.room
+      for (let index = 0; index < count; index++)
+        scene.forwardExtremity = scene.add(state(alice, 'org.example', {}, `${index}`)).id
+      const lost = scene.forwardExtremity
+      const edge = scene.add(message(bob))
+      const child = scene.add(message(bob), { prevs: [edge.id] })
+      const before = [...replay.stateBefore([lost]).values()]
+      const asked: string[] = []
+      scene.answer({
+        fetchMissing: async () => [edge.pdu as unknown as JsonValue],
+        fetchStateIds: async () => ({ state: before, authChain: [] }),
+        fetchState: async () => (asked.push('state'), before.map((id) => scene.room.json(id))),
+        fetchEvents: async (_source, ids) => ids.map((id) => (asked.push(id), scene.room.json(id))),
+      })
+      assert.equal((await scene.receive(child.pdu)).outcome, 'accepted')
+      assert.deepEqual([asked.includes('state'), asked.length], isWhole ? [true, 1] : [false, count])
+      for (const key of ['0', `${count - 1}`]) assert.ok(await scene.entry('org.example', key))
+    }
+  })
+
+  it('walks back for as long as the answers are long, and no further than so often', async () => {
+    await using scene = await openScene()
+    const { replay, order } = scene.room
+    const known = order.length
+    for (let count = 0; count < 150; count++) scene.forwardExtremity = scene.add(message(alice, `${count}`)).id
+    const walks: EventId[][] = []
+    const tenBefore =
+      (cut: number): MissingEvents['fetchMissing'] =>
+      async (_source, { latest }) => {
+        walks.push([...latest])
+        const end = order.indexOf(latest[0]!)
+        return order.slice(end - cut, end).map((id) => scene.room.json(id))
+      }
+    const told = async (_source: unknown, id: EventId) => ({
+      state: [...replay.stateBefore([id]).values()],
+      authChain: [],
+    })
+    const one = async (_source: unknown, ids: readonly EventId[]) => ids.map((id) => scene.room.json(id))
+    scene.answer({ ...silent, fetchEvents: one, fetchMissing: tenBefore(9), fetchStateIds: told })
+    assert.equal((await scene.receive(scene.room.json(order[known + 49]!))).outcome, 'accepted')
+    assert.deepEqual(walks, [[order[known + 49]]])
+    walks.length = 0
+    scene.answer({ ...silent, fetchEvents: one, fetchMissing: tenBefore(10), fetchStateIds: told })
+    assert.equal((await scene.receive(scene.room.json(order.at(-1)!))).outcome, 'accepted')
+    assert.equal(walks.length, 10)
+    assert.deepEqual((await scene.timeline()).slice(-101), order.slice(-101))
   })
 
   const everyVersion = roomVersions.map(({ id }) => id)
@@ -246,7 +341,7 @@ describe('receiving events', function () {
       const pdus = chain.map(({ pdu }) => pdu)
       const answers = [pdus.map((pdu) => ({ ...pdu, signatures: {} })), pdus].map((events) => only(...events))
       let asked = 0
-      scene.answer({ ...silent, fetchEvents: (...question) => answers[asked++ % 2]!.fetchEvents(...question) })
+      scene.answer({ ...silent, fetchMissing: (...question) => answers[asked++ % 2]!.fetchMissing(...question) })
       await Promise.all([name.pdu, pdus[2], name.pdu, pdus[1], name.pdu, pdus[0]].map((pdu) => scene.receive(pdu)))
       scene.answer(only(...pdus))
       assert.match((await scene.receive(name.pdu)).outcome, /^(accepted|known)$/)

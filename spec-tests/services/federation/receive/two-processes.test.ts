@@ -81,6 +81,7 @@ describe('an event of another server whose past is lost, received by two process
   const unable: MissingEvents = {
     ...silent,
     fetchEvents: async (_source, ids) => ids.filter((id) => id !== lost).map((id) => remote.json(id)),
+    fetchMissing: async () => [named, one!].map((id) => remote.json(id)),
   }
   const able: MissingEvents = {
     ...unable,
@@ -111,13 +112,13 @@ describe('an event of another server whose past is lost, received by two process
     await using server = await start()
     await using beside = await server.beside(unable)
     const slow = heldBefore(server.ctx, 1)
-    const waiting = receive(slow.ctx, named)
+    const waiting = receive(slow.ctx, one)
     await slow.arrived
     assert.equal((await receive(beside.ctx, one)).outcome, 'unresolved')
     assert.equal((await server.ctx.store.rooms.events.find(named))?.status, 'outlier')
     slow.release()
     assert.equal((await waiting).outcome, 'accepted')
-    await assertRoomIs(server, remote, [named])
+    await assertRoomIs(server, remote, [one!])
   })
 
   const receive = (ctx: ReceivingContext, id: EventId | undefined) =>

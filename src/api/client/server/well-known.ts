@@ -3,6 +3,7 @@ import { publicBaseUrl } from '#base/config/public-url.ts'
 import { notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { endpoint } from '#http/endpoint.ts'
+import { encodePublicKey } from '#protocol/events/signing-key.ts'
 
 const Fields = Type.Object({}, { additionalProperties: true })
 
@@ -56,4 +57,18 @@ export const getWellKnownSupport = endpoint({
   },
 })
 
-export const wellKnown = [getWellKnownClient, getWellKnownServer, getWellKnownSupport]
+/** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixpolicy_server */
+export const getWellKnownPolicyServer = endpoint({
+  method: 'GET',
+  path: '/.well-known/matrix/policy_server',
+  auth: 'none',
+  reply: Type.Object({ public_keys: Type.Object({ ed25519: Type.String() }) }),
+  summary: 'The key by which this server recommends events as a Policy Server.',
+  spec: 'client-server-api/#getwell-knownmatrixpolicy_server',
+  async handle({ policyKey }) {
+    if (!policyKey) throw notFound()
+    return { public_keys: { ed25519: encodePublicKey(policyKey.publicKey) } }
+  },
+})
+
+export const wellKnown = [getWellKnownClient, getWellKnownServer, getWellKnownSupport, getWellKnownPolicyServer]

@@ -68,8 +68,11 @@ async function askFor(
   }
 }
 
-const isCloser = ({ ts }: Moment, one: Found, other: Found): boolean =>
-  Math.abs(one.originServerTs - ts) < Math.abs(other.originServerTs - ts)
+/** Of two of one moment that in the gap is older than what is here. */
+function isCloser({ ts, direction }: Moment, elsewhere: Found, here: Found): boolean {
+  const [far, near] = [Math.abs(elsewhere.originServerTs - ts), Math.abs(here.originServerTs - ts)]
+  return far === near ? direction === 'forwards' && elsewhere.eventId !== here.eventId : far < near
+}
 
 async function fetchTo(ctx: Context, reading: Reading, eventId: EventId): Promise<boolean> {
   const { room } = reading

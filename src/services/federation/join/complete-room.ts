@@ -10,7 +10,7 @@ import { RemoteError } from '#services/remote/remote-error.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
 import type { RoomTurn } from '#services/rooms/live/room-turn.ts'
-import type { Branch, BranchDelta } from '#store/rooms/event-branches.ts'
+import type { Branch } from '#store/rooms/event-branches.ts'
 import type { GraphEvent } from '#store/rooms/events.ts'
 import type { Correction } from '#store/rooms/room-write.ts'
 import { commitMembers, commitWhole } from '#services/rooms/live/commit-members.ts'
@@ -65,7 +65,7 @@ async function completeJoin(ctx: Context, run: JobRun, awaiting: Awaiting): Prom
   const ids = new Map<UserId, EventId>()
   let done = 0
   await run.saveProgress({ members: done, events: state.length })
-  for await (const slice of memberSlices(ctx, room, { ids: state, except: join.stateKey })) {
+  for await (const slice of memberSlices(ctx, room, state)) {
     run.signal.throwIfAborted()
     for (const { userId, eventId } of slice) if (!ids.has(userId)) ids.set(userId, eventId)
     const isEntered = await ctx.rooms.inTurn(roomId, async (turn) => {
@@ -158,11 +158,13 @@ async function branchWith(
   members: ReadonlyMap<UserId, EventId>,
 ): Promise<Branch | undefined> {
   const branch = (await store.rooms.branches.findMany([position])).get(position)
-  if (!branch || (branch.hops === 0 && branch.basePosition >= position)) return undefined
-  const isHeld = ([type, , id]: BranchDelta[number]) => type !== 'm.room.member' || id !== null
-  const held = branch.delta.filter((entry) => isHeld(entry) || !members.has(entry[1] as UserId))
+  if (!branch) return undefined
+  const idOf = (type: string, key: string) => (type === 'm.room.member' ? members.get(key as UserId) : undefined)
+  const held = branch.delta.map(([type, key, id]) => [type, key, id ?? idOf(type, key) ?? null] as const)
+  // What is a difference to the state after the join has its members by itself.
+  const isAfter = branch.hops === 0 && branch.basePosition >= position
   const named = new Set(held.flatMap(([type, key]) => (type === 'm.room.member' ? key : [])))
-  const more = [...members].filter(([userId]) => !named.has(userId))
+  const more = isAfter ? [] : [...members].filter(([userId]) => !named.has(userId))
   return { ...branch, delta: [...held, ...more.map(([userId, id]) => ['m.room.member', userId, id] as const)] }
 }
 

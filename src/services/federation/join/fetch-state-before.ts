@@ -1,13 +1,11 @@
 import type { Context } from '#context.ts'
-import { isObject, prevEventIds, type JsonObject, type JsonValue } from '#protocol/events/event.ts'
+import { prevEventIds } from '#protocol/events/event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import { checkEvents } from '#services/federation/receive/check-events.ts'
 import type { CheckedEvent } from '#services/federation/receive/checked-event.ts'
 import { inOrder } from '#services/federation/receive/in-order.ts'
 import type { ReceiveNeeds } from '#services/federation/receive/ports.ts'
 import { storeOutliers } from '#services/federation/receive/store-outliers.ts'
-import { askServer } from '#services/remote/remote-client.ts'
-import { RemoteError } from '#services/remote/remote-error.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { GraphEvent } from '#store/rooms/events.ts'
@@ -18,9 +16,6 @@ type Needs = ReceiveNeeds & Context & { signal: AbortSignal }
 /** Fewer events than this are asked for one by one, more with all others of the state. */
 const fewEvents = 100
 const sliceSize = 500
-/** As for the answer to a join that leaves nothing out. */
-const timeoutMs = 120_000
-const maxBytes = 134_217_728
 
 type Claim = { origin: ServerName; eventId: EventId }
 
@@ -53,7 +48,7 @@ async function fetchState(
   const alone = isAfter && !missing.has(eventId) ? await missingOf(ctx, [eventId]) : new Set<EventId>()
   const given = [
     ...(missing.size > fewEvents
-      ? await fetchWhole(ctx, room, { origin, eventId })
+      ? await ctx.missingEvents.fetchState(source, eventId)
       : await ctx.missingEvents.fetchEvents(source, [...missing])),
     ...(await ctx.missingEvents.fetchEvents(source, [...alone])),
   ]
@@ -96,29 +91,4 @@ async function missingOf({ store }: Pick<Context, 'store'>, ids: readonly EventI
   for (const slice of inSlices(ids, sliceSize))
     for (const { eventId } of await store.rooms.events.findMany(slice)) missing.delete(eventId)
   return missing
-}
-
-/** Nothing where the server does not answer. */
-async function fetchWhole(ctx: Needs, room: LiveRoom, { origin, eventId }: Claim): Promise<JsonValue[]> {
-  const path = ['_matrix', 'federation', 'v1', 'state', room.roomId]
-  const request = {
-    destination: origin,
-    method: 'GET',
-    path,
-    query: { event_id: eventId },
-    signal: ctx.signal,
-  } as const
-  try {
-    const answer = await askServer(ctx, { ...request, timeoutMs, maxBytes })
-    return [...eventsIn(answer, 'auth_chain'), ...eventsIn(answer, 'pdus')]
-  } catch (error) {
-    if (!(error instanceof RemoteError)) throw error
-    ctx.log.debug('the state of a room could not be had', { destination: origin, error })
-    return []
-  }
-}
-
-const eventsIn = (answer: JsonObject, key: string): JsonValue[] => {
-  const value = answer[key]
-  return Array.isArray(value) ? value.filter(isObject) : []
 }

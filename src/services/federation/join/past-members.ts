@@ -18,7 +18,7 @@ export type StateMember = MembershipChange & { eventId: EventId; position: numbe
 export async function* memberSlices(
   { store }: Needs,
   room: LiveRoom,
-  { ids, except }: { ids: readonly EventId[]; except: string | null },
+  ids: readonly EventId[],
 ): AsyncGenerator<StateMember[]> {
   for await (const slice of inSlicesWithPauses(ids, sliceSize)) {
     const members = new Map<UserId, StateMember>()
@@ -26,7 +26,7 @@ export async function* memberSlices(
       if (event.roomNid !== room.nid || event.status === 'rejected' || event.type !== 'm.room.member') continue
       const { eventId, position } = event
       for (const change of membershipsOf(storedPdu(event, room)))
-        if (change.userId !== except) members.set(change.userId, { ...change, eventId, position })
+        members.set(change.userId, { ...change, eventId, position })
     }
     yield [...members.values()]
   }

@@ -14,7 +14,7 @@ import { requireInvitable } from '#services/rooms/membership/require-invitable.t
 import { requireOpenRoom } from '#services/rooms/membership/require-open-room.ts'
 import { checkMemberEvent } from './check-member-event.ts'
 import { roomOpenTo } from './open-to-server.ts'
-import { readShownState, requireOwnCreate } from './shown-state.ts'
+import { readShownState, requireShownHere } from './shown-state.ts'
 
 export type SentInvite = {
   origin: ServerName
@@ -39,11 +39,11 @@ export async function receiveInvite(ctx: Context, invite: SentInvite): Promise<P
   if (!version) throw incompatibleRoomVersion(invite.version)
   const checked = checkMemberEvent({ ...invite, version, membership: 'invite' })
   const userId = await requireInvitee(ctx, checked.pdu)
-  const isSigned = await isSignedByServer(ctx.keyRing.find, { server: origin, pdu: checked.pdu, version })
+  const isSigned = await isSignedByServer(receiveNeeds(ctx), { server: origin, ...checked, version })
   if (!isSigned) throw invalidParam('The event lacks your signature')
   await requireOpenRoom(ctx, roomId)
   ctx.rateBuckets.spend('invite', `of ${userId}`)
-  requireOwnCreate(invite.shownState, { roomId, version })
+  requireShownHere(invite.shownState, { roomId, version })
   const shownState = readShownState(invite.shownState, checked.pdu)
   const pdu = countersign(checked.pdu, version, ctx.signingKey)
   const signed = { ...checked, pdu }

@@ -13,7 +13,7 @@ import { askTemplate, sendEvent, type Ready } from './ask-template.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
 import { startCompletion } from './complete-room.ts'
-import { tryServers } from './try-servers.ts'
+import { tryCandidates } from './try-servers.ts'
 
 /** So many servers of a room are remembered until its members are here. */
 const maxServers = 10_000
@@ -27,7 +27,7 @@ export function joinRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
     if (membership === 'join') return
     const isBanned = membership === 'ban'
     const servers = await candidateServers(ctx, entry)
-    await tryServers(ctx, servers, (server) => joinThrough(ctx, server, entry)).catch((error: unknown) => {
+    await tryCandidates(ctx, servers, (server) => joinThrough(ctx, server, entry)).catch((error: unknown) => {
       // Servers that let them in all the same may not know of the ban, or not care.
       throw isBanned ? forbidden('The user is banned from the room') : error
     })

@@ -5,14 +5,14 @@ import type { RemoteEntry } from '#services/rooms/membership/remote-membership.t
 import { askTemplate, sendEvent } from './ask-template.ts'
 import { candidateServers } from './candidate-servers.ts'
 import type { Asked } from './check-template.ts'
-import { readShownState } from './shown-state.ts'
-import { tryServers } from './try-servers.ts'
+import { readShownState, shownHere } from './shown-state.ts'
+import { tryCandidates } from './try-servers.ts'
 
 /** Knocks on a room that only other servers are in. */
 export function knockRemotely(ctx: Context, entry: RemoteEntry): Promise<void> {
   return ctx.locks.run(`remote join ${entry.roomId}`, async () => {
     const servers = await candidateServers(ctx, entry)
-    await tryServers(ctx, servers, (server) => knockThrough(ctx, server, entry))
+    await tryCandidates(ctx, servers, (server) => knockThrough(ctx, server, entry))
   })
 }
 
@@ -21,6 +21,6 @@ async function knockThrough(ctx: Context, server: ServerName, { roomId, userId, 
   const ready = await askTemplate(ctx, server, asked)
   const answer = await sendEvent(ctx, server, { asked, ready })
   const { version, pdu, eventId } = ready
-  const shownState = readShownState(answer.knock_room_state, pdu)
+  const shownState = readShownState(shownHere(answer.knock_room_state, { roomId, version }), pdu)
   await enterOutside(ctx, { roomId, version, pdu, eventId, shownState, servers: [server] })
 }

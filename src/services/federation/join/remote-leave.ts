@@ -24,12 +24,12 @@ export async function leaveRemotely(ctx: Context, leave: RemoteLeave): Promise<v
   const { roomId, userId, reason } = leave
   const outside = await ctx.store.rooms.outside.find(roomId, userId)
   if (outside?.membership !== 'invite' && outside?.membership !== 'knock') throw notFound('There is nothing to leave')
-  const servers = await candidateServers(ctx, { roomId, userId, via: [] })
+  const { named, known } = await candidateServers(ctx, { roomId, userId, via: [] })
   await ctx.store.jobs.jobs.addAgain({
     id: ctx.tokens.id(16),
     kind: tellLeaveJob,
     key: `${userId} ${roomId}`,
-    payload: { userId, roomId, servers, ...(reason !== undefined && { reason }) },
+    payload: { userId, roomId, servers: [...named, ...known], ...(reason !== undefined && { reason }) },
     now: ctx.clock.now(),
   })
   await leaveHere(ctx, outside, reason)

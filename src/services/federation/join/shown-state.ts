@@ -62,19 +62,26 @@ function strippedEntry({ type, sender, state_key: key, content }: JsonObject): S
   return { type, sender, state_key: key, content }
 }
 
+type Room = { roomId: RoomId; version: RoomVersion }
+
 /**
- * Refuses an invite that shows the create event of another room, which from room version 12 can be told.
- * NOTSPEC: servers in use show only stripped state, which is taken as well.
+ * Refuses an invite that shows events of another room.
+ * NOTSPEC: servers in use show stripped state, of which that cannot be said, and it is taken as well.
  */
-export function requireOwnCreate(
-  shown: JsonValue | undefined,
-  { roomId, version }: { roomId: RoomId; version: RoomVersion },
-): void {
-  if (!version.roomIdIsCreateHash) return
-  for (const entry of Array.isArray(shown) ? shown : []) {
-    if (!isObject(entry) || entry.type !== 'm.room.create' || entry.hashes === undefined) continue
-    const create = checkFormat(entry, { roomId, version })
-    if ('violation' in create || roomIdOfCreate(create.pdu, version) !== roomId)
-      throw invalidParam('invite_room_state has the create event of another room')
-  }
+export function requireShownHere(shown: JsonValue | undefined, room: Room): void {
+  if (Array.isArray(shown) && shown.some((entry) => isElsewhere(entry, room)))
+    throw invalidParam('invite_room_state has events of another room')
+}
+
+/** The state that was shown without events of another room: a knock that is answered with such is made already. */
+export const shownHere = (shown: JsonValue | undefined, room: Room): JsonValue[] =>
+  Array.isArray(shown) ? shown.filter((entry) => !isElsewhere(entry, room)) : []
+
+/** From room version 12 the create event tells by its hash which room it made. */
+function isElsewhere(entry: JsonValue, { roomId, version }: Room): boolean {
+  if (!isObject(entry)) return false
+  if (typeof entry.room_id === 'string' && entry.room_id !== roomId) return true
+  if (!version.roomIdIsCreateHash || entry.type !== 'm.room.create' || entry.hashes === undefined) return false
+  const create = checkFormat(entry, { roomId, version })
+  return 'violation' in create || roomIdOfCreate(create.pdu, version) !== roomId
 }

@@ -1,7 +1,23 @@
 import { MatrixError, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import type { ServerName } from '#protocol/ids.ts'
+import type { Candidates } from './candidate-servers.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
+
+/** A client says which servers to enter through: others are asked only where none of these is there, or in the room. */
+export async function tryCandidates<T>(
+  ctx: Pick<Context, 'log'>,
+  { named, known }: Candidates,
+  attempt: (server: ServerName) => Promise<T>,
+): Promise<T> {
+  if (named.length === 0 || known.length === 0) return tryServers(ctx, [...named, ...known], attempt)
+  try {
+    return await tryServers(ctx, named, attempt)
+  } catch (error) {
+    if (!(error instanceof MatrixError) || (error.status < 500 && error.status !== 404)) throw error
+    return tryServers(ctx, known, attempt)
+  }
+}
 
 /**
  * Tries servers one after the other until one does what is asked. Where none does, the first that refused is believed,

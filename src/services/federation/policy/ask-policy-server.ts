@@ -8,6 +8,9 @@ import {
   policyServerOf,
   type PolicyServer,
 } from '#protocol/events/policy-server.ts'
+import { countersign } from '#protocol/events/signatures.ts'
+import { encodePublicKey, type SigningKey } from '#protocol/events/signing-key.ts'
+import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { AskPolicy } from '#services/federation/receive/ports.ts'
 import { askServer, type RemoteNeeds } from '#services/remote/remote-client.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
@@ -16,7 +19,7 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { SignByPolicy } from '#services/rooms/write/policy-port.ts'
 import type { Store } from '#store/open.ts'
 
-type Needs = RemoteNeeds & { store: Store; log: Log }
+type Needs = RemoteNeeds & { store: Store; log: Log; policyKey: SigningKey | undefined }
 
 /** The room waits for the answer. */
 const timeoutMs = 5000
@@ -61,6 +64,15 @@ async function policyOf(ctx: Needs, room: LiveRoom): Promise<PolicyServer | unde
   return policyServerOf(policy, (server) => room.joinedByServer.has(server))
 }
 
+type Recommended = { pdu: Pdu; policy: PolicyServer; version: RoomVersion }
+
+/** Where this is the Policy Server itself, what comes this far is what it recommends, by the key that the room names. */
+function signHere({ policyKey }: Pick<Needs, 'policyKey'>, { pdu, policy, version }: Recommended): boolean {
+  if (!policyKey || encodePublicKey(policyKey.publicKey) !== policy.publicKey) return false
+  pdu.signatures = countersign(pdu, version, policyKey).signatures
+  return true
+}
+
 /** Whether the event is recommended with what the Policy Server answers; its other signatures stay. */
 async function addSignature(
   ctx: Needs,
@@ -68,6 +80,7 @@ async function addSignature(
   { pdu, policy }: { pdu: Pdu; policy: PolicyServer },
 ): Promise<boolean> {
   const { serverName } = policy
+  if (serverName === ctx.config.server_name) return signHere(ctx, { pdu, policy, version })
   const answer = await askServer(ctx, {
     destination: serverName,
     method: 'POST',

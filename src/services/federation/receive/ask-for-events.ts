@@ -47,6 +47,15 @@ export const askForEvents = (ctx: Needs & { signal?: AbortSignal }): MissingEven
     if (!answer || !Array.isArray(answer.pdu_ids)) return undefined
     return { state: idsOf(answer.pdu_ids), authChain: idsOf(answer.auth_chain_ids) }
   },
+
+  async fetchState({ origin, roomId }: Source, eventId: EventId) {
+    const path = [...federation, 'state', roomId]
+    const query = { event_id: eventId }
+    // As for the answer to a join that leaves nothing out.
+    const request = { destination: origin, method: 'GET', path, query, maxBytes: 134_217_728 } as const
+    const answer = await ask(ctx, { ...request, timeoutMs: 120_000 })
+    return [...arrayOf(answer?.pdus), ...arrayOf(answer?.auth_chain)]
+  },
 })
 
 const arrayOf = (value: JsonValue | undefined): JsonValue[] => (Array.isArray(value) ? value : [])

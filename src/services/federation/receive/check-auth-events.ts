@@ -3,6 +3,7 @@ import { authorize } from '#protocol/auth-rules/authorize.ts'
 import { checkAuthEvents, stateOfAuthEvents } from '#protocol/auth-rules/check-auth-events.ts'
 import type { Rejection } from '#protocol/auth-rules/rejection.ts'
 import { authEventsRule, chapter } from '#protocol/auth-rules/rule-numbers.ts'
+import { longFieldOf } from '#protocol/events/event-limits.ts'
 import { authEventIds, type Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
@@ -34,6 +35,8 @@ export function authorizeByAuthEvents(
   const missing = cited.filter((_, index) => found[index] === undefined)
   if (implied && create === undefined) missing.push(implied)
   if (missing.length > 0) return { missing }
+  const longField = longFieldOf(pdu)
+  if (longField !== undefined) return { rejection: { rule: 'size limits', reason: longField } }
   if (create === 'elsewhere')
     return { rejection: { rule: chapter('room', version), reason: 'The create event belongs to another room' } }
   if (found.includes('elsewhere'))
@@ -65,7 +68,7 @@ export async function judgedInState(
   await loadStateEntries(ctx, room, keys)
   const judged = new Map<EventId, JudgedEvent>()
   for (const [type, key] of keys) {
-    const entry = room.entry(type, key)
+    const entry = room.nextStateEntry(type, key)
     // No state holds a rejected event.
     if (entry?.pdu) judged.set(entry.eventId, { pdu: entry.pdu, isRejected: false })
   }

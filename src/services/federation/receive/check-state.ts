@@ -64,7 +64,7 @@ export async function checkCurrentState(
   pdu: Pdu,
 ): Promise<Rejection | undefined> {
   await loadStateEntries(ctx, room, [['m.room.create', ''], ...authEventKeys(pdu, room.version)])
-  const state: AuthState = (type, key) => room.entry(type, key)?.pdu
+  const state: AuthState = (type, key) => room.nextStateEntry(type, key)?.pdu
   return authorize(pdu, room.version, await withCitedMembers(ctx, room, { pdu, state }))
 }
 

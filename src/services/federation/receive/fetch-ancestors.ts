@@ -1,4 +1,5 @@
 import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -12,6 +13,12 @@ const maxEvents = 1000
 const maxRounds = 100
 const maxOffered = 2000
 
+/** How often a server is asked what lies before, and for how much at once. */
+const maxWalks = 10
+const walkLimit = 100
+/** Servers cut their answers short, Synapse at 20: an answer of fewer events than this is all that can be had so. */
+const leastWhenCut = 10
+
 /** An event and all that was found of its previous events and auth events. */
 export type Ancestors = {
   events: Map<EventId, CheckedEvent>
@@ -19,33 +26,47 @@ export type Ancestors = {
   followed: Set<EventId>
 }
 
-type Search = Ancestors & {
+/** What is still wanted of them, and whom to ask. */
+export type Search = Ancestors & {
   room: LiveRoom
   origin: ServerName
   /** Fetched events that nothing refers to yet; their signatures are checked once something does. */
-  unverified: Map<EventId, CheckedEvent>
+  unverified: Map<EventId, ReadEvent>
   refused: Set<EventId>
 }
 
 type Lacking = { prevs: EventId[]; auths: EventId[] }
 
 /**
- * Fetches the events between an event and those in the timeline here, and missing auth events. Bounded in
- * rounds and events; whatever is still missing then stays so.
+ * Fetches the events between an event and those in the timeline here, as far as the server that sent it gives them when
+ * it is asked for what lies before. Single ones are not asked for: whoever sends an event has its past. Bounded in
+ * requests and events; what is still missing then stays so.
  */
 export async function fetchAncestors(
   ctx: ReceiveNeeds,
   room: LiveRoom,
   { event, origin }: { event: CheckedEvent; origin: ServerName },
-): Promise<Ancestors> {
+): Promise<Search> {
   const search = startSearch(room, { event, origin })
-  for (let round = 0; round < maxRounds && search.events.size < maxEvents; round++) {
-    const lacking = await lackingIn(ctx, search)
-    if (lacking.prevs.length + lacking.auths.length === 0) break
-    const isNew = (await take(ctx, search, lacking)) || (await ask(ctx, search, lacking))
-    if (!isNew) break
+  for (let walks = 0, isMore = true; ; walks++) {
+    const { prevs } = await takeOffered(ctx, search)
+    if (prevs.length === 0 || !isMore || walks === maxWalks || search.events.size >= maxEvents) return search
+    const answer = await walkBack(ctx, search, prevs)
+    await offer(ctx, search, answer)
+    isMore = answer.length >= leastWhenCut
   }
-  return search
+}
+
+/** Fetches the auth events that are missing here, and theirs, one by one. Bounded in rounds and events. */
+export async function fetchAuthEvents(ctx: ReceiveNeeds, search: Search): Promise<void> {
+  const source = { origin: search.origin, roomId: search.room.roomId }
+  for (let round = 0; round < maxRounds && search.events.size < maxEvents; round++) {
+    const auths = await missingAuths(ctx, search)
+    if (auths.length === 0) return
+    if (await take(ctx, search, { prevs: [], auths })) continue
+    await offer(ctx, search, await ctx.missingEvents.fetchEvents(source, auths))
+    if (!auths.some((id) => search.unverified.has(id))) return
+  }
 }
 
 /** An event of which nothing needs to be fetched. */
@@ -61,6 +82,14 @@ const startSearch = (room: LiveRoom, { event, origin }: { event: CheckedEvent; o
   unverified: new Map(),
   refused: new Set(),
 })
+
+/** Takes what is wanted of what was fetched; answers what is lacking then. */
+async function takeOffered(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
+  for (;;) {
+    const lacking = await lackingIn(ctx, search)
+    if (!(await take(ctx, search, lacking))) return lacking
+  }
+}
 
 /** Ids of events that were not fetched and are not stored, or stored only as outliers where they must be in the timeline. */
 async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
@@ -91,54 +120,61 @@ async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
   return { prevs: [...prevs].filter(isOpen), auths: [...auths].filter(isOpen) }
 }
 
-/** Takes what was fetched before and is wanted now; false where nothing was. */
+/** Ids of auth events that were neither fetched nor are stored. */
+async function missingAuths(ctx: ReceiveNeeds, { room, events, refused }: Search): Promise<EventId[]> {
+  const auths = new Set<EventId>()
+  for (const { pdu } of events.values())
+    for (const auth of authEventIds(pdu, room.version)) if (!events.has(auth) && !refused.has(auth)) auths.add(auth)
+  for (const { eventId } of await ctx.store.rooms.events.findMany([...auths])) auths.delete(eventId)
+  return [...auths]
+}
+
+/** Takes what was fetched before and is wanted now, with all that it refers to in turn; false where nothing was. */
 async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking): Promise<boolean> {
   const { room, events, followed, unverified, refused } = search
-  const { version } = room
+  const onTheWay = new Set(prevs)
+  const wanted = new Set([...prevs, ...auths])
   let isNew = false
-  for (const id of new Set([...prevs, ...auths])) {
+  // A set visits what is added to it under way, each once.
+  for (const id of wanted) {
     const event = unverified.get(id)
     if (!event || events.size >= maxEvents) continue
     unverified.delete(id)
     isNew = true
-    const checked = await checkIntegrity(ctx.findKey, event, version)
+    const checked = await checkIntegrity(ctx, event, room.version)
     if ('violation' in checked) refused.add(id)
-    else events.set(id, checked)
+    else {
+      events.set(id, checked)
+      const before = onTheWay.has(id) ? prevEventIds(checked.pdu, room.version) : []
+      for (const prev of before) onTheWay.add(prev)
+      for (const cited of [...before, ...authEventIds(checked.pdu, room.version)]) wanted.add(cited)
+    }
   }
-  for (const id of prevs) if (events.has(id)) followed.add(id)
+  for (const id of onTheWay) if (events.has(id)) followed.add(id)
   return isNew
 }
 
-/** Asks the origin; false where the answer brings nothing of what is wanted. */
-async function ask(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking): Promise<boolean> {
-  const { room, origin, events, followed } = search
-  const source = { origin, roomId: room.roomId }
-  const wanted = [...new Set([...prevs, ...auths])]
-  const isAnswered = () => wanted.some((id) => search.unverified.has(id))
-  if (prevs.length > 0) {
-    const missing = new Set(prevs)
-    const latest = [...followed].filter((id) =>
-      prevEventIds(events.get(id)!.pdu, room.version).some((prev) => missing.has(prev)),
-    )
-    const between = { earliest: room.forwardExtremities, latest, limit: 100 }
-    offer(search, await ctx.missingEvents.fetchMissing(source, between))
-  }
-  if (!isAnswered() || auths.some((id) => !search.unverified.has(id)))
-    offer(
-      search,
-      await ctx.missingEvents.fetchEvents(
-        source,
-        wanted.filter((id) => !search.unverified.has(id)),
-      ),
-    )
-  return isAnswered()
+/** Asks the origin for what lies before the events of which previous ones are missing. */
+function walkBack(
+  ctx: ReceiveNeeds,
+  { room, origin, events, followed }: Search,
+  prevs: readonly EventId[],
+): Promise<readonly JsonValue[]> {
+  const missing = new Set(prevs)
+  const isEdge = (id: EventId) => prevEventIds(events.get(id)!.pdu, room.version).some((prev) => missing.has(prev))
+  const between = { earliest: room.forwardExtremities, latest: [...followed].filter(isEdge), limit: walkLimit }
+  return ctx.missingEvents.fetchMissing({ origin, roomId: room.roomId }, between)
 }
 
-function offer({ room, events, unverified, refused }: Search, values: readonly JsonValue[]): void {
-  for (const value of values) {
-    if (unverified.size >= maxOffered) return
+/** Keeps what another server gave; what is in the timeline here is none of it. */
+async function offer(ctx: ReceiveNeeds, search: Search, values: readonly JsonValue[]): Promise<void> {
+  const { room, events, unverified, refused } = search
+  const offered = values.flatMap((value) => {
     const event = checkFormat(value, room)
-    if ('eventId' in event && !events.has(event.eventId) && !refused.has(event.eventId))
-      unverified.set(event.eventId, event)
-  }
+    return 'eventId' in event && !events.has(event.eventId) && !refused.has(event.eventId) ? event : []
+  })
+  const stored = await ctx.store.rooms.events.findMany(offered.map(({ eventId }) => eventId))
+  const known = new Set(stored.flatMap((one) => (one.roomNid === room.nid && isInTimeline(one) ? one.eventId : [])))
+  for (const event of offered)
+    if (unverified.size < maxOffered && !known.has(event.eventId)) unverified.set(event.eventId, event)
 }

@@ -11,8 +11,8 @@ export type OutsideEvent = { origin: ServerName; roomId: RoomId; pdu: JsonValue 
 
 /**
  * Ends an invite of a user here into a room that this server is not in, or the user's knock: by a leave or a ban of
- * whoever invited, or of a server through which the user knocked. Nobody here can check it by the room's state, so that
- * of others it is not believed. Answers the event's id; undefined where the event is no such thing.
+ * whoever invited, or of a server through which the user knocked. It cannot be checked here by the room's state, so that
+ * of others it is not believed, be they of the inviter's server. Answers the event's id; undefined where the event is no such thing.
  */
 export async function endOutside(
   ctx: Pick<ReceiveNeeds & Context, 'store' | 'bus' | 'rooms' | 'findKey'>,
@@ -41,4 +41,4 @@ function memberIn(value: JsonValue): UserId | undefined {
 }
 
 const mayEnd = ({ sender: inviter, userId, servers }: OutsideMembership, sender: UserId): boolean =>
-  inviter === userId ? servers.includes(serverOf(sender)) : serverOf(inviter) === serverOf(sender)
+  inviter === userId ? servers.includes(serverOf(sender)) : inviter === sender

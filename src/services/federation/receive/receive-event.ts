@@ -1,13 +1,14 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import { serverOf, type EventId, type ServerName, type RoomId } from '#protocol/ids.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { hasState, isInTimeline } from '#services/rooms/state/state-before.ts'
-import { importStateBefore } from './claimed-state.ts'
+import { importStateAfter, importStateBefore } from './claimed-state.ts'
 import { checkFormat, checkIntegrity } from './check-event.ts'
 import { endOutside } from './outside-leave.ts'
 import { enterEvent } from './enter-event.ts'
-import { fetchAncestors, withoutAncestors, type Ancestors } from './fetch-ancestors.ts'
+import { fetchAncestors, fetchAuthEvents, withoutAncestors, type Ancestors } from './fetch-ancestors.ts'
 import { inOrder } from './in-order.ts'
 import { mayTakePart } from '#services/federation/may-take-part.ts'
 import { mergeForwardExtremities } from './merge-forward-extremities.ts'
@@ -53,7 +54,7 @@ export async function receiveEvent(
   const read = await readIncoming(ctx, room, value)
   if ('outcome' in read) return read
   // Checks 2 and 3.
-  const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const event = await checkIntegrity(ctx, read, room.version)
   const stored = await ctx.store.rooms.events.find(read.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: read.eventId, outcome: 'known' }
   return 'violation' in event ? dropped(event.violation) : enterWithPast(ctx, room, { event, origin })
@@ -64,7 +65,7 @@ export async function readIncoming(
   ctx: Pick<ReceiveNeeds, 'store' | 'serverAcls'>,
   room: LiveRoom,
   value: JsonValue,
-): Promise<CheckedEvent | ReceiveResult> {
+): Promise<ReadEvent | ReceiveResult> {
   const event = checkFormat(value, room)
   if ('violation' in event) return dropped(event.violation)
   return (await refusedSource(ctx, room, serverOf(event.pdu.sender))) ?? event
@@ -94,17 +95,21 @@ export async function enterIfComplete(
   return result.outcome === 'unresolved' ? undefined : result
 }
 
-/** Checks 4 to 7, once what is missing was fetched. */
+/**
+ * Checks 4 to 7, once what is missing was fetched. An event whose own previous events its server does not give is left
+ * out; of what lies before it, the past may be missing: then the state there is asked for.
+ */
 export async function enterWithPast(
   ctx: ReceiveNeeds,
   room: LiveRoom,
   { event, origin }: Checked,
 ): Promise<ReceiveResult> {
   const past = await fetchAncestors(ctx, room, { event, origin })
-  const result = await enterAll(ctx, room, { past, event })
-  if (result.outcome !== 'unresolved') return result
-  const claims = await claimStates(ctx, room, { past, origin })
-  return claims.size === 0 ? result : enterAll(ctx, room, { past, event, claims })
+  const edges = await gapEdges(ctx, room, past)
+  if (edges.get(event.eventId)?.isCutOff) return enterAll(ctx, room, { past, event })
+  const claims = await claimStates(ctx, room, { edges, origin })
+  await fetchAuthEvents(ctx, past)
+  return enterAll(ctx, room, { past, event, claims })
 }
 
 /** Several events of one room, one after the other; a bad one never fails its neighbors. */
@@ -141,27 +146,46 @@ async function enterInTurn(
   return result
 }
 
+/** An event of which previous events are missing here, or the state after them is. */
+type Edge = {
+  prevs: readonly EventId[]
+  /** Whether some of them are not here at all. */
+  isCutOff: boolean
+}
+
 /** Asks for the state before the gap edges: ancestors that follow events which could not be had. */
 async function claimStates(
   ctx: ReceiveNeeds,
   room: LiveRoom,
-  { past, origin }: { past: Ancestors; origin: ServerName },
+  { edges, origin }: { edges: ReadonlyMap<EventId, Edge>; origin: ServerName },
 ): Promise<Claims> {
   const claims = new Map<EventId, readonly EventId[]>()
-  for (const eventId of await gapEdges(ctx, room, past)) {
+  for (const [eventId, { prevs, isCutOff }] of edges) {
     if (claims.size >= maxClaims) break
-    const state = await importStateBefore(ctx, room, { origin, eventId })
+    const [prev] = prevs.length === 1 && isCutOff ? prevs : []
+    const after = prev && (await importStateAfter(ctx, room, { origin, eventId: prev }))
+    const state = after ?? (await importStateBefore(ctx, room, { origin, eventId }))
     if (state) claims.set(eventId, state)
   }
   return claims
 }
 
-async function gapEdges(ctx: ReceiveNeeds, room: LiveRoom, { events, followed }: Ancestors): Promise<EventId[]> {
-  const prevsOf = (id: EventId) => prevEventIds(events.get(id)!.pdu, room.version).filter((prev) => !events.has(prev))
-  const wanted = [...followed].flatMap(prevsOf)
+async function gapEdges(
+  ctx: ReceiveNeeds,
+  room: LiveRoom,
+  { events, followed }: Ancestors,
+): Promise<Map<EventId, Edge>> {
+  const prevsOf = (id: EventId) => [...new Set(prevEventIds(events.get(id)!.pdu, room.version))]
+  const wanted = [...followed].flatMap(prevsOf).filter((prev) => !events.has(prev))
   const found = await ctx.store.rooms.events.findMany(wanted)
-  const inTimeline = new Set(
-    found.flatMap((one) => (one.roomNid === room.nid && hasState(room, one) ? one.eventId : [])),
-  )
-  return [...followed].filter((id) => prevsOf(id).some((prev) => !inTimeline.has(prev)))
+  const here = found.filter((one) => one.roomNid === room.nid && isInTimeline(one))
+  const present = new Set(here.map(({ eventId }) => eventId))
+  const withState = new Set(here.flatMap((one) => (hasState(room, one) ? one.eventId : [])))
+  const edges = new Map<EventId, Edge>()
+  for (const id of followed) {
+    const prevs = prevsOf(id)
+    const isCutOff = prevs.some((prev) => !events.has(prev) && !present.has(prev))
+    if (isCutOff || prevs.some((prev) => !events.has(prev) && !withState.has(prev))) edges.set(id, { prevs, isCutOff })
+  }
+  return edges
 }

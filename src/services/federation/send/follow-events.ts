@@ -1,14 +1,15 @@
 import type { Context } from '#context.ts'
 import type { Batch, Follower } from '#jobs/follower.ts'
-import type { ServerName, UserId } from '#protocol/ids.ts'
+import { serverOf, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { DestinationRoom } from '#store/federation/destination-rooms.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import type { PresenceOut } from './edus/send-presence.ts'
+import { announceToNewServers } from './follow-device-lists.ts'
 import { addressEvents, type AddressedEvent } from './address-events.ts'
 import type { Sender, SenderNeeds } from './sender.ts'
 
-type Needs = SenderNeeds & Pick<Context, 'store' | 'rooms'>
+type Needs = SenderNeeds & Pick<Context, 'store' | 'rooms' | 'bus'>
 
 type Receivers = { sender: Sender; presence: Pick<PresenceOut, 'joined'> }
 
@@ -20,34 +21,39 @@ export const followEvents = (ctx: Needs, { sender, presence }: Receivers): Follo
   from: 'now',
   async handle(batch) {
     if (batch.entries.some(({ type }) => type === 'm.room.redaction')) ctx.pdus.forget()
-    const addressed = await addressAll(ctx, batch, presence)
+    const { addressed, joined } = await addressAll(ctx, batch)
     const rows = newestOfRooms(addressed)
-    if (rows.length === 0) return 'nothing'
-    await ctx.store.transaction(async (tx) => {
-      await tx.federation.destinations.add([...new Set(rows.map(({ serverName }) => serverName))])
-      await tx.federation.destinationRooms.queue(rows)
-    })
+    if (rows.length > 0)
+      await ctx.store.transaction(async (tx) => {
+        await tx.federation.destinations.add([...new Set(rows.map(({ serverName }) => serverName))])
+        await tx.federation.destinationRooms.queue(rows)
+      })
+    for (const { room, userId } of joined) presence.joined(room, userId)
     for (const [server, positions] of positionsByServer(addressed)) sender.sendEvents(server, positions)
-    return undefined
+    for (const { room, userId } of joined)
+      if (serverOf(userId) === ctx.config.server_name) await announceToNewServers(ctx, room, userId)
+    return rows.length > 0 ? undefined : 'nothing'
   },
 })
+
+type Joined = { room: LiveRoom; userId: UserId }
 
 /** In the order of the stream. */
 async function addressAll(
   ctx: Needs,
   { entries }: Batch<'events'>,
-  presence: Receivers['presence'],
-): Promise<AddressedEvent[]> {
+): Promise<{ addressed: AddressedEvent[]; joined: Joined[] }> {
   const addressed: AddressedEvent[] = []
+  const joined: Joined[] = []
   for (const [nid, events] of Map.groupBy(entries, ({ roomNid }) => roomNid)) {
     const named = await ctx.pdus.room(nid)
     // A room that is no longer here, or not yet: nothing of ours is in it.
     const room = named && (await ctx.rooms.find(named.roomId))
     if (!room) continue
     addressed.push(...(await addressEvents(ctx, room, events)))
-    for (const userId of joinedNow(room, events)) presence.joined(room, userId)
+    for (const userId of joinedNow(room, events)) joined.push({ room, userId })
   }
-  return addressed.sort((one, other) => one.event.position - other.event.position)
+  return { addressed: addressed.sort((one, other) => one.event.position - other.event.position), joined }
 }
 
 /** Who joined by these events and is there still. */

@@ -24,7 +24,7 @@ export async function showTyping(ctx: Needs, { roomId, userId, isTyping, timeout
   if (ctx.typing.start({ roomId, userId }, timeout, ended)) await tellRoom(ctx, roomId)
 }
 
-/** A member who has sent a message or left is not typing any more. */
+/** A member who has left is not typing any more; whether one who has sent a message is, her client says. */
 export async function stopTyping(ctx: Needs, roomId: RoomId, userId: UserId): Promise<void> {
   if (ctx.typing.stop({ roomId, userId })) await tellRoom(ctx, roomId)
 }

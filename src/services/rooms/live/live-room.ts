@@ -1,4 +1,4 @@
-import type { Pdu } from '#protocol/events/event.ts'
+import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
@@ -9,6 +9,7 @@ import type { MembershipChange, MembersWrite } from '#store/rooms/room-write.ts'
 import { AuthGraph } from '#services/rooms/state/auth-graph.ts'
 import type { CommittedChange, RedactedEvent } from './committed-change.ts'
 import { bytesOf } from './event-bytes.ts'
+import { StateHistories } from './state-histories.ts'
 import { RoomMembers } from './room-members.ts'
 import type { LiveRoomStart } from './live-room-start.ts'
 import type { StateEntry, StateHistory, StateMove } from './state-entry.ts'
@@ -27,12 +28,9 @@ type Commit = {
 export type BuildBase = Pick<LiveRoom, 'forwardExtremities' | 'depth' | 'forwardExtremityPdus'>
 
 const maxRecent = 50
-const maxHistories = 500
 
-/** Bytes of a state key with its entry, of a member, and of the past values of a state key, in the maps of a room. */
+/** Bytes of a state key with its entry in the maps of a room. */
 const entryBytes = 360
-const memberBytes = 120
-const historyBytes = 500
 
 declare const locked: unique symbol
 
@@ -71,8 +69,7 @@ export class LiveRoom {
   /** Of PDUs that were loaded into state entries. */
   #loadedBytes = 0
   readonly #replacedState = new Map<EventId, StateEntry | undefined>()
-  /** What visibility depends on, as far as readers asked for it. */
-  readonly #histories = new Map<StateKey, StateHistory>()
+  readonly #histories = new StateHistories()
   readonly #state = new Map<StateKey, StateEntry>()
   readonly #pending = new Map<StateKey, StateEntry>()
   readonly #members: RoomMembers
@@ -197,8 +194,7 @@ export class LiveRoom {
   /** Estimated bytes in memory, without the recent events. */
   get weight(): number {
     const entries = this.#state.size + this.#pending.size + (this.#authGraph?.size ?? 0)
-    const histories = this.#histories.size * historyBytes
-    return entries * entryBytes + this.#members.all.size * memberBytes + this.#loadedBytes + histories
+    return entries * entryBytes + this.#members.bytes + this.#loadedBytes + this.#histories.bytes
   }
 
   /** Estimated bytes of the recent events, and of the state they replaced. */
@@ -232,6 +228,12 @@ export class LiveRoom {
     return (this.#pending.size > 0 ? this.#pending.get(key) : undefined) ?? this.#state.get(key)
   }
 
+  /** The membership that the next event finds. */
+  nextMembership(userId: UserId): Membership | undefined {
+    const waiting = this.#pending.get(keyOf('m.room.member', userId))?.pdu
+    return waiting ? (membershipOf(waiting) as Membership) : this.#members.all.get(userId)
+  }
+
   /** Whether these memberships bring in this server's first user. */
   isFirstJoin(members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]): boolean {
     return (
@@ -243,7 +245,7 @@ export class LiveRoom {
   /** Lays an event that waits for its commit over the room: the next one builds on it. */
   extend(this: LockedRoom, { eventId, pdu }: { eventId: EventId; pdu: Pdu }, entry: StateEntry | undefined): void {
     this.#forwardExtremities = [eventId]
-    this.#depth = pdu.depth
+    this.#depth = Math.max(this.#depth, pdu.depth)
     if (this.version.eventFormat === 'v1') this.#forwardExtremityPdus = new Map([[eventId, pdu]])
     if (entry) this.#pending.set(keyOf(entry.type, entry.stateKey), entry)
   }
@@ -285,10 +287,9 @@ export class LiveRoom {
   /** Takes in members whom a join had left out, as far as they are in force. */
   addMembers(this: LockedRoom, { entries, from }: Pick<MembersWrite, 'entries' | 'from'>): void {
     const type = 'm.room.member'
-    for (const { userId: stateKey, membership, eventId, position, to } of entries) {
-      if (to !== undefined) continue
+    for (const { userId: stateKey, membership, eventId, position } of entries.filter(({ to }) => to === undefined)) {
       this.#state.set(keyOf(type, stateKey), { type, stateKey, eventId, position, from, pdu: undefined })
-      this.#setMember({ userId: stateKey, membership }, membership === 'join' ? from : undefined)
+      this.#setMember({ userId: stateKey, membership }, from)
     }
   }
 
@@ -310,10 +311,7 @@ export class LiveRoom {
 
   /** Keeps the past values of a state key for the next reader. */
   cacheHistory(key: StateKey, history: StateHistory): void {
-    this.#histories.delete(key)
-    this.#histories.set(key, history)
-    const [oldest] = this.#histories.keys()
-    if (this.#histories.size > maxHistories && oldest !== undefined) this.#histories.delete(oldest)
+    this.#histories.keep(key, history)
   }
 
   /** The room's auth graph, which grows with what is loaded into it. */
@@ -354,7 +352,9 @@ export class LiveRoom {
     writable(entry).from = event.position
     if (entry.eventId === event.eventId) {
       writable(entry).position = event.position
-      this.#replacedState.set(event.eventId, this.#state.get(key))
+      // What came in along with the event was not in the state before: then it is read.
+      if (this.#state.has(key) || this.#plainSince < event.position)
+        this.#replacedState.set(event.eventId, this.#state.get(key))
       if (entry.pdu) this.#loadedBytes += bytesOf(event)
     }
     this.#state.set(key, entry)

@@ -1,6 +1,9 @@
 import { serverOf, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { Membership, MembershipSince } from '#store/rooms/members.ts'
 
+/** Bytes of a member in the maps. */
+const memberBytes = 120
+
 /** The committed memberships of a live room, and what follows from them; only the room itself changes them. */
 export class RoomMembers {
   readonly #serverName: ServerName
@@ -18,6 +21,10 @@ export class RoomMembers {
 
   get all(): ReadonlyMap<UserId, Membership> {
     return this.#members
+  }
+
+  get bytes(): number {
+    return this.#members.size * memberBytes
   }
 
   get localUsers(): ReadonlySet<UserId> {

@@ -1,11 +1,12 @@
 import type { Context } from '#context.ts'
 import type { Pdu } from '#protocol/events/event.ts'
 import type { EventId } from '#protocol/ids.ts'
-import type { StoredEvent } from '#store/rooms/events.ts'
+import type { GraphEvent, StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from './history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { StateEntry } from '#services/rooms/live/state-entry.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
+import { hasState, holdersInBranches } from '#services/rooms/state/state-before.ts'
 
 /** What a state event replaced. */
 export type ReplacedState = { eventId: EventId; position: number; pdu: Pdu }
@@ -38,7 +39,9 @@ async function readFormers(
   const replacedState = new Map<EventId, ReplacedState>()
   const positions = events.map(({ position }) => position)
   const { lastPosition } = room
-  const found = await ctx.store.rooms.state.replacedState(nidOf(room), positions)
+  const found: Map<number, GraphEvent> = await ctx.store.rooms.state.replacedState(nidOf(room), positions)
+  const first = events.filter(({ position }) => !found.has(position))
+  for (const [position, former] of await formersInBranches(ctx, room, first)) found.set(position, former)
   // What was read may have been redacted since: then it must not stay in memory.
   const isSettled = room.lastPosition === lastPosition
   for (const { eventId, position } of events) {
@@ -48,6 +51,28 @@ async function readFormers(
     if (isSettled) room.cacheReplacedState({ eventId, position }, replaced && entryOf(replaced))
   }
   return replacedState
+}
+
+/** What the first events of their keys replaced in the states that came in along with them, by position of the event. */
+async function formersInBranches(
+  ctx: Pick<Context, 'store'>,
+  room: LiveRoom,
+  events: readonly StoredEvent[],
+): Promise<Map<number, GraphEvent>> {
+  // History of before the room came here is not the past of its state.
+  const holders = await holdersInBranches(
+    ctx,
+    room,
+    events.filter((event) => hasState(room, event)),
+  )
+  const stored = await ctx.store.rooms.events.findMany([...holders.values()])
+  const byId = new Map(stored.map((event) => [event.eventId, event]))
+  const formers = new Map<number, GraphEvent>()
+  for (const { eventId, position } of events) {
+    const former = byId.get(holders.get(eventId) ?? eventId)
+    if (former) formers.set(position, former)
+  }
+  return formers
 }
 
 const entryOf = ({ eventId, position, pdu }: ReplacedState): StateEntry => ({

@@ -40,11 +40,15 @@ export async function findUnsignedData(
     redactions: mapped(redactions, (redaction) => (isVisible(redaction) ? heardFrom(reader, redaction) : undefined)),
     replacedState: mapped(await withoutErasedContent(ctx, reader, replacedState), (replaced) => ({
       ...replaced,
-      isVisible: isVisible(replaced),
+      isVisible: isVisible(replaced) || isOwnMembership(reader, replaced),
     })),
     ...shown,
   }
 }
+
+/** What a user was invited, let in or thrown out by they were shown then, also where it was before they could read. */
+const isOwnMembership = ({ userId }: Reader, { pdu }: ReplacedState): boolean =>
+  pdu.type === 'm.room.member' && pdu.state_key === userId
 
 /** What is redacted has no edits, and an edit that is redacted is none. */
 async function withoutErasedEdits(

@@ -23,6 +23,29 @@ export async function stateBefore(ctx: Needs, { position }: StoredEvent): Promis
   return chain ? followBranches(chain, new Map()) : currentStateAt(position - 1)
 }
 
+/**
+ * What held the keys of state events in the states before them, of those events whose state before is stored with them:
+ * as that of a join, with which the state comes.
+ */
+export async function holdersInBranches(
+  ctx: Needs,
+  room: LiveRoom,
+  events: readonly StoredEvent[],
+): Promise<Map<EventId, EventId>> {
+  const chains = await ctx.store.rooms.branches.chains(events.map(({ position }) => position))
+  const holders = new Map<EventId, EventId>()
+  for (const { position, eventId, type, stateKey: key } of events) {
+    const chain = chains.get(position)
+    if (!chain || key === null) continue
+    const { base, delta } = followBranches(chain, new Map())
+    const laid = delta.get(stateKey(type, key))
+    const isBefore = laid === undefined && base < position
+    const holder = isBefore ? (await ctx.store.rooms.state.eventAt(nidOf(room), [type, key], base))?.eventId : laid
+    if (holder) holders.set(eventId, holder)
+  }
+  return holders
+}
+
 /** The states after events of the timeline, in their order: with the event itself where it is state that the rules allow. */
 export async function statesAfter(ctx: Needs, events: readonly StoredEvent[]): Promise<AnchoredState[]> {
   const chains = await ctx.store.rooms.branches.chains(events.map(({ position }) => position))

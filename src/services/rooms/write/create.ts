@@ -62,7 +62,7 @@ export async function createRoom(ctx: Needs, options: NewRoom): Promise<RoomId> 
       alias,
       preset,
       creatorMember: await memberContent(ctx, creator, { membership: 'join' }),
-      powerLevels: initialPowerLevels({ creator, equals: partners, override }, version),
+      powerLevels: initialPowerLevels({ creator, preset, equals: partners, override }, version),
       invites: local.map((userId, index) => ({
         type: 'm.room.member',
         stateKey: userId,

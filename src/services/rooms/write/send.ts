@@ -11,10 +11,7 @@ import { appendOnce } from './append-once.ts'
 import { checkThreadRoot } from './check-thread-root.ts'
 import { redactEvent } from './redact.ts'
 import { requireJoined } from '#services/rooms/membership/require-joined.ts'
-import { stopTyping } from '#services/rooms/ephemeral/typing.ts'
 import { contentOf } from '#services/rooms/events/stored-pdu.ts'
-
-type Needs = AppendOnceNeeds & Pick<Context, 'typing'>
 
 export type Sending = {
   roomId: RoomId
@@ -29,7 +26,7 @@ export type Sending = {
 }
 
 /** Sends what is no state into a room; a retried request answers the same event. */
-export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> {
+export async function sendEvent(ctx: AppendOnceNeeds, sending: Sending): Promise<EventId> {
   const { roomId, type, sender, content, transaction, originServerTs } = sending
   if (type === 'm.room.redaction') return sendRedaction(ctx, sending)
   const room = await requireJoined(ctx, roomId, sender)
@@ -37,7 +34,6 @@ export async function sendEvent(ctx: Needs, sending: Sending): Promise<EventId> 
   return appendOnce(ctx, transaction, async () => {
     await checkThreadRoot(ctx, room, content)
     const { eventId } = await annotateOnce(ctx, { room, draft }, () => appendEvent(ctx, roomId, draft))
-    await stopTyping(ctx, roomId, sender)
     return eventId
   })
 }
