@@ -55,6 +55,7 @@ describe('joins of restricted rooms between servers', () => {
     for (const user of [carol!, dave]) accepted(await joinVia(user, space, 'a.test'))
     accepted(await act(alice!, 'invite', roomId, bob!.userId))
     accepted(await joinVia(bob!, roomId, 'a.test'))
+    await federation.settle()
     // Bob may not invite, so that his server cannot let Carol in, and says so.
     refused(await joinVia(carol!, roomId, 'b.test'), 400, 'M_UNABLE_TO_GRANT_JOIN')
     const path = `${client}/join/${encodeURIComponent(roomId)}?via=b.test&via=a.test`

@@ -56,8 +56,8 @@ export async function announceToNewServers(ctx: Needs, room: LiveRoom, userId: U
   const changes = newest.flatMap((one) =>
     one.deviceId === '' || unsaid.delete(one.deviceId) ? { ...one, userId } : [],
   )
-  // A device that has no keys has no change yet.
-  const keyless = [...unsaid].slice(0, maxAnnounced - changes.length)
+  // A device that has no keys has no change yet. Servers that leave members out of their answers do not expect it.
+  const keyless = room.partial ? [] : [...unsaid].slice(0, maxAnnounced - changes.length)
   const last =
     keyless.length > 0 ? await ctx.store.transaction((tx) => tx.streams.next('device_lists', keyless.length)) : 0
   for (const [index, deviceId] of keyless.entries())
