@@ -5,6 +5,7 @@ import type { Worker } from '#jobs/worker.ts'
 import type { JsonValue } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import { completeRoomJob } from '#services/federation/receive/begin-partial.ts'
+import { forgetDeviceLists } from '#services/e2ee/remote/device-lists.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -101,7 +102,11 @@ async function judgeWhatCame(ctx: Context, run: JobRun, awaiting: Awaiting): Pro
     const correct = (correction: Correction) =>
       commitMembers(ctx, settled, { ...at, entries: [], corrections: [correction] })
     if (await judgeNext(needs, settled, { review, correct })) return true
-    await commitWhole(ctx, turn, { join: at, line: await lineAgain(ctx, settled, review) })
+    const line = await lineAgain(ctx, settled, review)
+    await commitWhole(ctx, turn, { join: at, line })
+    // Whom we took for members we may have been told nothing of since.
+    const parted = line.memberships.filter(({ membership }) => membership !== 'join').map(({ userId }) => userId)
+    if (parted.length > 0) await forgetDeviceLists(ctx, parted)
     return false
   }
   while (await ctx.rooms.inTurn(room.roomId, next)) run.signal.throwIfAborted()
