@@ -147,6 +147,24 @@ describe('events that come before the members of their room', () => {
     assert.deepEqual(await checkRoom(b.context, far.roomId), [])
   })
 
+  it('put out whom they rightly put out, once they are received again', async () => {
+    const before = far.room.order.slice(-1)
+    far.room.add(member(mallory, mallory, 'leave'))
+    await join()
+    const joined = far.room.order.slice(-1)
+    const dave = '@dave:s1.test'
+    await tell(member(dave, dave, 'join'))
+    const known = far.room.order.slice(-1)
+    await tell(member(mallory, erin, 'ban'), { authState: stateAt(...before) })
+    const kick = await tell(member(erin, dave, 'leave'), { authState: stateAt(...known) })
+    await tell(message(alice, 'goes on'), { authState: stateAt(...joined) })
+    assert.equal(await statusOf(kick), 'rejected')
+    await complete()
+    assert.equal(await statusOf(kick), 'accepted')
+    const { members } = await b.context.rooms.get(far.roomId)
+    assert.deepEqual([members.get(dave), members.get(erin)], ['leave', 'join'])
+  })
+
   it('change memberships that come afterwards', async () => {
     await join()
     await tell(member(erin, erin, 'leave'))

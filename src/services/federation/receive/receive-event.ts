@@ -148,7 +148,8 @@ async function enterInTurn(
 
 /** An event of which previous events are missing here, or the state after them is. */
 type Edge = {
-  prevs: readonly EventId[]
+  /** The previous event after which alone the state is not known, where that event is not here. */
+  lacks: EventId | undefined
   /** Whether some of them are not here at all. */
   isCutOff: boolean
 }
@@ -160,10 +161,9 @@ async function claimStates(
   { edges, origin }: { edges: ReadonlyMap<EventId, Edge>; origin: ServerName },
 ): Promise<Claims> {
   const claims = new Map<EventId, readonly EventId[]>()
-  for (const [eventId, { prevs, isCutOff }] of edges) {
+  for (const [eventId, { lacks }] of edges) {
     if (claims.size >= maxClaims) break
-    const [prev] = prevs.length === 1 && isCutOff ? prevs : []
-    const after = prev && (await importStateAfter(ctx, room, { origin, eventId: prev }))
+    const after = lacks && (await importStateAfter(ctx, room, { origin, eventId: lacks }))
     const state = after ?? (await importStateBefore(ctx, room, { origin, eventId }))
     if (state) claims.set(eventId, state)
   }
@@ -183,9 +183,10 @@ async function gapEdges(
   const withState = new Set(here.flatMap((one) => (hasState(room, one) ? one.eventId : [])))
   const edges = new Map<EventId, Edge>()
   for (const id of followed) {
-    const prevs = prevsOf(id)
-    const isCutOff = prevs.some((prev) => !events.has(prev) && !present.has(prev))
-    if (isCutOff || prevs.some((prev) => !events.has(prev) && !withState.has(prev))) edges.set(id, { prevs, isCutOff })
+    const lacking = prevsOf(id).filter((prev) => !events.has(prev) && !withState.has(prev))
+    const isCutOff = lacking.some((prev) => !present.has(prev))
+    if (lacking.length > 0)
+      edges.set(id, { lacks: isCutOff && lacking.length === 1 ? lacking[0] : undefined, isCutOff })
   }
   return edges
 }
