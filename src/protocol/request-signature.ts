@@ -1,6 +1,6 @@
 import { sign, verify } from 'node:crypto'
 import { canonicalJson, CanonicalJsonError } from './json/canonical-json.ts'
-import type { JsonObject, JsonValue } from './events/event.ts'
+import type { JsonValue } from './events/event.ts'
 import { isValidServerName, type ServerName } from './ids.ts'
 import type { SigningKey, VerifyKey } from './events/signing-key.ts'
 import { decodeUnpaddedBase64, encodeUnpaddedBase64 } from './unpadded-base64.ts'
@@ -15,6 +15,8 @@ export type SignedRequest = {
   content?: JsonValue | undefined
 }
 
+export type RequestWithBody = Omit<SignedRequest, 'content'> & { body: string | undefined }
+
 /** An `Authorization` header of the `X-Matrix` scheme. */
 export type RequestSignature = {
   origin: ServerName
@@ -25,18 +27,23 @@ export type RequestSignature = {
 }
 
 /** The `Authorization` header of a request in our name. https://spec.matrix.org/v1.19/server-server-api/#request-authentication */
-export function authorizationHeader(request: SignedRequest, key: SigningKey): string {
+export function authorizationHeader({ content, ...request }: SignedRequest, key: SigningKey): string {
+  return authorizationOfBody({ ...request, body: bodyOf(content) }, key)
+}
+
+/** The same of a request whose body is the canonical JSON of its content. */
+export function authorizationOfBody(request: RequestWithBody, key: SigningKey): string {
   const signature = encodeUnpaddedBase64(sign(null, Buffer.from(signedText(request)), key.privateKey))
   const { origin, destination } = request
   return `X-Matrix origin="${origin}",destination="${destination}",key="${key.keyId}",sig="${signature}"`
 }
 
 /** Whether the request bears this key's true signature. */
-export function verifyRequest(request: SignedRequest, signature: string, key: VerifyKey): boolean {
+export function verifyRequest({ content, ...request }: SignedRequest, signature: string, key: VerifyKey): boolean {
   const bytes = decodeUnpaddedBase64(signature)
   if (bytes === undefined) return false
   try {
-    return verify(null, Buffer.from(signedText(request)), key.publicKey, bytes)
+    return verify(null, Buffer.from(signedText({ ...request, body: bodyOf(content) })), key.publicKey, bytes)
   } catch (error) {
     if (error instanceof CanonicalJsonError) return false
     throw error
@@ -56,10 +63,13 @@ export function parseAuthorization(header: string): RequestSignature | undefined
   return { origin, destination, keyId, signature }
 }
 
-function signedText({ method, uri, origin, destination, content }: SignedRequest): string {
-  const signed: JsonObject = { method, uri, origin, destination }
-  if (content !== undefined) signed.content = content
-  return canonicalJson(signed, 'as-sent')
+const bodyOf = (content: JsonValue | undefined): string | undefined =>
+  content === undefined ? undefined : canonicalJson(content, 'as-sent')
+
+/** In canonical JSON `content` comes before the other keys. */
+function signedText({ method, uri, origin, destination, body }: RequestWithBody): string {
+  const signed = canonicalJson({ method, uri, origin, destination })
+  return body === undefined ? signed : `{"content":${body},${signed.slice(1)}`
 }
 
 // A value is a quoted string or a token; unquoted values with colons come from older servers.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '#base/config/load.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
@@ -18,7 +19,7 @@ import { createRoom, roomPath } from '../../support/rooms/rooms.ts'
 import { registerUser, testClient } from '../../support/server/client.ts'
 import { fakeClock } from '../../support/server/clock.ts'
 import { createTestDatabase } from '../../support/server/databases.ts'
-import { failuresOnly, testSettings, type TestServer } from '../../support/server/server.ts'
+import { failuresOnly, silent, testSettings, type TestServer } from '../../support/server/server.ts'
 
 const bob = '@bob:b.test'
 
@@ -59,6 +60,42 @@ describe('staged events', function () {
     } finally {
       await database.remove()
     }
+  })
+
+  it('are those that are not done with by the time of the answer, and on disk before it is given', async () => {
+    await using federation = await startFederation(['a.test'], { log: silent })
+    const server = federation.servers[0]!
+    const { stagedEvents } = server.context.store.federation
+    const far = new FarServer(federation, 'b.test')
+    const roomId = await createRoom(await server.register('alice'), { preset: 'public_chat' })
+    await far.join(server, roomId, bob)
+    const staged: string[] = []
+    const { insert } = stagedEvents
+    stagedEvents.insert = async (events) => {
+      staged.push(...events.map(({ eventId }) => eventId))
+      if (isFailing) throw new Error('The disk is full')
+      await insert(events)
+    }
+    let isFailing = true
+    const complete = await far.make(server, roomId, message(bob, 'complete'))
+    assert.deepEqual((await far.send(server, [complete.pdu])).results, { [complete.id]: {} })
+    assert.deepEqual(staged, [])
+    far.on('/_matrix/federation/v1/get_missing_events', () => new Promise(() => {}))
+    const lacked = await far.make(server, roomId, message(bob, 'lacked'))
+    const { id, pdu } = await far.make(server, roomId, message(bob, 'late'), { prevs: [lacked.id] })
+    const send = async () => {
+      let isAnswered = false
+      const answer = far.send(server, [pdu]).finally(() => (isAnswered = true))
+      while (!isAnswered) {
+        await sleep(20)
+        await federation.clock.advance(200)
+      }
+      return answer
+    }
+    assert.equal((await send()).status, 500)
+    isFailing = false
+    assert.deepEqual((await send()).results, { [id]: {} })
+    assert.deepEqual((await stagedEvents.page(0, 10)).map(({ eventId }) => eventId), [id]) // prettier-ignore
   })
 
   for (const isJoined of [true, false])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { readPdu } from '#protocol/events/event-format.ts'
 import { depthAfter, maxEventBytes } from '#protocol/events/event-limits.ts'
+import { readEvent } from '#protocol/events/read-event.ts'
 import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
@@ -10,13 +10,17 @@ import { creator, unruledRoom } from '../../support/generators/opened-room.ts'
 
 const roomOf = (id: string) => unruledRoom(id)
 const message = (id: string): JsonObject => roomOf(id).make(state(creator, 'org.example', { text: 'hi' }))
-const isEvent = (event: JsonValue, id: string) => 'pdu' in readPdu(event, roomVersion(id)!)
+const isEvent = (event: JsonValue, id: string) => 'pdu' in readEvent(event, roomVersion(id)!)
 const ofEveryVersion = roomVersions.map(({ id }) => id)
 
 describe('the form of events', () => {
   for (const id of ofEveryVersion)
     it(`accepts the events of version ${id}`, () => {
-      for (const event of roomOf(id).events) assert.deepEqual(readPdu(event, roomVersion(id)!), { pdu: event })
+      for (const event of roomOf(id).events) {
+        const read = readEvent(event, roomVersion(id)!)
+        assert.ok('pdu' in read)
+        assert.deepEqual(read.pdu, event)
+      }
       assert.equal(isEvent(message(id), id), true)
     })
 

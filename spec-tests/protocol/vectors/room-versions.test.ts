@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { authorize } from '#protocol/auth-rules/authorize.ts'
-import { readPdu } from '#protocol/events/event-format.ts'
 import type { JsonObject, JsonValue, Pdu } from '#protocol/events/event.ts'
 import { entriesByUser, type UserId } from '#protocol/ids.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
 import { readPowerLevels } from '#protocol/rooms/power-levels.ts'
+import { readEvent } from '#protocol/events/read-event.ts'
 import { redact } from '#protocol/events/redaction.ts'
 import { roomVersion, roomVersions } from '#protocol/rooms/room-version.ts'
 import { requiredSigners } from '#protocol/events/signatures.ts'
@@ -48,7 +48,7 @@ describe('events, as the specification shows them,', () => {
     it(`T10 have the form of version ${name}, and of those with the same`, () => {
       const sameForm = byVersion({ [versions]: true })
       for (const version of roomVersions)
-        assert.equal('pdu' in readPdu(pdu as JsonValue, version), sameForm.has(version.id), `version ${version.id}`)
+        assert.equal('pdu' in readEvent(pdu as JsonValue, version), sameForm.has(version.id), `version ${version.id}`)
     })
 
   it('need the signature of the server that authorises a join, from version 8', () => {

@@ -24,14 +24,12 @@ export async function startTestServer({ settings, ...effects }: TestOptions = {}
   const clock = effects.clock ?? fakeClock()
   // The earlier history is that of the server `test`.
   const database = await createTestDatabase({ isNew: settings?.['server_name'] !== undefined })
-  const config = loadConfig({ settings: { ...testSettings(database), ...settings } })
-  const started = await startServer(config, {
-    log: failuresOnly,
-    checkReplies: true,
-    network: noNetwork(),
-    ...effects,
-    clock,
-  }).catch(async (error: unknown) => {
+  const start = async () => {
+    const config = loadConfig({ settings: { ...testSettings(database), ...settings } })
+    const network = noNetwork()
+    return startServer(config, { log: failuresOnly, checkReplies: true, network, ...effects, clock })
+  }
+  const started = await start().catch(async (error: unknown) => {
     await database.remove()
     throw error
   })

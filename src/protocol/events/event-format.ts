@@ -1,17 +1,6 @@
-import { eventLimitViolation } from './event-limits.ts'
-import { isObject, type JsonObject, type JsonValue, type Pdu } from './event.ts'
+import { isObject, type JsonObject, type JsonValue } from './event.ts'
 import { hasFormOfUserId, isHashedRoomId, isValidEventId, isValidRoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
-
-/**
- * The event that the JSON describes, or why it is none in a room of this version: the first of the checks on receipt.
- * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
- */
-export function readPdu(value: JsonValue, version: RoomVersion): { pdu: Pdu } | { violation: string } {
-  if (!isObject(value)) return { violation: 'The event is not an object' }
-  const violation = formatViolation(value, version) ?? eventLimitViolation(value as Pdu, version)
-  return violation === undefined ? { pdu: value as Pdu } : { violation }
-}
 
 /** Which field does not have the form that the room version prescribes. */
 export function formatViolation(event: JsonObject, version: RoomVersion): string | undefined {

@@ -15,9 +15,12 @@ export function eventId(pdu: Pdu, version: RoomVersion, numbers: NumberRule = 'l
     if (pdu.event_id === undefined) throw new TypeError('The event does not carry its id')
     return pdu.event_id
   }
-  const digest = referenceHash(pdu, version, numbers)
-  return `$${digest.toString(version.eventIds === 'url-safe' ? 'base64url' : 'base64').replace(/=+$/, '')}`
+  return idAfter(referenceText(pdu, version, numbers), version)
 }
+
+/** The name of an event from what is signed of it, as canonical JSON, from room version 3. */
+export const idAfter = (signedText: string | Uint8Array, version: RoomVersion): EventId =>
+  `$${hash('sha256', signedText, version.eventIds === 'url-safe' ? 'base64url' : 'base64').replace(/=+$/, '')}`
 
 /**
  * The id under which a server knows what it sent, also where that is no event that we take: to answer with. Undefined
@@ -36,7 +39,7 @@ export function idOfSent(value: JsonValue, version: RoomVersion): EventId | unde
 /** How an event is cited in `prev_events` and `auth_events`: by its id, before room version 3 with its hash. */
 export function citationOf(pdu: Pdu, version: RoomVersion): EventId | EventReference {
   const id = eventId(pdu, version)
-  return version.eventFormat === 'v1' ? [id, { sha256: encodeUnpaddedBase64(referenceHash(pdu, version)) }] : id
+  return version.eventFormat === 'v1' ? [id, { sha256: referenceHash(pdu, version) }] : id
 }
 
 /** A name for an event of room versions 1 and 2, where its origin chooses: no two events of a server are alike. */
@@ -51,7 +54,10 @@ export function roomIdOfCreate(create: Pdu, version: RoomVersion): RoomId {
   return create.room_id
 }
 
-function referenceHash(pdu: Pdu, version: RoomVersion, numbers: NumberRule = 'lenient'): Buffer {
+const referenceHash = (pdu: Pdu, version: RoomVersion): string =>
+  encodeUnpaddedBase64(hash('sha256', referenceText(pdu, version), 'buffer'))
+
+function referenceText(pdu: Pdu, version: RoomVersion, numbers: NumberRule = 'lenient'): string {
   const { signatures, unsigned, ...hashed } = redact(pdu, version)
-  return hash('sha256', canonicalJson(hashed, numbers), 'buffer')
+  return canonicalJson(hashed, numbers)
 }

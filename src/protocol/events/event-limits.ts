@@ -1,4 +1,3 @@
-import { canonicalJson, CanonicalJsonError } from '#protocol/json/canonical-json.ts'
 import type { Pdu } from './event.ts'
 import { maxIdBytes } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
@@ -13,12 +12,17 @@ const shortFields = ['sender', 'room_id', 'state_key', 'type', 'event_id'] as co
 /** Before room version 11 other servers may have made these longer; the other ids are no ids then. */
 const lenientFields: readonly string[] = ['sender', 'state_key', 'type']
 
-/** Why the event is no event of the room for its size. https://spec.matrix.org/v1.19/client-server-api/#size-limits */
-export function eventLimitViolation(pdu: Pdu, version: RoomVersion): string | undefined {
-  return fieldViolation(pdu, version) ?? countViolation(pdu) ?? sizeViolation(pdu, version)
+type Size = { version: RoomVersion; bytes: number }
+
+/**
+ * Why an event of another server, of so many bytes of canonical JSON, is no event of the room for its size.
+ * https://spec.matrix.org/v1.19/client-server-api/#size-limits
+ */
+export function receivedEventViolation(pdu: Pdu, { version, bytes }: Size): string | undefined {
+  return fieldViolation(pdu, version) ?? countViolation(pdu) ?? byteViolation(bytes)
 }
 
-/** The same of an event that is made here, whose size in bytes of canonical JSON is known. */
+/** The same of an event that is made here. */
 export function sizedEventViolation(pdu: Pdu, bytes: number): string | undefined {
   return longFieldOf(pdu) ?? countViolation(pdu) ?? byteViolation(bytes)
 }
@@ -57,16 +61,6 @@ export function depthAfter(depths: readonly number[]): number {
 // NOTSPEC: room versions before 6 allow up to 2^63-1, which no JavaScript number holds exactly; such events are refused.
 function isDepth(depth: number): boolean {
   return Number.isSafeInteger(depth) && depth >= 0
-}
-
-function sizeViolation(pdu: Pdu, version: RoomVersion): string | undefined {
-  try {
-    const text = canonicalJson(pdu, version.enforceCanonicalJson ? 'strict' : 'lenient')
-    return byteViolation(Buffer.byteLength(text))
-  } catch (error) {
-    if (error instanceof CanonicalJsonError) return error.message
-    throw error
-  }
 }
 
 const byteViolation = (bytes: number): string | undefined =>

@@ -2,6 +2,7 @@ import { hash, sign } from 'node:crypto'
 import { canonicalObject } from '#protocol/json/canonical-json.ts'
 import type { Pdu, Signatures, UnsignedPdu } from './event.ts'
 import type { EventId } from '#protocol/ids.ts'
+import { idAfter } from './event-id.ts'
 import { redact } from './redaction.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import type { SigningKey } from './signing-key.ts'
@@ -39,7 +40,7 @@ export function hashEvent(event: UnsignedPdu, version: RoomVersion, key: Signing
   const added = `"hashes":{"sha256":"${hashes.sha256}"},"signatures":{"${key.serverName}":{"${key.keyId}":""}},`
   return {
     pdu: { ...event, hashes, signatures },
-    eventId: event.event_id ?? nameAfter(signed, version),
+    eventId: event.event_id ?? idAfter(signed, version),
     bytes: Buffer.byteLength(text) + Buffer.byteLength(added) + signatureBytes,
     text: signed,
   }
@@ -53,8 +54,5 @@ export function addSignature({ signatures }: Pdu, { serverName, keyId }: Signing
 /** The signature over the text of a hashed event. */
 export const signText = (text: Buffer, { privateKey }: SigningKey): string =>
   encodeUnpaddedBase64(sign(null, text, privateKey))
-
-const nameAfter = (signed: Buffer, version: RoomVersion): EventId =>
-  `$${unpadded(hash('sha256', signed, version.eventIds === 'url-safe' ? 'base64url' : 'base64'))}`
 
 const unpadded = (base64: string): string => base64.replace(/=+$/, '')

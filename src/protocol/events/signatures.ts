@@ -26,13 +26,16 @@ export function countersign(pdu: Pdu, version: RoomVersion, key: SigningKey): Pd
   return { ...pdu, signatures: withSignature(pdu.signatures, key, signatureOf(redact(pdu, version), key)) }
 }
 
-/** What a key is said to have signed, and the signature. */
-export type Claimed = { text: Buffer; signature: Buffer }
-
 /** Whether the object bears this key's signature and it is true. */
 export function verifyJson(object: JsonObject, key: VerifyKey): boolean {
-  const claimed = claimedBy(object, key)
-  return claimed !== undefined && verify(null, claimed.text, key.publicKey, claimed.signature)
+  const signature = signatureUnder(key, object)
+  if (signature === undefined) return false
+  try {
+    return verify(null, Buffer.from(signedText(object)), key.publicKey, signature)
+  } catch (error) {
+    if (error instanceof CanonicalJsonError) return false
+    throw error
+  }
 }
 
 /** As `verifyJson`, over what survives redaction: true for the whole event and for a redacted copy alike. */
@@ -40,20 +43,13 @@ export function verifyEventSignature(pdu: Pdu, version: RoomVersion, key: Verify
   return verifyJson(redact(pdu, version), key)
 }
 
-/** What `verifyEventSignature` would verify; undefined where the event bears no signature of this key. */
-export const claimedOfEvent = (pdu: Pdu, version: RoomVersion, key: VerifyKey): Claimed | undefined =>
-  claimedBy(redact(pdu, version), key)
+/** What the signatures of an event cover, as canonical JSON. */
+export const signedTextOf = (pdu: Pdu, version: RoomVersion): string => signedText(redact(pdu, version))
 
-function claimedBy(object: JsonObject, key: VerifyKey): Claimed | undefined {
-  const claimed = ownSignature(object.signatures, key)
-  const signature = claimed === undefined ? undefined : decodeUnpaddedBase64(claimed)
-  if (signature === undefined) return undefined
-  try {
-    return { text: Buffer.from(signedText(object)), signature }
-  } catch (error) {
-    if (error instanceof CanonicalJsonError) return undefined
-    throw error
-  }
+/** The signature of this key that the object bears, true or not. */
+export function signatureUnder(key: VerifyKey, { signatures }: JsonObject): Buffer | undefined {
+  const claimed = ownSignature(signatures, key)
+  return claimed === undefined ? undefined : decodeUnpaddedBase64(claimed)
 }
 
 /**

@@ -22,15 +22,15 @@ export function canonicalJson(value: JsonValue, rule: NumberRule = 'strict'): st
 }
 
 /**
- * As `canonicalJson` under the strict rule, for an object that is written again with few changes: members that `written`
- * holds by their key are taken from there, and those that are not are added.
+ * As `canonicalJson`, for an object that is written again with few changes: members that `written` holds by their key are
+ * taken from there, and those that are not are added.
  */
-export function canonicalObject(object: JsonObject, written: Map<string, string>): string {
+export function canonicalObject(object: JsonObject, written: Map<string, string>, rule: NumberRule = 'strict'): string {
   let text = ''
   for (const key of sortedKeys(object)) {
     const value = object[key]
     if (value === undefined) continue
-    const member = written.get(key) ?? `${writeString(key)}:${write(value, 'strict', 1)}`
+    const member = written.get(key) ?? `${writeString(key)}:${write(value, rule, 1)}`
     written.set(key, member)
     text += text === '' ? member : `,${member}`
   }

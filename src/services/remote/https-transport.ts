@@ -32,7 +32,7 @@ async function tryAll(
   route: Route,
   { uri: path, destination: _, until, ...request }: FederationRequest & { until: number },
 ): Promise<FederationAnswer> {
-  let failure: unknown = new OutgoingError('It says that it is not served anywhere', { isUnsent: true })
+  let failure: unknown
   for (const place of route) {
     const timeoutMs = until - systemClock.now()
     if (timeoutMs <= 0) break
@@ -43,7 +43,7 @@ async function tryAll(
       if (!(error instanceof OutgoingError) || !error.isUnsent || request.signal?.aborted) break
     }
   }
-  throw failure
+  throw failure ?? new OutgoingError('It says that it is not served anywhere', { isUnsent: true })
 }
 
 /** Others may wait for the same search, so that it goes on. */

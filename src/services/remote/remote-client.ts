@@ -2,8 +2,9 @@ import type { Config } from '#base/config/schema.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
 import { isObject } from '#protocol/events/event.ts'
 import { isValidServerName, type ServerName } from '#protocol/ids.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import { parseStrictJson } from '#protocol/json/parse-json.ts'
-import { authorizationHeader } from '#protocol/request-signature.ts'
+import { authorizationOfBody } from '#protocol/request-signature.ts'
 import type { SigningKey } from '#protocol/events/signing-key.ts'
 import type { Destinations } from './destinations.ts'
 import { RemoteError } from './remote-error.ts'
@@ -27,6 +28,8 @@ export type RemoteRequest = {
   /** An array is sent as the key repeated; undefined is left out. */
   query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   content?: JsonObject
+  /** In place of `content`: the same as canonical JSON. */
+  body?: string
   /** Requests for keys are not signed. */
   isUnsigned?: boolean
   /** A user waits for it, or it may show that the server lives: it is made although the server did not answer of late. */
@@ -81,12 +84,13 @@ async function exchange(ctx: RemoteNeeds, request: RemoteRequest): Promise<Feder
   if (destination === ctx.config.server_name) throw new RemoteError(destination, 'It is this server')
   if (!ctx.serverAccess(destination)) throw new RemoteError(destination, 'Federation with it is switched off')
   const uri = uriOf(request)
-  const signed = { method, uri, origin: ctx.config.server_name, destination, content }
+  // What is sent is what is signed.
+  const body = request.body ?? (content && canonicalJson(content, 'as-sent'))
+  const signed = { method, uri, origin: ctx.config.server_name, destination, body }
   const headers: Record<string, string> = isUnsigned
     ? {}
-    : { authorization: authorizationHeader(signed, ctx.signingKey) }
-  if (content) headers['content-type'] = 'application/json'
-  const body = content && JSON.stringify(content)
+    : { authorization: authorizationOfBody(signed, ctx.signingKey) }
+  if (body !== undefined) headers['content-type'] = 'application/json'
   try {
     return await ctx.transport.send({
       destination,

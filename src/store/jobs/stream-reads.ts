@@ -1,5 +1,5 @@
 import type { RoomId, UserId } from '#protocol/ids.ts'
-import { toStoredEvent, type EventRow, type StoredEvent } from '#store/rooms/events.ts'
+import { shownColumns, toStoredEvent, type EventRow, type StoredEvent } from '#store/rooms/events.ts'
 import type { Db } from '#store/engine/db.ts'
 
 /** What the streams hold for those who follow them; of what was replaced since, only the newest. */
@@ -62,6 +62,7 @@ export const streamReads = (db: Db) => ({
     const [table, ...order] = tables[stream]
     const between = (from: number, to: number) =>
       db(table)
+        .select(stream === 'events' ? [...shownColumns] : '*')
         .where('position', '>', from)
         .where('position', '<=', to)
         .orderBy(['position', ...order])

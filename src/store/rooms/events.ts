@@ -58,7 +58,8 @@ export type EventRow = Readonly<{
 
 export type GraphRow = EventRow & Readonly<{ graph_json: string }>
 
-const columns = [
+/** The columns of an event without its graph. */
+export const shownColumns = [
   'position',
   'event_id',
   'room_nid',
@@ -71,8 +72,8 @@ const columns = [
   'redacted_by',
 ] as const satisfies readonly (keyof EventRow)[]
 
-/** The columns of an event without its graph, for a query that calls the table `e`. */
-export const eventColumns = columns.map((column) => `e.${column}`).join(', ')
+/** The same for a query that calls the table `e`. */
+export const eventColumns = shownColumns.map((column) => `e.${column}`).join(', ')
 
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
   position: Number(row.position),
@@ -160,7 +161,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
     const rows = (await db('events')
       .whereRaw(...inList(kind, 'position', positions))
       .orderBy('position')
-      .select(...columns)) as EventRow[]
+      .select(...shownColumns)) as EventRow[]
     return rows.map(toStoredEvent)
   },
 
@@ -174,7 +175,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
       .limit(limit)
     if (until !== undefined) void query.where('position', forwards ? '<' : '>', until)
     if (types) void query.whereIn('type', types)
-    return ((await query.select(...columns)) as EventRow[]).map(toStoredEvent)
+    return ((await query.select(...shownColumns)) as EventRow[]).map(toStoredEvent)
   },
 
   /** The newest accepted events of some rooms between two positions (exclusive), newest first, in the order asked for. */
@@ -207,7 +208,7 @@ export const events = (db: Db, kind: Engine['kind']) => ({
       ])
       .limit(limit)
       .offset(skip)
-      .select(...columns)) as EventRow[]
+      .select(...shownColumns)) as EventRow[]
     return rows.map(toStoredEvent)
   },
 

@@ -1,7 +1,10 @@
-import type { UserId } from '#protocol/ids.ts'
+import type { ServerName, UserId } from '#protocol/ids.ts'
 import type { Db } from '#store/engine/db.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
+
+/** How many joined members a room may have, and the server whose users do not count. */
+type Smallness = { most: number; own: ServerName }
 
 /** Who shares rooms with whom: reads of `memberships` alone. */
 export const sharing = (db: Db, kind: Engine['kind']) => ({
@@ -14,14 +17,16 @@ export const sharing = (db: Db, kind: Engine['kind']) => ({
       .pluck('theirs.user_id')) as UserId[]
   },
 
-  /** Users who share a room of so many joined members at most with the user, the user included. */
-  async usersSharingSmallRooms(userId: UserId, most: number): Promise<UserId[]> {
-    return (await db('memberships as mine')
-      .join('memberships as theirs', 'theirs.room_nid', 'mine.room_nid')
-      .where({ 'mine.user_id': userId, 'mine.membership': 'join', 'theirs.membership': 'join' })
+  /** Users of other servers in those of the rooms that have so many joined members at most. */
+  async othersInSmallRooms(roomNids: readonly number[], { most, own }: Smallness): Promise<UserId[]> {
+    if (roomNids.length === 0) return []
+    return (await db('memberships as theirs')
+      .whereRaw(...inList(kind, 'theirs.room_nid', roomNids))
+      .where('theirs.membership', 'join')
+      .whereNot('theirs.user_id', 'like', `%:${own}`)
       .whereRaw(
         `(select count(*) from (select 1 from memberships c
-            where c.room_nid = mine.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
+            where c.room_nid = theirs.room_nid and c.membership = 'join' limit ?) as counted) <= ?`,
         [most + 1, most],
       )
       .distinct('theirs.user_id')

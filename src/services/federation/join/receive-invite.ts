@@ -39,7 +39,7 @@ export async function receiveInvite(ctx: Context, invite: SentInvite): Promise<P
   if (!version) throw incompatibleRoomVersion(invite.version)
   const checked = checkMemberEvent({ ...invite, version, membership: 'invite' })
   const userId = await requireInvitee(ctx, checked.pdu)
-  const isSigned = await isSignedByServer(ctx.keyRing.find, { server: origin, pdu: checked.pdu, version })
+  const isSigned = await isSignedByServer(receiveNeeds(ctx), { server: origin, ...checked, version })
   if (!isSigned) throw invalidParam('The event lacks your signature')
   await requireOpenRoom(ctx, roomId)
   ctx.rateBuckets.spend('invite', `of ${userId}`)

@@ -2,13 +2,13 @@ import { forbidden } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject, type JsonValue, type Pdu } from '#protocol/events/event.ts'
 import { serverOf, type EventId, type ServerName } from '#protocol/ids.ts'
-import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { checkFormat, isSignedByServer } from '#services/federation/receive/check-event.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { askServer } from '#services/remote/remote-client.ts'
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { RemoteInvite } from '#services/rooms/membership/remote-membership.ts'
+import { signedTextOf } from '#protocol/events/signatures.ts'
 import { hashAndSignEvent } from '#services/rooms/write/build-event.ts'
 import { draftEvent } from '#services/rooms/write/draft-event.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -48,7 +48,10 @@ async function signedBy(ctx: Context, server: ServerName, { room, ready }: Asked
   })
   const signatures = isObject(answer.event) ? signaturesIn(answer.event, { room, ready }) : undefined
   const pdu = { ...ready.pdu, signatures: { ...signatures, ...ready.pdu.signatures } }
-  if (!signatures || !(await isSigned(ctx, { server, pdu, version })))
+  if (
+    !signatures ||
+    !(await isSignedByServer(receiveNeeds(ctx), { server, pdu, signedText: signedTextOf(pdu, version), version }))
+  )
     throw new RemoteError(server, 'It did not sign the invite')
   return pdu
 }
@@ -57,6 +60,3 @@ function signaturesIn(event: JsonObject, { room, ready }: Asked): Pdu['signature
   const returned = checkFormat(event, room)
   return 'violation' in returned || returned.eventId !== ready.eventId ? undefined : returned.pdu.signatures
 }
-
-const isSigned = (ctx: Context, claim: { server: ServerName; pdu: Pdu; version: RoomVersion }): Promise<boolean> =>
-  isSignedByServer(ctx.keyRing.find, claim)

@@ -68,7 +68,7 @@ export async function judgedInState(
   await loadStateEntries(ctx, room, keys)
   const judged = new Map<EventId, JudgedEvent>()
   for (const [type, key] of keys) {
-    const entry = room.entry(type, key)
+    const entry = room.nextStateEntry(type, key)
     // No state holds a rejected event.
     if (entry?.pdu) judged.set(entry.eventId, { pdu: entry.pdu, isRejected: false })
   }

@@ -36,7 +36,7 @@ export async function checkCurrentState(
   pdu: Pdu,
 ): Promise<Rejection | undefined> {
   await loadStateEntries(ctx, room, [['m.room.create', ''], ...authEventKeys(pdu, room.version)])
-  return authorize(pdu, room.version, (type, stateKey) => room.entry(type, stateKey)?.pdu)
+  return authorize(pdu, room.version, (type, stateKey) => room.nextStateEntry(type, stateKey)?.pdu)
 }
 
 /**

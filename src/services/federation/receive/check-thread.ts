@@ -2,12 +2,14 @@ import { serveJobs } from '#base/threads/thread.ts'
 import { roomVersion } from '#protocol/rooms/room-version.ts'
 import { checkEvent } from './check-event.ts'
 import type { CheckJob, JobResult } from './check-threads.ts'
+import { verifyAll, type VerifyJob } from './verify-aside.ts'
 import type { FindKey, ServerKey } from '#services/remote/server-key.ts'
 
 // Runs the first checks of events in a thread of its own. Of each set of events, a key is asked for once.
 let keys: { set: number; found: Map<string, Promise<ServerKey | undefined>> } = { set: 0, found: new Map() }
 
-serveJobs(async (given, ask): Promise<JobResult[]> => {
+serveJobs(async (given, ask): Promise<JobResult[] | boolean[]> => {
+  if ('signatures' in (given as CheckJob | VerifyJob)) return verifyAll(given as VerifyJob)
   const { set, roomId, versionId, values } = given as CheckJob
   const version = roomVersion(versionId)
   if (!version) throw new Error(`The room has the unknown version ${versionId}`)

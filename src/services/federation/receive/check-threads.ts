@@ -2,6 +2,7 @@ import { ThreadPool } from '#base/threads/thread-pool.ts'
 import type { JsonValue, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
+import { verifyInBatches } from './verify-aside.ts'
 import type { CheckedEvent, EventChecker } from './checked-event.ts'
 import type { FindKey } from '#services/remote/server-key.ts'
 
@@ -14,9 +15,13 @@ export type JobResult = { eventId: EventId; redacted: Pdu | undefined } | undefi
 const batchSize = 100
 
 /** Threads that check the form, signatures and hashes of many events, so that the event loop stays free. */
+const asksNothing = () => Promise.reject(new Error('Verifying asks nothing'))
+
 export class CheckThreads implements EventChecker {
   readonly #pool = new ThreadPool(new URL('./check-thread.ts', import.meta.url))
   #sets = 0
+  /** Whether keys made signatures. */
+  readonly verify = verifyInBatches((job) => this.#pool.run(job, asksNothing) as Promise<boolean[]>)
 
   /** The events that pass, in order, as `checkEvents` answers them. */
   async check(

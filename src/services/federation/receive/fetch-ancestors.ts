@@ -1,4 +1,5 @@
 import { type JsonValue, authEventIds, prevEventIds } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import type { EventId, ServerName } from '#protocol/ids.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { isInTimeline } from '#services/rooms/state/state-before.ts'
@@ -30,7 +31,7 @@ export type Search = Ancestors & {
   room: LiveRoom
   origin: ServerName
   /** Fetched events that nothing refers to yet; their signatures are checked once something does. */
-  unverified: Map<EventId, CheckedEvent>
+  unverified: Map<EventId, ReadEvent>
   refused: Set<EventId>
 }
 
@@ -130,7 +131,7 @@ async function take(ctx: ReceiveNeeds, search: Search, { prevs, auths }: Lacking
     if (!event || events.size >= maxEvents) continue
     unverified.delete(id)
     isNew = true
-    const checked = await checkIntegrity(ctx.findKey, event, room.version)
+    const checked = await checkIntegrity(ctx, event, room.version)
     if ('violation' in checked) refused.add(id)
     else {
       events.set(id, checked)

@@ -3,7 +3,7 @@ import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
 import type { AppendNeeds } from '#services/rooms/write/append.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { ReceiveResult } from './receive-result.ts'
-import type { EventChecker } from './checked-event.ts'
+import type { EventChecker, VerifyAside } from './checked-event.ts'
 import type { FindKey } from '#services/remote/server-key.ts'
 import type { ServerAcls } from '#services/federation/server-acls.ts'
 
@@ -40,6 +40,8 @@ export type ReceiveNeeds = AppendNeeds & {
   serverAcls: ServerAcls
   /** Absent: everything is checked on the main thread. */
   checkThreads?: EventChecker
+  /** Absent: signatures are verified one by one. */
+  verifyAside?: VerifyAside
   /** Absent: no room is taken to use a Policy Server. */
   askPolicy?: AskPolicy
 }

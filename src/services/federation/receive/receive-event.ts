@@ -1,4 +1,5 @@
 import { prevEventIds, type JsonValue } from '#protocol/events/event.ts'
+import type { ReadEvent } from '#protocol/events/read-event.ts'
 import { serverOf, type EventId, type ServerName, type RoomId } from '#protocol/ids.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
@@ -53,7 +54,7 @@ export async function receiveEvent(
   const read = await readIncoming(ctx, room, value)
   if ('outcome' in read) return read
   // Checks 2 and 3.
-  const event = await checkIntegrity(ctx.findKey, read, room.version)
+  const event = await checkIntegrity(ctx, read, room.version)
   const stored = await ctx.store.rooms.events.find(read.eventId)
   if (stored && stored.roomNid === room.nid && isInTimeline(stored)) return { eventId: read.eventId, outcome: 'known' }
   return 'violation' in event ? dropped(event.violation) : enterWithPast(ctx, room, { event, origin })
@@ -64,7 +65,7 @@ export async function readIncoming(
   ctx: Pick<ReceiveNeeds, 'store' | 'serverAcls'>,
   room: LiveRoom,
   value: JsonValue,
-): Promise<CheckedEvent | ReceiveResult> {
+): Promise<ReadEvent | ReceiveResult> {
   const event = checkFormat(value, room)
   if ('violation' in event) return dropped(event.violation)
   return (await refusedSource(ctx, room, serverOf(event.pdu.sender))) ?? event

@@ -7,6 +7,7 @@ import type { ReceiveNeeds } from './ports.ts'
 export const receiveNeeds = <Ctx extends Context>(ctx: Ctx): Ctx & ReceiveNeeds => ({
   ...ctx,
   findKey: ctx.keyRing.find,
+  verifyAside: ctx.checkThreads.verify,
   missingEvents: askForEvents(ctx),
   askPolicy: askPolicy(ctx),
 })

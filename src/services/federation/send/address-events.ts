@@ -28,15 +28,9 @@ export async function addressEvents(
   const isOurs = ({ sender }: StoredEvent) => serverOf(sender) === own
   const entering = accepted.filter((event) => !isOurs(event) && isOwnMembership(event))
   const relayed = await ctx.store.federation.relayedEvents.findMany(entering.map(({ eventId }) => eventId))
-  const outgoing: StoredEvent[] = []
-  for (const event of accepted)
-    if (relayed.has(event.eventId)) outgoing.push(event)
-    else if (isOurs(event) && !(await isLetInElsewhere(ctx, room, event))) outgoing.push(event)
-  const present = await serversAfter(
-    ctx,
-    room,
-    outgoing.map(({ position }) => position),
-  )
+  const outgoing = accepted.filter((event) => isOurs(event) || relayed.has(event.eventId))
+  const positions = outgoing.map(({ position }) => position)
+  const present = await serversAfter(ctx, room, positions)
   // Mostly one set of servers for all events.
   const asked = new Map<ReadonlySet<ServerName>, readonly ServerName[]>()
   const getsEvent = async (event: StoredEvent, servers: ReadonlySet<ServerName>) => {
@@ -48,9 +42,11 @@ export async function addressEvents(
   const addressed: AddressedEvent[] = []
   for (const [index, event] of outgoing.entries()) {
     const servers = present[index] ?? new Set()
+    const target = targetServer(event)
+    const hasReceivers = servers.size > 0 || (target !== undefined && target !== own)
+    if (!hasReceivers || (isOurs(event) && (await isLetInElsewhere(ctx, room, event)))) continue
     const allowed = await getsEvent(event, servers)
     const origin = relayed.get(event.eventId)
-    const target = targetServer(event)
     const isOutside = target !== undefined && !servers.has(target)
     const outside = isOutside ? await allowedServers(ctx, room, [target]) : []
     addressed.push({ event, servers: [...allowed.filter((server) => server !== origin), ...outside] })

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Context } from '#context.ts'
 import type { JsonObject, JsonValue } from '#protocol/events/event.ts'
+import { canonicalObject } from '#protocol/json/canonical-json.ts'
 import type { OutgoingEdu } from '#store/federation/outgoing-edus.ts'
 import type { Attempt, DestinationQueue } from './destination-queue.ts'
 import type { EduJson } from './ephemeral-edus.ts'
@@ -16,7 +17,8 @@ export type ComposeNeeds = Pick<
   outcomes: Outcomes
 }
 
-export type Transaction = { attempt: Attempt; content: JsonObject }
+/** `body`: canonical JSON. */
+export type Transaction = { attempt: Attempt; body: string; isEmpty: boolean }
 
 /** A transaction ends with the item that makes it larger than this. */
 const maxTransactionBytes = 2_097_152
@@ -118,6 +120,7 @@ function transactionId({ tokens }: ComposeNeeds, { server }: DestinationQueue, {
   return hash('sha256', JSON.stringify(lasting), 'base64url').slice(0, 32)
 }
 
+/** The events are the same for many servers, and written once for all of them. */
 function transactionOf({ config, clock }: ComposeNeeds, attempt: Attempt, { pdus, durable }: Contents): Transaction {
   const edus: EduJson[] = durable.map(({ type, content }) => ({
     edu_type: type,
@@ -127,8 +130,10 @@ function transactionOf({ config, clock }: ComposeNeeds, attempt: Attempt, { pdus
   const content: JsonObject = {
     origin: config.server_name,
     origin_server_ts: clock.now(),
-    pdus: pdus.map(({ pdu }) => pdu as unknown as JsonObject),
+    pdus: [],
     ...(edus.length > 0 && { edus }),
   }
-  return { attempt, content }
+  const written = new Map([['pdus', `"pdus":[${pdus.map(({ json }) => json).join(',')}]`]])
+  const isEmpty = pdus.length + edus.length === 0
+  return { attempt, body: canonicalObject(content, written, 'as-sent'), isEmpty }
 }

@@ -2,14 +2,13 @@ import type { Cache, CacheBudget } from '#base/cache.ts'
 import { gather } from '#base/gather.ts'
 import { recentMap } from '#base/recent-map.ts'
 import type { Context } from '#context.ts'
-import type { Pdu } from '#protocol/events/event.ts'
+import { canonicalJson } from '#protocol/json/canonical-json.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { roomVersion, type RoomVersion } from '#protocol/rooms/room-version.ts'
 import { storedPdu } from '#services/rooms/events/stored-pdu.ts'
-import type { GraphEvent } from '#store/rooms/events.ts'
 
-/** An event as other servers get it. */
-export type OutgoingPdu = { eventId: EventId; pdu: Pdu; bytes: number }
+/** An event as other servers get it, as canonical JSON. */
+export type OutgoingPdu = { eventId: EventId; json: string; bytes: number }
 
 type Room = { roomId: RoomId; version: RoomVersion }
 
@@ -27,7 +26,7 @@ export class OutgoingPdus {
 
   constructor(store: Context['store'], caches: CacheBudget) {
     this.#store = store
-    this.#cache = caches.cache({ name: 'outgoing_events', share: 5, weigh: ({ bytes }) => 3 * bytes })
+    this.#cache = caches.cache({ name: 'outgoing_events', share: 5, weigh: ({ bytes }) => 2 * bytes })
     this.#read = gather(maxRead, (positions) => this.#readAll(positions))
   }
 
@@ -57,13 +56,11 @@ export class OutgoingPdus {
     for (const event of await this.#store.rooms.events.atPositions([...new Set(positions)])) {
       const room = await this.room(event.roomNid)
       if (!room) continue
-      const outgoing = { eventId: event.eventId, pdu: storedPdu(event, room), bytes: bytesOf(event) }
+      const json = canonicalJson(storedPdu(event, room), 'lenient')
+      const outgoing = { eventId: event.eventId, json, bytes: Buffer.byteLength(json) }
       found.set(event.position, outgoing)
       this.#cache.set(event.position, outgoing)
     }
     return positions.map((position) => found.get(position))
   }
 }
-
-const bytesOf = ({ clientJson, graphJson }: GraphEvent): number =>
-  Buffer.byteLength(clientJson) + Buffer.byteLength(graphJson) + 100

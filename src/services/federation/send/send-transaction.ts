@@ -12,13 +12,13 @@ const maxAnswerBytes = 1_048_576
 export async function sendTransaction(
   ctx: RemoteNeeds & Pick<Context, 'log'>,
   destination: ServerName,
-  { transaction: { attempt, content }, signal }: { transaction: Transaction; signal: AbortSignal },
+  { transaction: { attempt, body }, signal }: { transaction: Transaction; signal: AbortSignal },
 ): Promise<void> {
   const { pdus: results } = await askUncounted(ctx, {
     destination,
     method: 'PUT',
     path: ['_matrix', 'federation', 'v1', 'send', attempt.txnId],
-    content,
+    body,
     timeoutMs,
     maxBytes: maxAnswerBytes,
     signal,

@@ -210,7 +210,7 @@ export class Sender implements Worker {
     try {
       transaction = await composeTransaction(this.#ctx, queue)
       if (!transaction || this.#isStopping) return 0
-      if (!isEmpty(transaction)) await this.#send(queue, transaction)
+      if (!transaction.isEmpty) await this.#send(queue, transaction)
       await this.#acknowledged(queue, transaction)
       return 0
     } catch (error) {
@@ -252,6 +252,3 @@ export class Sender implements Worker {
     if ((destinations.find(destination)?.interval ?? 0) >= outageIntervalMs) queue.startOutage()
   }
 }
-
-const isEmpty = ({ content: { pdus, edus } }: Transaction): boolean =>
-  Array.isArray(pdus) && pdus.length === 0 && edus === undefined

@@ -4,19 +4,16 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { contentOf } from '#services/rooms/events/stored-pdu.ts'
 
 type Servers = ReadonlySet<ServerName>
+type Needs = Pick<Context, 'store' | 'config'>
 
 /** So often the members of a busy room are read again, in order to see them as of one moment. */
 const maxAttempts = 5
 
 /**
- * The servers with joined users in the room just after each of these positions, this one included. Mostly nobody has come
- * or gone since, and what the room holds in memory is the answer.
+ * The other servers with joined users in the room just after each of these positions. What the room holds in memory is
+ * the answer unless the last user of a server has come or gone since.
  */
-export async function serversAfter(
-  { store }: Pick<Context, 'store'>,
-  room: LiveRoom,
-  positions: readonly number[],
-): Promise<Servers[]> {
+export async function serversAfter(ctx: Needs, room: LiveRoom, positions: readonly number[]): Promise<Servers[]> {
   const [first] = positions
   const last = positions.at(-1)
   if (first === undefined || last === undefined || room.nid === undefined) return []
@@ -25,12 +22,12 @@ export async function serversAfter(
   for (let attempt = 1; ; attempt++) {
     const upTo = room.lastPosition
     const moved =
-      movedInMemory(room, first) ?? (await store.rooms.members.changedIn([room.nid], { after: first, upTo }))
+      movedInMemory(room, first) ?? (await ctx.store.rooms.members.changedIn([room.nid], { after: first, upTo }))
     if (room.lastPosition !== upTo && attempt < maxAttempts) continue
-    const present = presentOf(room, moved)
-    if (moved.length === 0) return positions.map(() => present.servers)
+    const present = presentOf(ctx, room, moved)
+    if (present.moved.size === 0) return positions.map(() => present.servers)
     const answers: Servers[] = []
-    for (const position of positions) answers.push(await serversThen(store, present, { roomNid: room.nid, position }))
+    for (const position of positions) answers.push(await serversThen(ctx, present, { roomNid: room.nid, position }))
     return answers
   }
 }
@@ -45,19 +42,30 @@ function movedInMemory(room: LiveRoom, after: number): UserId[] | undefined {
 
 type Present = {
   servers: Servers
+  /** Joined users of each server. */
   joined: ReadonlyMap<ServerName, number>
-  /** Whose membership changed of late, and whether they are joined. */
+  /**
+   * Whose membership changed of late, and whether they are joined: of the servers that may have had no other user then.
+   */
   moved: ReadonlyMap<UserId, boolean>
 }
 
-const presentOf = (room: LiveRoom, moved: readonly UserId[]): Present => ({
-  servers: new Set(room.joinedByServer.keys()),
-  joined: new Map(room.joinedByServer),
-  moved: new Map(moved.map((userId) => [userId, room.members.get(userId) === 'join'])),
-})
+function presentOf({ config }: Needs, room: LiveRoom, changed: readonly UserId[]): Present {
+  const joined = new Map(room.joinedByServer)
+  joined.delete(config.server_name)
+  const isJoined = (userId: UserId) => room.members.get(userId) === 'join'
+  const steady = new Map(joined)
+  for (const userId of changed) {
+    const server = serverOf(userId)
+    if (isJoined(userId)) steady.set(server, (steady.get(server) ?? 0) - 1)
+  }
+  const isOpen = (server: ServerName) => server !== config.server_name && (steady.get(server) ?? 0) <= 0
+  const moved = changed.filter((userId) => isOpen(serverOf(userId)))
+  return { servers: new Set(joined.keys()), joined, moved: new Map(moved.map((userId) => [userId, isJoined(userId)])) }
+}
 
 async function serversThen(
-  store: Context['store'],
+  { store }: Needs,
   { joined, moved }: Present,
   at: { roomNid: number; position: number },
 ): Promise<Servers> {

@@ -1,4 +1,4 @@
-import type { Pdu } from '#protocol/events/event.ts'
+import { membershipOf, type Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId, ServerName, UserId } from '#protocol/ids.ts'
 import type { RoomVersion } from '#protocol/rooms/room-version.ts'
 import { stateKey as keyOf, type StateKey } from '#protocol/state-resolution/state-map.ts'
@@ -225,6 +225,12 @@ export class LiveRoom {
     return (this.#pending.size > 0 ? this.#pending.get(key) : undefined) ?? this.#state.get(key)
   }
 
+  /** The membership that the next event finds. */
+  nextMembership(userId: UserId): Membership | undefined {
+    const waiting = this.#pending.get(keyOf('m.room.member', userId))?.pdu
+    return waiting ? (membershipOf(waiting) as Membership) : this.#members.all.get(userId)
+  }
+
   /** Whether these memberships bring in this server's first user. */
   isFirstJoin(members: readonly Pick<MembershipChange, 'userId' | 'membership'>[]): boolean {
     return (
@@ -236,7 +242,7 @@ export class LiveRoom {
   /** Lays an event that waits for its commit over the room: the next one builds on it. */
   extend(this: LockedRoom, { eventId, pdu }: { eventId: EventId; pdu: Pdu }, entry: StateEntry | undefined): void {
     this.#forwardExtremities = [eventId]
-    this.#depth = pdu.depth
+    this.#depth = Math.max(this.#depth, pdu.depth)
     if (this.version.eventFormat === 'v1') this.#forwardExtremityPdus = new Map([[eventId, pdu]])
     if (entry) this.#pending.set(keyOf(entry.type, entry.stateKey), entry)
   }

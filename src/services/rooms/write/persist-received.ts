@@ -4,7 +4,7 @@ import type { EventStatus } from '#store/rooms/events.ts'
 import type { BranchWrite, EventWrite, MembershipChange, StateIntervalChange } from '#store/rooms/room-write.ts'
 import type { AppendNeeds } from './append.ts'
 import { authEventIdsWithCreate, describeEvent } from '#services/rooms/events/describe-event.ts'
-import { commitEvents, type Uncommitted } from '#services/rooms/live/commit-events.ts'
+import { commitEvents, type RoomCommit, type Uncommitted } from '#services/rooms/live/commit-events.ts'
 import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { StateEntryChange } from '#services/rooms/live/state-entry.ts'
 import { staleRoom } from '#services/rooms/live/stale-room.ts'
@@ -38,25 +38,49 @@ const noEvent = 0
 
 /** Writes an event of another server and takes it into memory; answers its position. The room must be settled. */
 export async function persistReceived(ctx: AppendNeeds, room: LockedRoom, received: Received): Promise<number> {
-  const write = writeOf(room, received)
   const { transition, pdu } = received
   const base = transition && {
     forwardExtremities: transition.forwardExtremities,
     depth: Math.max(room.depth, pdu.depth),
   }
+  const [position = 0] = await commitReceived(ctx, room, { events: [uncommittedOf(room, received)], base })
+  return position
+}
+
+/**
+ * Lays an accepted event over the room that follows its only forward extremity, or all of them, so that the next one can
+ * be judged and built on it before it is on disk.
+ */
+export function layReceived(room: LockedRoom, received: Received & { transition: StateTransition }): Uncommitted {
+  const uncommitted = uncommittedOf(room, received)
+  room.extend(received, received.transition.entries[0]?.entry)
+  return uncommitted
+}
+
+/** Writes events that were laid over the room, all or none of them, and takes them into memory. */
+export async function persistLaid(ctx: AppendNeeds, room: LockedRoom, events: readonly Uncommitted[]): Promise<void> {
+  await commitReceived(ctx, room, { events })
+}
+
+/** What fails because an event was stored meanwhile is to be tried again: outliers are stored whatever the revision of the room. */
+async function commitReceived(ctx: AppendNeeds, room: LockedRoom, commit: RoomCommit): Promise<readonly number[]> {
   try {
-    const [position = 0] = await commitEvents(ctx, room, { events: [{ write, change: changeOf(received) }], base })
-    return position
+    return await commitEvents(ctx, room, commit)
   } catch (error) {
-    throw (await isOvertaken(ctx, received).catch(() => false)) ? staleRoom(error) : error
+    throw (await isOvertaken(ctx, commit).catch(() => false)) ? staleRoom(error) : error
   }
 }
 
-/** Whether the event was stored meanwhile: outliers are stored whatever the revision of the room. */
-async function isOvertaken({ store }: AppendNeeds, { eventId, movesFrom }: Received): Promise<boolean> {
-  const stored = await store.rooms.events.find(eventId)
-  return stored !== undefined && stored.position !== movesFrom
+async function isOvertaken({ store }: AppendNeeds, { events }: RoomCommit): Promise<boolean> {
+  const stored = await store.rooms.events.findMany(events.map(({ write }) => write.eventId))
+  const positions = new Map(stored.map(({ eventId, position }) => [eventId, position]))
+  return events.some(({ write: { eventId, movesFrom } }) => (positions.get(eventId) ?? movesFrom) !== movesFrom)
 }
+
+const uncommittedOf = (room: LiveRoom, received: Received): Uncommitted => ({
+  write: writeOf(room, received),
+  change: changeOf(received),
+})
 
 function writeOf(room: LiveRoom, received: Received): EventWrite {
   const { pdu, eventId, status, branch, movesFrom, transition, redaction, awaits, redacted } = received
@@ -72,7 +96,8 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
     gapEdges: isAccepted ? received.gapEdges : undefined,
     relation: isAccepted && !redacted ? described.relation : undefined,
     intervals: transition?.entries.map((change) => intervalOf(room, change, eventId)) ?? [],
-    memberships: transition?.members.map((member) => ({ ...member, previous: room.members.get(member.userId) })) ?? [],
+    memberships:
+      transition?.members.map((member) => ({ ...member, previous: room.nextMembership(member.userId) })) ?? [],
     redaction,
     awaits,
     redacted,
@@ -80,7 +105,7 @@ function writeOf(room: LiveRoom, received: Received): EventWrite {
 }
 
 function intervalOf(room: LiveRoom, { type, stateKey, entry }: StateEntryChange, own: EventId): StateIntervalChange {
-  const interval = { type, stateKey, isHeld: room.entry(type, stateKey) !== undefined }
+  const interval = { type, stateKey, isHeld: room.nextStateEntry(type, stateKey) !== undefined }
   return entry?.eventId === own ? interval : { ...interval, entry: entry?.position ?? noEvent }
 }
 

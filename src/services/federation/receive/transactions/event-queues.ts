@@ -1,28 +1,14 @@
-import type { EventId, RoomId, ServerName } from '#protocol/ids.ts'
-import type { CheckedEvent } from '#services/federation/receive/checked-event.ts'
-import type { ReceiveResult } from '#services/federation/receive/receive-result.ts'
-
-/** An event that is staged, and waits for its turn. */
-export type WaitingEvent = {
-  roomId: RoomId
-  eventId: EventId
-  origin: ServerName
-  /** Undefined where it must be read again and checked from the first check on. */
-  checked: CheckedEvent | undefined
-  /** Of its JSON, while it is in memory. */
-  bytes: number
-  /** Hears what became of it. */
-  done(result: ReceiveResult): void
-}
+import type { RoomId, ServerName } from '#protocol/ids.ts'
+import type { WaitingEvent } from './waiting-event.ts'
 
 /** Works on events of one room, in order; never throws. */
 export type WorkOnEvents = (roomId: RoomId, events: readonly WaitingEvent[]) => Promise<void>
 
-/** What may be staged of one room and server, of one server, and in all; what comes beyond is refused. */
+/** What may wait of one room and server, of one server, and in all; what comes beyond is refused. */
 const maxOfRoom = 200
 const maxOfServer = 2000
 const maxInAll = 20_000
-/** Events in memory while they wait; others are read from the disk again. */
+/** Events in memory while they wait; beyond that what is staged is read from the disk again. */
 const maxBytes = 67_108_864
 /** Rooms that are worked on at once. */
 const maxRooms = 100
@@ -33,32 +19,46 @@ export class EventQueues {
   readonly #queues = new Map<RoomId, WaitingEvent[]>()
   readonly #running = new Set<RoomId>()
   readonly #ready: RoomId[] = []
-  readonly #staged = new Map<string, number>()
+  readonly #waiting = new Map<string, number>()
   #bytes = 0
   #isPaused = true
   #work: WorkOnEvents = async () => {}
   #whenIdle: (() => void)[] = []
 
-  /** Counts an event that is about to be staged; false where too many of its kind are. */
+  /** Counts an event that is to wait; false where too many of its kind do. */
   claim({ roomId, origin }: Pick<WaitingEvent, 'roomId' | 'origin'>): boolean {
-    const counts = countersOf(roomId, origin).map(([key, most]) => [key, most, this.#staged.get(key) ?? 0] as const)
+    const counts = countersOf(roomId, origin).map(([key, most]) => [key, most, this.#waiting.get(key) ?? 0] as const)
     if (counts.some(([, most, count]) => count >= most)) return false
-    for (const [key, , count] of counts) this.#staged.set(key, count + 1)
+    for (const [key, , count] of counts) this.#waiting.set(key, count + 1)
     return true
   }
 
-  /** The event is staged no more. */
+  /** The event waits no more. */
   release({ roomId, origin }: Pick<WaitingEvent, 'roomId' | 'origin'>): void {
     for (const [key] of countersOf(roomId, origin)) {
-      const left = (this.#staged.get(key) ?? 1) - 1
-      if (left > 0) this.#staged.set(key, left)
-      else this.#staged.delete(key)
+      const left = (this.#waiting.get(key) ?? 1) - 1
+      if (left > 0) this.#waiting.set(key, left)
+      else this.#waiting.delete(key)
     }
   }
 
+  /** Counts the memory of an event. */
+  hold({ bytes }: WaitingEvent): void {
+    this.#bytes += bytes
+  }
+
+  /** The event is on disk, or done with: what is still to be done with it is read again. */
+  letGo(event: WaitingEvent): void {
+    this.#bytes -= event.bytes
+    Object.assign(event, { received: undefined, checked: undefined, bytes: 0 })
+  }
+
+  /** Whether so much is in memory that what is staged should not be. */
+  get isFull(): boolean {
+    return this.#bytes > maxBytes
+  }
+
   add(event: WaitingEvent): void {
-    if (event.checked && this.#bytes + event.bytes > maxBytes) event.checked = undefined
-    if (event.checked) this.#bytes += event.bytes
     const queue = this.#queues.get(event.roomId)
     if (queue) queue.push(event)
     else this.#queues.set(event.roomId, [event])
@@ -101,7 +101,6 @@ export class EventQueues {
   async #run(roomId: RoomId): Promise<void> {
     const batch = this.#queues.get(roomId)?.splice(0, batchSize) ?? []
     await this.#work(roomId, batch)
-    for (const { checked, bytes } of batch) if (checked) this.#bytes -= bytes
     this.#running.delete(roomId)
     if (this.#queues.get(roomId)?.length === 0) this.#queues.delete(roomId)
     else this.#ready.push(roomId)

@@ -1,7 +1,7 @@
 import { eventsCommitted } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
 import type { RoomId } from '#protocol/ids.ts'
-import type { WaitingEvent } from './event-queues.ts'
+import type { WaitingEvent } from './waiting-event.ts'
 
 /** How long a join may take before the events that came meanwhile are given up. */
 const patienceMs = 300_000

@@ -5,8 +5,8 @@ import { askForEvents } from '#services/federation/receive/ask-for-events.ts'
 import type { ReceiveResult } from '#services/federation/receive/ports.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { enterWithPast } from '#services/federation/receive/receive-event.ts'
-import { readAgain } from './read-again.ts'
-import type { WaitingEvent } from './event-queues.ts'
+import { checkedOf } from './checked-of.ts'
+import type { WaitingEvent } from './waiting-event.ts'
 
 /** How long what one event lacks may take to be fetched. */
 const deadlineMs = 60_000
@@ -70,12 +70,12 @@ export class SlowEvents {
     if (!(signal.aborted && result.outcome === 'unresolved')) await end(event, result)
   }
 
-  async #enter({ roomId, eventId, origin }: WaitingEvent, signal: AbortSignal): Promise<ReceiveResult> {
+  async #enter(event: WaitingEvent, signal: AbortSignal): Promise<ReceiveResult> {
     if (signal.aborted) return unresolved
     const needs = { ...receiveNeeds(this.#ctx), missingEvents: askForEvents({ ...this.#ctx, signal }) }
-    const room = await needs.rooms.findStored(roomId)
-    const checked = room ? await readAgain(needs, room, { roomId, eventId }) : { result: unresolved }
+    const room = await needs.rooms.findStored(event.roomId)
+    const checked = room ? await checkedOf(needs, room, event) : { result: unresolved }
     if (!room || 'result' in checked) return 'result' in checked ? checked.result : unresolved
-    return enterWithPast(needs, room, { event: checked.event, origin })
+    return enterWithPast(needs, room, { event: checked.event, origin: event.origin })
   }
 }

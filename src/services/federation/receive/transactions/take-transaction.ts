@@ -17,8 +17,8 @@ export type Transaction = {
 }
 
 /**
- * Takes in what another server sends. Events are staged on disk before they are worked on, so that those which take
- * longer than the answer waits are not lost; what is wrong with one fails neither its neighbors nor the transaction.
+ * Takes in what another server sends. Events that take longer than the answer waits are staged on disk before it is
+ * given, so that no event is lost; what is wrong with one fails neither its neighbors nor the transaction.
  */
 export function takeTransaction(ctx: Context, transaction: Transaction): Promise<TransactionAnswer> {
   return ctx.transactionAnswers.once(transaction, async () => {

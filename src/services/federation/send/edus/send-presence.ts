@@ -1,3 +1,4 @@
+import { inSlices } from '#base/in-slices.ts'
 import { recentMap } from '#base/recent-map.ts'
 import { presenceChanged } from '#bus/topics.ts'
 import type { Context } from '#context.ts'
@@ -9,9 +10,10 @@ import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import type { Sender } from '#services/federation/send/sender.ts'
 import { lingerMs } from './linger.ts'
 
-type Needs = Pick<Context, 'bus' | 'clock' | 'config' | 'log' | 'presence' | 'serverAccess' | 'store'> & {
-  sender: Sender
-}
+type Needs = Pick<
+  Context,
+  'accountRooms' | 'bus' | 'clock' | 'config' | 'log' | 'presence' | 'rooms' | 'serverAccess' | 'store'
+> & { sender: Sender }
 
 /** Changes of presence that are sent each second, whoever's; more wait, and of each user only the newest is sent. */
 const usersPerTurn = 50
@@ -20,6 +22,8 @@ const turnMs = 1000
 const repeatEveryMs = 25 * 60_000
 /** How long the servers that share a small room with a user are remembered. */
 const rememberMs = 60_000
+/** Rooms whose members are read in one statement. */
+const roomsAtOnce = 100
 /** Users of whom these are remembered. */
 const maxUsers = 10_000
 
@@ -111,16 +115,32 @@ export class PresenceOut implements Worker {
   }
 
   async #serversOf(userId: UserId): Promise<readonly ServerName[]> {
-    const { clock, config, serverAccess, store } = this.#ctx
+    const { clock, config } = this.#ctx
     const known = this.#servers.get(userId)
     if (known && clock.now() < known.at + rememberMs) return known.servers
     const most = config.limits.presence_room_members
-    const others = most === 0 ? [] : await store.rooms.sharing.usersSharingSmallRooms(userId, most)
-    const servers = [...new Set(others.map(serverOf))].filter(
-      (server) => server !== config.server_name && serverAccess(server),
-    )
+    const servers = most === 0 ? [] : await this.#readServersOf(userId, most)
     this.#servers.set(userId, { at: clock.now(), servers })
     return servers
+  }
+
+  /** Rooms in memory know their servers; the store is asked about the rest. */
+  async #readServersOf(userId: UserId, most: number): Promise<readonly ServerName[]> {
+    const { accountRooms, config, rooms, serverAccess, store } = this.#ctx
+    const own = config.server_name
+    const servers = new Set<ServerName>()
+    const unread: number[] = []
+    const account = await accountRooms.of(userId)
+    for (const { roomId, roomNid, membership } of account.rooms.values()) {
+      if (membership !== 'join') continue
+      const room = rooms.peek(roomId)
+      if (!room) unread.push(roomNid)
+      else if (room.count('join') <= most) for (const server of room.joinedByServer.keys()) servers.add(server)
+    }
+    for (const slice of inSlices(unread, roomsAtOnce))
+      for (const other of await store.rooms.sharing.othersInSmallRooms(slice, { most, own }))
+        servers.add(serverOf(other))
+    return [...servers].filter((server) => server !== own && serverAccess(server))
   }
 }
 
