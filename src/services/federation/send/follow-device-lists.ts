@@ -4,7 +4,6 @@ import type { Follower } from '#jobs/follower.ts'
 import type { JsonObject } from '#protocol/events/event.ts'
 import { isObject } from '#protocol/events/event.ts'
 import { serverOf, type ServerName, type UserId } from '#protocol/ids.ts'
-import { announceDeviceLists } from '#services/e2ee/device-lists.ts'
 import { queryStoredKeys } from '#services/e2ee/query-keys.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
 import { announceEdus, enqueueEdus, type NewEdu } from '#services/remote/outgoing-edus.ts'
@@ -57,18 +56,13 @@ export async function announceToNewServers(ctx: Needs, room: LiveRoom, userId: U
   const changes = newest.flatMap((one) =>
     one.deviceId === '' || unsaid.delete(one.deviceId) ? { ...one, userId } : [],
   )
+  // A device that has no keys has no change yet.
+  const keyless = [...unsaid].slice(0, maxAnnounced - changes.length)
+  const last =
+    keyless.length > 0 ? await ctx.store.transaction((tx) => tx.streams.next('device_lists', keyless.length)) : 0
+  for (const [index, deviceId] of keyless.entries())
+    changes.push({ userId, deviceId, position: last - keyless.length + 1 + index })
   await sendChanges(ctx, { userId, changes, servers })
-  await recordKeyless(ctx, userId, [...unsaid].slice(0, maxAnnounced - changes.length))
-}
-
-/** Devices without keys have no change yet: with one they have a place in the order, and are announced by it as others are. */
-async function recordKeyless(ctx: Needs, userId: UserId, deviceIds: readonly string[]): Promise<void> {
-  if (deviceIds.length === 0) return
-  await ctx.store.transaction(async (tx) => {
-    for (const deviceId of deviceIds)
-      await tx.e2ee.deviceLists.record([{ userId, deviceId }], await tx.streams.next('device_lists'))
-  })
-  announceDeviceLists(ctx, [userId])
 }
 
 type Announced = { userId: UserId; changes: readonly Change[]; servers: ReadonlySet<ServerName> }
