@@ -19,9 +19,27 @@ export async function makePeace(world: World): Promise<void> {
     await shared.clock.advance(hour)
     await shared.settle()
   }
+  await untilTakenIn(world)
   for (const room of rooms) await speakInTurn(world, room)
   await shared.clock.advance(hour)
   await shared.settle()
+  await untilTakenIn(world)
+}
+
+/**
+ * An event whose past could not be asked for is tried again later. Hours that pass at once also pass while the answer is
+ * on its way, so time goes on in steps shorter than the patience for it.
+ */
+async function untilTakenIn({ shared, servers }: World): Promise<void> {
+  const isWaiting = async () => {
+    for (const { context } of servers)
+      if ((await context.store.federation.stagedEvents.page(0, 1)).length > 0) return true
+    return false
+  }
+  for (let turn = 0; turn < 200 && (await isWaiting()); turn++) {
+    await shared.clock.advance(20_000)
+    await shared.settle()
+  }
 }
 
 /** Someone says a word where a room has branches, or is seen differently, until it is one again; not for ever. */

@@ -98,6 +98,37 @@ describe('staged events', function () {
     assert.deepEqual((await stagedEvents.page(0, 10)).map(({ eventId }) => eventId), [id]) // prettier-ignore
   })
 
+  it('wait where what they lack cannot be asked for, and are taken in once it can', async () => {
+    await using federation = await startFederation(['a.test'])
+    const { network, clock } = federation
+    const server = federation.servers[0]!
+    const far = new FarServer(federation, 'b.test')
+    const user = await server.register('alice')
+    const roomId = await createRoom(user, { preset: 'public_chat' })
+    await far.join(server, roomId, bob)
+    const lacked = await far.make(server, roomId, message(bob, 'lacked'))
+    const { depth } = lacked.pdu
+    const { id, pdu } = await far.make(server, roomId, message(bob, 'late'), { prevs: [lacked.id], depth: depth + 1 })
+    far.on('/_matrix/federation/v1/get_missing_events', () => ({ events: [lacked.pdu as unknown as JsonObject] }))
+    const isHere = async () => (await user.request('GET', roomPath(roomId, 'event', id))).status === 200
+    const staged = () => server.context.store.federation.stagedEvents.page(0, 10)
+
+    network.cut('a.test', 'b.test')
+    const answer = far.send(server, [pdu])
+    await clock.waiting(2)
+    await clock.advance(1000)
+    await answer
+    await federation.settle()
+    assert.equal(await isHere(), false)
+    assert.equal((await staged()).length, 1)
+    network.healAll()
+    await far.send(server, [])
+    await clock.advance(1000)
+    await federation.settle()
+    assert.equal(await isHere(), true)
+    assert.deepEqual(await staged(), [])
+  })
+
   for (const isJoined of [true, false])
     it(`wait while one of our users is joining their room, which ${isJoined ? 'succeeds' : 'fails'}`, async () => {
       await using federation = await startFederation(['a.test'])

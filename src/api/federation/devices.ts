@@ -24,8 +24,9 @@ export const getUserDevices = endpoint({
   }),
   summary: 'The devices with keys of a user of this server.',
   spec: 'server-server-api/#get_matrixfederationv1userdevicesuserid',
-  async handle(ctx, { params }) {
-    const { userId, streamId, devices, masterKey, selfSigningKey } = await devicesForServer(ctx, params.userId)
+  async handle(ctx, { params: { userId } }, { serverName: server }) {
+    const found = await devicesForServer(ctx, { userId, server })
+    const { streamId, devices, masterKey, selfSigningKey } = found
     return {
       user_id: userId,
       stream_id: streamId,

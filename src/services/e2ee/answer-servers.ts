@@ -1,7 +1,7 @@
 import { invalidParam, notFound } from '#base/errors.ts'
 import type { Context } from '#context.ts'
 import { isObject, type JsonObject } from '#protocol/events/event.ts'
-import { serverOf, type UserId } from '#protocol/ids.ts'
+import { serverOf, type ServerName, type UserId } from '#protocol/ids.ts'
 import type { KeyClaim } from '#store/e2ee/one-time-keys.ts'
 import { claimLocalKeys, type ClaimedKeys } from './claim-keys.ts'
 import { requireBounded } from './bounded-request.ts'
@@ -44,11 +44,17 @@ export type DevicesForServer = {
 }
 
 /** The devices with keys of a user of this server. https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1userdevicesuserid */
-export async function devicesForServer(ctx: Needs, userId: UserId): Promise<DevicesForServer> {
+export async function devicesForServer(
+  ctx: Needs,
+  { userId, server }: { userId: UserId; server: ServerName },
+): Promise<DevicesForServer> {
   requireLocalUsers(ctx, [userId])
   if (!(await ctx.store.accounts.accounts.find(userId))) throw notFound('There is no such user')
   // Before the keys: a change that comes meanwhile is announced as a later one.
-  const streamId = await ctx.store.e2ee.deviceLists.newestOf(userId)
+  const { deviceLists, remoteDeviceLists } = ctx.store.e2ee
+  const [newest, sent] = await Promise.all([deviceLists.newestOf(userId), remoteDeviceLists.sentTo(server, [userId])])
+  // Devices without keys were announced to that server by numbers of their own.
+  const streamId = Math.max(newest, sent.get(userId) ?? 0)
   const found = await queryStoredKeys(ctx, undefined, [{ userId, deviceIds: [] }])
   const devices = Object.entries(found.deviceKeys[userId] ?? {}).map(([deviceId, { unsigned, ...keys }]) => {
     const name = isObject(unsigned) ? unsigned.device_display_name : undefined

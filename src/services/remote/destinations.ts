@@ -15,6 +15,8 @@ const maxErrorLength = 500
 /** The least recently tried servers beyond are forgotten, and may be asked again at once. */
 const maxFailing = 20_000
 
+type Watcher = (server: ServerName, isDue: boolean) => void
+
 /**
  * Which servers do not answer, and when they are tried again: in memory, for every request to another server, as the
  * table `destinations` has it of those that something is sent to. Pauses double from half a second to an hour; any sign
@@ -23,7 +25,7 @@ const maxFailing = 20_000
 export class Destinations {
   readonly #clock: Pick<Clock, 'now'>
   readonly #failing = recentMap<ServerName, Backoff>(maxFailing)
-  #onChange: (server: ServerName, isDue: boolean) => void = () => {}
+  readonly #watchers = new Set<Watcher>()
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock
@@ -61,28 +63,27 @@ export class Destinations {
     const failingSince = known?.failingSince ?? now
     const message = error.slice(0, maxErrorLength)
     this.#failing.set(server, { failingSince, triedAt: now, retryAt, interval, error: message })
-    this.#onChange(server, false)
+    this.#changed(server, false)
   }
 
   /** The server answered. */
   succeeded(server: ServerName): void {
-    if (this.#failing.delete(server)) this.#onChange(server, true)
+    if (this.#failing.delete(server)) this.#changed(server, true)
   }
 
   /** The server has asked us: a pause ends. */
   heardFrom(server: ServerName): void {
     const backoff = this.#failing.get(server)
-    if (!backoff || backoff.retryAt <= this.#clock.now()) return
+    if (!backoff) return
     const retryAt = Math.max(this.#clock.now(), backoff.triedAt + signOfLifeEveryMs)
-    if (retryAt >= backoff.retryAt) return
-    this.#failing.set(server, { ...backoff, retryAt })
-    this.#onChange(server, true)
+    if (retryAt < backoff.retryAt) this.#failing.set(server, { ...backoff, retryAt })
+    this.#changed(server, true)
   }
 
   /** An administrator ends the pause, and lets the next ones begin anew; false where there is none. */
   reset(server: ServerName): boolean {
     const isFailing = this.#failing.delete(server)
-    if (isFailing) this.#onChange(server, true)
+    if (isFailing) this.#changed(server, true)
     return isFailing
   }
 
@@ -91,8 +92,13 @@ export class Destinations {
     for (const [server, backoff] of stored) if (!this.#failing.has(server)) this.#failing.set(server, backoff)
   }
 
-  /** Calls `onChange` with each server whose pause changes, and whether it may be asked (sooner) now. */
-  watch(onChange: (server: ServerName, isDue: boolean) => void): void {
-    this.#onChange = onChange
+  /** Calls the watcher with each failing server of which there is news, and whether it has shown that it is there; the answer ends it. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  #changed(server: ServerName, isDue: boolean): void {
+    for (const watcher of this.#watchers) watcher(server, isDue)
   }
 }

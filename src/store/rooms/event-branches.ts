@@ -3,7 +3,7 @@ import type { Db } from '#store/engine/db.ts'
 import { rowsOf } from '#store/engine/dialect.ts'
 import type { Engine } from '#store/engine/engine.ts'
 import { inList } from '#store/engine/in-list.ts'
-import { toStoredEvent, type EventRow, type StoredEvent } from './events.ts'
+import { statusOf, type EventRow, type StoredEvent } from './events.ts'
 
 /** State key to the event that holds it instead; null: none. */
 export type BranchDelta = readonly (readonly [type: string, stateKey: string, eventId: EventId | null])[]
@@ -19,8 +19,11 @@ export type Branch = Readonly<{
   delta: BranchDelta
 }>
 
+/** What of an event decides whether it is in the state after it. */
+export type StateOfEvent = Pick<StoredEvent, 'eventId' | 'type' | 'stateKey' | 'status'>
+
 /** The branch of an event, with the event itself. */
-export type BranchLink = Readonly<{ branch: Branch; event: StoredEvent }>
+export type BranchLink = Readonly<{ branch: Branch; event: StateOfEvent }>
 
 type Row = { position: number; room_nid: number; base_position: number; hops: number; delta: string }
 
@@ -49,11 +52,11 @@ export const eventBranches = (db: Db, kind: Engine['kind']) => ({
         union all
         select c.top, ${columns} from chain c join event_branches b on b.position = c.base_position
           where c.hops > 0 and b.hops < c.hops)
-      select c.top, c.base_position, c.hops, c.delta, e.*
+      select c.top, c.base_position, c.hops, c.delta, e.event_id, e.type, e.state_key, e.status
         from chain c join events e on e.position = c.branch_position order by c.top, c.hops desc`
     for (const row of rowsOf<ChainRow>(await db.raw(sql, bindings))) {
       const top = Number(row.top)
-      const link = { branch: fromRow(row), event: toStoredEvent(row) }
+      const link = { branch: fromRow(row), event: stateOf(row) }
       const chain = chains.get(top)
       if (chain) chain.push(link)
       else chains.set(top, [link])
@@ -62,7 +65,15 @@ export const eventBranches = (db: Db, kind: Engine['kind']) => ({
   },
 })
 
-type ChainRow = EventRow & Pick<Row, 'base_position' | 'hops' | 'delta'> & { top: number }
+type ChainRow = Pick<EventRow, 'event_id' | 'type' | 'state_key' | 'status'> &
+  Pick<Row, 'base_position' | 'hops' | 'delta'> & { top: number }
+
+const stateOf = (row: ChainRow): StateOfEvent => ({
+  eventId: row.event_id,
+  type: row.type,
+  stateKey: row.state_key,
+  status: statusOf(row.status),
+})
 
 const fromRow = (row: Pick<Row, 'base_position' | 'hops' | 'delta'>): Branch => ({
   basePosition: Number(row.base_position),

@@ -15,6 +15,7 @@ export const statusCodes: Readonly<Record<EventStatus, number>> = {
   outlier: 3,
 }
 const statuses = Object.keys(statusCodes) as EventStatus[]
+export const statusOf = (code: number): EventStatus => statuses[code] ?? 'rejected'
 
 export type StoredEvent = Readonly<{
   /** Its position in the stream of all events of this server. */
@@ -84,7 +85,7 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
   sender: row.sender,
   originServerTs: Number(row.origin_server_ts),
   clientJson: row.client_json,
-  status: statuses[row.status] ?? 'rejected',
+  status: statusOf(row.status),
   redactedBy: row.redacted_by,
 })
 
@@ -98,7 +99,7 @@ export const toGraphEvent = (row: GraphRow): GraphEvent => ({
   originServerTs: Number(row.origin_server_ts),
   clientJson: row.client_json,
   graphJson: row.graph_json,
-  status: statuses[row.status] ?? 'rejected',
+  status: statusOf(row.status),
   redactedBy: row.redacted_by,
   isHistory: Boolean(row.is_history),
 })

@@ -20,7 +20,10 @@ const maxPrevious = 100
 export function applyDeviceListUpdate(ctx: Needs, userId: UserId, content: JsonObject): Promise<void> {
   return apply(ctx, userId, async (tx, list) => {
     const { stream_id: streamId, prev_id: prevIds = [], device_id: deviceId } = content
-    if (!Number.isSafeInteger(streamId) || typeof deviceId !== 'string' || !list) return 'gap'
+    if (!Number.isSafeInteger(streamId) || typeof deviceId !== 'string') return 'gap'
+    const isSilent = content.deleted !== true && !isObject(content.keys)
+    // Of a device without keys there is nothing to ask for.
+    if (!list) return isSilent ? 'silent' : 'gap'
     if ((streamId as number) <= list.streamId) return 'known'
     const previous = Array.isArray(prevIds) ? prevIds.slice(0, maxPrevious) : []
     const isNext = previous.every((id) => typeof id === 'number' && id <= list.streamId)
@@ -34,7 +37,7 @@ export function applyDeviceListUpdate(ctx: Needs, userId: UserId, content: JsonO
       await tx.e2ee.deviceKeys.saveRemote(device)
     }
     await tx.e2ee.remoteDeviceLists.save({ ...list, streamId: streamId as number, version: list.version + 1 })
-    return 'applied'
+    return isSilent ? 'silent' : 'applied'
   })
 }
 
@@ -55,7 +58,8 @@ export function applySigningKeyUpdate(ctx: Needs, userId: UserId, content: JsonO
   })
 }
 
-type Outcome = 'applied' | 'gap' | 'known'
+/** `silent`: taken in, and nothing that clients ask about is other than it was. */
+type Outcome = 'applied' | 'silent' | 'gap' | 'known'
 type Applying = (tx: Transaction, list: RemoteDeviceList | undefined) => Promise<Outcome>
 
 /** Applies a change of somebody with whom one of our users shares a room; others are nothing to us. */
@@ -68,10 +72,11 @@ async function apply(ctx: Needs, userId: UserId, work: Applying): Promise<void> 
     const applied = await work(tx, list)
     if (applied === 'known') return applied
     if (applied === 'gap') await markStale(ctx, tx, { userId, list })
+    if (applied === 'silent') return applied
     await tx.e2ee.deviceLists.record([{ userId }], position)
     return applied
   })
-  if (outcome === 'known') return
+  if (outcome === 'known' || outcome === 'silent') return
   announceDeviceLists(ctx, [userId])
   if (outcome === 'gap') ctx.bus.publish(jobsChanged, { kind: refreshDeviceListJob })
 }

@@ -5,15 +5,21 @@ import { askServer, type RemoteNeeds, type RemoteRequest } from '#services/remot
 import { RemoteError } from '#services/remote/remote-error.ts'
 import type { MissingEvents, Source } from './ports.ts'
 
-type Needs = RemoteNeeds & { log: Log }
+type Needs = RemoteNeeds & {
+  log: Log
+  /** Once it aborts, nothing can be had. */
+  signal?: AbortSignal
+  /** Hears of requests that got no answer, so that the same may be had another time. */
+  onOutage?: () => void
+}
 
 /** Requests for single events that are under way at once for one event that lacks them. */
 const maxAtOnce = 5
 
 const federation = ['_matrix', 'federation', 'v1']
 
-/** Asks the server that sent an event for what is missing here; once the signal aborts, nothing can be had. */
-export const askForEvents = (ctx: Needs & { signal?: AbortSignal }): MissingEvents => ({
+/** Asks the server that sent an event for what is missing here. */
+export const askForEvents = (ctx: Needs): MissingEvents => ({
   async fetchEvents({ origin }, ids) {
     const found: JsonValue[] = []
     const waiting = [...ids]
@@ -64,13 +70,14 @@ const idsOf = (value: JsonValue | undefined): EventId[] =>
   arrayOf(value).filter((id): id is EventId => typeof id === 'string' && isValidEventId(id))
 
 /** Whatever goes wrong there, what could not be had is missing, and no more. */
-async function ask(ctx: Needs & { signal?: AbortSignal }, request: RemoteRequest): Promise<JsonObject | undefined> {
+async function ask(ctx: Needs, request: RemoteRequest): Promise<JsonObject | undefined> {
   try {
-    if (ctx.signal?.aborted) return undefined
+    if (ctx.signal?.aborted) return void ctx.onOutage?.()
     const answer = await askServer(ctx, ctx.signal ? { ...request, signal: ctx.signal } : request)
     return isObject(answer) ? answer : undefined
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error
+    if (error.isOutage) ctx.onOutage?.()
     ctx.log.debug('missing events could not be had', { destination: request.destination, error })
     return undefined
   }

@@ -5,7 +5,7 @@ import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import { retryWhileStale } from '#services/rooms/live/stale-room.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import { plainTransition } from '#services/rooms/state/state-transition.ts'
-import { layReceived, persistLaid, type Uncommitted } from '#services/rooms/write/persist-received.ts'
+import { layReceived, persistLaid, type LaidEvent } from '#services/rooms/write/persist-received.ts'
 import { authorizeByAuthEvents, judgedInState } from './check-auth-events.ts'
 import { checkCurrentState } from './check-state.ts'
 import type { CheckedEvent } from './checked-event.ts'
@@ -34,13 +34,13 @@ export function enterLine(ctx: ReceiveNeeds, roomId: RoomId, events: readonly Li
   )
 }
 
-async function layEvents(ctx: ReceiveNeeds, room: LockedRoom, events: readonly LineEvent[]): Promise<Uncommitted[]> {
+async function layEvents(ctx: ReceiveNeeds, room: LockedRoom, events: readonly LineEvent[]): Promise<LaidEvent[]> {
   const line = lineOf(room, events)
   if (line.length === 0) return []
   const isKnown = await knownAmong(ctx, room, line)
   const { forwardExtremities, depth, forwardExtremityPdus } = room
   const entries = line.map(({ event }) => plainTransition(event))
-  const laid: Uncommitted[] = []
+  const laid: LaidEvent[] = []
   try {
     for (const [index, one] of line.entries()) {
       if (isKnown.has(one.event.eventId) || !(await isAccepted(ctx, room, one))) break

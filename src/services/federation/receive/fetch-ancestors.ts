@@ -61,9 +61,8 @@ export async function fetchAncestors(
 export async function fetchAuthEvents(ctx: ReceiveNeeds, search: Search): Promise<void> {
   const source = { origin: search.origin, roomId: search.room.roomId }
   for (let round = 0; round < maxRounds && search.events.size < maxEvents; round++) {
-    const auths = await missingAuths(ctx, search)
+    const { auths } = await takeOffered(ctx, search)
     if (auths.length === 0) return
-    if (await take(ctx, search, { prevs: [], auths })) continue
     await offer(ctx, search, await ctx.missingEvents.fetchEvents(source, auths))
     if (!auths.some((id) => search.unverified.has(id))) return
   }
@@ -118,15 +117,6 @@ async function lackingIn(ctx: ReceiveNeeds, search: Search): Promise<Lacking> {
   if (isMoved) return lackingIn(ctx, search)
   const isOpen = (id: EventId) => !search.refused.has(id)
   return { prevs: [...prevs].filter(isOpen), auths: [...auths].filter(isOpen) }
-}
-
-/** Ids of auth events that were neither fetched nor are stored. */
-async function missingAuths(ctx: ReceiveNeeds, { room, events, refused }: Search): Promise<EventId[]> {
-  const auths = new Set<EventId>()
-  for (const { pdu } of events.values())
-    for (const auth of authEventIds(pdu, room.version)) if (!events.has(auth) && !refused.has(auth)) auths.add(auth)
-  for (const { eventId } of await ctx.store.rooms.events.findMany([...auths])) auths.delete(eventId)
-  return [...auths]
 }
 
 /** Takes what was fetched before and is wanted now, with all that it refers to in turn; false where nothing was. */

@@ -138,7 +138,10 @@ async function enterInTurn(
 ): Promise<ReceiveResult> {
   let result: ReceiveResult = { eventId: event.eventId, outcome: 'unresolved', reason: 'It is its own ancestor' }
   for (const one of await inOrder(past.events, room.version)) {
-    const entered = await enterEvent(ctx, room, { ...one, claimed: claims?.get(one.eventId) })
+    const claimed = claims?.get(one.eventId)
+    // With the state may have come what was missing, and have found its place by now.
+    const isNeeded = claimed && (await isEdge(ctx, room, one))
+    const entered = await enterEvent(ctx, room, { ...one, claimed: isNeeded ? claimed : undefined })
     if (one.eventId === event.eventId) result = entered
     // It may be an auth event of others, and for that an outlier will do.
     else if (entered.outcome === 'unresolved' && one.pdu.state_key !== undefined) await storeOutliers(ctx, room, [one])
@@ -168,6 +171,13 @@ async function claimStates(
     if (state) claims.set(eventId, state)
   }
   return claims
+}
+
+/** Whether the state after some previous event is not known here. */
+async function isEdge(ctx: ReceiveNeeds, room: LiveRoom, { pdu }: CheckedEvent): Promise<boolean> {
+  const prevs = new Set(prevEventIds(pdu, room.version))
+  const found = await ctx.store.rooms.events.findMany([...prevs])
+  return found.filter((one) => one.roomNid === room.nid && hasState(room, one)).length < prevs.size
 }
 
 async function gapEdges(

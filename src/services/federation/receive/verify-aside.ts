@@ -30,17 +30,20 @@ type Waiting = ClaimedSignature & { resolve(isTrue: boolean): void; reject(error
 
 /**
  * Gathers the signatures that are claimed in one turn of the event loop and lets a thread verify them in batches: waking one
- * for each costs the event loop more than all else that is done for an event.
+ * for each costs the event loop more than all else that is done for an event. None overtakes another, since events mostly
+ * follow those that came before them.
  */
 export function verifyInBatches(run: (job: VerifyJob) => Promise<readonly boolean[]>): VerifyAside {
   let waiting: Waiting[] = []
-  let verified = 0
+  let last: Promise<void> = Promise.resolve()
+  const mayUseThread = readiness(run)
   const verifyBatch = (batch: readonly Waiting[]) => {
-    verified += batch.length
-    const isWorthIt = batch.length >= fewSignatures && verified > verifiedBeforeThread
-    const results = isWorthIt ? run(jobOf(batch)) : Promise.all(batch.map(verifyInPool))
-    results.then(
-      (results) => batch.forEach(({ resolve }, index) => resolve(results[index] ?? false)),
+    const isApart = mayUseThread(batch.length) && batch.length >= fewSignatures
+    const inPool = () => Promise.all(batch.map(verifyInPool))
+    // Whatever becomes of the thread, the events must not be lost.
+    const results = isApart ? run(jobOf(batch)).catch(inPool) : inPool()
+    last = inOrder(last, results).then(
+      (verdicts) => batch.forEach(({ resolve }, index) => resolve(verdicts[index] ?? false)),
       (error: unknown) => batch.forEach(({ reject }) => reject(error)),
     )
   }
@@ -54,6 +57,29 @@ export function verifyInBatches(run: (job: VerifyJob) => Promise<readonly boolea
     return new Promise((resolve, reject) => {
       if (waiting.push({ ...claimed, resolve, reject }) === 1) setImmediate(flush)
     })
+  }
+}
+
+async function inOrder<T>(earlier: Promise<void>, results: Promise<T>): Promise<T> {
+  const [settled] = await Promise.allSettled([results, earlier])
+  if (settled.status === 'rejected') throw settled.reason
+  return settled.value
+}
+
+/** Counts signatures; true once they are many, and the thread that was started for them is there. */
+function readiness(run: (job: VerifyJob) => Promise<unknown>): (count: number) => boolean {
+  let verified = 0
+  let state: 'unused' | 'starting' | 'ready' = 'unused'
+  return (count) => {
+    verified += count
+    if (state === 'unused' && verified > verifiedBeforeThread) {
+      state = 'starting'
+      run(jobOf([])).then(
+        () => (state = 'ready'),
+        () => (state = 'unused'),
+      )
+    }
+    return state === 'ready'
   }
 }
 

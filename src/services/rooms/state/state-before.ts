@@ -1,7 +1,7 @@
 import type { Context } from '#context.ts'
 import type { EventId } from '#protocol/ids.ts'
 import { stateKey, type StateKey } from '#protocol/state-resolution/state-map.ts'
-import type { BranchLink } from '#store/rooms/event-branches.ts'
+import type { BranchLink, StateOfEvent } from '#store/rooms/event-branches.ts'
 import type { StoredEvent } from '#store/rooms/events.ts'
 import { nidOf } from '#services/rooms/read/history-intervals.ts'
 import type { LiveRoom } from '#services/rooms/live/live-room.ts'
@@ -100,7 +100,7 @@ function followBranches(chain: readonly BranchLink[], delta: Map<StateKey, Event
   return { base: last.branch.basePosition, delta, hops: top.branch.hops }
 }
 
-function lay(delta: Map<StateKey, EventId | null>, { type, stateKey: key, eventId, status }: StoredEvent): void {
+function lay(delta: Map<StateKey, EventId | null>, { type, stateKey: key, eventId, status }: StateOfEvent): void {
   if (key === null || status === 'rejected') return
   const place = stateKey(type, key)
   if (!delta.has(place)) delta.set(place, eventId)

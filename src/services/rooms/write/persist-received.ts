@@ -15,8 +15,6 @@ import type { LiveRoom, LockedRoom } from '#services/rooms/live/live-room.ts'
 import type { StateEntryChange } from '#services/rooms/live/state-entry.ts'
 import { staleRoom } from '#services/rooms/live/stale-room.ts'
 
-export type { Uncommitted }
-
 /** What an event changes of the room's current state and of its forward extremities. */
 export type StateTransition = {
   forwardExtremities: EventId[]
@@ -59,14 +57,17 @@ export async function persistReceived(ctx: AppendNeeds, room: LockedRoom, receiv
  * Lays an accepted event over the room that follows its only forward extremity, or all of them, so that the next one can
  * be judged and built on it before it is on disk.
  */
-export function layReceived(room: LockedRoom, received: Received & { transition: StateTransition }): Uncommitted {
+export function layReceived(room: LockedRoom, received: Received & { transition: StateTransition }): LaidEvent {
   const uncommitted = uncommittedOf(room, received)
   room.extend(received, received.transition.entries[0]?.entry)
   return uncommitted
 }
 
+/** An event that is laid over its room, and waits to be written. */
+export type LaidEvent = Uncommitted
+
 /** Writes events that were laid over the room, all or none of them, and takes them into memory. */
-export async function persistLaid(ctx: AppendNeeds, room: LockedRoom, events: readonly Uncommitted[]): Promise<void> {
+export async function persistLaid(ctx: AppendNeeds, room: LockedRoom, events: readonly LaidEvent[]): Promise<void> {
   await commitReceived(ctx, room, { events })
 }
 

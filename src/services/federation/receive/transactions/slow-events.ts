@@ -6,6 +6,7 @@ import type { ReceiveResult } from '#services/federation/receive/ports.ts'
 import { receiveNeeds } from '#services/federation/receive/receive-needs.ts'
 import { enterWithPast } from '#services/federation/receive/receive-event.ts'
 import { checkedOf } from './checked-of.ts'
+import { PostponedEvents } from './postponed-events.ts'
 import type { WaitingEvent } from './waiting-event.ts'
 
 /** How long what one event lacks may take to be fetched. */
@@ -19,6 +20,8 @@ type Options = {
   end(event: WaitingEvent, result: ReceiveResult): Promise<void>
 }
 
+type Asking = { signal: AbortSignal; onOutage: () => void }
+
 const unresolved: ReceiveResult = {
   eventId: undefined,
   outcome: 'unresolved',
@@ -27,7 +30,8 @@ const unresolved: ReceiveResult = {
 
 /**
  * Events that lack others: of one room and server one after the other, since the next mostly lacks the one before. How
- * long a server takes to answer holds up only what it sent itself.
+ * long a server takes to answer holds up only what it sent itself. Where it cannot be reached, it is asked again later:
+ * the event may be the last that it sends of the room, as when it puts out our users.
  */
 export class SlowEvents {
   readonly #ctx: Context
@@ -35,10 +39,22 @@ export class SlowEvents {
   readonly #lanes = new KeyedQueue()
   readonly #slots = new Slots(maxOfServer)
   readonly #running = new Set<Promise<void>>()
+  readonly #postponed: PostponedEvents
 
   constructor(ctx: Context, options: Options) {
     this.#ctx = ctx
     this.#options = options
+    this.#postponed = new PostponedEvents(ctx.clock, {
+      takeUp: (event) => this.add(event),
+      giveUp: (event) => this.follow(options.end(event, unresolved)),
+    })
+    const unwatch = ctx.destinations.watch((server, isDue) => {
+      if (isDue) this.#postponed.wake(server)
+    })
+    options.signal.addEventListener('abort', () => {
+      unwatch()
+      this.#postponed.stop()
+    })
   }
 
   add(event: WaitingEvent): void {
@@ -61,18 +77,22 @@ export class SlowEvents {
     const { signal, end } = this.#options
     const deadline = new AbortController()
     const cancel = clock.after(deadlineMs, () => deadline.abort())
-    const result = await this.#enter(event, AbortSignal.any([signal, deadline.signal])).catch((error: unknown) => {
+    let isCut = false
+    const asking = { signal: AbortSignal.any([signal, deadline.signal]), onOutage: () => void (isCut = true) }
+    const result = await this.#enter(event, asking).catch((error: unknown) => {
       log.error('an event could not be taken in', { room_id: event.roomId, event_id: event.eventId, error })
       return unresolved
     })
     cancel()
+    if (result.outcome !== 'unresolved') return end(event, result)
     // It may have failed for the end of the process alone.
-    if (!(signal.aborted && result.outcome === 'unresolved')) await end(event, result)
+    if (signal.aborted) return
+    if (!isCut || !this.#postponed.add(event)) await end(event, result)
   }
 
-  async #enter(event: WaitingEvent, signal: AbortSignal): Promise<ReceiveResult> {
-    if (signal.aborted) return unresolved
-    const needs = { ...receiveNeeds(this.#ctx), missingEvents: askForEvents({ ...this.#ctx, signal }) }
+  async #enter(event: WaitingEvent, asking: Asking): Promise<ReceiveResult> {
+    if (asking.signal.aborted) return unresolved
+    const needs = { ...receiveNeeds(this.#ctx), missingEvents: askForEvents({ ...this.#ctx, ...asking }) }
     const room = await needs.rooms.findStored(event.roomId)
     const checked = room ? await checkedOf(needs, room, event) : { result: unresolved }
     if (!room || 'result' in checked) return 'result' in checked ? checked.result : unresolved
