@@ -17,7 +17,8 @@ describe('an idle server', () => {
     }
     clock.every = (ms, work) => record(ms, every(ms, work))
     clock.after = (ms, work) => record(ms, after(ms, work))
-    await using server = await startTestServer({ clock })
+    // Of its own name, it has a new database, in which nothing waits for another server.
+    await using server = await startTestServer({ clock, settings: { server_name: 'idle.test' } })
     await server.register('alice')
     await server.settle()
 

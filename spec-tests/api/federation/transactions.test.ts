@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject, Pdu } from '#protocol/events/event.ts'
 import type { EventId, RoomId } from '#protocol/ids.ts'
 import { message, state } from '../../support/generators/acts.ts'
@@ -212,7 +213,7 @@ describe('transactions of other servers', function () {
     never.resolve(undefined)
   })
 
-  it('end the search for what an event lacks after a minute', async () => {
+  it('end the search for what an event lacks after a minute, and try again later, though not for ever', async () => {
     await using setting = await setUp()
     const { server, far, federation } = setting
     far.on('/_matrix/federation/v1/get_missing_events', () => new Promise(() => {}))
@@ -222,7 +223,16 @@ describe('transactions of other servers', function () {
     await federation.clock.advance(61_000)
     assert.deepEqual((await late).results, { [last!.id]: {} })
     await federation.settle()
-    assert.deepEqual(await server.context.store.federation.stagedEvents.page(0, 10), [])
+    const staged = () => server.context.store.federation.stagedEvents.page(0, 10)
+    assert.equal((await staged()).length, 1)
+    const searches = () => far.asked.filter((path) => path.includes('/get_missing_events/')).length
+    assert.equal(searches(), 1)
+    for (let turn = 0; turn < 500 && (await staged()).length > 0; turn++) {
+      await federation.clock.advance(600_000)
+      await sleep(5)
+    }
+    assert.deepEqual(await staged(), [])
+    assert.ok(searches() <= 20, `${searches()} searches`)
     assert.equal(await isShown(setting, last!.id), false)
   })
 
