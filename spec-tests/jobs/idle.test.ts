@@ -17,8 +17,7 @@ describe('an idle server', () => {
     }
     clock.every = (ms, work) => record(ms, every(ms, work))
     clock.after = (ms, work) => record(ms, after(ms, work))
-    // Of its own name, it has a new database, in which nothing waits for another server.
-    await using server = await startTestServer({ clock, settings: { server_name: 'idle.test' } })
+    await using server = await startTestServer({ clock })
     await server.register('alice')
     await server.settle()
 

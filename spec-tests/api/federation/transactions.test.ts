@@ -226,13 +226,12 @@ describe('transactions of other servers', function () {
     const staged = () => server.context.store.federation.stagedEvents.page(0, 10)
     assert.equal((await staged()).length, 1)
     const searches = () => far.asked.filter((path) => path.includes('/get_missing_events/')).length
-    assert.equal(searches(), 1)
     for (let turn = 0; turn < 500 && (await staged()).length > 0; turn++) {
       await federation.clock.advance(600_000)
       await sleep(5)
     }
     assert.deepEqual(await staged(), [])
-    assert.ok(searches() <= 20, `${searches()} searches`)
+    assert.ok(searches() > 0 && searches() <= 20, `${searches()} searches`)
     assert.equal(await isShown(setting, last!.id), false)
   })
 

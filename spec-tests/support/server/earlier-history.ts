@@ -6,6 +6,7 @@ import type { Context } from '#context.ts'
 import type { RoomId, UserId } from '#protocol/ids.ts'
 import { importSendJoin } from '#services/federation/receive/import-send-join.ts'
 import { receiveEvent } from '#services/federation/receive/receive-event.ts'
+import type { FederationTransport } from '#services/remote/transport.ts'
 import { startServer } from '#server.ts'
 import { openStore } from '#store/open.ts'
 import type { StoredRoom } from '#store/rooms/rooms.ts'
@@ -42,6 +43,12 @@ export const writeSigningKey = (folder: string): Promise<void> =>
     mode: 0o600,
   })
 
+/** The other servers have taken what was sent to them: in no test something waits for them. */
+const acknowledging: FederationTransport = {
+  send: async () => ({ status: 200, headers: {}, body: Buffer.from('{"pdus":{}}') }),
+  close: async () => {},
+}
+
 /**
  * Lets a server live over a database for a while, a year before any test: so that in none of them the first room is
  * number one, or the numbers of rooms, events, state keys, receipts and devices agree.
@@ -58,7 +65,8 @@ async function writeEarlierHistory({ url, folder }: { url: string; folder: strin
     logging: { level: 'silent' },
   }
   await writeSigningKey(folder)
-  const server = await startServer(loadConfig({ settings }), { clock: fakeClock(Date.UTC(2025, 0, 1)) })
+  const clock = fakeClock(Date.UTC(2025, 0, 1))
+  const server = await startServer(loadConfig({ settings }), { clock, transport: acknowledging })
   try {
     const ada = await registerUser(server.url, 'earlier.ada')
     const ben = await registerUser(server.url, 'earlier.ben')
