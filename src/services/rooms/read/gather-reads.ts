@@ -92,7 +92,8 @@ function gatherOthers({
   relations,
   earlyRedactions,
   gaps,
-}: Rooms): Pick<Rooms, 'receipts' | 'relations' | 'earlyRedactions' | 'gaps'> {
+  branches,
+}: Rooms): Pick<Rooms, 'receipts' | 'relations' | 'earlyRedactions' | 'gaps' | 'branches'> {
   type UserAsk = { roomId: RoomId; userId: UserId }
   const ofUser = gather(maxAsked, async (asks: readonly UserAsk[]) => {
     const found = new Map<UserAsk, Awaited<ReturnType<typeof receipts.listOfUser>>>()
@@ -119,7 +120,18 @@ function gatherOthers({
     const targets = await earlyRedactions.targetsAmong(ids)
     return ids.map((id) => targets.has(id))
   })
+  const chainOf = gather(maxAsked, async (positions: readonly number[]) => {
+    const found = await branches.chains(positions)
+    return positions.map((position) => found.get(position))
+  })
   return {
+    branches: {
+      ...branches,
+      async chains(positions) {
+        const found = await Promise.all(positions.map(chainOf))
+        return new Map(positions.flatMap((position, index) => (found[index] ? [[position, found[index]]] : [])))
+      },
+    },
     gaps: { ...gaps, list: gather(maxAsked, gaps.listOf) },
     earlyRedactions: {
       ...earlyRedactions,
