@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import type { RoomId } from '#protocol/ids.ts'
+import { createAccount } from '#services/accounts/registration/create-account.ts'
 import { appendEvents } from '#services/rooms/write/append.ts'
 import { requestRoomDeletion } from '#services/rooms/purge/delete-room.ts'
 import { holdState, until, type HeldState } from '../../support/federation/held-state.ts'
 import { startFederation, type Federation } from '../../support/federation/network.ts'
 import { checkRoom } from '../../support/rooms/room-check.ts'
 import { act, createRoom, leave, roomPath, sendText } from '../../support/rooms/rooms.ts'
-import { accepted, refused, registerUser, type TestUser } from '../../support/server/client.ts'
+import { accepted, refused, registerUser, testPassword, type TestUser } from '../../support/server/client.ts'
 import { fakeClock } from '../../support/server/clock.ts'
 import { deviceKeysOf } from '../../support/server/device-crypto.ts'
 import { startRestartableServer } from '../../support/server/restartable-server.ts'
@@ -91,6 +92,22 @@ describe('joins that leave members out', () => {
     assert.equal(accepted(await bob.request('GET', roomPath(roomId, 'state', 'm.room.name'))).name, 'Here')
     held.release()
     await assertWhole({ roomId, bob })
+  })
+
+  it('are listed for administrators while they wait for members', async () => {
+    const path = '/_synapse/admin/v1/partial_rooms'
+    await createAccount(b!.context, { localpart: 'root', password: testPassword, admin: true })
+    const root = await b!.login('root')
+    const { roomId, bob, held } = await joined()
+
+    const expected = { room_id: roomId, members: null, state_events: null, attempts: 1, last_error: null }
+    const { rooms } = accepted(await root.request('GET', path))
+    assert.deepEqual(rooms, [{ ...expected, since: federation.clock.now() }])
+    assert.deepEqual(accepted(await root.request('GET', `${path}?from=${encodeURIComponent(roomId)}`)), { rooms: [] })
+    refused(await bob.request('GET', path), 403, 'M_FORBIDDEN')
+    held.release()
+    await assertWhole({ roomId, bob })
+    await until(async () => accepted(await root.request('GET', path)).rooms.length === 0)
   })
 
   it('fetch the members of a larger room in one answer', async () => {

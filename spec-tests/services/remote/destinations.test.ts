@@ -42,7 +42,8 @@ describe('servers that do not answer', function () {
       await clock.advance(destinations.find(far)!.interval)
     }
     destinations.failed(far, 'no')
-    destinations.watch((server, isDue) => void (isDue && due.push(server)))
+    destinations.watch((server, news) => void (news !== 'failed' && due.push(`${server} ${news}`)))
+    destinations.heardFrom(far)
     destinations.heardFrom(far)
     assert.equal(destinations.find(far)!.retryAt, clock.now() + 1000)
     await clock.advance(5000)
@@ -50,7 +51,7 @@ describe('servers that do not answer', function () {
     await clock.advance(5000)
     destinations.heardFrom(far)
     assert.ok(!destinations.isBackedOff(far))
-    assert.deepEqual(due, [far, far])
+    assert.deepEqual(due, [`${far} due`, `${far} alive`, `${far} due`])
   })
 
   it('are not asked in vain, but for what a user waits for, until an answer shows that they are back', async () => {

@@ -15,7 +15,9 @@ const maxErrorLength = 500
 /** The least recently tried servers beyond are forgotten, and may be asked again at once. */
 const maxFailing = 20_000
 
-type Watcher = (server: ServerName, isDue: boolean) => void
+/** It did not answer; it may be asked, or sooner than before; or it has asked us, which leaves its pause as it was. */
+type News = 'failed' | 'due' | 'alive'
+type Watcher = (server: ServerName, news: News) => void
 
 /**
  * Which servers do not answer, and when they are tried again: in memory, for every request to another server, as the
@@ -63,12 +65,12 @@ export class Destinations {
     const failingSince = known?.failingSince ?? now
     const message = error.slice(0, maxErrorLength)
     this.#failing.set(server, { failingSince, triedAt: now, retryAt, interval, error: message })
-    this.#changed(server, false)
+    this.#tell(server, 'failed')
   }
 
   /** The server answered. */
   succeeded(server: ServerName): void {
-    if (this.#failing.delete(server)) this.#changed(server, true)
+    if (this.#failing.delete(server)) this.#tell(server, 'due')
   }
 
   /** The server has asked us: a pause ends. */
@@ -76,14 +78,15 @@ export class Destinations {
     const backoff = this.#failing.get(server)
     if (!backoff) return
     const retryAt = Math.max(this.#clock.now(), backoff.triedAt + signOfLifeEveryMs)
-    if (retryAt < backoff.retryAt) this.#failing.set(server, { ...backoff, retryAt })
-    this.#changed(server, true)
+    const isSooner = retryAt < backoff.retryAt
+    if (isSooner) this.#failing.set(server, { ...backoff, retryAt })
+    this.#tell(server, isSooner ? 'due' : 'alive')
   }
 
   /** An administrator ends the pause, and lets the next ones begin anew; false where there is none. */
   reset(server: ServerName): boolean {
     const isFailing = this.#failing.delete(server)
-    if (isFailing) this.#changed(server, true)
+    if (isFailing) this.#tell(server, 'due')
     return isFailing
   }
 
@@ -92,13 +95,13 @@ export class Destinations {
     for (const [server, backoff] of stored) if (!this.#failing.has(server)) this.#failing.set(server, backoff)
   }
 
-  /** Calls the watcher with each failing server of which there is news, and whether it has shown that it is there; the answer ends it. */
+  /** Calls the watcher with each failing server of which there is news; the answer ends it. */
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher)
     return () => void this.#watchers.delete(watcher)
   }
 
-  #changed(server: ServerName, isDue: boolean): void {
-    for (const watcher of this.#watchers) watcher(server, isDue)
+  #tell(server: ServerName, news: News): void {
+    for (const watcher of this.#watchers) watcher(server, news)
   }
 }

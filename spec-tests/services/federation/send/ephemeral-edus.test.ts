@@ -85,28 +85,30 @@ describe('typing, receipts and presence for other servers', function () {
     assert.deepEqual(users[alice.userId]!.event_ids, [events.at(-1)])
   })
 
-  it('tell the presence of users to servers that share a room which is small enough', async () => {
-    await using sending = await startSending({ limits: { presence_room_members: 3 } })
-    const { alice, ctx } = sending
-    const [near, large] = ['near.test', 'large.test'].map((name) => sending.peer(name))
-    await sending.room([near!])
-    const big = await sending.room([large!])
-    for (const name of ['one', 'two']) await memberRemotely(ctx, big, [`@${name}:large.test`, 'join'])
-    await sending.pass(61 * second)
-    await setPresence(alice, 'unavailable', 'away')
-    await sending.pass(2 * second)
+  for (const isInMemory of [true, false])
+    it(`tell the presence of users to servers that share a room which is small enough, ${isInMemory ? 'and' : 'but not'} in memory`, async () => {
+      await using sending = await startSending({ limits: { presence_room_members: 3 } })
+      const { alice, ctx } = sending
+      const [near, large] = ['near.test', 'large.test'].map((name) => sending.peer(name))
+      const small = await sending.room([near!])
+      const big = await sending.room([large!])
+      for (const name of ['one', 'two']) await memberRemotely(ctx, big, [`@${name}:large.test`, 'join'])
+      await sending.pass(61 * second)
+      if (!isInMemory) for (const roomId of [small, big]) await ctx.rooms.drop(roomId)
+      await setPresence(alice, 'unavailable', 'away')
+      await sending.pass(2 * second)
 
-    const pushed = near!.edus('m.presence').flatMap(({ push }) => push as JsonObject[])
-    assert.deepEqual(pushed.at(-1), {
-      user_id: alice.userId,
-      presence: 'unavailable',
-      status_msg: 'away',
-      last_active_ago: pushed.at(-1)!.last_active_ago,
-      currently_active: false,
+      const pushed = near!.edus('m.presence').flatMap(({ push }) => push as JsonObject[])
+      assert.deepEqual(pushed.at(-1), {
+        user_id: alice.userId,
+        presence: 'unavailable',
+        status_msg: 'away',
+        last_active_ago: pushed.at(-1)!.last_active_ago,
+        currently_active: false,
+      })
+      assert.equal(typeof pushed.at(-1)!.last_active_ago, 'number')
+      assert.deepEqual(large!.edus('m.presence'), [])
     })
-    assert.equal(typeof pushed.at(-1)!.last_active_ago, 'number')
-    assert.deepEqual(large!.edus('m.presence'), [])
-  })
 
   it('tell a server of who is there when its first user joins', async () => {
     await using sending = await startSending()

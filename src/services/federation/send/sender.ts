@@ -42,10 +42,11 @@ export class Sender implements Worker {
     this.#ctx = ctx
     this.#alarm = new Alarm(ctx.clock)
     this.#reload = new Alarm(ctx.clock)
-    ctx.destinations.watch((server, isDue) => {
+    ctx.destinations.watch((server, news) => {
+      if (news === 'alive') return
       ctx.outcomes.changed(server)
       const queue = this.#queues.get(server)
-      if (queue && isDue) this.#schedule(queue)
+      if (queue && news === 'due') this.#schedule(queue)
     })
   }
 

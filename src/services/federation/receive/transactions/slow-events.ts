@@ -48,8 +48,8 @@ export class SlowEvents {
       takeUp: (event) => this.add(event),
       giveUp: (event) => this.follow(options.end(event, unresolved)),
     })
-    const unwatch = ctx.destinations.watch((server, isDue) => {
-      if (isDue) this.#postponed.wake(server)
+    const unwatch = ctx.destinations.watch((server, news) => {
+      if (news !== 'failed') this.#postponed.wake(server)
     })
     options.signal.addEventListener('abort', () => {
       unwatch()
